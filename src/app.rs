@@ -1,0 +1,223 @@
+//! Puts the daemon together: configuration and devices become edges, and the loop drives the core.
+//!
+//! ```text
+//! edges ──fact──► inbox ──► Core::step ──► orders ──► edges
+//!                              └──────────► ledger ──► recorder
+//! ```
+//!
+//! Invariant: one fact in, all orders out, and only then is anything written down.
+//! Invariant: the loop waits for nothing but the inbox.
+
+mod crew;
+mod error;
+mod lateness;
+
+pub use crew::Devices;
+pub use error::AppError;
+
+use crate::config::Config;
+use crate::core::Core;
+use crate::core::action::{Action, Actions, Answer, Order};
+use crate::core::fact::{Fact, Fault, OrderId, Request, Thread};
+use crate::edge::children::ChildOrder;
+use crate::edge::clock;
+use crate::edge::control::{ControlOrder, Reply};
+use crate::edge::guards::GuardOrder;
+use crate::edge::inbox::Facts;
+use crate::edge::ledger::{Entry, Ledger};
+use crate::edge::recorder::Observer;
+use crate::edge::signals;
+use crate::edge::spawner::SpawnOrder;
+use crate::edge::systemd::Environment;
+use crate::status::Status;
+use crate::units::Mono;
+use crew::Queues;
+use crossbeam_channel::Receiver;
+use lateness::Lateness;
+use std::collections::VecDeque;
+
+/// What a daemon is made of.
+pub struct Plan {
+    /// Its configuration.
+    pub config: Config,
+    /// The devices it works with.
+    pub devices: Devices,
+    /// The environment it was started in.
+    pub environment: Environment,
+    /// It owns its process: signals are for it, and its memory is locked.
+    pub own_process: bool,
+    /// Notes go to the log.
+    pub log: bool,
+    /// Somebody who watches every pass.
+    pub observer: Option<Box<dyn Observer>>,
+    /// Requests from within the process, such as those of the demo. Nobody waits for an answer.
+    pub requests: Option<Receiver<Request>>,
+}
+
+/// How a daemon ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// The services live on, for a successor.
+    pub services_left: bool,
+}
+
+/// Runs a daemon until it is asked to end. The core runs on the calling thread.
+///
+/// # Errors
+/// What kept it from starting; afterwards nothing does.
+pub fn run(plan: Plan) -> Result<Ended, AppError> {
+    let (mut bridge, facts, hands) = crew::sign_on(plan)?;
+    let ended = bridge.drive(facts);
+    hands.go_ashore(bridge);
+    Ok(ended)
+}
+
+/// The place where facts meet the core and orders leave for the edges.
+struct Bridge {
+    core: Core,
+    queues: Queues,
+    ledger: Ledger,
+    lateness: Lateness,
+    /// Facts that the loop itself has found.
+    own: VecDeque<Fact>,
+    ended: Option<Ended>,
+}
+
+impl Bridge {
+    fn new(core: Core, queues: Queues, ledger: Ledger, own: VecDeque<Fact>) -> Bridge {
+        let lateness = Lateness::of(queues.pulses());
+        Bridge {
+            core,
+            queues,
+            ledger,
+            lateness,
+            own,
+            ended: None,
+        }
+    }
+
+    /// The loop.
+    fn drive(&mut self, mut facts: Facts) -> Ended {
+        let mut out = Actions::default();
+        loop {
+            let fact = self.next_fact(&mut facts);
+            let now = clock::now();
+            self.core.step(now, &fact, &mut out);
+            for order in &out.orders {
+                self.dispatch(now, order);
+            }
+            self.ledger.enter(Entry {
+                now,
+                fact,
+                answer: out.take(),
+            });
+            if let Some(ended) = self.ended {
+                return ended;
+            }
+        }
+    }
+
+    fn next_fact(&mut self, facts: &mut Facts) -> Fact {
+        if let Some(fact) = self.own.pop_front() {
+            return fact;
+        }
+        let now = clock::now();
+        self.own.extend(self.lateness.changes(now));
+        let planned = [self.core.deadline(), self.lateness.next_look(now)];
+        let deadline = match self.own.is_empty() {
+            true => planned.into_iter().flatten().min(),
+            false => Some(now),
+        };
+        facts.wait_until(now, deadline).unwrap_or(Fact::Tick)
+    }
+
+    /// Hands an order to the edge that carries it out. Never waits: a queue that is full comes back
+    /// as a fact.
+    fn dispatch(&mut self, now: Mono, order: &Order) {
+        let (id, queues) = (order.id, &self.queues);
+        let given = match &order.action {
+            Action::Start { service, run } => queues.spawner.give(
+                now,
+                SpawnOrder::Start {
+                    service: *service,
+                    run: *run,
+                },
+            ),
+            Action::Signal {
+                service,
+                run,
+                signal,
+                reach,
+            } => {
+                let (service, run, signal, reach) = (*service, *run, *signal, *reach);
+                queues.children.give(
+                    now,
+                    ChildOrder::Signal {
+                        service,
+                        run,
+                        signal,
+                        reach,
+                    },
+                )
+            }
+            Action::Arm { timeout } => queues.guards.give(
+                now,
+                GuardOrder::Arm {
+                    order: id,
+                    timeout: *timeout,
+                },
+            ),
+            Action::Pet => queues.children.give(now, ChildOrder::Pet { order: id }),
+            Action::Disarm => queues.guards.give(now, GuardOrder::Disarm { order: id }),
+            Action::Announce(what) => queues.guards.give(now, GuardOrder::Announce(*what)),
+            Action::RollCall { thread } => self.call(now, id, *thread),
+            Action::Reply { ticket, .. } if *ticket == signals::TICKET => Ok(()),
+            Action::Reply { ticket, answer } => {
+                let reply = match answer {
+                    Answer::Status => Reply::Status(self.status(now)),
+                    told => Reply::Told(*told),
+                };
+                queues.control.give(
+                    now,
+                    ControlOrder::Reply {
+                        order: id,
+                        ticket: *ticket,
+                        reply,
+                    },
+                )
+            }
+            Action::Exit { services_left } => {
+                self.ended = Some(Ended {
+                    services_left: *services_left,
+                });
+                Ok(())
+            }
+        };
+        if let Err(fault) = given {
+            self.own.push_back(Fact::Done {
+                order: id,
+                outcome: Err(fault),
+            });
+        }
+    }
+
+    fn call(&mut self, now: Mono, order: OrderId, thread: Thread) -> Result<(), Fault> {
+        match thread {
+            Thread::Spawner => self.queues.spawner.give(now, SpawnOrder::RollCall),
+            Thread::Control => self
+                .queues
+                .control
+                .give(now, ControlOrder::RollCall { order }),
+            Thread::Recorder => {
+                self.ledger.call(now);
+                Ok(())
+            }
+            // They have polls of their own, or a pet passes through them.
+            Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Disk => Ok(()),
+        }
+    }
+
+    fn status(&self, now: Mono) -> String {
+        Status::of(&self.core, now).to_json()
+    }
+}

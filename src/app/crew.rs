@@ -1,0 +1,615 @@
+//! The crew: the threads of the daemon, their queues, and how they come and go.
+
+use super::{AppError, Bridge, Plan};
+use crate::config::{Board, CgroupChoice, Config};
+use crate::core::fact::{Asker, Change, Fact, Request, ServiceId, Thread};
+use crate::core::settings::{Ready, Settings, WatchdogOwner};
+use crate::core::{BootFacts, Core};
+use crate::edge::adoption::{self, Survivor};
+use crate::edge::children::{Child, ChildOrder, Children};
+use crate::edge::control::{CLIENTS_MAX, Control, ControlOrder, Door, EventRing};
+use crate::edge::disk::Disk;
+use crate::edge::guards::{GuardOrder, Guards};
+use crate::edge::hardware::Hardware;
+use crate::edge::inbox::{Facts, Inbox, inbox};
+use crate::edge::ledger::{Reader, ledger};
+use crate::edge::orders::{self, Orders, Work};
+use crate::edge::output::{Output, OutputOrder};
+use crate::edge::places::Places;
+use crate::edge::pool::Pool;
+use crate::edge::pulse::Pulse;
+use crate::edge::recorder::Recorder;
+use crate::edge::sim_board::SimBoard;
+use crate::edge::spawn::Limit;
+use crate::edge::spawner::{Recipe, SpawnOrder, Spawning};
+use crate::edge::systemd::{Environment, Init};
+use crate::edge::vitals::Vitals;
+use crate::edge::watchdog_device::WatchdogDevice;
+use crate::edge::watchdog_driver::KernelWatchdog;
+use crate::edge::{children, clock, mountinfo, process, senses, signals, thread};
+use crate::journal::Journal;
+use crate::trace::Ring;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// An essential thread that owes an order for this long is stuck. Shorter than a third of the usual
+/// 15 s, so that the reason is written down before the hardware acts; far longer than any of its
+/// orders takes, on a machine that is merely busy.
+const ESSENTIAL: Duration = Duration::from_secs(3);
+
+/// The spawner may wait for the card: this is when a start is called stuck, too.
+const SPAWNER: Duration = Duration::from_secs(30);
+
+/// Vitals are read from memory; half a minute late means that something is wrong.
+const VITALS: Duration = Duration::from_secs(30);
+
+/// A look at a file system may wait for a card that is being written to.
+const DISK: Duration = Duration::from_secs(60);
+
+/// The control thread never waits for anything.
+const CONTROL: Duration = Duration::from_secs(10);
+
+/// The recorder syncs to the card.
+const RECORDER: Duration = Duration::from_secs(60);
+
+/// Orders for the guards that may wait. There is one pet at a time, and few announcements.
+const GUARD_QUEUE: usize = 32;
+
+/// Time for the threads to end. One that is stuck ends with the process.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Seed of the simulated board of `board = "sim"`: any will do, and always the same one makes runs
+/// alike.
+const SIM_SEED: u64 = 1;
+
+/// The devices that a daemon works with.
+pub enum Devices {
+    /// Those of this machine.
+    Real(Hardware),
+    /// A simulated board. Nothing of this machine can be reached through it.
+    Simulated(SimBoard),
+}
+
+impl Devices {
+    /// The devices that the configuration asks for. The only place where the permission to touch
+    /// real hardware is given.
+    pub fn of(board: Board) -> Devices {
+        match board {
+            Board::None => Devices::Real(Hardware::of_this_machine()),
+            Board::Sim => Devices::Simulated(SimBoard::new(SIM_SEED, clock::now())),
+        }
+    }
+}
+
+/// Where the core's orders go.
+pub(super) struct Queues {
+    pub spawner: Orders<SpawnOrder>,
+    pub children: Orders<ChildOrder>,
+    pub guards: Orders<GuardOrder>,
+    pub control: Orders<ControlOrder>,
+    output: Orders<OutputOrder>,
+    vitals: Arc<Pulse>,
+    disk: Arc<Pulse>,
+    recorder: Arc<Pulse>,
+}
+
+impl Queues {
+    pub fn pulses(&self) -> Vec<Arc<Pulse>> {
+        let queues = [
+            self.spawner.pulse(),
+            self.children.pulse(),
+            self.guards.pulse(),
+            self.control.pulse(),
+            &self.vitals,
+            &self.disk,
+            &self.recorder,
+        ];
+        queues.into_iter().cloned().collect()
+    }
+}
+
+/// The other ends of the queues.
+struct Works {
+    spawner: Work<SpawnOrder>,
+    children: Work<ChildOrder>,
+    guards: Work<GuardOrder>,
+    output: Work<OutputOrder>,
+}
+
+/// Queues for a daemon with this many services. Each service has at most one start and a few
+/// signals under way, so that a queue is only ever full when its thread is stuck.
+fn queues(services: usize) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
+    let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
+    let room = 4 * services + 64;
+    let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
+    let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
+    let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
+    let (control, control_work) =
+        orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, CONTROL))?;
+    // Its lateness is not the core's concern: it has no pulse that anybody looks at.
+    let (output, output_work) = orders::with_bell(room, pulse(Thread::Recorder, RECORDER))?;
+    let queues = Queues {
+        spawner,
+        children,
+        guards,
+        control,
+        output,
+        vitals: pulse(Thread::Vitals, VITALS),
+        disk: pulse(Thread::Disk, DISK),
+        recorder: pulse(Thread::Recorder, RECORDER),
+    };
+    let works = Works {
+        spawner: spawner_work,
+        children: children_work,
+        guards: guards_work,
+        output: output_work,
+    };
+    Ok((queues, works, control_work))
+}
+
+/// The threads that are at work.
+pub(super) struct Hands {
+    threads: Vec<JoinHandle<()>>,
+    senses: Sender<()>,
+    /// Every thread holds one end until it ends, and nobody sends anything.
+    aboard: Sender<()>,
+    ashore: Receiver<()>,
+}
+
+impl Hands {
+    fn new(senses: Sender<()>) -> Hands {
+        let (aboard, ashore) = bounded(0);
+        Hands {
+            threads: Vec::new(),
+            senses,
+            aboard,
+            ashore,
+        }
+    }
+
+    fn man(
+        &mut self,
+        name: &'static str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), AppError> {
+        let aboard = self.aboard.clone();
+        let body = move || {
+            body();
+            drop(aboard);
+        };
+        self.threads
+            .push(thread::start(name, body).map_err(AppError::kernel("thread"))?);
+        Ok(())
+    }
+
+    /// Lets all threads end, and waits for those that do.
+    pub fn go_ashore(self, bridge: Bridge) {
+        let Bridge { queues, ledger, .. } = bridge;
+        let now = clock::now();
+        // The children thread first: it feeds the guards, and nothing feeds it but the spawner.
+        let _ = queues.children.give(now, ChildOrder::Quit);
+        let _ = queues.output.give(now, OutputOrder::Quit);
+        let _ = queues.control.give(now, ControlOrder::Close);
+        drop(queues);
+        drop(self.senses);
+        ledger.close();
+        drop(self.aboard);
+        // Nothing is ever received: this ends when the last thread has, or when time is up.
+        if self.ashore.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+        for stuck in self.threads.iter().filter(|t| !t.is_finished()) {
+            log::warn!(
+                "thread {} did not end",
+                stuck.thread().name().unwrap_or("?")
+            );
+        }
+    }
+}
+
+/// What is found and made before the first thread starts.
+struct Ground {
+    settings: Arc<Settings>,
+    places: Places,
+    pool: Option<Pool>,
+    boot: BootFacts,
+    boot_id: Box<str>,
+    survivors: Vec<(ServiceId, Survivor)>,
+    /// The limit of open descriptors that we were given, if we have raised it.
+    descriptors: Option<Limit>,
+}
+
+impl Ground {
+    fn prepare(plan: &mut Plan) -> Result<(Ground, Door), AppError> {
+        let wiring = &plan.config.wiring;
+        let places = Places::new(&wiring.runtime_dir);
+        places.make().map_err(AppError::Places)?;
+        let door = Door::open(places.root())?;
+        let pool = match &wiring.cgroup {
+            CgroupChoice::None => None,
+            CgroupChoice::Auto => Pool::of_unit().map_err(AppError::pool)?,
+            CgroupChoice::At(path) => Some(Pool::at(path).map_err(AppError::pool)?),
+        };
+        let mounts = mounts(&plan.devices, wiring.mounts.as_deref());
+        plan.config.settings.mounts = mounts
+            .iter()
+            .map(|m| m.to_string_lossy().into_owned().into())
+            .collect();
+        let settings = Arc::new(plan.config.settings.clone());
+        let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
+        let first = !places.began().exists();
+        std::fs::write(places.began(), "").map_err(AppError::Places)?;
+        let init_watchdog = plan.environment.watchdog(std::process::id());
+        let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
+        let survivors = survivors(&settings, &places, pool.as_ref());
+        let boot = BootFacts {
+            seed,
+            init_watchdog,
+            first,
+        };
+        let ground = Ground {
+            settings,
+            places,
+            pool,
+            boot,
+            boot_id,
+            survivors,
+            descriptors: plan.own_process.then(process::open_more).flatten(),
+        };
+        Ok((ground, door))
+    }
+
+    /// What a replay of the trace has to know beside the configuration.
+    fn replay_meta(&self) -> Vec<(&'static str, String)> {
+        let first = if self.boot.first { "yes" } else { "no" };
+        let mut meta = vec![
+            ("seed", self.boot.seed.to_string()),
+            ("first", first.to_owned()),
+        ];
+        if let Some(window) = self.boot.init_watchdog {
+            meta.push(("init-watchdog-ms", window.as_millis().to_string()));
+        }
+        let mounts = self.settings.mounts.iter();
+        meta.extend(mounts.map(|mount| ("mount", mount.to_string())));
+        meta
+    }
+
+    fn recipes(&self, config: &Config, environment: &Environment) -> Vec<Recipe> {
+        let inherited = environment.for_children();
+        let services = self.settings.services.iter().zip(&config.wiring.commands);
+        services
+            .map(|(service, command)| {
+                let own = command.environment.iter();
+                let own = own.map(|(k, v)| (OsString::from(k), OsString::from(v)));
+                let kept = inherited.iter().filter(|(k, _)| {
+                    k.to_str()
+                        .is_none_or(|k| !command.environment.contains_key(k))
+                });
+                Recipe {
+                    name: service.name.clone(),
+                    argv: command.argv.iter().map(OsString::from).collect(),
+                    environment: kept.cloned().chain(own).collect(),
+                    directory: command.directory.clone(),
+                    output: command.output,
+                    notify: listens(service),
+                    heartbeat: service.heartbeat,
+                    descriptors: self.descriptors,
+                }
+            })
+            .collect()
+    }
+
+    fn children(&self, config: &Config) -> io::Result<Vec<Child>> {
+        let services = self.settings.services.iter().zip(&config.wiring.commands);
+        services
+            .map(|(service, command)| {
+                let notify = match listens(service) {
+                    false => None,
+                    true => {
+                        self.places.make_service(&service.name)?;
+                        Some(children::listen(&self.places.notify(&service.name))?)
+                    }
+                };
+                Ok(Child {
+                    name: service.name.clone(),
+                    stop_signal: command.stop_signal.number(),
+                    heartbeat: service.heartbeat,
+                    notify,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A service that has something to tell gets a socket to tell it on.
+fn listens(service: &crate::core::settings::Service) -> bool {
+    service.ready == Ready::Notify || service.heartbeat.is_some()
+}
+
+fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
+    match (named, devices) {
+        (Some(named), _) => named.to_vec(),
+        (None, Devices::Simulated(_)) => vec![PathBuf::from("/")],
+        (None, Devices::Real(_)) => {
+            mountinfo::discover(std::path::Path::new("/")).unwrap_or_else(|e| {
+                log::warn!("file systems are not watched: {e}; name them in [storage] mounts");
+                Vec::new()
+            })
+        }
+    }
+}
+
+fn survivors(
+    settings: &Settings,
+    places: &Places,
+    pool: Option<&Pool>,
+) -> Vec<(ServiceId, Survivor)> {
+    let ids = (0u16..).map(ServiceId);
+    ids.zip(&settings.services)
+        .filter_map(|(id, s)| Some((id, adoption::find(&s.name, places, pool)?)))
+        .collect()
+}
+
+/// Starts a daemon: everything runs when this returns, and the core has not been told a fact. The
+/// facts that it begins with wait on the bridge.
+pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
+    let (mut ground, door) = Ground::prepare(&mut plan)?;
+    let (inbox, facts) = inbox();
+    let services = ground.settings.services.len();
+    let (queues, works, asked) = queues(services).map_err(AppError::kernel("order queues"))?;
+    let (senses, quit) = bounded(0);
+    let mut hands = Hands::new(senses);
+    let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
+    let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
+    hands.man_recorder(&mut plan, &ground, &events, reader)?;
+    let own_process = plan.own_process;
+    let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
+    let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
+    let recipes = ground.recipes(&plan.config, &plan.environment);
+    let kin = ground.children(&plan.config).map_err(AppError::Places)?;
+    hands.man_control(
+        (door, asked),
+        ground.settings.clone(),
+        inbox.clone(),
+        events,
+    )?;
+    hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
+    hands.man_senses(&plan.config, &queues, samplers, &quit, &inbox)?;
+    if own_process {
+        hands.man_signals(&inbox)?;
+    }
+    if let Some(requests) = plan.requests.take() {
+        man_requests(requests, inbox.clone())?;
+    }
+    let own = opening(&queues, std::mem::take(&mut ground.survivors));
+    hands.end_strangers(&ground)?;
+    let core = Core::new(Settings::clone(&ground.settings), ground.boot);
+    Ok((Bridge::new(core, queues, ledger, own), facts, hands))
+}
+
+/// Hands the survivors over to their threads; returns the facts that the core begins with.
+fn opening(queues: &Queues, survivors: Vec<(ServiceId, Survivor)>) -> VecDeque<Fact> {
+    let mut facts = VecDeque::new();
+    for (service, Survivor { record, pidfd }) in survivors {
+        let (run, pid, ready) = (record.run, record.pid, record.ready);
+        let change = Change::Adopted { pid, ready };
+        facts.push_back(Fact::Child {
+            service,
+            run,
+            change,
+        });
+        let now = clock::now();
+        queues.children.hand(
+            now,
+            ChildOrder::Born {
+                service,
+                record,
+                pidfd,
+                adopted: true,
+            },
+        );
+        queues.spawner.hand(now, SpawnOrder::Prepare { service });
+    }
+    facts.push_back(Fact::Tick);
+    facts
+}
+
+type Sampler = Box<dyn FnMut() -> Vec<Fact> + Send>;
+
+/// How the machine is looked at.
+struct Samplers {
+    vitals: Sampler,
+    disk: Sampler,
+}
+
+/// The watchdog, if it is ours, and the samplers, real or simulated.
+fn instruments(
+    config: &Config,
+    devices: Devices,
+    settings: &Settings,
+) -> (Option<Box<dyn WatchdogDevice>>, Samplers) {
+    let ours = settings.watchdog.owner == WatchdogOwner::Fieldwarden;
+    let (watchdog, samplers): (Box<dyn WatchdogDevice>, _) = match devices {
+        Devices::Real(hardware) => {
+            let mut vitals = Vitals::new("/".into());
+            let mut disk = Disk::new("/".into());
+            let mounts: Vec<PathBuf> = settings
+                .mounts
+                .iter()
+                .map(|m| PathBuf::from(&**m))
+                .collect();
+            let samplers = Samplers {
+                vitals: Box::new(move || vitals.sample()),
+                disk: Box::new(move || disk.sample(&mounts)),
+            };
+            let device = &config.wiring.watchdog_device;
+            (Box::new(KernelWatchdog::of(device, hardware)), samplers)
+        }
+        Devices::Simulated(board) => {
+            let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
+            let (other, watchdog) = (board.clone(), board.watchdog(Arc::new(clock::now)));
+            let samplers = Samplers {
+                vitals: Box::new(move || board.sample(clock::now())),
+                disk: Box::new(move || other.sample_mounts(clock::now(), mounts)),
+            };
+            (Box::new(watchdog), samplers)
+        }
+    };
+    (ours.then_some(watchdog), samplers)
+}
+
+impl Hands {
+    fn man_recorder(
+        &mut self,
+        plan: &mut Plan,
+        ground: &Ground,
+        events: &Arc<EventRing>,
+        reader: Reader,
+    ) -> Result<(), AppError> {
+        let ring = Ring::new(ground.places.root(), &ground.boot_id, &plan.config.source)
+            .with_meta(ground.replay_meta());
+        let (settings, observer) = (ground.settings.clone(), plan.observer.take());
+        let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
+        let state_dir = plan.config.wiring.state_dir.clone();
+        self.man("recorder", move || {
+            // Here and not before the thread starts: the card may take its time.
+            let _ = std::fs::create_dir_all(&state_dir);
+            let journal = Journal::open(&state_dir.join("journal"), &boot_id);
+            Recorder::new(settings, ring, journal, events, observer, log).run(&reader);
+        })
+    }
+
+    fn man_services(
+        &mut self,
+        (recipes, kin): (Vec<Recipe>, Vec<Child>),
+        ground: &Ground,
+        queues: &Queues,
+        works: Works,
+        guards: Guards,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let Ground { places, pool, .. } = ground;
+        let output = Output::new().map_err(AppError::kernel("output"))?;
+        let taps = output.taps(queues.output.clone());
+        self.man("output", move || fatal("output", output.run(&works.output)))?;
+        let to_core = inbox.clone();
+        self.man("watchdog", move || guards.run(&works.guards, &to_core))?;
+        let guards = queues.guards.clone();
+        let children = Children::new(kin, places.clone(), pool.clone(), guards, inbox.clone())
+            .map_err(AppError::kernel("children"))?;
+        self.man("children", move || {
+            fatal("children", children.run(&works.children))
+        })?;
+        let children = queues.children.clone();
+        let spawning = Spawning::new(
+            recipes,
+            places.clone(),
+            pool.clone(),
+            taps,
+            children,
+            inbox.clone(),
+        )
+        .map_err(AppError::kernel("starting processes"))?;
+        self.man("spawner", move || spawning.run(&works.spawner))?;
+        Ok(())
+    }
+
+    fn man_control(
+        &mut self,
+        (door, work): (Door, Work<ControlOrder>),
+        settings: Arc<Settings>,
+        inbox: Inbox,
+        events: Arc<EventRing>,
+    ) -> Result<(), AppError> {
+        let control = Control {
+            door,
+            settings,
+            inbox,
+            work,
+            events,
+        };
+        let server = control.server().map_err(AppError::kernel("control"))?;
+        self.man("control", server)
+    }
+
+    fn man_senses(
+        &mut self,
+        config: &Config,
+        queues: &Queues,
+        samplers: Samplers,
+        quit: &Receiver<()>,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let watch = |every: Duration, pulse: &Arc<Pulse>, sample: Sampler| {
+            let (pulse, inbox, quit) = (pulse.clone(), inbox.clone(), quit.clone());
+            move || senses::watch(every, &pulse, &inbox, &quit, sample)
+        };
+        self.man(
+            "vitals",
+            watch(config.wiring.vitals_every, &queues.vitals, samplers.vitals),
+        )?;
+        self.man(
+            "disk",
+            watch(config.wiring.disk_every, &queues.disk, samplers.disk),
+        )
+    }
+
+    /// The process is ours: its signals are for us, and its memory stays where it is.
+    fn man_signals(&mut self, inbox: &Inbox) -> Result<(), AppError> {
+        if let Err(e) = process::lock_memory() {
+            log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
+        }
+        let caught = signals::caught().map_err(AppError::kernel("signal handlers"))?;
+        let inbox = inbox.clone();
+        // It ends with the process: a handler cannot be waited for.
+        thread::start("signals", move || signals::run(caught, &inbox))
+            .map_err(AppError::kernel("thread"))?;
+        Ok(())
+    }
+
+    fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {
+        let known: Vec<Box<str>> = ground
+            .settings
+            .services
+            .iter()
+            .map(|s| s.name.clone())
+            .collect();
+        let (places, pool) = (ground.places.clone(), ground.pool.clone());
+        self.man("strangers", move || {
+            adoption::end_strangers(&known, &places, pool.as_ref())
+        })
+    }
+}
+
+/// Passes on what is asked from within the process, until nobody can ask any more.
+fn man_requests(requests: Receiver<Request>, inbox: Inbox) -> Result<(), AppError> {
+    let by = Asker::User(nix::unistd::geteuid().as_raw());
+    let pass_on = move || {
+        for request in requests {
+            let ticket = signals::TICKET;
+            inbox.send(Fact::Asked {
+                ticket,
+                by,
+                request,
+            });
+        }
+    };
+    thread::start("requests", pass_on).map_err(AppError::kernel("thread"))?;
+    Ok(())
+}
+
+/// A thread that cannot go on without the kernel's help: what it stood for is gone. If it is
+/// essential, no pet passes through it any more; otherwise the daemon is worse off without it than
+/// with a new start.
+fn fatal(name: &str, outcome: io::Result<()>) {
+    if let Err(e) = outcome {
+        log::error!("thread {name} ended: {e}");
+        std::process::abort();
+    }
+}

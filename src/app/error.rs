@@ -1,0 +1,51 @@
+//! What keeps a daemon from starting.
+
+use crate::edge::control::DoorError;
+use crate::edge::systemd::SocketError;
+use std::io;
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The runtime directory cannot be used.
+    #[error("runtime directory: {0}; set `runtime_dir` to a directory that can be written")]
+    Places(io::Error),
+    /// The control socket cannot be made.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// Init's socket cannot be used.
+    #[error(transparent)]
+    Init(#[from] SocketError),
+    /// The control group that the configuration names cannot be used.
+    #[error("cgroup: {0}; name a version 2 control group that is delegated to us, or `auto`")]
+    Pool(io::Error),
+    /// Another daemon keeps its services in the control group.
+    #[error(
+        "cgroup: another fieldwarden keeps its services in {0}, and this one would end them; \
+             end that one first, or set `cgroup` to \"none\" or to another group"
+    )]
+    PoolTaken(io::Error),
+    /// The kernel gives no thread, no descriptor, or no way to start a process.
+    #[error("{what}: {why}")]
+    Kernel {
+        /// What was wanted.
+        what: &'static str,
+        /// What the kernel said.
+        why: io::Error,
+    },
+}
+
+impl AppError {
+    /// For `map_err`: the control group cannot be used.
+    pub(super) fn pool(why: io::Error) -> AppError {
+        match why.kind() {
+            io::ErrorKind::WouldBlock => AppError::PoolTaken(why),
+            _ => AppError::Pool(why),
+        }
+    }
+
+    /// For `map_err`: the kernel refused this.
+    pub(super) fn kernel(what: &'static str) -> impl FnOnce(io::Error) -> AppError {
+        move |why| AppError::Kernel { what, why }
+    }
+}

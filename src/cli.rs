@@ -1,0 +1,227 @@
+//! The command line: what can be asked for, in words.
+//!
+//! Data goes to standard output, everything else to standard error. When nobody reads any more
+//! (`| head`), a command ends quietly.
+
+mod act;
+mod check;
+mod daemon;
+mod look;
+mod past;
+mod printer;
+mod remote;
+mod replay;
+
+use crate::error::{Error, RUNTIME_DIR};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use printer::Printer;
+use remote::Daemon;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Where the configuration is unless somebody says otherwise.
+const CONFIG: &str = "/etc/fieldwarden/fieldwarden.toml";
+
+/// Where the journal is unless somebody says otherwise.
+const JOURNAL: &str = "/var/lib/fieldwarden/journal";
+
+/// Names the runtime directory where no option does.
+const RUNTIME_DIR_VARIABLE: &str = "FIELDWARDEN_RUNTIME_DIR";
+
+/// Keeps a Raspberry Pi alive that nobody can walk up to: pets its hardware watchdog, runs and
+/// restarts its services, and tells how everything stands.
+#[derive(Parser, Debug)]
+#[command(name = "fieldwarden", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    /// Directory in which the daemon keeps its socket
+    /// [default: /run/fieldwarden, or $FIELDWARDEN_RUNTIME_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    runtime_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fieldwarden demo                   see what it does, on a simulated board
+  fieldwarden check my.toml          find all mistakes in a configuration
+  fieldwarden status                 how does everything stand?
+  fieldwarden events --follow        what happens?
+  fieldwarden events --journal       what happened before the last reboot?
+  fieldwarden restart web            restart a service and wait until it is up
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
+78 the configuration is wrong, 130 the demo was interrupted";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the daemon (systemd does this)
+    Run {
+        /// Configuration
+        #[arg(long, value_name = "PATH", default_value = CONFIG)]
+        config: PathBuf,
+    },
+    /// Show what fieldwarden does, on a simulated board; needs no rights, touches nothing
+    Demo {
+        /// How many times as fast as real time the board lives, 1 to 10
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        speed: u32,
+        /// A screen with keys, to break things yourself
+        #[arg(long)]
+        interactive: bool,
+    },
+    /// Find all mistakes in a configuration, and what this machine lacks for it
+    Check {
+        /// Configuration
+        #[arg(value_name = "PATH", default_value = CONFIG)]
+        config: PathBuf,
+    },
+    /// Tell how everything stands
+    Status {
+        /// For programs: one JSON object, described in docs/control.md
+        #[arg(long)]
+        json: bool,
+        /// Show it again every two seconds, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+    },
+    /// Tell what happened
+    Events {
+        /// Go on with what happens from now on, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        /// For programs: one JSON object per line, described in docs/formats.md
+        #[arg(long)]
+        json: bool,
+        /// How many past events; the daemon keeps 256 at hand
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        last: u32,
+        /// From the durable journal: those of earlier boots as well, and without a daemon
+        /// [default DIR: /var/lib/fieldwarden/journal]
+        #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = JOURNAL,
+              conflicts_with = "follow")]
+        journal: Option<PathBuf>,
+    },
+    /// Print the whole journal, one JSON object per line
+    Export {
+        /// Its directory
+        #[arg(value_name = "DIR", default_value = JOURNAL)]
+        journal: PathBuf,
+    },
+    /// Run the decisions of a recorded trace again and show where they differ
+    Replay {
+        /// Trace, for example /run/fieldwarden/trace
+        #[arg(value_name = "FILE")]
+        trace: PathBuf,
+        /// `recorded`, or a configuration to try instead
+        #[arg(long, value_name = "recorded|PATH", default_value = "recorded")]
+        settings: PathBuf,
+    },
+    /// Start services, and wait until they are up
+    #[command(after_help = "Example: fieldwarden start database web")]
+    Start(Act),
+    /// Stop services, and wait until they are down
+    #[command(after_help = "Example: fieldwarden stop web --no-wait")]
+    Stop(Act),
+    /// Restart services, and wait until they are up again
+    #[command(after_help = "Example: fieldwarden restart database web --timeout 2m")]
+    Restart(Act),
+    /// One of the services of the demo
+    #[command(hide = true)]
+    DemoService {
+        /// Which
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Act {
+    /// Services, by name
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Only ask for it
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait, for example 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+}
+
+/// A duration as people write it.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    parsed
+        .ok()
+        .and_then(|d| Duration::try_from(d).ok())
+        .ok_or_else(|| "write a number with its unit, such as 500ms, 90s or 2m".to_owned())
+}
+
+/// The command line as a description, for whoever writes about it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command that the arguments name, the first of which is the program's own name.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are asked for and end well; nobody minds if they are not read.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match obey(cli) {
+        Ok(code) => code,
+        Err(e) => {
+            // A terminal may have vanished, and the exit code says it too.
+            let _ = match &e {
+                Error::Said | Error::SaidConfig => Ok(()),
+                Error::Config(problems) => write!(io::stderr(), "{problems}"),
+                other => writeln!(io::stderr(), "fieldwarden: {other}"),
+            };
+            e.exit_code()
+        }
+    }
+}
+
+fn obey(cli: Cli) -> Result<ExitCode, Error> {
+    let daemon = || {
+        let chosen = chosen_dir(cli.runtime_dir.clone());
+        Daemon::new(chosen.unwrap_or_else(|| RUNTIME_DIR.into()))
+    };
+    let mut out = Printer::new();
+    match cli.command {
+        Command::Run { config } => return daemon::run(&config, chosen_dir(cli.runtime_dir)),
+        Command::Demo { speed, interactive } => return daemon::demo(speed, interactive),
+        Command::DemoService { name } => return Ok(crate::demo::services::run(&name)),
+        Command::Check { config } => check::check(&config, &mut out)?,
+        Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
+        Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,
+        Command::Status { .. } => look::status(&daemon(), &mut out)?,
+        Command::Events {
+            journal: Some(dir),
+            json,
+            last,
+            ..
+        } => past::events(&dir, json, last, &mut out)?,
+        Command::Events {
+            follow, json, last, ..
+        } => look::events(&daemon(), follow, json, last, &mut out)?,
+        Command::Export { journal } => past::export(&journal, &mut out)?,
+        Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
+        Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
+        Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
+        Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime directory that the option names, or else the environment.
+fn chosen_dir(option: Option<PathBuf>) -> Option<PathBuf> {
+    let variable = std::env::var_os(RUNTIME_DIR_VARIABLE);
+    option.or_else(|| variable.filter(|v| !v.is_empty()).map(PathBuf::from))
+}

@@ -1,0 +1,43 @@
+//! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
+
+use super::printer::Printer;
+use crate::config::{self, Problem};
+use crate::error::Error;
+use std::path::Path;
+
+/// Shows every problem on standard error and a summary on standard output.
+///
+/// # Errors
+/// When the configuration cannot be used. Warnings are no errors.
+pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
+    let loaded = match config::load(path) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            eprint!("{problems}");
+            return Err(Error::SaidConfig);
+        }
+    };
+    let mut warnings = loaded.warnings;
+    warnings.extend(config::check_machine(&loaded.config));
+    show(&warnings);
+    let services = counted(loaded.config.settings.services.len(), "service");
+    let found = match warnings.len() {
+        0 => "no problems".to_owned(),
+        n => counted(n, "warning"),
+    };
+    Ok(out.line(&format!(
+        "{}: can be used; {services}, {found}",
+        path.display()
+    ))?)
+}
+
+fn show(warnings: &[Problem]) {
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
+}

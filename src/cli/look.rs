@@ -1,0 +1,100 @@
+//! `status` and `events`: look and do not touch.
+
+use super::printer::Printer;
+use super::remote::{Daemon, Told};
+use crate::demo::teller::Symbols;
+use crate::error::Error;
+use crate::journal::Record;
+use crate::status::{MARK, event_line, screen};
+use std::time::Duration;
+
+/// Time that an event may be on its way from the daemon's core to those who ask: the recorder lets
+/// what is not urgent gather for a tenth of a second.
+const ON_ITS_WAY: Duration = Duration::from_millis(150);
+
+/// Events below a status report: enough to see what led to it, few enough for one screen.
+const BELOW: u32 = 5;
+
+/// Time between two looks of `--watch`.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Puts the cursor to the top left and clears what is below.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// The report for people.
+pub fn status(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+    let text = report(daemon)?;
+    Ok(out.put(&text)?)
+}
+
+/// The report again and again. Once there was one, a daemon that does not answer is part of what
+/// is watched: it may be in the middle of a restart.
+pub fn watch(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+    let mut text = report(daemon)?;
+    loop {
+        out.put(&format!("{CLEAR}{text}"))?;
+        if out.gone() {
+            return Ok(());
+        }
+        std::thread::sleep(AGAIN);
+        text = report(daemon).unwrap_or_else(|e| format!("{e}\n\nasked again every 2 s\n"));
+    }
+}
+
+/// The report for programs.
+pub fn status_json(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+    let json = daemon.status_json()?;
+    Ok(out.line(&json)?)
+}
+
+fn report(daemon: &Daemon) -> Result<String, Error> {
+    let status = daemon.status()?;
+    // The report is what was asked for; events that cannot be had must not cost it.
+    let events: Vec<Record> = match daemon.events(BELOW, false) {
+        Ok(events) => events.flatten().filter_map(event).collect(),
+        Err(_) => Vec::new(),
+    };
+    let symbols = Symbols::of_locale(|name| std::env::var(name).ok());
+    let text = screen(&status, &events);
+    Ok(match symbols {
+        Symbols::Unicode => text,
+        Symbols::Ascii => text.replace(MARK, "*"),
+    })
+}
+
+fn event(told: Told) -> Option<Record> {
+    match told {
+        Told::Event(record, _) => Some(*record),
+        Told::Lost(_) => None,
+    }
+}
+
+/// Past events, and those to come.
+pub fn events(
+    daemon: &Daemon,
+    follow: bool,
+    json: bool,
+    last: u32,
+    out: &mut Printer,
+) -> Result<(), Error> {
+    if !follow {
+        // Who has just stopped a service wants to read that it stopped.
+        std::thread::sleep(ON_ITS_WAY);
+    }
+    for told in daemon.events(last, follow)? {
+        match told? {
+            Told::Event(_, line) if json => out.line(&line)?,
+            Told::Event(record, _) => out.line(&event_line(&record))?,
+            Told::Lost(events) => {
+                eprintln!("fieldwarden: {events} events came too fast to be shown");
+            }
+        }
+        if out.gone() {
+            return Ok(());
+        }
+    }
+    if follow {
+        eprintln!("fieldwarden: the daemon has ended");
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//!
+//! `events --journal` and `export`: what happened in earlier boots as well. Reads the durable journal
+//! itself, so it works without a daemon, and on a card that was taken out of its machine.
+
+use super::printer::Printer;
+use crate::error::Error;
+use crate::journal::{Damage, Directory, Reader, Record};
+use crate::status::event_line;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Digits of the id of a boot that tell it from the others.
+const BOOT_DIGITS: usize = 8;
+
+/// All records, for programs.
+pub fn export(dir: &Path, out: &mut Printer) -> Result<(), Error> {
+    let mut reader = open(dir)?;
+    for record in reader.by_ref() {
+        out.line(&record.json())?;
+        if out.gone() {
+            return Ok(());
+        }
+    }
+    tell(reader.damage());
+    Ok(())
+}
+
+/// The latest records; for people with a line wherever a boot begins.
+pub fn events(dir: &Path, json: bool, last: u32, out: &mut Printer) -> Result<(), Error> {
+    let keep = usize::try_from(last).unwrap_or(usize::MAX);
+    let mut reader = open(dir)?;
+    let mut latest: VecDeque<Record> = VecDeque::new();
+    for record in reader.by_ref() {
+        latest.push_back(record);
+        if latest.len() > keep {
+            latest.pop_front();
+        }
+    }
+    let mut boot = None;
+    for record in &latest {
+        if json {
+            out.line(&record.json())?;
+            continue;
+        }
+        if boot.replace(&record.boot) != Some(&record.boot) {
+            let id: String = record
+                .boot
+                .chars()
+                .filter(char::is_ascii_hexdigit)
+                .collect();
+            let id = id.get(..BOOT_DIGITS).unwrap_or(&id);
+            out.line(&format!("-- boot {id}"))?;
+        }
+        out.line(&event_line(record))?;
+    }
+    tell(reader.damage());
+    Ok(())
+}
+
+fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
+    Reader::open(dir).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => Error::NoJournal {
+            dir: dir.to_owned(),
+        },
+        _ => Error::File {
+            path: dir.to_owned(),
+            source,
+        },
+    })
+}
+
+/// What had to be left out.
+fn tell(damage: &Damage) {
+    let mut parts = Vec::new();
+    let mut part = |count: u64, what: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    };
+    part(damage.lines, "damaged lines");
+    part(damage.repeated, "repeated records");
+    part(damage.newer, "records of a later version");
+    part(damage.unfinished, "bytes of an unfinished record");
+    parts.extend(damage.unreadable.iter().cloned());
+    if !parts.is_empty() {
+        eprintln!("fieldwarden: left out of the journal: {}", parts.join(", "));
+    }
+}

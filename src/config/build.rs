@@ -1,0 +1,243 @@
+//! Reads the whole tree into settings and wiring.
+//!
+//! Every value is read before anything is put together, so that one mistake hides no other.
+
+use super::keys;
+use super::report::Report;
+use super::schema::Kind;
+use super::service::{self, Draft, NAME_MAX};
+use super::table::{At, Table};
+use super::value::{self, Node};
+use super::{Board, CgroupChoice, Command, Wiring, limits, order};
+use crate::core::settings::{Limits, Service, Settings, Watchdog, WatchdogOwner};
+use crate::units::{MilliCelsius, Permille};
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::de::DeTable;
+
+/// Most mount points. Each is looked at in turn, and one may take minutes when its card fails.
+const MOUNTS_MAX: usize = 64;
+
+/// Longest name of a socket: `sun_path` of the kernel without the NUL.
+const SOCKET_MAX: usize = 107;
+
+/// Bytes of such a name that are neither `runtime_dir` nor the name of a service. A test compares
+/// it with the places that the edges use.
+pub const SOCKET_EXTRA: usize = 16;
+
+/// Reads the tree. `None` if a value is wrong; the report has it.
+pub(super) fn config<'i>(
+    report: &mut Report<'i>,
+    tree: &DeTable<'i>,
+    sound: bool,
+) -> Option<(Settings, Wiring)> {
+    let mut top = Table::top(report, keys::ROOT.keys, tree, sound);
+    if newer(&mut top) {
+        return None;
+    }
+    top.refuse_unknown(&["watchdog", "stop", "vitals", "storage", "service"]);
+    let root = root(&mut top);
+    let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
+    let budget = top.below("stop", keys::STOP.keys).duration("budget");
+    let vitals = vitals(top.below("vitals", keys::VITALS.keys));
+    let storage = storage(top.below("storage", keys::STORAGE.keys));
+    let drafts = service::drafts(&mut top);
+    if let Some(root) = &root {
+        socket_names(&mut top, &root.runtime_dir, &drafts);
+    }
+    let services = order::services(&mut top, drafts, budget.as_ref());
+    let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
+    let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
+    let settings = Settings {
+        services,
+        mounts: named(storage.mounts.as_deref()),
+        watchdog,
+        temperature: vitals.temperature,
+        memory: vitals.memory,
+        load: vitals.load,
+        space: storage.space,
+        inodes: storage.inodes,
+        stop_budget: budget?.value,
+    };
+    let wiring = Wiring {
+        board: root.board,
+        runtime_dir: root.runtime_dir.value,
+        state_dir: root.state_dir,
+        cgroup: root.cgroup,
+        watchdog_device: device,
+        vitals_every: vitals.every,
+        disk_every: storage.every,
+        mounts: storage.mounts,
+        commands,
+    };
+    Some((settings, wiring))
+}
+
+/// Is the file of a version after ours? Nothing else is judged then, because its keys are not
+/// ours.
+fn newer(top: &mut Table<'_, '_, '_>) -> bool {
+    let version = top.other("version", version);
+    version.is_some_and(|version| version.value > keys::VERSION)
+}
+
+/// Reads `version`. The number is that of the file even when it is a wrong one.
+fn version(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> Option<u32> {
+    let Some(number) = node.get_ref().as_integer() else {
+        let help = format!("write {}, without quotes", keys::VERSION);
+        value::mistyped(report, path, node, &kind, help);
+        return None;
+    };
+    let number = u32::from_str_radix(number.as_str(), number.radix()).unwrap_or(0);
+    if number > keys::VERSION {
+        let what = format!("this file is of version {number}, which this program is too old for");
+        let help = format!(
+            "it reads version {}; install a newer fieldwarden",
+            keys::VERSION
+        );
+        report.error(node.span(), what, help);
+    } else if number < keys::VERSION {
+        let what = format!("`{path}` is no version of this file's format");
+        report.error(node.span(), what, format!("write {}", keys::VERSION));
+    }
+    Some(number)
+}
+
+struct Root {
+    board: Board,
+    runtime_dir: At<PathBuf>,
+    state_dir: PathBuf,
+    cgroup: CgroupChoice,
+}
+
+fn root(top: &mut Table<'_, '_, '_>) -> Option<Root> {
+    let board = top.choice("board");
+    let runtime_dir = top.path("runtime_dir");
+    let state_dir = top.path("state_dir");
+    let cgroup = top.word_or_path("cgroup");
+    Some(Root {
+        board: match board?.value {
+            "none" => Board::None,
+            "sim" => Board::Sim,
+            _ => return None,
+        },
+        runtime_dir: runtime_dir?,
+        state_dir: state_dir?.value,
+        cgroup: match cgroup?.value.as_str() {
+            "auto" => CgroupChoice::Auto,
+            "none" => CgroupChoice::None,
+            path => CgroupChoice::At(PathBuf::from(path)),
+        },
+    })
+}
+
+/// The watchdog and its device.
+fn watchdog(mut table: Table<'_, '_, '_>) -> Option<(Watchdog, PathBuf)> {
+    let owner = table.choice("owner");
+    let device = table.path("device");
+    let timeout = table.duration("timeout");
+    let disarm_on_stop = table.flag("disarm_on_stop");
+    let watchdog = Watchdog {
+        owner: match owner?.value {
+            "fieldwarden" => WatchdogOwner::Fieldwarden,
+            "systemd" => WatchdogOwner::Systemd,
+            "nobody" => WatchdogOwner::Nobody,
+            _ => return None,
+        },
+        timeout: timeout?.value,
+        disarm_on_stop: disarm_on_stop?.value,
+    };
+    Some((watchdog, device?.value))
+}
+
+/// Reports a directory in which the name of a socket would be too long for the kernel.
+fn socket_names(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[Draft]) {
+    let names = drafts.iter().map(|draft| draft.name.len().min(NAME_MAX));
+    let longest = names.max().unwrap_or(0);
+    let length = directory.value.as_os_str().len();
+    let room = SOCKET_MAX - SOCKET_EXTRA - longest;
+    if length > room {
+        let span = directory.span.clone().unwrap_or(top.header());
+        let what = format!("`runtime_dir` has {length} bytes, too many for the sockets in it");
+        let help = format!("choose one of at most {room} bytes, or shorten the longest name");
+        top.report().error(span, what, help);
+    }
+}
+
+struct Vitals {
+    every: Duration,
+    temperature: Limits<MilliCelsius>,
+    memory: Limits<Permille>,
+    load: Limits<u32>,
+}
+
+fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
+    let every = table.duration("every");
+    let temperature = limits::temperature(table.inner("temperature"));
+    let memory = limits::left(table.inner("memory"));
+    let load = limits::load(table.inner("load"));
+    Some(Vitals {
+        every: every?.value,
+        temperature: temperature?,
+        memory: memory?,
+        load: load?,
+    })
+}
+
+struct Storage {
+    every: Duration,
+    mounts: Option<Vec<PathBuf>>,
+    space: Limits<Permille>,
+    inodes: Limits<Permille>,
+}
+
+fn storage(mut table: Table<'_, '_, '_>) -> Option<Storage> {
+    let every = table.duration("every");
+    let mounts = table.other("mounts", mounts);
+    let space = limits::left(table.inner("space"));
+    let inodes = limits::left(table.inner("inodes"));
+    Some(Storage {
+        every: every?.value,
+        mounts: mounts.map(|mounts| mounts.value),
+        space: space?,
+        inodes: inodes?,
+    })
+}
+
+/// Reads `mounts`: absolute paths, none of them twice.
+fn mounts(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+) -> Option<Vec<PathBuf>> {
+    let items = value::list(report, path, node, &kind, "[\"/\"]")?;
+    if items.len() > MOUNTS_MAX {
+        report.error(
+            node.span(),
+            format!("`{path}` names {} mount points", items.len()),
+            format!("name at most {MOUNTS_MAX}"),
+        );
+        return None;
+    }
+    let mut mounts: Vec<PathBuf> = Vec::new();
+    for item in items {
+        let Some(mount) = value::path(report, path, item, &Kind::Path) else {
+            continue;
+        };
+        if mounts.contains(&mount) {
+            let what = format!("`{path}` names {} twice", value::shown(item));
+            report.error(item.span(), what, "remove one of the two".to_owned());
+        }
+        mounts.push(mount);
+    }
+    Some(mounts)
+}
+
+/// Mount points as the core knows them.
+fn named(mounts: Option<&[PathBuf]>) -> Vec<Box<str>> {
+    let mounts = mounts.unwrap_or(&[]);
+    mounts
+        .iter()
+        .map(|mount| mount.to_string_lossy().into())
+        .collect()
+}

@@ -1,0 +1,344 @@
+//! Lists every key of the configuration with its bounds, its default and its meaning.
+//!
+//! This is the only place where a default is written. It never reads a file.
+
+use super::schema::{Absent, Key, Kind, Section};
+use Absent::{Default, Inside, Nothing, Required};
+use std::time::Duration;
+
+/// The version of the format that this program reads. It rises only when a file of the version
+/// before would mean something else.
+pub const VERSION: u32 = 1;
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        absent,
+        meaning,
+    }
+}
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const fn s(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn min(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+const fn hours(n: u64) -> Duration {
+    min(n * 60)
+}
+
+/// A Pi throttles at 85 C and its chip is rated for -40 C to 125 C; beyond lies no sensible limit.
+const TEMPERATURE: Kind = Kind::Temperature(-40, 125);
+
+/// From one process on a hundred processors to a thousand on each of them.
+const LOAD: Kind = Kind::Load(1, 100_000);
+
+/// The sections of a file, in the order in which the sample shows them.
+pub const SECTIONS: &[Section] = &[ROOT, WATCHDOG, STOP, VITALS, STORAGE, SERVICE];
+
+/// The keys above the first header.
+pub const ROOT: Section = Section {
+    header: "",
+    meaning: "The daemon as a whole.",
+    keys: &[
+        key(
+            "version",
+            Kind::Version,
+            Default("1"),
+            "Version of this file's format",
+        ),
+        key(
+            "board",
+            Kind::Choice(&["none", "sim"]),
+            Default("\"none\""),
+            "The board that the computer is on; \"sim\" simulates watchdog and sensors on a bench",
+        ),
+        key(
+            "runtime_dir",
+            Kind::Path,
+            Default("\"/run/fieldwarden\""),
+            "Directory for sockets and everything else that a reboot may wipe out",
+        ),
+        key(
+            "state_dir",
+            Kind::Path,
+            Default("\"/var/lib/fieldwarden\""),
+            "Directory for the journal and everything else that outlives a reboot",
+        ),
+        key(
+            "cgroup",
+            Kind::WordOrPath(&["auto", "none"]),
+            Default("\"auto\""),
+            "Control group in which services run: \"auto\" for that of the pool unit if it exists, \
+             \"none\", or its directory",
+        ),
+    ],
+};
+
+/// The hardware watchdog.
+pub const WATCHDOG: Section = Section {
+    header: "watchdog",
+    meaning: "The hardware watchdog: it resets the machine when nobody pets it.",
+    keys: &[
+        key(
+            "owner",
+            Kind::Choice(&["fieldwarden", "systemd", "nobody"]),
+            Default("\"fieldwarden\""),
+            "Who pets it; systemd needs RuntimeWatchdogSec= for that",
+        ),
+        key(
+            "device",
+            Kind::Path,
+            Default("\"/dev/watchdog0\""),
+            "Its device",
+        ),
+        key(
+            "timeout",
+            Kind::Duration(s(1), min(10)),
+            Default("\"15s\""),
+            "Time without a pet after which it resets the machine; a Pi's hardware can do no more \
+             than 15s",
+        ),
+        key(
+            "disarm_on_stop",
+            Kind::Flag,
+            Default("false"),
+            "Stop it when the daemon is asked to end; with false, the machine resets unless a \
+             successor pets it in time",
+        ),
+    ],
+};
+
+/// The orderly stop.
+pub const STOP: Section = Section {
+    header: "stop",
+    meaning: "The orderly stop of everything.",
+    keys: &[key(
+        "budget",
+        Kind::Duration(s(1), min(10)),
+        Default("\"80s\""),
+        "Time for all services together to end before they are killed",
+    )],
+};
+
+/// Temperature, memory and load.
+pub const VITALS: Section = Section {
+    header: "vitals",
+    meaning: "Temperature, memory and load of the machine.",
+    keys: &[
+        key(
+            "every",
+            Kind::Duration(s(1), min(10)),
+            Default("\"15s\""),
+            "Time between two readings",
+        ),
+        key(
+            "temperature",
+            Kind::Table(&[
+                key("warn", TEMPERATURE, Default("\"80C\""), WARN),
+                key("critical", TEMPERATURE, Default("\"85C\""), CRITICAL),
+            ]),
+            Inside,
+            "Limits of the processor's temperature; critical must be the higher one",
+        ),
+        key(
+            "memory",
+            Kind::Table(&[
+                key("warn", Kind::Share, Default("\"10%\""), WARN),
+                key("critical", Kind::Share, Default("\"5%\""), CRITICAL),
+            ]),
+            Inside,
+            "Limits of the memory available to programs; critical must be the lower one",
+        ),
+        key(
+            "load",
+            Kind::Table(&[
+                key("warn", LOAD, Default("\"400%\""), WARN),
+                key("critical", LOAD, Default("\"1000%\""), CRITICAL),
+            ]),
+            Inside,
+            "Limits of the one-minute load per processor; 100% is one process on each, critical \
+             must be the higher one",
+        ),
+    ],
+};
+
+const WARN: &str = "From here on somebody should look";
+const CRITICAL: &str = "From here on it is broken";
+
+/// File systems.
+pub const STORAGE: Section = Section {
+    header: "storage",
+    meaning: "File systems.",
+    keys: &[
+        key(
+            "every",
+            Kind::Duration(s(5), hours(1)),
+            Default("\"60s\""),
+            "Time between two looks",
+        ),
+        key(
+            "mounts",
+            Kind::Paths,
+            Nothing("[\"/\"]"),
+            "Mount points to watch; without this key, every writable local file system that is \
+             found at the start",
+        ),
+        key(
+            "space",
+            FREE,
+            Inside,
+            "Limits of the free space; critical must be the lower one",
+        ),
+        key(
+            "inodes",
+            FREE,
+            Inside,
+            "Limits of the free inodes; critical must be the lower one",
+        ),
+    ],
+};
+
+const FREE: Kind = Kind::Table(&[
+    key("warn", Kind::Share, Default("\"15%\""), WARN),
+    key("critical", Kind::Share, Default("\"5%\""), CRITICAL),
+]);
+
+/// One service.
+pub const SERVICE: Section = Section {
+    header: "service.NAME",
+    meaning: "One service, a program that is kept running; there may be many such sections.",
+    keys: &[
+        key(
+            "command",
+            Kind::Command,
+            Required("[\"/usr/bin/web\", \"--port\", \"80\"]"),
+            "Its program by absolute path, then its arguments as they are; must be given",
+        ),
+        key(
+            "autostart",
+            Kind::Flag,
+            Default("true"),
+            "Run it from the daemon's start on",
+        ),
+        key(
+            "after",
+            Kind::Services,
+            Default("[]"),
+            "Services that must be up before this one is started, and that are stopped after it",
+        ),
+        key(
+            "ready",
+            Kind::Choice(&["exec", "notify"]),
+            Default("\"exec\""),
+            "It counts as up once its program is executed, or once it says READY=1",
+        ),
+        key(
+            "start_timeout",
+            Kind::Duration(s(1), hours(1)),
+            Default("\"90s\""),
+            "Time from its start to READY=1",
+        ),
+        key(
+            "heartbeat",
+            Kind::Duration(ms(100), hours(1)),
+            Nothing("\"30s\""),
+            "Longest silence between two WATCHDOG=1, which it need not send without this key",
+        ),
+        key(
+            "stop_signal",
+            Kind::Choice(&["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"]),
+            Default("\"TERM\""),
+            "Signal that asks it to end",
+        ),
+        key(
+            "stop_timeout",
+            Kind::Duration(Duration::ZERO, min(10)),
+            Default("\"10s\""),
+            "Time between that signal and KILL",
+        ),
+        key(
+            "restart",
+            Kind::Choice(&["always", "on-failure", "never"]),
+            Default("\"always\""),
+            "When to start it again after it ended without being asked to",
+        ),
+        key(
+            "backoff",
+            Kind::Table(BACKOFF),
+            Inside,
+            "How long to wait before that, and when to give up",
+        ),
+        key(
+            "environment",
+            Kind::Environment,
+            Default("{}"),
+            "Variables of its environment",
+        ),
+        key(
+            "directory",
+            Kind::Path,
+            Default("\"/\""),
+            "Its working directory",
+        ),
+        key(
+            "output",
+            Kind::Choice(&["log", "null", "inherit"]),
+            Default("\"log\""),
+            "Where its output goes: to the daemon's log, nowhere, or where the daemon's own goes",
+        ),
+    ],
+};
+
+const BACKOFF: &[Key] = &[
+    key(
+        "immediate",
+        Kind::Count(0, 100),
+        Default("3"),
+        "Failures in a row that are answered at once",
+    ),
+    key(
+        "first",
+        Kind::Duration(ms(100), hours(1)),
+        Default("\"1s\""),
+        "First wait after those; each further one is twice as long",
+    ),
+    key(
+        "cap",
+        Kind::Duration(ms(100), hours(24)),
+        Default("\"60s\""),
+        "Longest wait",
+    ),
+    key(
+        "stable",
+        Kind::Duration(s(1), hours(24)),
+        Default("\"10m\""),
+        "A run this long wipes out the failures before it",
+    ),
+    key(
+        "restarts",
+        Kind::Count(1, 1000),
+        Default("8"),
+        "Restarts inside the window after which the service is given up",
+    ),
+    key(
+        "window",
+        Kind::Duration(s(1), hours(24)),
+        Default("\"10m\""),
+        "The window of those restarts",
+    ),
+    key(
+        "cooldown",
+        Kind::Duration(s(1), hours(24)),
+        Default("\"10m\""),
+        "Time after giving up until one more try",
+    ),
+];

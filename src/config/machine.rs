@@ -1,0 +1,132 @@
+//! Compares a configuration with this machine. What it finds may change at any time, so it is
+//! never an error.
+
+use super::problem::Problem;
+use super::report::Report;
+use super::value::{self, Node};
+use super::{Board, CgroupChoice, Command, Config};
+use crate::core::settings::WatchdogOwner;
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Bytes at the beginning of a script in which the kernel looks for its interpreter.
+const SHEBANG_MAX: u64 = 255;
+
+/// Looks for programs, directories and devices that are not there or cannot be used. All of what
+/// it finds are warnings. It opens nothing but programs, to see which interpreter they name.
+pub fn check_machine(config: &Config) -> Vec<Problem> {
+    let mut report = Report::new(&config.name, &config.source);
+    // The text was parsed before, so this cannot fail; without a tree all places are the top.
+    let tree = DeTable::parse(&config.source).ok();
+    let find = |path: &[&str]| {
+        tree.as_ref()
+            .and_then(|tree| locate(tree.get_ref(), path))
+            .unwrap_or(0..0)
+    };
+    machine(&mut report, config, &find);
+    for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
+        let name = &*service.name;
+        program(
+            &mut report,
+            name,
+            command,
+            find(&["service", name, "command"]),
+        );
+        if !command.directory.is_dir() {
+            let what = format!("`{}` is no directory", command.directory.display());
+            let help = "every start fails with stage directory until it exists";
+            let span = find(&["service", name, "directory"]);
+            report.warning(span, what, help.to_owned());
+        }
+    }
+    report.finish().iter().cloned().collect()
+}
+
+/// The watchdog, control group and mount points.
+fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> Range<usize>) {
+    let wiring = &config.wiring;
+    let ours = config.settings.watchdog.owner == WatchdogOwner::Fieldwarden;
+    if ours && wiring.board != Board::Sim && !wiring.watchdog_device.exists() {
+        let what = format!("there is no {}", wiring.watchdog_device.display());
+        let help = "load the driver of the hardware watchdog, or set watchdog.owner to \"nobody\"";
+        report.warning(find(&["watchdog", "device"]), what, help.to_owned());
+    }
+    if let CgroupChoice::At(path) = &wiring.cgroup
+        && !path.join("cgroup.procs").exists()
+    {
+        let what = format!("`{}` is no control group", path.display());
+        let help = "name a directory below /sys/fs/cgroup, or write \"auto\"";
+        report.warning(find(&["cgroup"]), what, help.to_owned());
+    }
+    for mount in wiring
+        .mounts
+        .iter()
+        .flatten()
+        .filter(|mount| !mount.exists())
+    {
+        let what = format!("there is no {}", mount.display());
+        let help = "it counts as unknown until it is there";
+        report.warning(find(&["storage", "mounts"]), what, help.to_owned());
+    }
+}
+
+/// The program of a service and, if that is a script, its interpreter.
+fn program(report: &mut Report<'_>, name: &str, command: &Command, span: Range<usize>) {
+    let Some(path) = command.argv.first().map(PathBuf::from) else {
+        return;
+    };
+    let shown = path.display();
+    let what = match fs::metadata(&path) {
+        Err(error) => format!("the program {shown} cannot be used: {error}"),
+        Ok(found) if !found.is_file() => format!("the program {shown} is no regular file"),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+            format!("the program {shown} is not executable")
+        }
+        Ok(_) => match interpreter(&path) {
+            Some(interpreter) if !interpreter.exists() => {
+                format!(
+                    "the program {shown} asks for {}, which is not there",
+                    interpreter.display()
+                )
+            }
+            Some(_) | None => return,
+        },
+    };
+    let help = format!(
+        "every start of {} fails until this is mended",
+        value::key(name)
+    );
+    report.warning(span, what, help);
+}
+
+/// The interpreter that the first line of a script names.
+fn interpreter(path: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(SHEBANG_MAX)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    let word = std::str::from_utf8(line)
+        .ok()?
+        .split_ascii_whitespace()
+        .next()?;
+    Some(PathBuf::from(word))
+}
+
+/// Where a key of the file is: its value, or the nearest table around it that is given.
+fn locate(tree: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
+    let (first, rest) = path.split_first()?;
+    let (name, node) = tree.get_key_value(*first)?;
+    let inside = match node.get_ref() {
+        DeValue::Table(table) => locate(table, rest).or(Some(name.span())),
+        DeValue::Array(items) => items.first().map(Node::span),
+        _ => None,
+    };
+    inside.or(Some(node.span()))
+}

@@ -1,0 +1,213 @@
+//! Turns the text of a configuration into checked settings, or into all that is wrong with it.
+//!
+//! ```text
+//! text -> tree with spans (toml) -> keys and values (table, value) -> relations (build, order)
+//!                  \________________________\_____________________________\__> Problems
+//! ```
+//!
+//! What may be written, with its bounds and defaults, is listed in [`keys`] and nowhere else.
+//! [`parse`] looks at nothing but its arguments; [`load`] reads one file; [`check_machine`] looks
+//! at this machine. Nothing here changes anything or writes a file.
+
+mod build;
+mod command;
+pub mod keys;
+mod limits;
+mod machine;
+mod order;
+mod problem;
+mod quantity;
+mod report;
+mod sample;
+pub mod schema;
+mod service;
+mod syntax;
+mod table;
+mod value;
+
+pub use build::SOCKET_EXTRA;
+pub use machine::check_machine;
+pub use problem::{Place, Problem, Problems, Severity};
+pub use sample::sample;
+
+use crate::core::settings::Settings;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longest file in bytes. A thousand services need less than half; more is the wrong file.
+pub const FILE_MAX: usize = 1024 * 1024;
+
+/// Most services in one file. Each costs a process and several descriptors; a Pi runs out of
+/// memory long before.
+pub const SERVICES_MAX: usize = 1024;
+
+/// A configuration that has been checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// What the core is told. `mounts` is empty unless the file names some.
+    pub settings: Settings,
+    /// What the edges need.
+    pub wiring: Wiring,
+    /// Name of the file, as messages show it.
+    pub name: String,
+    /// The text as it was read.
+    pub source: String,
+}
+
+/// A configuration that can be used, and what is probably not meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// What the edges need to know and the core does not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wiring {
+    /// The board below the computer.
+    pub board: Board,
+    /// Directory for what a reboot may wipe out; absolute.
+    pub runtime_dir: PathBuf,
+    /// Directory for what outlives a reboot; absolute.
+    pub state_dir: PathBuf,
+    /// Where services run.
+    pub cgroup: CgroupChoice,
+    /// Device of the hardware watchdog; absolute.
+    pub watchdog_device: PathBuf,
+    /// Time between two readings of temperature, memory and load. 1 s to 10 min.
+    pub vitals_every: Duration,
+    /// Time between two looks at the file systems. 5 s to 1 h.
+    pub disk_every: Duration,
+    /// Mount points to watch; `None` for every writable local file system.
+    pub mounts: Option<Vec<PathBuf>>,
+    /// How to run each service; indexed like [`Settings::services`].
+    pub commands: Vec<Command>,
+}
+
+/// The board below the computer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Board {
+    /// None, or none that we know.
+    None,
+    /// Simulated watchdog and sensors.
+    Sim,
+}
+
+/// Where services run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CgroupChoice {
+    /// In the control group of the pool unit if it exists.
+    Auto,
+    /// In that of the daemon.
+    None,
+    /// In groups below this directory; absolute.
+    At(PathBuf),
+}
+
+/// How to run one service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// The program by its absolute path, then its arguments. Never empty, free of NUL.
+    pub argv: Vec<String>,
+    /// Variables to set, beside those that the daemon sets. Free of NUL.
+    pub environment: BTreeMap<String, String>,
+    /// Working directory; absolute.
+    pub directory: PathBuf,
+    /// Where standard output and standard error go.
+    pub output: Output,
+    /// Signal that asks it to end.
+    pub stop_signal: StopSignal,
+}
+
+/// Where the output of a service goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// To the daemon's log.
+    Log,
+    /// Nowhere.
+    Null,
+    /// Where the daemon's own output goes.
+    Inherit,
+}
+
+/// A signal that asks a service to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopSignal {
+    /// `SIGTERM`
+    Term,
+    /// `SIGINT`
+    Int,
+    /// `SIGQUIT`
+    Quit,
+    /// `SIGHUP`
+    Hup,
+    /// `SIGUSR1`
+    Usr1,
+    /// `SIGUSR2`
+    Usr2,
+}
+
+impl StopSignal {
+    /// Its number, which is the same on every machine that we support.
+    pub fn number(self) -> i32 {
+        match self {
+            StopSignal::Hup => 1,
+            StopSignal::Int => 2,
+            StopSignal::Quit => 3,
+            StopSignal::Usr1 => 10,
+            StopSignal::Usr2 => 12,
+            StopSignal::Term => 15,
+        }
+    }
+}
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// Everything that makes the file unusable, together with its warnings; a file that cannot be
+/// read, is longer than [`FILE_MAX`] or is not UTF-8 is one problem.
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let limit = FILE_MAX as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(syntax::unreadable(&name, &error).into());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&name, &text),
+        Err(error) => Err(syntax::not_utf8(&name, error.as_bytes())),
+    }
+}
+
+/// Checks a text. `name` is what messages call it. No file is touched.
+///
+/// # Errors
+/// Everything that makes the text unusable, together with its warnings.
+pub fn parse(name: &str, text: &str) -> Result<Loaded, Problems> {
+    if text.len() > FILE_MAX {
+        return Err(syntax::too_long(name).into());
+    }
+    let mut report = report::Report::new(name, text);
+    let tree = syntax::tree(text, &mut report);
+    let parts = build::config(&mut report, tree.table.get_ref(), tree.sound);
+    let failed = report.failed();
+    let problems = report.finish();
+    match parts {
+        Some((settings, wiring)) if !failed => Ok(Loaded {
+            config: Config {
+                settings,
+                wiring,
+                name: name.to_owned(),
+                source: text.to_owned(),
+            },
+            warnings: problems.iter().cloned().collect(),
+        }),
+        Some(_) | None => Err(problems),
+    }
+}

@@ -1,0 +1,80 @@
+//! Writes the commented sample of a configuration from the list of keys.
+
+use super::keys::SECTIONS;
+use super::schema::{Key, Section};
+
+/// What stands at the top of the sample.
+const HEAD: &str = "\
+# Configuration of fieldwarden.
+#
+# Every key is here with its default. To change one, remove the # at the beginning of its line and
+# edit the value. Durations, temperatures and shares are texts with a unit: \"500ms\", \"1m 30s\",
+# \"2h\"; \"80C\"; \"15%\". `fieldwarden check FILE` shows all mistakes of a file at once.
+";
+
+/// Widest line of prose.
+const WIDTH: usize = 100;
+
+/// The text of `config/fieldwarden.toml`: every key with its meaning, and its default commented
+/// out. Prose begins with `# `, what can be uncommented with `#` alone.
+pub fn sample() -> String {
+    let mut text = HEAD.to_owned();
+    for section in SECTIONS {
+        text.push('\n');
+        prose(&mut text, "#", section.meaning);
+        header(&mut text, section);
+        for key in section.keys {
+            entry(&mut text, key);
+        }
+    }
+    text
+}
+
+/// The header of a section. That of a service is a comment too: a service needs a command.
+fn header(text: &mut String, section: &Section) {
+    match section.header {
+        "" => {}
+        "service.NAME" => text.push_str("#[service.web]\n"),
+        header => {
+            text.push_str(&format!("[{header}]\n"));
+        }
+    }
+}
+
+fn entry(text: &mut String, key: &Key) {
+    text.push('\n');
+    prose(text, "#", &sentence(key));
+    for inner in key.inside() {
+        let mut sentence = sentence(inner);
+        // It goes on after a colon.
+        if let Some(first) = sentence.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        prose(text, "#  ", &format!("{}: {sentence}", inner.name));
+    }
+    text.push_str(&format!("#{} = {}\n", key.name, key.shown()));
+}
+
+/// What a key means, and what may be written.
+fn sentence(key: &Key) -> String {
+    match key.kind.bounds() {
+        Some(bounds) => format!("{} ({bounds}).", key.meaning),
+        None => format!("{}.", key.meaning),
+    }
+}
+
+/// A sentence as a comment, wrapped; `margin` begins each line.
+fn prose(text: &mut String, margin: &str, sentence: &str) {
+    let mut line = margin.to_owned();
+    for word in sentence.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line = margin.to_owned();
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}

@@ -1,0 +1,178 @@
+//! Describes what a configuration may contain; [`keys`](super::keys) holds the description itself.
+//!
+//! Terms: a *key* is one name with its kind, its default and its meaning; a *section* is a table
+//! of keys under one header. Everything that talks about keys (unknown-key messages, allowed
+//! values, defaults, the sample file) is made from these values. It never reads a file.
+
+use std::fmt;
+use std::time::Duration;
+
+/// One table of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// What stands between the brackets; empty for the top of the file; `service.NAME` stands for
+    /// any number of services.
+    pub header: &'static str,
+    /// What the section is about, in one sentence.
+    pub meaning: &'static str,
+    /// Its keys, in the order in which the sample shows them.
+    pub keys: &'static [Key],
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name inside its table.
+    pub name: &'static str,
+    /// What its value may be.
+    pub kind: Kind,
+    /// What holds when it is not given.
+    pub absent: Absent,
+    /// What it does, in one sentence.
+    pub meaning: &'static str,
+}
+
+/// What holds when a key is not given.
+#[derive(Clone, Copy, Debug)]
+pub enum Absent {
+    /// This value, in TOML.
+    Default(&'static str),
+    /// The defaults of the keys inside, for [`Kind::Table`].
+    Inside,
+    /// There is no value, and that has a meaning of its own. The example is in TOML.
+    Nothing(&'static str),
+    /// The key must be given. The example is in TOML.
+    Required(&'static str),
+}
+
+/// What the value of a key may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// The version of the file's format.
+    Version,
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A duration, from the first to the second, both included.
+    Duration(Duration, Duration),
+    /// A temperature in degrees Celsius, from the first to the second, both included.
+    Temperature(i32, i32),
+    /// A share of all there is, 0% to 100% in steps of 0.1%.
+    Share,
+    /// Load per processor in whole percent, from the first to the second, both included.
+    Load(u32, u32),
+    /// A whole number, from the first to the second, both included.
+    Count(u32, u32),
+    /// An absolute path.
+    Path,
+    /// One of these words, or an absolute path.
+    WordOrPath(&'static [&'static str]),
+    /// A list of absolute paths.
+    Paths,
+    /// A program by its absolute path, and its arguments.
+    Command,
+    /// A list of names of services.
+    Services,
+    /// A table of environment variables.
+    Environment,
+    /// A table with these keys.
+    Table(&'static [Key]),
+}
+
+impl Key {
+    /// The value that the sample shows, in TOML: the default, or an example where there is none.
+    pub fn shown(&self) -> String {
+        match self.absent {
+            Absent::Default(text) | Absent::Nothing(text) | Absent::Required(text) => {
+                text.to_owned()
+            }
+            Absent::Inside => inline(self.inside()),
+        }
+    }
+
+    /// The keys inside a [`Kind::Table`]; none for any other kind.
+    pub fn inside(&self) -> &'static [Key] {
+        let Kind::Table(keys) = self.kind else {
+            return &[];
+        };
+        keys
+    }
+}
+
+/// The keys of an inner table with their defaults, as an inline table.
+pub(super) fn inline(keys: &[Key]) -> String {
+    let parts: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{} = {}", key.name, key.shown()))
+        .collect();
+    format!("{{ {} }}", parts.join(", "))
+}
+
+impl Kind {
+    /// The words or the range that are allowed, where there are such: `1s to 10m`.
+    pub fn bounds(&self) -> Option<String> {
+        match *self {
+            Kind::Choice(words) => Some(quoted(words)),
+            Kind::Duration(min, max) => Some(format!("{} to {}", brief(min), brief(max))),
+            Kind::Temperature(min, max) => Some(format!("{min}C to {max}C")),
+            Kind::Share => Some("0% to 100%".to_owned()),
+            Kind::Load(min, max) => Some(format!("{min}% to {max}%")),
+            Kind::Count(min, max) => Some(format!("{min} to {max}")),
+            Kind::Version
+            | Kind::Flag
+            | Kind::Path
+            | Kind::WordOrPath(_)
+            | Kind::Paths
+            | Kind::Command
+            | Kind::Services
+            | Kind::Environment
+            | Kind::Table(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// What may be written, as it reads after "write": `a duration from 1s to 10m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = match *self {
+            Kind::Choice(words) => return f.write_str(&quoted(words)),
+            Kind::WordOrPath(words) => {
+                return write!(f, "\"{}\" or an absolute path", words.join("\", \""));
+            }
+            Kind::Version => "a whole number",
+            Kind::Flag => "true or false",
+            Kind::Duration(..) => "a duration",
+            Kind::Temperature(..) => "a temperature",
+            Kind::Share => "a share",
+            Kind::Load(..) => "a load",
+            Kind::Count(..) => "a whole number",
+            Kind::Path => "an absolute path",
+            Kind::Paths => "a list of absolute paths",
+            Kind::Command => "a list: a program by its absolute path, then its arguments",
+            Kind::Services => "a list of names of services",
+            Kind::Environment => "a table of texts",
+            Kind::Table(_) => "a table",
+        };
+        f.write_str(noun)?;
+        match self.bounds() {
+            Some(bounds) => write!(f, " from {bounds}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Words as they are written in the file: `"a", "b" or "c"`.
+pub(super) fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A duration as it is written in the file: `1m 30s`.
+pub(super) fn brief(duration: Duration) -> String {
+    jiff::fmt::friendly::SpanPrinter::new().unsigned_duration_to_string(&duration)
+}

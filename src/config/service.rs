@@ -1,0 +1,227 @@
+//! Reads the `[service.NAME]` tables, each on its own.
+
+use super::command::command;
+use super::problem::quote;
+use super::report::Report;
+use super::schema::Kind;
+use super::table::{At, Table};
+use super::value::{self, Node};
+use super::{Command, SERVICES_MAX, keys};
+use crate::core::settings::{Backoff, Ready, Restart, Service};
+use std::ops::Range;
+use std::time::Duration;
+
+/// Longest name, so that it fits into file names and into a column of a status table.
+pub(super) const NAME_MAX: usize = 64;
+
+/// Words of the command line, which would make `fieldwarden status NAME` and the like ambiguous.
+const VERBS: &[&str] = &[
+    "all",
+    "boards",
+    "bundle",
+    "check",
+    "config",
+    "demo",
+    "drill",
+    "events",
+    "explain",
+    "export",
+    "help",
+    "hold",
+    "led",
+    "logs",
+    "notify",
+    "power",
+    "preflight",
+    "reload",
+    "replay",
+    "restart",
+    "run",
+    "start",
+    "status",
+    "stop",
+    "tree",
+    "why",
+];
+
+/// One service as it was read, before the others are looked at.
+pub(super) struct Draft {
+    /// Its name, which may be a wrong one; that is in the report then.
+    pub(super) name: String,
+    /// The name as messages show it.
+    pub(super) shown: String,
+    /// Where the name is.
+    pub(super) header: Range<usize>,
+    /// What it names as `after`.
+    pub(super) after: Vec<At<String>>,
+    /// `None` if it is wrong.
+    pub(super) stop_timeout: Option<At<Duration>>,
+    /// The service without its `after`; `None` if anything is wrong.
+    pub(super) rest: Option<(Service, Command)>,
+}
+
+/// Reads all services, sorted by name.
+pub(super) fn drafts(top: &mut Table<'_, '_, '_>) -> Vec<Draft> {
+    let mut services = top.group("service");
+    let mut names: Vec<_> = services.entries().map(|(name, _)| name).collect();
+    names.sort_by(|a, b| a.get_ref().cmp(b.get_ref()));
+    if names.len() > SERVICES_MAX {
+        let span = services.header();
+        let what = format!("there are {} services", names.len());
+        let help = format!("run at most {SERVICES_MAX}");
+        services.report().error(span, what, help);
+    }
+    let mut drafts = Vec::new();
+    for name in names {
+        let text: &str = name.get_ref();
+        check_name(services.report(), text, name.span());
+        drafts.push(draft(services.below(text, keys::SERVICE.keys), text));
+    }
+    drafts
+}
+
+fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
+    let shown = quote(name);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let (what, help) = if name.is_empty() || name.len() > NAME_MAX {
+        (
+            format!(
+                "the name of a service has 1 to {NAME_MAX} characters, not {}",
+                name.len()
+            ),
+            "write [service.NAME]",
+        )
+    } else if !name.chars().all(allowed) {
+        (
+            format!("{shown} cannot be the name of a service"),
+            "use letters, digits, -, _ and . only",
+        )
+    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        (
+            format!("{shown} cannot be the name of a service"),
+            "begin it with a letter or a digit",
+        )
+    } else if VERBS.contains(&name) {
+        (
+            format!("{shown} cannot be the name of a service: it is a word of the command line"),
+            "choose another name",
+        )
+    } else {
+        return;
+    };
+    report.error(span, what, help.to_owned());
+}
+
+fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
+    let command = command(&mut table);
+    let after = table.other("after", names);
+    let stop_timeout = table.duration("stop_timeout");
+    let service = service(&mut table, name, stop_timeout.as_ref());
+    Draft {
+        name: name.to_owned(),
+        shown: value::key(name),
+        header: table.header(),
+        after: after.map_or(Vec::new(), |after| after.value),
+        stop_timeout,
+        rest: service.zip(command),
+    }
+}
+
+fn service(
+    table: &mut Table<'_, '_, '_>,
+    name: &str,
+    stop_timeout: Option<&At<Duration>>,
+) -> Option<Service> {
+    let autostart = table.flag("autostart");
+    let ready = table.choice("ready");
+    let start_timeout = table.duration("start_timeout");
+    let heartbeat = table.duration("heartbeat");
+    let restart = table.choice("restart");
+    let backoff = backoff(table.inner("backoff"));
+    Some(Service {
+        name: name.into(),
+        autostart: autostart?.value,
+        after: Vec::new(),
+        ready: match ready?.value {
+            "exec" => Ready::Exec,
+            "notify" => Ready::Notify,
+            _ => return None,
+        },
+        start_timeout: start_timeout?.value,
+        heartbeat: heartbeat.map(|heartbeat| heartbeat.value),
+        stop_timeout: stop_timeout?.value,
+        restart: match restart?.value {
+            "always" => Restart::Always,
+            "on-failure" => Restart::OnFailure,
+            "never" => Restart::Never,
+            _ => return None,
+        },
+        backoff: backoff?,
+    })
+}
+
+fn backoff(mut table: Table<'_, '_, '_>) -> Option<Backoff> {
+    let immediate = table.count("immediate");
+    let first = table.duration("first");
+    let cap = table.duration("cap");
+    let stable = table.duration("stable");
+    let restarts = table.count("restarts");
+    let window = table.duration("window");
+    let cooldown = table.duration("cooldown");
+    let (first, cap) = (first?, cap?);
+    if first.value > cap.value {
+        let span = first.span.clone().or(cap.span.clone());
+        let what = format!(
+            "`{}` ({}{}) is longer than `cap` ({}{})",
+            table.full("first"),
+            super::schema::brief(first.value),
+            first.origin(),
+            super::schema::brief(cap.value),
+            cap.origin(),
+        );
+        let span = span.unwrap_or(table.header());
+        let help = "write a first that is at most cap".to_owned();
+        table.report().error(span, what, help);
+    }
+    Some(Backoff {
+        immediate: immediate?.value,
+        first: first.value,
+        cap: cap.value,
+        stable: stable?.value,
+        restarts: restarts?.value,
+        window: window?.value,
+        cooldown: cooldown?.value,
+    })
+}
+
+/// Reads `after`.
+fn names(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+) -> Option<Vec<At<String>>> {
+    let items = value::list(report, path, node, &kind, "[\"db\"]")?;
+    let mut names: Vec<At<String>> = Vec::new();
+    for item in items {
+        let Some(text) = item.get_ref().as_str() else {
+            let help = "write names of services in quotes, as in [\"db\"]".to_owned();
+            report.error(
+                item.span(),
+                format!("an item of `{path}` must be a text"),
+                help,
+            );
+            continue;
+        };
+        if names.iter().any(|name| name.value == text) {
+            let what = format!("`{path}` names {} twice", quote(text));
+            report.error(item.span(), what, "remove one of the two".to_owned());
+            continue;
+        }
+        names.push(At {
+            value: text.to_owned(),
+            span: Some(item.span()),
+        });
+    }
+    Some(names)
+}

@@ -1,0 +1,168 @@
+//! Everything the core can want: the whole output vocabulary.
+//!
+//! An [`Action`] is a value; an edge thread carries it out and answers with
+//! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
+//! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
+
+use super::fact::{OrderId, RunId, ServiceId, Thread, Ticket};
+use super::note::Note;
+use std::time::Duration;
+
+/// Something to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Start a process of this service. Owner: services.
+    Start {
+        /// Whose.
+        service: ServiceId,
+        /// Number of the new run.
+        run: RunId,
+    },
+    /// Send a signal to this run. Owner: services.
+    Signal {
+        /// Whose.
+        service: ServiceId,
+        /// Which of its lives; a run that is over is left alone.
+        run: RunId,
+        /// Which signal.
+        signal: Signal,
+        /// To whom.
+        reach: Reach,
+    },
+    /// Open the hardware watchdog, set this timeout and read it back. Owner: watchdog.
+    Arm {
+        /// Wanted timeout; the driver may decide otherwise.
+        timeout: Duration,
+    },
+    /// Pet every guard there is, by way of every essential thread. Owner: watchdog.
+    Pet,
+    /// Stop the hardware watchdog and close it, where the driver allows that. Owner: watchdog.
+    Disarm,
+    /// Show that this thread still takes orders. Owner: threads.
+    RollCall {
+        /// Which.
+        thread: Thread,
+    },
+    /// Answer an operator. Owner: desk.
+    Reply {
+        /// Whose request.
+        ticket: Ticket,
+        /// What to tell.
+        answer: Answer,
+    },
+    /// Tell init how we stand (`sd_notify`). Owner: desk.
+    Announce(Announcement),
+    /// End the daemon. Owner: shutdown.
+    Exit {
+        /// The services live on, for a successor.
+        services_left: bool,
+    },
+}
+
+/// The signals that the core sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// Please end (`stop_signal` of the service: TERM unless configured otherwise).
+    Stop,
+    /// End now.
+    Kill,
+    /// End and leave a core dump where one is wanted: it hangs.
+    Abort,
+}
+
+/// Which processes of a run a signal goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// The main process.
+    Main,
+    /// Every process of the run.
+    All,
+}
+
+/// Answer to an operator's request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The status report; the loop that drives the core fills it in.
+    Status,
+    /// It will be done.
+    Accepted,
+    /// Nothing had to be done.
+    Already,
+    /// Not now: the daemon is ending.
+    Ending,
+}
+
+/// What init is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Announcement {
+    /// The machine is guarded and services are being started.
+    Ready,
+    /// The services are being stopped.
+    Stopping,
+    /// One line of status changed.
+    Status {
+        /// Services that are up.
+        up: u16,
+        /// Services that should be up.
+        wanted: u16,
+        /// The worst of all verdicts.
+        worst: super::picture::Verdict,
+    },
+}
+
+/// An action with the number under which its outcome will be reported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// Its number.
+    pub id: OrderId,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What one step of the core wants and has to say, in order.
+///
+/// The two lists are bounded: a step deals with one fact, and only a tick that finds many deadlines
+/// due at once, or the start and the stop of all services, makes them long.
+#[derive(Default, Debug)]
+pub struct Actions {
+    next: u64,
+    /// To be carried out, in this order.
+    pub orders: Vec<Order>,
+    /// To be written down, in this order.
+    pub notes: Vec<Note>,
+}
+
+impl Actions {
+    /// Adds an action and returns the number of the order.
+    pub fn push(&mut self, action: Action) -> OrderId {
+        self.next += 1;
+        let id = OrderId(self.next);
+        self.orders.push(Order { id, action });
+        id
+    }
+
+    /// Adds a line for the operator.
+    pub fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Takes out what there is. Numbers go on.
+    #[must_use]
+    pub fn take(&mut self) -> Actions {
+        let (orders, notes) = (
+            std::mem::take(&mut self.orders),
+            std::mem::take(&mut self.notes),
+        );
+        Actions {
+            next: self.next,
+            orders,
+            notes,
+        }
+    }
+
+    /// Forgets what was carried out. Numbers go on.
+    pub fn clear(&mut self) {
+        self.orders.clear();
+        self.notes.clear();
+    }
+}

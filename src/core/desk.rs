@@ -1,0 +1,102 @@
+//! The desk: answers operators, and tells init how we stand.
+//!
+//! Comes last, so that what it tells is what this pass has found. Never decides anything.
+
+use super::action::{Action, Announcement, Answer};
+use super::fact::{Fact, Request};
+use super::picture::{Ending, Verdict};
+use super::settings::WatchdogOwner;
+use super::{Pass, Policy};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// Least time between two status lines for init. A storm of restarts would otherwise be a storm of
+/// messages to PID 1.
+const STATUS_EVERY: Duration = Duration::from_secs(2);
+
+/// State of the policy.
+#[derive(Default)]
+pub(crate) struct Desk {
+    ready: bool,
+    stopping: bool,
+    told: Option<(u16, u16, Verdict)>,
+    told_at: Option<Mono>,
+    due: Option<Mono>,
+}
+
+impl Desk {
+    fn reply(pass: &mut Pass) {
+        if let Fact::Asked {
+            ticket,
+            request: Request::Status,
+            ..
+        } = pass.fact
+        {
+            pass.out.push(Action::Reply {
+                ticket: *ticket,
+                answer: Answer::Status,
+            });
+        } else if let Some((ticket, answer)) = pass.picture.answer.take() {
+            pass.out.push(Action::Reply { ticket, answer });
+        } else if let Fact::Asked { ticket, .. } = pass.fact {
+            // A request about a service that does not exist; the edge checks names, so this is only
+            // ever seen when it does not.
+            pass.out.push(Action::Reply {
+                ticket: *ticket,
+                answer: Answer::Already,
+            });
+        }
+    }
+
+    /// We are ready once the first attempt to get the hardware watchdog has ended, either way.
+    fn announce_ready(&mut self, pass: &mut Pass) {
+        let guarded = match pass.settings.watchdog.owner {
+            WatchdogOwner::Systemd | WatchdogOwner::Nobody => matches!(pass.fact, Fact::Tick),
+            WatchdogOwner::Fieldwarden => matches!(
+                pass.picture.watchdog,
+                Verdict::Ok | Verdict::Critical | Verdict::Warn
+            ),
+        };
+        if !self.ready && guarded {
+            self.ready = true;
+            pass.out.push(Action::Announce(Announcement::Ready));
+        }
+    }
+
+    fn announce_status(&mut self, pass: &mut Pass) {
+        let now = (pass.picture.up, pass.picture.wanted, pass.picture.worst());
+        self.due = None;
+        if !self.ready || self.told == Some(now) {
+            return;
+        }
+        let free = self.told_at.map_or(pass.now, |at| at.after(STATUS_EVERY));
+        if pass.now < free {
+            self.due = Some(free);
+            return;
+        }
+        (self.told, self.told_at) = (Some(now), Some(pass.now));
+        let (up, wanted, worst) = now;
+        pass.out
+            .push(Action::Announce(Announcement::Status { up, wanted, worst }));
+    }
+}
+
+impl Policy for Desk {
+    fn step(&mut self, pass: &mut Pass) {
+        Self::reply(pass);
+        if pass.picture.ending != Ending::No {
+            if !self.stopping {
+                self.stopping = true;
+                self.due = None;
+                pass.out.push(Action::Announce(Announcement::Stopping));
+            }
+            return;
+        }
+        self.announce_ready(pass);
+        self.announce_status(pass);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+}

@@ -1,0 +1,336 @@
+//! Everything the core can be told: the whole input vocabulary.
+//!
+//! Terms: a *fact* is something observed; a *reading* is a value with units; the *loss* of a
+//! reading is a fact of its own, because absence is never good news; a *run* is one life of a
+//! service's process, numbered so that news about an earlier life cannot be taken for the present
+//! one. Facts never ask for anything to be done; the one exception, [`Fact::Asked`], reports that
+//! somebody did.
+
+use crate::units::{MilliCelsius, Mono, Permille};
+use std::time::Duration;
+
+/// Index of a service in [`Settings::services`](super::settings::Settings::services).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct ServiceId(pub u16);
+
+/// Index of a file system in [`Settings::mounts`](super::settings::Settings::mounts).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct MountId(pub u16);
+
+/// Number of a run of one service: 1 for its first process, one more for each that follows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct RunId(pub u32);
+
+/// Number of an order, given by the core when it issues one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct OrderId(pub u64);
+
+/// Number of an operator's request, given by the edge that took it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Ticket(pub u64);
+
+/// A process number, always greater than 1: nothing of ours can name PID 1 or a broadcast.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Pid(u32);
+
+impl Pid {
+    /// `None` for 0, 1 and numbers beyond the kernel's limit of 2^22.
+    pub fn new(number: u32) -> Option<Pid> {
+        (2..=1 << 22).contains(&number).then_some(Pid(number))
+    }
+
+    /// The plain number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// An error number of the Linux kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Errno(pub i32);
+
+/// One observation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// A deadline came due; nothing else happened.
+    Tick,
+    /// A reading was taken.
+    Seen(Reading),
+    /// A reading could not be taken.
+    Lost {
+        /// What is silent.
+        source: Source,
+        /// Why, as far as it is known.
+        why: Fault,
+    },
+    /// Something happened to a run of a service.
+    Child {
+        /// Whose.
+        service: ServiceId,
+        /// Which of its lives.
+        run: RunId,
+        /// What happened.
+        change: Change,
+    },
+    /// An operator or a signal asked for something.
+    Asked {
+        /// To be quoted in the reply.
+        ticket: Ticket,
+        /// Who asked.
+        by: Asker,
+        /// For what.
+        request: Request,
+    },
+    /// An order was carried out, or could not be.
+    Done {
+        /// Which order.
+        order: OrderId,
+        /// How it ended.
+        outcome: Result<(), Fault>,
+    },
+    /// A thread of the daemon fell behind, or caught up.
+    Thread {
+        /// Which thread.
+        thread: Thread,
+        /// How it stands.
+        pulse: Pulse,
+    },
+}
+
+/// Where a reading comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Source {
+    /// The processor's temperature.
+    Temperature,
+    /// Memory available to programs.
+    Memory,
+    /// Processes that want to run.
+    Load,
+    /// The kernel's opinion of its own clock.
+    Clock,
+    /// Power from outside. Machines that cannot see it do not have this source at all.
+    Mains,
+    /// One file system.
+    Mount(MountId),
+    /// The hardware watchdog.
+    Watchdog,
+}
+
+/// A value with its units.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// The processor's temperature.
+    Temperature(MilliCelsius),
+    /// Memory available to programs, as a share of all memory.
+    Memory {
+        /// `MemAvailable` of `MemTotal`.
+        available: Permille,
+    },
+    /// Load average over one minute, in hundredths, per processor.
+    Load {
+        /// 100 means that every processor has exactly one process to run.
+        centi_per_cpu: u32,
+    },
+    /// The kernel's clock discipline (`adjtimex`).
+    Clock {
+        /// Estimated maximum error below 16 s: somebody disciplines the clock.
+        synced: bool,
+    },
+    /// Power from outside.
+    Mains {
+        /// It is there; otherwise a battery runs the machine.
+        present: bool,
+    },
+    /// One file system.
+    Mount {
+        /// Which.
+        mount: MountId,
+        /// Space free for us, as a share of all space.
+        space: Permille,
+        /// Inodes free; `None` where the file system has no such limit (vfat, btrfs).
+        inodes: Option<Permille>,
+        /// No write can succeed.
+        read_only: bool,
+    },
+    /// The hardware watchdog answered.
+    Watchdog(WatchdogSeen),
+}
+
+/// What the hardware watchdog's driver said when it was opened and set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WatchdogSeen {
+    /// Driver's name for the device, for example `i6300ESB timer`.
+    pub identity: Box<str>,
+    /// Timeout that the driver reports after setting it. This one rules.
+    pub timeout: Duration,
+    /// The driver refuses to be stopped once it runs.
+    pub nowayout: bool,
+    /// The driver says that the previous boot was ended by this watchdog (`WDIOF_CARDRESET`).
+    pub caused_reset: bool,
+}
+
+/// Why an order or a reading failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// The queue of the thread that should do it was full.
+    Busy,
+    /// The kernel said so.
+    Errno(Errno),
+    /// Another process holds the device.
+    Taken {
+        /// `NAME (pid N)` of the holder, where it could be found.
+        by: Option<Box<str>>,
+    },
+    /// There is no such thing on this machine.
+    Absent,
+    /// The value cannot be true.
+    Implausible,
+}
+
+/// What can happen to a run of a service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Its process exists and its program was executed.
+    Started {
+        /// The main process.
+        pid: Pid,
+    },
+    /// No process came into being.
+    StartFailed {
+        /// The step that failed, for example `exec`.
+        stage: Stage,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A process of this service that an earlier daemon started was found alive and taken over.
+    Adopted {
+        /// The main process.
+        pid: Pid,
+        /// It had said that it was ready.
+        ready: bool,
+    },
+    /// It said `READY=1`.
+    Ready,
+    /// It said `WATCHDOG=1`.
+    Heartbeat,
+    /// Its main process ended and everything else of that run was killed.
+    Exited(Exit),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// It exited with this status.
+    Code(u8),
+    /// It was ended by this signal.
+    Signal(u8),
+    /// It was not our child, so nobody can know. Counts as a failure.
+    Unknown,
+}
+
+/// The steps of a start, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// Preparing its FIFO, notify socket or control group.
+    Prepare,
+    /// Creating the process.
+    Clone,
+    /// A session of its own.
+    Session,
+    /// Entering its control group.
+    Cgroup,
+    /// Its standard input and output.
+    Output,
+    /// Limits, priority, umask and OOM score.
+    Limits,
+    /// Its supplementary groups and group.
+    Groups,
+    /// Its user.
+    User,
+    /// Its working directory.
+    Directory,
+    /// Executing its program.
+    Exec,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// A user, over the control socket.
+    User(u32),
+    /// A signal sent to the daemon.
+    Signal(u8),
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Tell how everything stands.
+    Status,
+    /// Run this service.
+    Start(ServiceId),
+    /// Stop this service and leave it stopped.
+    Stop(ServiceId),
+    /// Stop this service and run it again.
+    Restart(ServiceId),
+    /// Stop all services in order, then end the daemon.
+    Exit,
+    /// End the daemon and leave the services running, for its successor to adopt.
+    Leave,
+}
+
+/// The threads of the daemon, as the core knows them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Thread {
+    /// Reaps, signals and listens to services. Essential.
+    Children,
+    /// Owns the hardware watchdog. Essential.
+    Watchdog,
+    /// Starts processes. May wait for the card.
+    Spawner,
+    /// Reads temperature, memory, load, clock and mains.
+    Vitals,
+    /// Looks at file systems. May wait for the card.
+    Disk,
+    /// Serves the control socket.
+    Control,
+    /// Writes trace and journal. May wait for the card.
+    Recorder,
+}
+
+impl Thread {
+    /// All of them, in the order of declaration.
+    pub const ALL: [Thread; 7] = [
+        Thread::Children,
+        Thread::Watchdog,
+        Thread::Spawner,
+        Thread::Vitals,
+        Thread::Disk,
+        Thread::Control,
+        Thread::Recorder,
+    ];
+
+    /// A daemon without this thread guards nothing; without another one it is merely degraded.
+    pub fn essential(self) -> bool {
+        match self {
+            Thread::Children | Thread::Watchdog => true,
+            Thread::Spawner
+            | Thread::Vitals
+            | Thread::Disk
+            | Thread::Control
+            | Thread::Recorder => false,
+        }
+    }
+}
+
+/// How a thread stands with its work. One that waits for work is on time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pulse {
+    /// An order or a poll is overdue.
+    Late {
+        /// When it should have begun or was handed over.
+        since: Mono,
+    },
+    /// It caught up.
+    OnTime,
+}

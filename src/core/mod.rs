@@ -1,0 +1,204 @@
+//! Decides. Facts in, actions out, `now` an argument.
+//!
+//! ```text
+//! facts ──► clock ─► power ─► thermal ─► memory ─► storage ─┐ each writes its verdict
+//!        ┌──────────────────────────────────────────────────┘ into the picture, for
+//!        └► services ─► shutdown ─► threads ─► watchdog ─► desk ──► actions   those after it
+//! ```
+//!
+//! Terms: a *policy* is a small state machine; it reads the fact and the verdicts of the policies
+//! before it, writes its own verdict, and pushes the actions that it alone owns. A *pass* is one fact
+//! going through all policies.
+//!
+//! Invariant: nothing here reads a clock, a file or the environment, starts a thread, logs, or can
+//! fail. The same facts at the same times give the same actions, always.
+//! Invariant: policies do not know each other; `tests/tidy.rs` holds both.
+#![forbid(unsafe_code)]
+
+pub mod action;
+mod backoff;
+mod clock;
+mod desk;
+pub mod fact;
+mod level;
+mod memory;
+pub mod note;
+pub mod picture;
+mod power;
+mod sense;
+mod service;
+mod services;
+pub mod settings;
+mod shutdown;
+mod storage;
+mod thermal;
+mod threads;
+mod watchdog;
+
+use crate::units::Mono;
+use action::Actions;
+use fact::Fact;
+use picture::Picture;
+pub use power::Supply;
+pub use service::{Down, State, StopCause, Wish};
+pub use services::View;
+use settings::Settings;
+use std::time::Duration;
+pub use watchdog::Guard;
+
+/// What is known once, when the daemon starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BootFacts {
+    /// Seed of the jitter between restarts, so that a hundred Pis do not restart in step.
+    pub seed: u64,
+    /// Init ends us unless it hears from us within this time (`WATCHDOG_USEC`).
+    pub init_watchdog: Option<Duration>,
+    /// No earlier daemon ran in this boot: what ended the boot before is news.
+    pub first: bool,
+}
+
+/// One fact on its way through the policies.
+pub(crate) struct Pass<'a> {
+    pub now: Mono,
+    pub fact: &'a Fact,
+    pub settings: &'a Settings,
+    pub picture: &'a mut Picture,
+    pub out: &'a mut Actions,
+}
+
+/// A small state machine with one subject.
+pub(crate) trait Policy {
+    /// Takes in one fact.
+    fn step(&mut self, pass: &mut Pass);
+    /// When this policy wants to be stepped again even if nothing happens.
+    fn deadline(&self) -> Option<Mono>;
+}
+
+/// The decider: all policies, in their order.
+pub struct Core {
+    settings: Settings,
+    picture: Picture,
+    clock: clock::Clock,
+    power: power::Power,
+    thermal: thermal::Thermal,
+    memory: memory::Memory,
+    storage: storage::Storage,
+    services: services::Services,
+    shutdown: shutdown::Shutdown,
+    threads: threads::Threads,
+    watchdog: watchdog::Watchdog,
+    desk: desk::Desk,
+}
+
+impl Core {
+    /// A core that knows nothing yet. Tell it of services to adopt, then give it a first
+    /// [`Fact::Tick`]: with that it begins.
+    pub fn new(settings: Settings, boot: BootFacts) -> Core {
+        Core {
+            picture: Picture::default(),
+            clock: clock::Clock::default(),
+            power: power::Power::default(),
+            thermal: thermal::Thermal::default(),
+            memory: memory::Memory::default(),
+            storage: storage::Storage::new(&settings),
+            services: services::Services::new(&settings, boot.seed),
+            shutdown: shutdown::Shutdown::default(),
+            threads: threads::Threads::default(),
+            watchdog: watchdog::Watchdog::new(&settings, boot),
+            desk: desk::Desk::default(),
+            settings,
+        }
+    }
+
+    /// One fact in, all actions out. Never blocks, never fails, never reads a clock.
+    ///
+    /// `now` must not go backwards; if it does, the last known time is used.
+    pub fn step(&mut self, now: Mono, fact: &Fact, out: &mut Actions) {
+        let now = now.max(self.picture.now);
+        let (policies, settings, picture) = self.parts();
+        picture.now = now;
+        picture.answer = None;
+        for policy in policies {
+            policy.step(&mut Pass {
+                now,
+                fact,
+                settings,
+                picture,
+                out,
+            });
+        }
+    }
+
+    /// The earliest time at which some policy wants a [`Fact::Tick`].
+    pub fn deadline(&mut self) -> Option<Mono> {
+        let (policies, ..) = self.parts();
+        policies.into_iter().filter_map(|p| p.deadline()).min()
+    }
+
+    /// The policies in their order, and what they share.
+    fn parts(&mut self) -> ([&mut dyn Policy; 10], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 10] = [
+            &mut self.clock,
+            &mut self.power,
+            &mut self.thermal,
+            &mut self.memory,
+            &mut self.storage,
+            &mut self.services,
+            &mut self.shutdown,
+            &mut self.threads,
+            &mut self.watchdog,
+            &mut self.desk,
+        ];
+        (policies, &self.settings, &mut self.picture)
+    }
+
+    /// What it was told at its start.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Verdicts of the last pass.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// How each service stands.
+    pub fn services(&self) -> impl Iterator<Item = View> + '_ {
+        self.services.views()
+    }
+
+    /// How the hardware watchdog stands.
+    pub fn guard(&self) -> &Guard {
+        self.watchdog.guard()
+    }
+
+    /// What the machine runs on; `None` where nothing tells.
+    pub fn supply(&self) -> Option<Supply> {
+        self.power.supply()
+    }
+
+    /// The latest temperature, if one could be read.
+    pub fn temperature(&self) -> Option<crate::units::MilliCelsius> {
+        self.thermal.latest()
+    }
+
+    /// The latest available memory and load (hundredths per processor), if they could be read.
+    pub fn memory(&self) -> (Option<crate::units::Permille>, Option<u32>) {
+        self.memory.latest()
+    }
+
+    /// Free space, free inodes and read-only state of each file system that could be looked at.
+    pub fn mounts(&self) -> impl Iterator<Item = storage::MountView> + '_ {
+        self.storage.views()
+    }
+
+    /// Threads that are behind, and since when.
+    pub fn late_threads(&self) -> impl Iterator<Item = (fact::Thread, Mono)> + '_ {
+        self.threads.late()
+    }
+
+    /// The kernel's clock is disciplined; `None` if that is not known.
+    pub fn clock_synced(&self) -> Option<bool> {
+        self.clock.latest()
+    }
+}

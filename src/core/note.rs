@@ -1,0 +1,345 @@
+//! Everything that an operator can read in log, journal and trace, as a closed list.
+//!
+//! A note is made in the core and worded at the edge (`crate::text`): here are only the facts of
+//! it. Every variant must be shown by some scenario; `tests/tidy.rs` checks that.
+
+use super::fact::{
+    Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
+};
+use crate::units::{MilliCelsius, Permille};
+use std::time::Duration;
+
+/// How much a note matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// Expected course of things.
+    Info,
+    /// Something needs a look some day. Synced to disk at once.
+    Warning,
+    /// Something is broken now. Synced to disk at once.
+    Error,
+}
+
+/// Something that happened, or that was decided, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// The daemon took up its work.
+    Began {
+        /// Services in the configuration.
+        services: u16,
+        /// Of these, found running and taken over.
+        adopted: u16,
+    },
+    /// The services are being stopped because somebody asked for it.
+    Ending {
+        /// Who.
+        by: Asker,
+    },
+    /// The daemon ends and leaves the services running.
+    Leaving {
+        /// Who asked.
+        by: Asker,
+    },
+    /// The time for an orderly stop is over; what still runs is killed.
+    StopOverran {
+        /// The time that was allowed.
+        budget: Duration,
+    },
+    /// The daemon ends.
+    Ended,
+    /// An operator asked for something that changes the course.
+    Asked {
+        /// Who.
+        by: Asker,
+        /// What.
+        request: Request,
+    },
+
+    /// A process is being started.
+    ServiceStarting {
+        /// Whose.
+        service: ServiceId,
+        /// Which run.
+        run: RunId,
+    },
+    /// A start was ordered long ago and no process has come of it.
+    ServiceStartStuck {
+        /// Whose.
+        service: ServiceId,
+        /// For how long.
+        waited: Duration,
+    },
+    /// No process came into being.
+    ServiceStartFailed {
+        /// Whose.
+        service: ServiceId,
+        /// The step that failed.
+        stage: Stage,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A service is up: executed, or ready where it says so itself.
+    ServiceUp {
+        /// Which.
+        service: ServiceId,
+        /// Its main process.
+        pid: Pid,
+        /// Time from the start.
+        took: Duration,
+    },
+    /// A service that ran before the daemon did was taken over.
+    ServiceAdopted {
+        /// Which.
+        service: ServiceId,
+        /// Its main process.
+        pid: Pid,
+    },
+    /// A service did not say that it was ready in time, and is stopped.
+    ServiceNotReady {
+        /// Which.
+        service: ServiceId,
+        /// For how long it was given.
+        waited: Duration,
+    },
+    /// A service's heartbeat stopped, and it is ended.
+    ServiceHung {
+        /// Which.
+        service: ServiceId,
+        /// Time since the last sign of life.
+        silent: Duration,
+    },
+    /// A service's main process ended.
+    ServiceExited {
+        /// Which.
+        service: ServiceId,
+        /// How.
+        exit: Exit,
+        /// It had been asked to.
+        asked: bool,
+        /// Time from the start.
+        lived: Duration,
+    },
+    /// A service is asked to stop.
+    ServiceStopping {
+        /// Which.
+        service: ServiceId,
+    },
+    /// A service did not stop in time, and is killed.
+    ServiceKilled {
+        /// Which.
+        service: ServiceId,
+        /// Time it was given.
+        waited: Duration,
+    },
+    /// The next start waits.
+    ServiceBackoff {
+        /// Which.
+        service: ServiceId,
+        /// For how long.
+        delay: Duration,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// Too many failures; no start until the cooldown is over.
+    ServiceGaveUp {
+        /// Which.
+        service: ServiceId,
+        /// Restarts inside the window.
+        restarts: u32,
+        /// The window.
+        window: Duration,
+        /// Time until it is tried again.
+        retry: Duration,
+    },
+    /// A service ended by itself and is not to be restarted.
+    ServiceFinished {
+        /// Which.
+        service: ServiceId,
+    },
+
+    /// The hardware watchdog runs.
+    WatchdogArmed {
+        /// The driver's name for it.
+        identity: Box<str>,
+        /// The timeout that is in force.
+        timeout: Duration,
+        /// It cannot be stopped any more.
+        nowayout: bool,
+    },
+    /// The driver did not take the timeout that the configuration asks for.
+    WatchdogClamped {
+        /// Asked for.
+        wanted: Duration,
+        /// In force.
+        timeout: Duration,
+    },
+    /// The previous boot was ended by the hardware watchdog.
+    WatchdogHadReset,
+    /// The hardware watchdog cannot be had; it will be tried again.
+    WatchdogFailed {
+        /// Why.
+        why: Fault,
+        /// Time until the next try.
+        retry: Duration,
+    },
+    /// No pets any more: the hardware will reset the machine.
+    PetWithheld {
+        /// The thread that is stuck.
+        thread: Thread,
+        /// Time in which the reset comes, if there is a hardware watchdog.
+        timeout: Option<Duration>,
+    },
+    /// Pets go on.
+    PetResumed,
+    /// The hardware watchdog was stopped, because the configuration says so.
+    WatchdogDisarmed,
+    /// The daemon ends and the hardware watchdog runs on.
+    WatchdogLeftArmed {
+        /// The machine is reset after this time unless somebody pets.
+        timeout: Duration,
+    },
+
+    /// A thread of the daemon fell behind.
+    ThreadLate {
+        /// Which.
+        thread: Thread,
+        /// By how much.
+        late: Duration,
+    },
+    /// It caught up.
+    ThreadOnTime {
+        /// Which.
+        thread: Thread,
+    },
+
+    /// A reading cannot be taken any more.
+    SourceLost {
+        /// Which.
+        source: Source,
+        /// Why.
+        why: Fault,
+    },
+    /// It can again.
+    SourceBack {
+        /// Which.
+        source: Source,
+    },
+    /// The processor's temperature entered a worse or better range.
+    Heat {
+        /// The verdict now.
+        verdict: super::picture::Verdict,
+        /// The reading.
+        temperature: MilliCelsius,
+    },
+    /// Available memory entered a worse or better range.
+    Memory {
+        /// The verdict now.
+        verdict: super::picture::Verdict,
+        /// The reading.
+        available: Permille,
+    },
+    /// Load entered a worse or better range.
+    Load {
+        /// The verdict now.
+        verdict: super::picture::Verdict,
+        /// Hundredths per processor.
+        centi_per_cpu: u32,
+    },
+    /// Free space entered a worse or better range.
+    Space {
+        /// The verdict now.
+        verdict: super::picture::Verdict,
+        /// Which file system.
+        mount: MountId,
+        /// The reading.
+        free: Permille,
+    },
+    /// Free inodes entered a worse or better range.
+    Inodes {
+        /// The verdict now.
+        verdict: super::picture::Verdict,
+        /// Which file system.
+        mount: MountId,
+        /// The reading.
+        free: Permille,
+    },
+    /// A file system that was writable is not any more.
+    MountReadOnly {
+        /// Which.
+        mount: MountId,
+    },
+    /// It is writable again.
+    MountWritable {
+        /// Which.
+        mount: MountId,
+    },
+    /// Somebody disciplines the clock now.
+    ClockSynced,
+    /// Nobody disciplines the clock any more.
+    ClockUnsynced,
+    /// Mains are gone and the machine runs on its battery. This version only reports it.
+    MainsLost,
+    /// They are back, and stable.
+    MainsBack {
+        /// From the first reading without them to the first with them.
+        lasted: Duration,
+    },
+}
+
+impl Note {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        use super::picture::Verdict;
+        use Severity::{Error, Info, Warning};
+        let of = |v: Verdict| match v {
+            Verdict::Ok => Info,
+            Verdict::Warn | Verdict::Unknown => Warning,
+            Verdict::Critical => Error,
+        };
+        match self {
+            Note::Began { .. }
+            | Note::Ending { .. }
+            | Note::Leaving { .. }
+            | Note::Ended
+            | Note::Asked { .. }
+            | Note::ServiceStarting { .. }
+            | Note::ServiceUp { .. }
+            | Note::ServiceAdopted { .. }
+            | Note::ServiceStopping { .. }
+            | Note::ServiceFinished { .. }
+            | Note::ServiceExited { asked: true, .. }
+            | Note::WatchdogArmed { .. }
+            | Note::PetResumed
+            | Note::ThreadOnTime { .. }
+            | Note::SourceBack { .. }
+            | Note::MountWritable { .. }
+            | Note::ClockSynced
+            | Note::MainsBack { .. } => Info,
+            Note::StopOverran { .. }
+            | Note::ServiceStartStuck { .. }
+            | Note::ServiceNotReady { .. }
+            | Note::ServiceHung { .. }
+            | Note::ServiceExited { asked: false, .. }
+            | Note::ServiceKilled { .. }
+            | Note::ServiceBackoff { .. }
+            | Note::WatchdogClamped { .. }
+            | Note::WatchdogHadReset
+            | Note::WatchdogDisarmed
+            | Note::WatchdogLeftArmed { .. }
+            | Note::ThreadLate { .. }
+            | Note::SourceLost { .. }
+            | Note::ClockUnsynced
+            | Note::MainsLost => Warning,
+            Note::ServiceStartFailed { .. }
+            | Note::ServiceGaveUp { .. }
+            | Note::WatchdogFailed { .. }
+            | Note::PetWithheld { .. }
+            | Note::MountReadOnly { .. } => Error,
+            Note::Heat { verdict, .. }
+            | Note::Memory { verdict, .. }
+            | Note::Load { verdict, .. }
+            | Note::Space { verdict, .. }
+            | Note::Inodes { verdict, .. } => of(*verdict),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! One service: what it is doing, what it should be doing, and what follows.
+//!
+//! ```text
+//!            start                 started, ready
+//!   Down ───────────► Starting ──────────────────► Up
+//!    ▲  ▲                │ │ failed, exited        │ │ exited
+//!    │  │     stop,      │ └──────────┐ ┌──────────┘ │ stop, hung
+//!    │  │     not ready  ▼            ▼ ▼            ▼
+//!    │  └──── Stopping ◄─┼──── Backoff, GaveUp ◄── Stopping
+//!    │ exited    ▲       │ due: start
+//!    └───────────┴───────┘
+//! ```
+//!
+//! Terms: the *state* is what it is doing; the *wish* is what it should be doing; they are two
+//! fields, never mixed. A *run* is one life of its process.
+//!
+//! Never starts a second process while one may be alive, and never forgets one that is.
+
+mod news;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub(crate) use news::Turn;
+
+use super::action::{Action, Actions, Reach, Signal};
+use super::backoff::Backoff;
+use super::fact::{OrderId, Pid, RunId, ServiceId};
+use super::note::Note;
+use super::settings::Service as Settings;
+use crate::units::Mono;
+use std::time::Duration;
+
+/// A start that has brought no process after this time is called stuck: far beyond what a slow card
+/// needs to load a program, and short enough to be told while somebody looks.
+const START_STUCK: Duration = Duration::from_secs(30);
+
+/// Time between two KILLs for a process that does not go. It is in uninterruptible sleep; only the
+/// device it waits for can free it, so there is no hurry and nothing to be gained by giving up.
+const KILL_AGAIN: Duration = Duration::from_secs(30);
+
+/// What a service should be doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// Run.
+    Run,
+    /// Rest.
+    Rest,
+}
+
+/// Why a service is down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Down {
+    /// Nobody has asked for it.
+    NotStarted,
+    /// It is to run, and waits for the services it comes after.
+    Waiting,
+    /// It was asked to stop.
+    Stopped,
+    /// It ended well, and is not to be restarted.
+    Finished,
+    /// It failed, and is not to be restarted.
+    Failed,
+}
+
+/// Why a service is being stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopCause {
+    /// Somebody asked for it.
+    Asked,
+    /// It did not get ready, or its heartbeat ceased: a failure.
+    Fault,
+}
+
+/// What a service is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// There is no process.
+    Down {
+        /// Why.
+        why: Down,
+    },
+    /// A process is being started, or has not said that it is ready.
+    Starting {
+        /// Since when.
+        since: Mono,
+        /// Its process, as soon as there is one.
+        pid: Option<Pid>,
+    },
+    /// It runs.
+    Up {
+        /// When its run began.
+        since: Mono,
+        /// Its main process.
+        pid: Pid,
+        /// Its last sign of life.
+        beat: Mono,
+    },
+    /// It was told to end.
+    Stopping {
+        /// When its run began.
+        since: Mono,
+        /// Its main process.
+        pid: Pid,
+        /// When it was told.
+        told: Mono,
+        /// Why.
+        cause: StopCause,
+        /// It was told the hard way.
+        killed: bool,
+    },
+    /// There is no process; one will be started.
+    Backoff {
+        /// When.
+        until: Mono,
+    },
+    /// There is no process; it failed too often.
+    GaveUp {
+        /// When it will be tried once more.
+        until: Mono,
+    },
+}
+
+/// One service of the set.
+pub(crate) struct Service {
+    pub id: ServiceId,
+    pub state: State,
+    pub wish: Wish,
+    pub run: RunId,
+    pub adopted: bool,
+    /// Times it was started again without being asked to, since the daemon began.
+    pub restarts: u32,
+    pub backoff: Backoff,
+    /// It was asked to stop, and then to run again.
+    restart_wanted: bool,
+    /// Its next start is a restart that nobody asked for.
+    again: bool,
+    /// All services are being stopped, each in its turn: news of this one do not make it stop.
+    pub stops_in_turn: bool,
+    /// When its latest run was ordered.
+    ordered: Mono,
+    /// It said that it was ready before we heard that it had started: those are two threads' news.
+    ready_early: bool,
+    /// The order that it waits for: a start, or the signal that is to end it.
+    pub order: Option<OrderId>,
+    /// The signal that is to end it, if that could not be sent.
+    unsent: Option<Signal>,
+    said: Signal,
+    /// The deadline that was put off because the daemon was held up. It is put off once.
+    last_call: Option<Mono>,
+    /// When it wants to be looked at.
+    pub due: Option<Mono>,
+}
+
+impl Service {
+    pub fn new(id: ServiceId) -> Service {
+        Service {
+            id,
+            state: State::Down {
+                why: Down::NotStarted,
+            },
+            wish: Wish::Rest,
+            run: RunId(0),
+            adopted: false,
+            restarts: 0,
+            backoff: Backoff::default(),
+            restart_wanted: false,
+            again: false,
+            stops_in_turn: false,
+            ordered: Mono::default(),
+            ready_early: false,
+            order: None,
+            unsent: None,
+            said: Signal::Stop,
+            last_call: None,
+            due: None,
+        }
+    }
+
+    /// A process exists, or may come into being from a start that is under way.
+    pub fn alive(&self) -> bool {
+        match self.state {
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => true,
+            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => false,
+        }
+    }
+
+    /// Services that come after this one have to wait for it.
+    pub fn holds_up_others(&self) -> bool {
+        self.wish == Wish::Run && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
+    }
+
+    /// It should be started as soon as the services before it allow.
+    pub fn wants_start(&self) -> bool {
+        self.wish == Wish::Run && matches!(self.state, State::Down { .. })
+    }
+
+    /// Everything that a request can change, to see whether one did.
+    pub fn course(&self) -> (State, Wish, bool) {
+        (self.state, self.wish, self.restart_wanted)
+    }
+
+    /// Lets it run from now on; a fresh start for the count of failures.
+    pub fn want_run(&mut self) {
+        self.wish = Wish::Run;
+        match self.state {
+            State::Down { why: Down::Waiting } => {}
+            State::Backoff { .. } | State::GaveUp { .. } | State::Down { .. } => {
+                self.backoff.forgive();
+                self.rest_in(Down::Waiting);
+            }
+            State::Stopping { .. } => self.restart_wanted = true,
+            State::Starting { .. } | State::Up { .. } => {}
+        }
+    }
+
+    /// Lets it rest from now on. [`Service::stop`] has to be called for a process that is there.
+    pub fn want_rest(&mut self) {
+        self.wish = Wish::Rest;
+        self.restart_wanted = false;
+        match self.state {
+            State::Backoff { .. } | State::GaveUp { .. } | State::Down { why: Down::Waiting } => {
+                self.rest_in(Down::Stopped);
+            }
+            State::Down { .. }
+            | State::Starting { .. }
+            | State::Up { .. }
+            | State::Stopping { .. } => {}
+        }
+    }
+
+    /// Stops it and runs it again.
+    pub fn want_restart(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        self.want_run();
+        if matches!(self.state, State::Up { .. } | State::Starting { .. }) {
+            self.backoff.forgive();
+            self.restart_wanted = true;
+            self.stop(s, now, out);
+        }
+    }
+
+    /// Starts a process. Only from a state without one.
+    pub fn start(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        debug_assert!(!self.alive(), "a second process for {:?}", self.id);
+        if self.again {
+            // Counted here and not when the failure happened: it may have waited for others since.
+            self.backoff.restart(&s.backoff, now);
+            self.restarts = self.restarts.saturating_add(1);
+        }
+        self.run = RunId(self.run.0.saturating_add(1));
+        self.adopted = false;
+        self.restart_wanted = false;
+        self.again = false;
+        self.ready_early = false;
+        self.ordered = now;
+        self.state = State::Starting {
+            since: now,
+            pid: None,
+        };
+        self.due = Some(now.after(START_STUCK));
+        self.order = Some(out.push(Action::Start {
+            service: self.id,
+            run: self.run,
+        }));
+        out.note(Note::ServiceStarting {
+            service: self.id,
+            run: self.run,
+        });
+    }
+
+    /// Asks its process to end. Does nothing where there is none, and waits where one is about to
+    /// be.
+    pub fn stop(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        match self.state {
+            State::Starting {
+                since,
+                pid: Some(pid),
+            }
+            | State::Up { since, pid, .. } => {
+                out.note(Note::ServiceStopping { service: self.id });
+                self.tell_to_end(s, now, (since, pid), StopCause::Asked, Signal::Stop, out);
+            }
+            State::Starting { pid: None, .. }
+            | State::Down { .. }
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    /// Kills whatever there is of it, without further waiting.
+    pub fn kill(&mut self, now: Mono, out: &mut Actions) {
+        match self.state {
+            State::Starting {
+                since,
+                pid: Some(pid),
+            }
+            | State::Up { since, pid, .. } => {
+                self.kill_run(now, since, pid, now, StopCause::Asked, out);
+            }
+            State::Stopping {
+                since,
+                pid,
+                told,
+                cause,
+                killed: false,
+            } => {
+                self.kill_run(now, since, pid, told, cause, out);
+            }
+            State::Stopping { killed: true, .. }
+            | State::Starting { pid: None, .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    fn kill_run(
+        &mut self,
+        now: Mono,
+        since: Mono,
+        pid: Pid,
+        told: Mono,
+        cause: StopCause,
+        out: &mut Actions,
+    ) {
+        out.note(Note::ServiceKilled {
+            service: self.id,
+            waited: now.since(told),
+        });
+        self.signal(Signal::Kill, Reach::All, out);
+        self.state = State::Stopping {
+            since,
+            pid,
+            told,
+            cause,
+            killed: true,
+        };
+        self.due = Some(now.after(KILL_AGAIN));
+    }
+
+    fn tell_to_end(
+        &mut self,
+        s: &Settings,
+        now: Mono,
+        (since, pid): (Mono, Pid),
+        cause: StopCause,
+        signal: Signal,
+        out: &mut Actions,
+    ) {
+        self.state = State::Stopping {
+            since,
+            pid,
+            told: now,
+            cause,
+            killed: false,
+        };
+        if s.stop_timeout.is_zero() {
+            self.kill_run(now, since, pid, now, cause, out);
+            return;
+        }
+        self.signal(signal, Reach::Main, out);
+        self.due = Some(now.after(s.stop_timeout));
+    }
+
+    fn signal(&mut self, signal: Signal, reach: Reach, out: &mut Actions) {
+        self.unsent = None;
+        self.said = signal;
+        self.order = Some(out.push(Action::Signal {
+            service: self.id,
+            run: self.run,
+            signal,
+            reach,
+        }));
+    }
+
+    fn rest_in(&mut self, why: Down) {
+        self.state = State::Down { why };
+        self.again = false;
+        self.due = None;
+    }
+
+    /// Is to be started again without having been asked to.
+    fn come_back(&mut self) {
+        self.rest_in(Down::Waiting);
+        self.again = true;
+    }
+}

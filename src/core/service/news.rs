@@ -1,0 +1,245 @@
+//! News of a run: started, ready, ended, or not even ordered; and what follows from an end.
+
+use super::{Down, Service, State, StopCause, Wish};
+use crate::core::action::Actions;
+use crate::core::backoff::Next;
+use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
+use crate::core::note::Note;
+use crate::core::settings::{Ready, Restart, Service as Settings};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// Time after which a signal is sent again that found the queue of the children's thread full.
+const SIGNAL_AGAIN: Duration = Duration::from_secs(1);
+
+/// `EBUSY`: told of a start that found the queue of the spawner full.
+const EBUSY: Errno = Errno(16);
+
+/// What a service has at hand when news of it arrive.
+pub(crate) struct Turn<'a> {
+    pub s: &'a Settings,
+    pub now: Mono,
+    /// Any number, another one each time.
+    pub jitter: u64,
+    pub out: &'a mut Actions,
+}
+
+impl Service {
+    /// Its order was not carried out.
+    pub fn refused(&mut self, why: &Fault, turn: &mut Turn) {
+        match self.state {
+            State::Starting { pid: None, .. } => {
+                let errno = match why {
+                    Fault::Errno(errno) => *errno,
+                    Fault::Busy | Fault::Taken { .. } | Fault::Absent | Fault::Implausible => EBUSY,
+                };
+                self.start_failed(Stage::Prepare, errno, turn);
+            }
+            State::Stopping { .. } if *why == Fault::Busy => {
+                self.unsent = Some(self.said);
+                self.due = Some(turn.now.after(SIGNAL_AGAIN));
+            }
+            // What could not be signalled is gone, or will be killed when its time is over.
+            State::Starting { pid: Some(_), .. }
+            | State::Up { .. }
+            | State::Stopping { .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    /// Takes in what happened to one of its runs. News about another run, or news that cannot be
+    /// true in this state, changes nothing.
+    pub fn change(&mut self, run: RunId, change: &Change, turn: &mut Turn) {
+        if let (Change::Adopted { pid, ready }, false) = (change, self.alive()) {
+            return self.adopt(run, *pid, *ready, turn);
+        }
+        if run != self.run {
+            return;
+        }
+        match change {
+            Change::Started { pid } => self.started(*pid, turn),
+            Change::StartFailed { stage, errno } => self.start_failed(*stage, *errno, turn),
+            Change::Ready => self.ready(turn),
+            Change::Heartbeat => {
+                if let State::Up { beat, .. } = &mut self.state {
+                    *beat = turn.now;
+                }
+            }
+            Change::Exited(exit) => self.exited(*exit, turn),
+            // It is alive already.
+            Change::Adopted { .. } => {}
+        }
+    }
+
+    fn adopt(&mut self, run: RunId, pid: Pid, ready: bool, turn: &mut Turn) {
+        let now = turn.now;
+        self.run = run;
+        self.ordered = now;
+        self.adopted = true;
+        self.wish = Wish::Run;
+        turn.out.note(Note::ServiceAdopted {
+            service: self.id,
+            pid,
+        });
+        if ready || turn.s.ready == Ready::Exec {
+            self.be_up(now, pid, turn);
+        } else {
+            self.await_ready(pid, turn);
+        }
+    }
+
+    /// Its program was executed. Its life, and its time to get ready, count from now: a card that
+    /// took a minute to load it is not its fault, nor its merit.
+    fn started(&mut self, pid: Pid, turn: &mut Turn) {
+        if !matches!(self.state, State::Starting { pid: None, .. }) {
+            return;
+        }
+        self.await_ready(pid, turn);
+        let unwanted = self.wish == Wish::Rest || self.restart_wanted;
+        if unwanted && !self.stops_in_turn {
+            self.stop(turn.s, turn.now, turn.out);
+        } else if turn.s.ready == Ready::Exec || self.ready_early {
+            self.up(turn.now, pid, turn);
+        }
+    }
+
+    fn start_failed(&mut self, stage: Stage, errno: Errno, turn: &mut Turn) {
+        if !matches!(self.state, State::Starting { pid: None, .. }) {
+            return;
+        }
+        turn.out.note(Note::ServiceStartFailed {
+            service: self.id,
+            stage,
+            errno,
+        });
+        self.over(None, turn);
+    }
+
+    fn ready(&mut self, turn: &mut Turn) {
+        match self.state {
+            State::Starting { pid: None, .. } => self.ready_early = true,
+            State::Starting {
+                since,
+                pid: Some(pid),
+            } => self.up(since, pid, turn),
+            State::Up { .. }
+            | State::Stopping { .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    fn await_ready(&mut self, pid: Pid, turn: &Turn) {
+        self.state = State::Starting {
+            since: turn.now,
+            pid: Some(pid),
+        };
+        self.due = Some(turn.now.after(turn.s.start_timeout));
+    }
+
+    fn up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
+        turn.out.note(Note::ServiceUp {
+            service: self.id,
+            pid,
+            took: turn.now.since(self.ordered),
+        });
+        self.be_up(since, pid, turn);
+    }
+
+    fn be_up(&mut self, since: Mono, pid: Pid, turn: &Turn) {
+        let beat = turn.now;
+        self.state = State::Up { since, pid, beat };
+        self.due = turn.s.heartbeat.map(|window| beat.after(window));
+    }
+
+    fn exited(&mut self, exit: Exit, turn: &mut Turn) {
+        let (since, told) = match self.state {
+            // It ended before we heard that it had started: one thread's news overtook the other's.
+            State::Starting { pid: None, .. } => (turn.now, None),
+            State::Starting {
+                since,
+                pid: Some(_),
+            }
+            | State::Up { since, .. } => (since, None),
+            State::Stopping { since, cause, .. } => (since, Some(cause)),
+            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => return,
+        };
+        let asked = told == Some(StopCause::Asked);
+        let lived = turn.now.since(since);
+        turn.out.note(Note::ServiceExited {
+            service: self.id,
+            exit,
+            asked,
+            lived,
+        });
+        match told {
+            None => self.over(Some((exit, lived)), turn),
+            // What we ended because it hung failed, whatever it says on its way out.
+            Some(StopCause::Fault) => self.over(Some((Exit::Unknown, lived)), turn),
+            Some(StopCause::Asked) if self.wish == Wish::Run => self.rest_in(Down::Waiting),
+            Some(StopCause::Asked) => self.rest_in(Down::Stopped),
+        }
+    }
+
+    /// A run is over that nobody asked to end. `ended` tells how, if there was a process at all.
+    fn over(&mut self, ended: Option<(Exit, Duration)>, turn: &mut Turn) {
+        if self.wish == Wish::Rest {
+            return self.rest_in(Down::Stopped);
+        }
+        if self.restart_wanted {
+            return self.rest_in(Down::Waiting);
+        }
+        let clean = ended.is_some_and(|(exit, _)| is_clean(exit));
+        let again = match turn.s.restart {
+            Restart::Always => true,
+            Restart::OnFailure => !clean,
+            Restart::Never => false,
+        };
+        if !again {
+            self.wish = Wish::Rest;
+            turn.out.note(Note::ServiceFinished { service: self.id });
+            return self.rest_in(if clean { Down::Finished } else { Down::Failed });
+        }
+        let lived = ended.map_or(Duration::ZERO, |(_, lived)| lived);
+        self.fail(lived, turn);
+    }
+
+    fn fail(&mut self, lived: Duration, turn: &mut Turn) {
+        let (limits, now) = (&turn.s.backoff, turn.now);
+        match self.backoff.fail(limits, now, lived, turn.jitter) {
+            Next::Wait(delay) if delay.is_zero() => self.come_back(),
+            Next::Wait(delay) => {
+                turn.out.note(Note::ServiceBackoff {
+                    service: self.id,
+                    delay,
+                    failures: self.backoff.failures(),
+                });
+                let until = now.after(delay);
+                self.state = State::Backoff { until };
+                self.due = Some(until);
+            }
+            Next::GiveUp(until) => {
+                turn.out.note(Note::ServiceGaveUp {
+                    service: self.id,
+                    restarts: self.backoff.restarts(),
+                    window: limits.window,
+                    retry: until.since(now),
+                });
+                self.state = State::GaveUp { until };
+                self.due = Some(until);
+            }
+        }
+    }
+}
+
+/// The ends that systemd calls clean: status 0, and HUP, INT, TERM and PIPE.
+fn is_clean(exit: Exit) -> bool {
+    match exit {
+        Exit::Code(code) => code == 0,
+        Exit::Signal(signal) => matches!(signal, 1 | 2 | 13 | 15),
+        Exit::Unknown => false,
+    }
+}

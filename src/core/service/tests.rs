@@ -1,0 +1,238 @@
+//! Every state against everything that can happen, and against nothing ever happening again.
+
+use super::{Down, Service, State, StopCause, Turn, Wish};
+use crate::core::action::{Action, Actions};
+use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, ServiceId, Stage};
+use crate::core::settings::{Backoff, Ready, Restart, Service as Settings};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// All begins a long time after zero, so that nothing underflows unseen.
+const NOW: Mono = Mono(1_000_000);
+
+/// States by their words in the table below.
+const STATES: [&str; 12] = [
+    "down",
+    "waiting",
+    "ordered",
+    "starting",
+    "up",
+    "resting",
+    "stopping",
+    "failing",
+    "killed",
+    "restarting",
+    "backoff",
+    "gave-up",
+];
+
+/// Inputs by their words in the table below.
+const INPUTS: [&str; 14] = [
+    "started", "no-start", "adopted", "ready", "beat", "exit-0", "exit-1", "busy", "old", "start",
+    "stop", "restart", "kill", "silence",
+];
+
+fn settings() -> Settings {
+    let s = Duration::from_secs;
+    Settings {
+        name: "web".into(),
+        autostart: true,
+        after: Vec::new(),
+        ready: Ready::Notify,
+        start_timeout: s(20),
+        heartbeat: Some(s(10)),
+        stop_timeout: s(5),
+        restart: Restart::Always,
+        backoff: Backoff {
+            immediate: 0,
+            first: s(1),
+            cap: s(60),
+            stable: s(600),
+            restarts: 5,
+            window: s(600),
+            cooldown: s(600),
+        },
+    }
+}
+
+/// A service in the state of this word; run 1.
+fn in_state(word: &str) -> Service {
+    let mut service = Service::new(ServiceId(0));
+    let (since, told) = (Mono(NOW.0 - 9_000), Mono(NOW.0 - 1_000));
+    let pid = Pid::new(77).unwrap();
+    let stopping = |cause, killed| State::Stopping {
+        since,
+        pid,
+        told,
+        cause,
+        killed,
+    };
+    let until = Mono(NOW.0 + 3_000);
+    (service.state, service.wish) = match word {
+        "down" => (
+            State::Down {
+                why: Down::NotStarted,
+            },
+            Wish::Rest,
+        ),
+        "waiting" => (State::Down { why: Down::Waiting }, Wish::Run),
+        "ordered" => (State::Starting { since, pid: None }, Wish::Run),
+        "starting" => (
+            State::Starting {
+                since,
+                pid: Some(pid),
+            },
+            Wish::Run,
+        ),
+        "up" => (
+            State::Up {
+                since,
+                pid,
+                // One more millisecond of silence is too much.
+                beat: Mono(NOW.0 - 9_999),
+            },
+            Wish::Run,
+        ),
+        // It was asked to stop while its start was under way.
+        "resting" => (State::Starting { since, pid: None }, Wish::Rest),
+        "stopping" => (stopping(StopCause::Asked, false), Wish::Rest),
+        "failing" => (stopping(StopCause::Fault, false), Wish::Run),
+        "killed" => (stopping(StopCause::Asked, true), Wish::Rest),
+        "restarting" => (stopping(StopCause::Asked, false), Wish::Run),
+        "backoff" => (State::Backoff { until }, Wish::Run),
+        "gave-up" => (State::GaveUp { until }, Wish::Run),
+        _ => panic!("no state {word}"),
+    };
+    service.run = RunId(1);
+    service.restart_wanted = word == "restarting";
+    service.due = match service.state {
+        State::Down { .. } => None,
+        State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => Some(Mono(NOW.0 + 1)),
+        State::Backoff { until } | State::GaveUp { until } => Some(until),
+    };
+    service
+}
+
+fn give(service: &mut Service, input: &str, out: &mut Actions) {
+    let s = settings();
+    let mut turn = Turn {
+        s: &s,
+        now: NOW,
+        jitter: 0,
+        out,
+    };
+    let (run, pid) = (RunId(1), Pid::new(88).unwrap());
+    let change = match input {
+        "started" => Change::Started { pid },
+        "no-start" => Change::StartFailed {
+            stage: Stage::Exec,
+            errno: Errno(2),
+        },
+        "adopted" => {
+            return service.change(RunId(9), &Change::Adopted { pid, ready: true }, &mut turn);
+        }
+        "ready" => Change::Ready,
+        "beat" => Change::Heartbeat,
+        "exit-0" => Change::Exited(Exit::Code(0)),
+        "exit-1" => Change::Exited(Exit::Code(1)),
+        "busy" => return service.refused(&Fault::Busy, &mut turn),
+        "old" => return service.change(RunId(0), &Change::Exited(Exit::Code(1)), &mut turn),
+        "start" => return service.want_run(),
+        "stop" => {
+            service.want_rest();
+            return service.stop(&s, NOW, out);
+        }
+        "restart" => return service.want_restart(&s, NOW, out),
+        "kill" => return service.kill(NOW, out),
+        // Its deadline comes due, and nothing else happens.
+        "silence" => {
+            let due = service.due.unwrap_or(NOW);
+            return service.tick(&s, due, out);
+        }
+        _ => panic!("no input {input}"),
+    };
+    service.change(run, &change, &mut turn);
+}
+
+/// The word of a state, with what is in it that matters.
+fn word(service: &Service) -> &'static str {
+    let restarting = service.restart_wanted || service.wish == Wish::Run;
+    match service.state {
+        State::Down { why: Down::Waiting } => "waiting",
+        State::Down { .. } => "down",
+        State::Starting { pid: None, .. } if service.wish == Wish::Rest => "resting",
+        State::Starting { pid: None, .. } if service.restart_wanted => "ordered*",
+        State::Starting { pid: None, .. } => "ordered",
+        State::Starting { pid: Some(_), .. } => "starting",
+        State::Up { .. } => "up",
+        State::Stopping {
+            cause: StopCause::Asked,
+            killed: false,
+            ..
+        } if restarting => "restarting",
+        State::Stopping {
+            cause: StopCause::Asked,
+            killed: false,
+            ..
+        } => "stopping",
+        State::Stopping { killed: true, .. } if restarting => "killed*",
+        State::Stopping { killed: true, .. } => "killed",
+        State::Stopping {
+            cause: StopCause::Fault,
+            ..
+        } => "failing",
+        State::Backoff { .. } => "backoff",
+        State::GaveUp { .. } => "gave-up",
+    }
+}
+
+/// What follows from an input in a state: the next state, and the signal that is sent.
+fn outcome(state: &str, input: &str) -> String {
+    let mut service = in_state(state);
+    let mut out = Actions::default();
+    give(&mut service, input, &mut out);
+    let mut cell = word(&service).to_owned();
+    for order in &out.orders {
+        match &order.action {
+            Action::Signal { signal, .. } => cell += &format!("+{signal:?}").to_lowercase(),
+            other => panic!("{state} and {input}: {other:?}"),
+        }
+    }
+    if service.due.is_none() && service.alive() {
+        cell += "!";
+    }
+    if cell == state { "-".to_owned() } else { cell }
+}
+
+/// The table. `-` is "as before"; `!` is a process that nothing is awaited of.
+const TABLE: &str = "
+           started    no-start   adopted    ready      beat       exit-0     exit-1     busy       old        start      stop       restart    kill       silence
+down       -          -          up         -          -          -          -          -          -          waiting    -          waiting    -          -
+waiting    -          -          up         -          -          -          -          -          -          -          down       -          -          -
+ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          ordered!
+starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill failing+stop
+up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill failing+abort
+resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          resting!
+stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill killed+kill
+failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill killed*+kill
+killed     -          -          -          -          -          down       down       -          -          killed*    -          killed*    -          killed+kill
+restarting -          -          -          -          -          waiting    waiting    -          -          -          stopping   -          killed*+kill killed*+kill
+backoff    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          waiting
+gave-up    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          waiting
+";
+
+#[test]
+fn every_state_and_every_input() {
+    let mut is = format!("\n{:<10}", "");
+    for input in INPUTS {
+        is += &format!(" {input:<10}");
+    }
+    for state in STATES {
+        is = format!("{}\n{state:<10}", is.trim_end());
+        for input in INPUTS {
+            is += &format!(" {:<10}", outcome(state, input));
+        }
+    }
+    let is = is.trim_end().to_owned() + "\n";
+    assert!(is == TABLE, "the table is now:\n{is}");
+}

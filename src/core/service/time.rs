@@ -1,0 +1,139 @@
+//! What comes due: waits, missed deadlines, ceased heartbeats.
+
+use super::{KILL_AGAIN, Service, State, StopCause};
+use crate::core::action::{Actions, Reach, Signal};
+use crate::core::fact::Pid;
+use crate::core::note::Note;
+use crate::core::settings::Service as Settings;
+use crate::units::Mono;
+use std::time::Duration;
+
+/// A look that comes so late means that the whole daemon was held up, not just the service. Usual
+/// latencies are far below; and a heartbeat window is at least five times that.
+const HELD_UP: Duration = Duration::from_millis(20);
+
+/// Time for what has been said meanwhile to arrive: to be read from the socket and put into the inbox.
+const LAST_CALL: Duration = Duration::from_millis(200);
+
+impl Service {
+    /// Nobody listens to processes now: it cannot be judged by what is not heard of it.
+    pub fn go_unheard(&mut self) {
+        if self.judged_by_silence() {
+            self.due = None;
+        }
+    }
+
+    fn judged_by_silence(&self) -> bool {
+        match self.state {
+            State::Starting { pid: Some(_), .. }
+            | State::Up { .. }
+            | State::Stopping { killed: false, .. } => true,
+            State::Starting { pid: None, .. }
+            | State::Stopping { killed: true, .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => false,
+        }
+    }
+
+    /// Somebody listens to processes again: it gets all its time anew.
+    pub fn be_heard(&mut self, s: &Settings, now: Mono) {
+        match &mut self.state {
+            State::Starting { pid: Some(_), .. } => self.due = Some(now.after(s.start_timeout)),
+            State::Up { beat, .. } => {
+                *beat = now;
+                self.due = s.heartbeat.map(|window| now.after(window));
+            }
+            State::Stopping { killed: false, .. } => self.due = Some(now.after(s.stop_timeout)),
+            State::Starting { pid: None, .. }
+            | State::Stopping { killed: true, .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    /// The daemon itself was held up. What it was to hear may still be on its way: once, it gets a
+    /// moment to arrive.
+    fn gets_last_call(&mut self, due: Mono, now: Mono) -> bool {
+        let held_up = now.since(due) >= HELD_UP && self.last_call != Some(due);
+        if held_up && self.judged_by_silence() {
+            self.last_call = Some(now.after(LAST_CALL));
+            self.due = self.last_call;
+            return true;
+        }
+        false
+    }
+
+    /// Its time has come: a wait is over, or a deadline was missed.
+    pub fn tick(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        let Some(due) = self.due.filter(|due| *due <= now) else {
+            return;
+        };
+        if self.gets_last_call(due, now) {
+            return;
+        }
+        self.due = None;
+        match self.state {
+            State::Backoff { .. } | State::GaveUp { .. } => self.come_back(),
+            State::Starting { since, pid: None } => {
+                let waited = now.since(since);
+                out.note(Note::ServiceStartStuck {
+                    service: self.id,
+                    waited,
+                });
+            }
+            State::Starting {
+                since,
+                pid: Some(pid),
+            } => {
+                let waited = s.start_timeout;
+                out.note(Note::ServiceNotReady {
+                    service: self.id,
+                    waited,
+                });
+                self.tell_to_end(s, now, (since, pid), StopCause::Fault, Signal::Stop, out);
+            }
+            State::Up { since, pid, beat } => self.check_heartbeat(s, now, (since, pid), beat, out),
+            State::Stopping {
+                since,
+                pid,
+                told,
+                cause,
+                killed,
+            } => {
+                if killed {
+                    self.signal(Signal::Kill, Reach::All, out);
+                    self.due = Some(now.after(KILL_AGAIN));
+                } else if let Some(signal) = self.unsent {
+                    self.signal(signal, Reach::Main, out);
+                    self.due = Some(now.after(s.stop_timeout));
+                } else {
+                    self.kill_run(now, since, pid, told, cause, out);
+                }
+            }
+            State::Down { .. } => {}
+        }
+    }
+
+    fn check_heartbeat(
+        &mut self,
+        s: &Settings,
+        now: Mono,
+        run: (Mono, Pid),
+        beat: Mono,
+        out: &mut Actions,
+    ) {
+        let Some(window) = s.heartbeat else { return };
+        let limit = beat.after(window);
+        if limit > now {
+            self.due = Some(limit);
+            return;
+        }
+        out.note(Note::ServiceHung {
+            service: self.id,
+            silent: now.since(beat),
+        });
+        self.tell_to_end(s, now, run, StopCause::Fault, Signal::Abort, out);
+    }
+}

@@ -1,0 +1,356 @@
+//! The set of services: order of start and stop, operators' wishes, and the count of what is up.
+//!
+//! Terms: a service *comes after* another when it names it in `after`: it waits for it at the start
+//! while that one is on its way up, and is stopped before it. A service that gave up, or that
+//! nobody wants, holds nobody up.
+//!
+//! Never looks at all services for the sake of one: a fact about a service touches that service and
+//! its neighbours, however many there are.
+
+mod count;
+mod order;
+
+use super::action::{Actions, Answer};
+use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
+use super::note::Note;
+use super::picture::{Ending, Verdict};
+use super::service::{Service, State, Turn, Wish};
+use super::settings::Settings;
+use super::{Pass, Policy};
+use crate::units::Mono;
+use count::{Count, Part};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How one service stands, for those who ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct View {
+    /// Which.
+    pub service: ServiceId,
+    /// What it is doing.
+    pub state: State,
+    /// What it should be doing.
+    pub wish: Wish,
+    /// Its latest run.
+    pub run: RunId,
+    /// Its process was started by an earlier daemon.
+    pub adopted: bool,
+    /// Times it was started again without being asked to, since the daemon began.
+    pub restarts: u32,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+/// State of the policy.
+pub(crate) struct Services {
+    services: Vec<Service>,
+    parts: Vec<Part>,
+    /// For each service, those that come after it.
+    followers: Vec<Vec<ServiceId>>,
+    timers: BTreeSet<(Mono, ServiceId)>,
+    registered: Vec<Option<Mono>>,
+    /// Whose order it is, as far as a service waits for its outcome.
+    orders: BTreeMap<OrderId, ServiceId>,
+    ordered: Vec<Option<OrderId>>,
+    /// Services whose neighbours may have to move.
+    moved: VecDeque<ServiceId>,
+    count: Count,
+    begun: bool,
+    course: Course,
+    /// The thread that listens to processes is stuck.
+    deaf: bool,
+    random: u64,
+}
+
+/// What is to become of all services.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// They are kept as everybody wishes.
+    Kept,
+    /// They are stopped in order, or killed if there is no time.
+    Stopped { rushed: bool },
+    /// A successor takes them over: nothing is started, stopped or judged any more.
+    Left,
+}
+
+impl Services {
+    pub fn new(settings: &Settings, seed: u64) -> Services {
+        let n = settings.services.len();
+        let ids = || (0u16..).map(ServiceId).take(n);
+        let mut followers = vec![Vec::new(); n];
+        for (id, service) in ids().zip(&settings.services) {
+            for before in &service.after {
+                if let Some(list) = followers.get_mut(usize::from(before.0)) {
+                    list.push(id);
+                }
+            }
+        }
+        Services {
+            services: ids().map(Service::new).collect(),
+            parts: vec![Part::default(); n],
+            followers,
+            timers: BTreeSet::new(),
+            registered: vec![None; n],
+            orders: BTreeMap::new(),
+            ordered: vec![None; n],
+            moved: VecDeque::new(),
+            count: Count::default(),
+            begun: false,
+            course: Course::Kept,
+            deaf: false,
+            random: seed,
+        }
+    }
+
+    pub fn views(&self) -> impl Iterator<Item = View> + '_ {
+        self.services.iter().map(|s| View {
+            service: s.id,
+            state: s.state,
+            wish: s.wish,
+            run: s.run,
+            adopted: s.adopted,
+            restarts: s.restarts,
+            failures: s.backoff.failures(),
+        })
+    }
+
+    fn ids(&self) -> impl Iterator<Item = ServiceId> + use<> {
+        (0u16..).map(ServiceId).take(self.services.len())
+    }
+
+    /// A number that differs from call to call and from board to board (splitmix64).
+    fn jitter(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// The first tick: everything that was found has been told; run what is to run.
+    fn begin(&mut self, pass: &mut Pass) {
+        self.begun = true;
+        let adopted = self.services.iter().filter(|s| s.adopted).count();
+        pass.out.note(Note::Began {
+            services: u16::try_from(self.services.len()).unwrap_or(u16::MAX),
+            adopted: u16::try_from(adopted).unwrap_or(u16::MAX),
+        });
+        for id in self.ids() {
+            let at = usize::from(id.0);
+            if pass.settings.services[at].autostart && self.course == Course::Kept {
+                self.services[at].want_run();
+            }
+            self.touch(id);
+        }
+    }
+
+    /// Brings timers and counts up to date with what a service has become, and remembers to look at
+    /// its neighbours.
+    fn touch(&mut self, id: ServiceId) {
+        let at = usize::from(id.0);
+        let service = &self.services[at];
+        if self.registered[at] != service.due {
+            if let Some(old) = self.registered[at] {
+                self.timers.remove(&(old, id));
+            }
+            if let Some(due) = service.due {
+                self.timers.insert((due, id));
+            }
+            self.registered[at] = service.due;
+        }
+        if self.ordered[at] != service.order {
+            if let Some(old) = self.ordered[at] {
+                self.orders.remove(&old);
+            }
+            if let Some(order) = service.order {
+                self.orders.insert(order, id);
+            }
+            self.ordered[at] = service.order;
+        }
+        let part = Part::of(service);
+        let before = self.parts[at];
+        if part != before || service.wants_start() {
+            self.count.replace(before, part);
+            self.parts[at] = part;
+            self.moved.push_back(id);
+        }
+    }
+
+    fn request(&mut self, request: Request, pass: &mut Pass) -> Option<Answer> {
+        let (Request::Start(id) | Request::Stop(id) | Request::Restart(id)) = request else {
+            return None;
+        };
+        let at = usize::from(id.0);
+        let (service, s) = (self.services.get_mut(at)?, pass.settings.services.get(at)?);
+        if self.course != Course::Kept {
+            return Some(Answer::Ending);
+        }
+        let before = service.course();
+        match request {
+            Request::Start(_) => service.want_run(),
+            Request::Stop(_) => {
+                service.want_rest();
+                service.stop(s, pass.now, pass.out);
+            }
+            Request::Restart(_) => service.want_restart(s, pass.now, pass.out),
+            Request::Status | Request::Exit | Request::Leave => {}
+        }
+        let moved = service.course() != before;
+        self.touch(id);
+        Some(if moved {
+            Answer::Accepted
+        } else {
+            Answer::Already
+        })
+    }
+
+    fn child(&mut self, id: ServiceId, run: RunId, change: &Change, pass: &mut Pass) {
+        // All that is to be adopted was told before the first tick; run numbers have gone on.
+        let too_late = self.begun && matches!(change, Change::Adopted { .. });
+        if too_late || self.course == Course::Left {
+            return;
+        }
+        let at = usize::from(id.0);
+        let jitter = self.jitter();
+        let (Some(service), Some(s)) = (self.services.get_mut(at), pass.settings.services.get(at))
+        else {
+            return;
+        };
+        let mut turn = Turn {
+            s,
+            now: pass.now,
+            jitter,
+            out: pass.out,
+        };
+        service.change(run, change, &mut turn);
+        if let Course::Stopped { rushed } = self.course {
+            // A start that was under way when the end began has become a process.
+            service.want_rest();
+            self.moved.push_back(id);
+            if rushed {
+                service.kill(pass.now, pass.out);
+            }
+        }
+        self.touch(id);
+    }
+
+    /// An order of a service was carried out, or not.
+    fn done(&mut self, order: OrderId, outcome: &Result<(), Fault>, pass: &mut Pass) {
+        let Some(&id) = self.orders.get(&order) else {
+            return;
+        };
+        let at = usize::from(id.0);
+        self.services[at].order = None;
+        if let (Err(why), Some(s)) = (outcome, pass.settings.services.get(at)) {
+            let jitter = self.jitter();
+            let mut turn = Turn {
+                s,
+                now: pass.now,
+                jitter,
+                out: pass.out,
+            };
+            self.services[at].refused(why, &mut turn);
+        }
+        self.touch(id);
+    }
+
+    /// Whether news of processes can be trusted to arrive.
+    fn listen(&mut self, deaf: bool, pass: &mut Pass) {
+        if std::mem::replace(&mut self.deaf, deaf) && !deaf {
+            for (id, s) in self.ids().zip(&pass.settings.services) {
+                self.services[usize::from(id.0)].be_heard(s, pass.now);
+                self.touch(id);
+            }
+        }
+    }
+
+    fn tick(&mut self, settings: &Settings, now: Mono, out: &mut Actions) {
+        while let Some(&(due, id)) = self.timers.first() {
+            if due > now {
+                break;
+            }
+            let at = usize::from(id.0);
+            if self.deaf {
+                self.services[at].go_unheard();
+            }
+            self.services[at].tick(&settings.services[at], now, out);
+            self.touch(id);
+        }
+    }
+
+    fn publish(&self, pass: &mut Pass) {
+        let missing = self.count.up_wanted != self.count.wanted;
+        pass.picture.services = match (
+            self.count.failed > 0,
+            missing && self.course == Course::Kept,
+        ) {
+            (true, _) => Verdict::Critical,
+            (false, true) => Verdict::Warn,
+            (false, false) => Verdict::Ok,
+        };
+        pass.picture.up = self.count.up;
+        pass.picture.wanted = self.count.wanted;
+        pass.picture.alive = self.count.alive;
+    }
+}
+
+impl Services {
+    fn take_in(&mut self, pass: &mut Pass) {
+        match pass.fact {
+            Fact::Child {
+                service,
+                run,
+                change,
+            } => self.child(*service, *run, change, pass),
+            Fact::Asked {
+                ticket,
+                by,
+                request,
+            } => {
+                let said = pass.out.notes.len();
+                if let Some(answer) = self.request(*request, pass) {
+                    if answer == Answer::Accepted {
+                        // First who asked, then what came of it.
+                        let (by, request) = (*by, *request);
+                        pass.out.notes.insert(said, Note::Asked { by, request });
+                    }
+                    pass.picture.answer = Some((*ticket, answer));
+                }
+            }
+            Fact::Tick if !self.begun => self.begin(pass),
+            Fact::Thread {
+                thread: Thread::Children,
+                pulse,
+            } => self.listen(matches!(pulse, Pulse::Late { .. }), pass),
+            Fact::Done { order, outcome } => self.done(*order, outcome, pass),
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
+        }
+    }
+}
+
+impl Policy for Services {
+    fn step(&mut self, pass: &mut Pass) {
+        match pass.picture.ending {
+            Ending::No
+            | Ending::Parting {
+                services_left: false,
+            } => {}
+            Ending::Stopping { overran, .. } => self.end(overran, pass),
+            Ending::Parting {
+                services_left: true,
+            } => self.course = Course::Left,
+        }
+        self.take_in(pass);
+        if self.course != Course::Left {
+            self.tick(pass.settings, pass.now, pass.out);
+        }
+        self.settle(pass);
+        self.publish(pass);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        match self.course {
+            Course::Left => None,
+            Course::Kept | Course::Stopped { .. } => self.timers.first().map(|(due, _)| *due),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Counts of the set, kept up to date one service at a time.
+
+use crate::core::service::{Down, Service, State, Wish};
+
+/// What counts of one service.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    pub up: bool,
+    pub wanted: bool,
+    pub alive: bool,
+    pub failed: bool,
+    pub holds_up_others: bool,
+}
+
+impl Part {
+    /// What counts of this service now.
+    pub fn of(service: &Service) -> Part {
+        Part {
+            up: matches!(service.state, State::Up { .. }),
+            wanted: service.wish == Wish::Run,
+            alive: service.alive(),
+            failed: matches!(
+                service.state,
+                State::GaveUp { .. } | State::Down { why: Down::Failed }
+            ),
+            holds_up_others: service.holds_up_others(),
+        }
+    }
+}
+
+/// What counts of all of them.
+#[derive(Clone, Copy, Default)]
+pub struct Count {
+    pub up: u16,
+    pub wanted: u16,
+    pub alive: u16,
+    pub failed: u16,
+    pub up_wanted: u16,
+}
+
+impl Count {
+    /// One service was `before` and is `after`.
+    pub fn replace(&mut self, before: Part, after: Part) {
+        let step = |count: &mut u16, before: bool, after: bool| match (before, after) {
+            (false, true) => *count = count.saturating_add(1),
+            (true, false) => *count = count.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        };
+        step(&mut self.up, before.up, after.up);
+        step(&mut self.wanted, before.wanted, after.wanted);
+        step(&mut self.alive, before.alive, after.alive);
+        step(&mut self.failed, before.failed, after.failed);
+        step(
+            &mut self.up_wanted,
+            before.up && before.wanted,
+            after.up && after.wanted,
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! Order: who may start, and who may be stopped.
+
+use super::{Course, Services};
+use crate::core::Pass;
+use crate::core::fact::ServiceId;
+
+impl Services {
+    /// Lets services that can move, move, until none can.
+    pub(super) fn settle(&mut self, pass: &mut Pass) {
+        while let Some(id) = self.moved.pop_front() {
+            match self.course {
+                Course::Kept if self.begun => self.settle_kept(id, pass),
+                Course::Kept | Course::Left => {}
+                Course::Stopped { .. } => self.settle_stopped(id, pass),
+            }
+        }
+    }
+
+    /// A service is started once nothing that it comes after is on its way up.
+    fn settle_kept(&mut self, id: ServiceId, pass: &mut Pass) {
+        let at = usize::from(id.0);
+        self.start_if_free(id, pass);
+        if !self.parts[at].holds_up_others {
+            for follower in self.followers[at].clone() {
+                self.start_if_free(follower, pass);
+            }
+        }
+    }
+
+    fn start_if_free(&mut self, id: ServiceId, pass: &mut Pass) {
+        let at = usize::from(id.0);
+        if !self.services[at].wants_start() {
+            return;
+        }
+        let before = &pass.settings.services[at].after;
+        if before
+            .iter()
+            .any(|b| self.services[usize::from(b.0)].holds_up_others())
+        {
+            return;
+        }
+        self.services[at].start(&pass.settings.services[at], pass.now, pass.out);
+        self.touch(id);
+    }
+
+    /// While the daemon ends: a service is stopped once nothing that comes after it is alive.
+    fn settle_stopped(&mut self, id: ServiceId, pass: &mut Pass) {
+        self.stop_if_free(id, pass);
+        if !self.services[usize::from(id.0)].alive() {
+            for before in &pass.settings.services[usize::from(id.0)].after {
+                self.stop_if_free(*before, pass);
+            }
+        }
+    }
+
+    fn stop_if_free(&mut self, id: ServiceId, pass: &mut Pass) {
+        let at = usize::from(id.0);
+        let busy = self.followers[at]
+            .iter()
+            .any(|f| self.services[usize::from(f.0)].alive());
+        if busy && self.course != (Course::Stopped { rushed: true }) {
+            return;
+        }
+        let state = self.services[at].state;
+        self.services[at].stop(&pass.settings.services[at], pass.now, pass.out);
+        if state != self.services[at].state {
+            self.touch(id);
+        }
+    }
+
+    /// The daemon ends.
+    pub(super) fn end(&mut self, overran: bool, pass: &mut Pass) {
+        if self.course == Course::Kept {
+            self.course = Course::Stopped { rushed: false };
+            for id in self.ids() {
+                let service = &mut self.services[usize::from(id.0)];
+                service.want_rest();
+                service.stops_in_turn = true;
+                self.touch(id);
+                self.moved.push_back(id);
+            }
+        }
+        if overran && self.course == (Course::Stopped { rushed: false }) {
+            self.course = Course::Stopped { rushed: true };
+            for id in self.ids() {
+                self.services[usize::from(id.0)].kill(pass.now, pass.out);
+                self.touch(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What the core is told once, at its start: validated, with units, without any text of the
+//! configuration left in it. `crate::config` makes it and has checked every bound.
+
+use super::fact::{MountId, ServiceId};
+use crate::units::{MilliCelsius, Permille};
+use std::time::Duration;
+
+/// Everything the policies need to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Services, sorted by name; [`ServiceId`] is an index into it.
+    pub services: Vec<Service>,
+    /// File systems that are watched, by their mount point; [`MountId`] is an index into it.
+    pub mounts: Vec<Box<str>>,
+    /// The hardware watchdog.
+    pub watchdog: Watchdog,
+    /// Limits of temperature.
+    pub temperature: Limits<MilliCelsius>,
+    /// Limits of available memory.
+    pub memory: Limits<Permille>,
+    /// Limits of load, in hundredths per processor.
+    pub load: Limits<u32>,
+    /// Limits of free space.
+    pub space: Limits<Permille>,
+    /// Limits of free inodes.
+    pub inodes: Limits<Permille>,
+    /// Time for the orderly stop of all services together.
+    pub stop_budget: Duration,
+}
+
+impl Settings {
+    /// Name of a service, or `?` for a number that is none.
+    pub fn name(&self, service: ServiceId) -> &str {
+        self.services
+            .get(usize::from(service.0))
+            .map_or("?", |s| &s.name)
+    }
+
+    /// Mount point of a file system, or `?` for a number that is none.
+    pub fn mount(&self, mount: MountId) -> &str {
+        self.mounts.get(usize::from(mount.0)).map_or("?", |m| m)
+    }
+
+    /// The service with this name.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        let at = self.services.iter().position(|s| &*s.name == name)?;
+        u16::try_from(at).ok().map(ServiceId)
+    }
+}
+
+/// Two limits of one quantity. Which side is worse is the policy's knowledge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits<T> {
+    /// From here on somebody should look.
+    pub warn: T,
+    /// From here on it is broken.
+    pub critical: T,
+}
+
+/// Who pets the hardware watchdog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WatchdogOwner {
+    /// This daemon opens the device.
+    Fieldwarden,
+    /// systemd does (`RuntimeWatchdogSec=`), and watches this daemon with `WatchdogSec=`.
+    Systemd,
+    /// Nobody.
+    Nobody,
+}
+
+/// The hardware watchdog.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watchdog {
+    /// Who pets it.
+    pub owner: WatchdogOwner,
+    /// Timeout to ask for. 1 s to 10 min.
+    pub timeout: Duration,
+    /// Stop it when the daemon is asked to end.
+    pub disarm_on_stop: bool,
+}
+
+/// When a service counts as up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ready {
+    /// As soon as its program is executed.
+    Exec,
+    /// When it says `READY=1` on its notify socket.
+    Notify,
+}
+
+/// When a service is started again after it ended without being asked to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// Always.
+    Always,
+    /// Unless it exited with 0 or by HUP, INT, TERM or PIPE.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+/// One service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Service {
+    /// Its name: letters, digits, `-`, `_`, `.`; at most 64.
+    pub name: Box<str>,
+    /// Run it from the start.
+    pub autostart: bool,
+    /// Services that must be up before it is started, and that are stopped after it.
+    /// Free of cycles.
+    pub after: Vec<ServiceId>,
+    /// When it counts as up.
+    pub ready: Ready,
+    /// Time from the start to `READY=1`.
+    pub start_timeout: Duration,
+    /// Longest silence between two `WATCHDOG=1`; `None` if it sends none.
+    pub heartbeat: Option<Duration>,
+    /// Time between the stop signal and KILL.
+    pub stop_timeout: Duration,
+    /// When it is started again.
+    pub restart: Restart,
+    /// How long to wait before that.
+    pub backoff: Backoff,
+}
+
+/// Waits between restarts, and when to give up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backoff {
+    /// Failures in a row that are answered at once.
+    pub immediate: u32,
+    /// First wait after those.
+    pub first: Duration,
+    /// Longest wait; each wait is twice the one before.
+    pub cap: Duration,
+    /// A run this long wipes out the failures before it.
+    pub stable: Duration,
+    /// Restarts allowed inside `window`.
+    pub restarts: u32,
+    /// The window of `restarts`.
+    pub window: Duration,
+    /// After giving up, one more try comes after this time.
+    pub cooldown: Duration,
+}
+
+impl Settings {
+    /// No services, no mounts, nobody pets.
+    pub fn nothing() -> Settings {
+        let share = Limits {
+            warn: Permille(150),
+            critical: Permille(50),
+        };
+        Settings {
+            services: Vec::new(),
+            mounts: Vec::new(),
+            watchdog: Watchdog {
+                owner: WatchdogOwner::Nobody,
+                timeout: Duration::from_secs(15),
+                disarm_on_stop: false,
+            },
+            temperature: Limits {
+                warn: MilliCelsius(80_000),
+                critical: MilliCelsius(85_000),
+            },
+            memory: share,
+            load: Limits {
+                warn: 400,
+                critical: 1000,
+            },
+            space: share,
+            inodes: share,
+            stop_budget: Duration::from_secs(80),
+        }
+    }
+}

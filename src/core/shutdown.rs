@@ -1,0 +1,168 @@
+//! The end of the daemon: stop the services in order, settle the watchdog, exit.
+//!
+//! ```text
+//! No ──exit asked──► Stopping ──all down──────────────► Parting ──guard settled──► Exit
+//!  │                    └──budget over─► overran ──grace──►┘ ▲
+//!  └──leave asked────────────────────────────────────────────┘
+//! ```
+//!
+//! Never ends while a service is alive, unless told to leave the services or unless what is left
+//! does not die of KILL either; never waits for ever.
+
+#[cfg(test)]
+mod tests;
+
+use super::action::{Action, Answer};
+use super::fact::{Asker, Fact, Request};
+use super::note::Note;
+use super::picture::Ending;
+use super::{Pass, Policy};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// Time that killed processes get to vanish. One in uninterruptible sleep does not, and waiting for
+/// it would only make init kill us.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Time for the watchdog's last order. Longer would hold up the end for a device that is stuck.
+const PARTING: Duration = Duration::from_secs(2);
+
+/// State of the policy.
+#[derive(Default)]
+pub(crate) struct Shutdown {
+    state: State,
+    due: Option<Mono>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Running,
+    Stopping {
+        by: Asker,
+        until: Mono,
+        overran: bool,
+    },
+    Parting {
+        until: Mono,
+        services_left: bool,
+    },
+    Over,
+}
+
+impl Shutdown {
+    fn ask(&mut self, by: Asker, request: Request, pass: &mut Pass) -> Option<Answer> {
+        let leave = match request {
+            Request::Exit => false,
+            Request::Leave => true,
+            Request::Status | Request::Start(_) | Request::Stop(_) | Request::Restart(_) => {
+                return None;
+            }
+        };
+        match self.state {
+            State::Running if leave => {
+                pass.out.note(Note::Leaving { by });
+                self.part(true, pass);
+                Some(Answer::Accepted)
+            }
+            State::Running => {
+                pass.out.note(Note::Ending { by });
+                let until = pass.now.after(pass.settings.stop_budget);
+                self.state = State::Stopping {
+                    by,
+                    until,
+                    overran: false,
+                };
+                pass.picture.ending = Ending::Stopping { by, overran: false };
+                // The services come before us in a pass: let them see it in one of their own.
+                self.due = Some(pass.now);
+                Some(Answer::Accepted)
+            }
+            // The same again is done already; the other way of ending comes too late.
+            State::Stopping { .. } if leave => Some(Answer::Ending),
+            State::Parting { services_left, .. } if leave != services_left => Some(Answer::Ending),
+            State::Stopping { .. } | State::Parting { .. } => Some(Answer::Already),
+            State::Over => Some(Answer::Ending),
+        }
+    }
+
+    fn part(&mut self, services_left: bool, pass: &mut Pass) {
+        let until = pass.now.after(PARTING);
+        self.state = State::Parting {
+            until,
+            services_left,
+        };
+        pass.picture.ending = Ending::Parting { services_left };
+        self.due = Some(until);
+    }
+
+    /// Goes as far as the state of the services and of the watchdog allows.
+    fn proceed(&mut self, pass: &mut Pass) {
+        match self.state {
+            State::Running | State::Over => {}
+            State::Stopping { .. } if self.seen_by_services(pass) => self.part(false, pass),
+            State::Stopping { .. } => self.wait_or_rush(pass),
+            State::Parting {
+                until,
+                services_left,
+            } => {
+                if pass.picture.guard_settled || pass.now >= until {
+                    self.state = State::Over;
+                    self.due = None;
+                    pass.out.note(Note::Ended);
+                    pass.out.push(Action::Exit { services_left });
+                } else {
+                    self.due = Some(until);
+                }
+            }
+        }
+    }
+
+    /// No service has a process. Before the services have seen the wish to end, some may still be
+    /// about to start: then this is not the end.
+    fn seen_by_services(&self, pass: &Pass) -> bool {
+        pass.picture.alive == 0 && pass.picture.wanted == 0
+    }
+
+    fn wait_or_rush(&mut self, pass: &mut Pass) {
+        let State::Stopping { by, until, overran } = self.state else {
+            return;
+        };
+        if pass.now < until {
+            self.due = Some(until);
+        } else if overran {
+            self.part(false, pass);
+        } else {
+            pass.out.note(Note::StopOverran {
+                budget: pass.settings.stop_budget,
+            });
+            self.state = State::Stopping {
+                by,
+                until: pass.now.after(GRACE),
+                overran: true,
+            };
+            pass.picture.ending = Ending::Stopping { by, overran: true };
+            self.due = Some(pass.now);
+        }
+    }
+}
+
+impl Policy for Shutdown {
+    fn step(&mut self, pass: &mut Pass) {
+        if let Fact::Asked {
+            ticket,
+            by,
+            request,
+        } = pass.fact
+            && let Some(answer) = self.ask(*by, *request, pass)
+        {
+            pass.picture.answer = Some((*ticket, answer));
+            return;
+        }
+        self.proceed(pass);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+}

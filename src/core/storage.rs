@@ -1,0 +1,191 @@
+//! File systems: free space, free inodes, and whether writes can still succeed.
+//!
+//! Never writes and never deletes: it reports. A file system that was read-only when it was first
+//! seen is meant to be; one that turns read-only later is broken.
+
+use super::fact::{Fact, Fault, MountId, Pulse, Reading, Source, Thread};
+use super::level::{Worse, judge};
+use super::note::Note;
+use super::picture::Verdict;
+use super::sense::Last;
+use super::settings::{Limits, Settings};
+use super::{Pass, Policy};
+use crate::units::{Mono, Permille};
+
+/// Share above a limit at which its range is left again (2 %).
+const MARGIN: u16 = 20;
+
+/// How one file system stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MountView {
+    /// Which.
+    pub mount: MountId,
+    /// Free space.
+    pub space: Permille,
+    /// Free inodes, where they are limited.
+    pub inodes: Option<Permille>,
+    /// No write can succeed.
+    pub read_only: bool,
+    /// The worst of its verdicts.
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Sample {
+    space: Permille,
+    inodes: Option<Permille>,
+    read_only: bool,
+}
+
+#[derive(Default)]
+struct Mount {
+    last: Last<Sample>,
+    space: Verdict,
+    inodes: Verdict,
+    /// It could be written when it was first seen.
+    writable_once: Option<bool>,
+    read_only: bool,
+}
+
+impl Mount {
+    fn verdict(&self) -> Verdict {
+        let broken = self.read_only && self.writable_once == Some(true);
+        match self.last {
+            Last::At(_) if broken => Verdict::Critical,
+            Last::At(_) => self.space.max(self.inodes),
+            Last::Never | Last::Gone => Verdict::Unknown,
+        }
+    }
+
+    fn see(&mut self, mount: MountId, sample: Sample, pass: &mut Pass) {
+        self.last.see(sample, Source::Mount(mount), pass);
+        let writable_once = *self.writable_once.get_or_insert(!sample.read_only);
+        if sample.read_only != self.read_only && writable_once {
+            pass.out.note(match sample.read_only {
+                true => Note::MountReadOnly { mount },
+                false => Note::MountWritable { mount },
+            });
+        }
+        if !sample.read_only {
+            self.writable_once = Some(true);
+        }
+        self.read_only = sample.read_only;
+        if sample.read_only && !writable_once {
+            // Made full by its maker (an image, a read-only root): no shortage of anything.
+            (self.space, self.inodes) = (Verdict::Ok, Verdict::Ok);
+            return;
+        }
+        self.judge(mount, sample, pass);
+    }
+
+    fn judge(&mut self, mount: MountId, sample: Sample, pass: &mut Pass) {
+        let next = |before, value, limits: Limits<Permille>| {
+            let above = |p: Permille| Permille(p.0.saturating_add(MARGIN));
+            let release = Limits {
+                warn: above(limits.warn),
+                critical: above(limits.critical),
+            };
+            judge(before, value, limits, release, Worse::Lower)
+        };
+        let told = |verdict, before| {
+            verdict != before && (verdict, before) != (Verdict::Ok, Verdict::Unknown)
+        };
+        let space = next(self.space, sample.space, pass.settings.space);
+        if told(space, self.space) {
+            pass.out.note(Note::Space {
+                verdict: space,
+                mount,
+                free: sample.space,
+            });
+        }
+        self.space = space;
+        let inodes = match sample.inodes {
+            Some(free) => {
+                let verdict = next(self.inodes, free, pass.settings.inodes);
+                if told(verdict, self.inodes) {
+                    pass.out.note(Note::Inodes {
+                        verdict,
+                        mount,
+                        free,
+                    });
+                }
+                verdict
+            }
+            None => Verdict::Ok,
+        };
+        self.inodes = inodes;
+    }
+}
+
+/// State of the policy.
+pub(crate) struct Storage {
+    mounts: Vec<Mount>,
+}
+
+impl Storage {
+    pub fn new(settings: &Settings) -> Storage {
+        Storage {
+            mounts: settings.mounts.iter().map(|_| Mount::default()).collect(),
+        }
+    }
+
+    pub fn views(&self) -> impl Iterator<Item = MountView> + '_ {
+        (0u16..).zip(&self.mounts).filter_map(|(at, m)| {
+            let sample = m.last.value()?;
+            Some(MountView {
+                mount: MountId(at),
+                space: sample.space,
+                inodes: sample.inodes,
+                read_only: sample.read_only,
+                verdict: m.verdict(),
+            })
+        })
+    }
+
+    fn lose(&mut self, id: MountId, why: &Fault, pass: &mut Pass) {
+        if let Some(mount) = self.mounts.get_mut(usize::from(id.0)) {
+            mount.last.lose(Source::Mount(id), why, pass);
+        }
+    }
+}
+
+impl Policy for Storage {
+    fn step(&mut self, pass: &mut Pass) {
+        match pass.fact {
+            Fact::Seen(Reading::Mount {
+                mount,
+                space,
+                inodes,
+                read_only,
+            }) => {
+                let sample = Sample {
+                    space: *space,
+                    inodes: *inodes,
+                    read_only: *read_only,
+                };
+                if let Some(known) = self.mounts.get_mut(usize::from(mount.0)) {
+                    known.see(*mount, sample, pass);
+                }
+            }
+            Fact::Lost {
+                source: Source::Mount(mount),
+                why,
+            } => self.lose(*mount, why, pass),
+            Fact::Thread {
+                thread: Thread::Disk,
+                pulse: Pulse::Late { .. },
+            } => {
+                self.mounts.iter_mut().for_each(|m| m.last.distrust());
+            }
+            Fact::Tick if self.mounts.is_empty() => {}
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
+            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+        }
+        let worst = self.mounts.iter().map(Mount::verdict).max();
+        pass.picture.storage = worst.unwrap_or(Verdict::Ok);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        None
+    }
+}

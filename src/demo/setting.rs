@@ -1,0 +1,122 @@
+//! The demo's own configuration: read and checked exactly like that of a real daemon.
+
+use super::services::{DOOR, SPEED};
+use super::stage::Pace;
+use std::path::{Path, PathBuf};
+
+/// One service: its name, what it comes after, and whether it sends heartbeats.
+struct Part {
+    name: &'static str,
+    after: &'static str,
+}
+
+/// The services, in the order of their names.
+const PARTS: [Part; 5] = [
+    Part {
+        name: "camera",
+        after: "",
+    },
+    Part {
+        name: "logger",
+        after: "",
+    },
+    Part {
+        name: "sensor",
+        after: "",
+    },
+    Part {
+        name: "uplink",
+        after: "\"sensor\"",
+    },
+    Part {
+        name: "vision",
+        after: "\"camera\"",
+    },
+];
+
+/// What holds for the board. Vitals are read every second so that the story need not wait for them.
+const BOARD: &str = "\
+board = \"sim\"
+cgroup = \"none\"
+
+[watchdog]
+timeout = \"15s\"
+
+[vitals]
+every = \"1s\"
+
+[storage]
+mounts = []
+";
+
+/// What holds for every service. The heartbeat is five times as long as the programs need; the
+/// backoff begins with the second failure, so that the story need not crash a service often.
+const SERVICE: &str = "\
+ready = \"notify\"
+heartbeat = \"5s\"
+stop_timeout = \"5s\"
+output = \"null\"
+backoff = { immediate = 1, first = \"1s\", cap = \"30s\" }
+";
+
+/// The configuration, for programs that this binary runs, with everything else below `dir`.
+pub fn text(dir: &Path, program: &Path, pace: Pace) -> String {
+    let mut text = format!(
+        "runtime_dir = {}\nstate_dir = {}\n{BOARD}",
+        quoted(&runtime_dir(dir)),
+        quoted(&dir.join("state")),
+    );
+    for Part { name, after } in PARTS {
+        text.push_str(&format!(
+            "\n[service.{name}]\ncommand = [{}, \"demo-service\", \"{name}\"]\nafter = [{after}]\n\
+             environment = {{ {SPEED} = \"{}\", {DOOR} = {} }}\n{SERVICE}",
+            quoted(program),
+            pace.speed(),
+            quoted(&door(dir)),
+        ));
+    }
+    text
+}
+
+/// Where the daemon has its sockets.
+pub fn runtime_dir(dir: &Path) -> PathBuf {
+    dir.join("run")
+}
+
+/// Where the door of the cast is.
+pub fn door(dir: &Path) -> PathBuf {
+    dir.join("door")
+}
+
+/// A path as a text in TOML.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::script::{Cue, STORY, Sight, Step};
+
+    /// The configuration is one that the daemon accepts without a warning, also in a directory with
+    /// an unusual name, and it has every service that the story tells of.
+    #[test]
+    fn is_a_good_configuration() {
+        let dir = Path::new("/tmp/a \"quoted\" \\ place");
+        let text = text(dir, Path::new("/usr/bin/fieldwarden"), Pace::new(4));
+        let loaded = crate::config::parse("demo", &text).unwrap();
+        assert_eq!(loaded.warnings, vec![]);
+        let config = loaded.config;
+        assert_eq!(config.wiring.runtime_dir, dir.join("run"));
+        for step in STORY.iter().flat_map(|act| act.steps) {
+            let name = match *step {
+                Step::Do(Cue::Crash(name) | Cue::Hang(name) | Cue::Burn(name, _))
+                | Step::See(Sight::Ups(name, _) | Sight::Hung(name), _)
+                | Step::Neighbours(name) => name,
+                Step::Do(_) | Step::See(..) | Step::Pause(_) | Step::Say(_) => continue,
+            };
+            assert!(config.settings.service(name).is_some(), "{name}");
+        }
+    }
+}

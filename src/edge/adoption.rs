@@ -1,0 +1,223 @@
+//! Finds the services that an earlier daemon of this boot started and that live on.
+//!
+//! Found by its record, a run is known for certain: the process number together with its start time.
+//! Where a control group is not empty although no record fits, the leader of its session is the main
+//! process; without such a one there are only remains, and they are killed so that nothing is
+//! doubled.
+//!
+//! Never adopts a process because its number fits.
+
+use super::places::Places;
+use super::pool::Pool;
+use super::run_record::RunRecord;
+use super::spawn::start_time;
+use crate::core::fact::{Pid, RunId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{self, PidfdFlags, Signal};
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Seconds that a service which is no longer configured gets to end by itself: the default of
+/// `stop_timeout`.
+const PATIENCE: i64 = 10;
+
+/// A run that lives on.
+pub struct Survivor {
+    /// Its record, in force from now on.
+    pub record: RunRecord,
+    /// Its main process.
+    pub pidfd: OwnedFd,
+}
+
+/// Looks for a run of this service.
+pub fn find(name: &str, places: &Places, pool: Option<&Pool>) -> Option<Survivor> {
+    let record = RunRecord::load(&places.run_record(name));
+    let ended = record.as_ref().is_some_and(has_ended);
+    if let Some(survivor) = record.and_then(known_alive) {
+        let elsewhere = pool.is_some_and(|pool| !pool.is_home(name, survivor.record.pid));
+        if !elsewhere {
+            return Some(survivor);
+        }
+        // It runs outside its group, where we cannot reach all of it: end it and start anew.
+        let _ = process::pidfd_send_signal(&survivor.pidfd, Signal::KILL);
+    }
+    let in_pool = pool.map(|pool| pool.processes(name)).unwrap_or_default();
+    // A record is struck out when the end of its run was seen. So if there is one, and its process is
+    // gone, whatever leads a session here is not the main process but some helper of it.
+    let mut leaders = in_pool.iter().copied().filter(|_| !ended);
+    let leader = leaders.find_map(|pid| led_by_itself(pid, name));
+    if leader.is_none()
+        && let Some(pool) = pool
+        && !in_pool.is_empty()
+    {
+        log::warn!("{name}: remains of an earlier run were found and killed");
+        let _ = pool.kill(name);
+    }
+    leader
+}
+
+/// The process of this record is not there any more; its number may be another one's.
+fn has_ended(record: &RunRecord) -> bool {
+    let Some(pid) = nix_pid(record.pid) else {
+        return false;
+    };
+    // Zero stands for a time that could not be read: such a record proves nothing.
+    record.start != 0
+        && match start_time(pid) {
+            Ok(start) => start != record.start,
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+        }
+}
+
+/// The process of this record, if it is still the same one.
+fn known_alive(record: RunRecord) -> Option<Survivor> {
+    let pidfd = open(record.pid)?;
+    // In this order: the pidfd pins the process, then its start time proves that it is the one.
+    (start_time(nix_pid(record.pid)?).ok()? == record.start && alive(&pidfd))
+        .then_some(Survivor { record, pidfd })
+}
+
+/// A process without a record that leads a session, as every main process of ours does.
+fn led_by_itself(pid: Pid, name: &str) -> Option<Survivor> {
+    let pidfd = open(pid)?;
+    let raw = process::Pid::from_raw(i32::try_from(pid.number()).ok()?)?;
+    if process::getsid(Some(raw)).ok()? != raw || !alive(&pidfd) {
+        return None;
+    }
+    log::warn!("{name}: found running without a record, taken over");
+    let start = start_time(nix_pid(pid)?).ok()?;
+    // That it was ready cannot be known; taking it for ready keeps it from being ended for
+    // silence. A heartbeat, where it has one, will tell.
+    Some(Survivor {
+        record: RunRecord {
+            run: RunId(1),
+            pid,
+            start,
+            ready: true,
+        },
+        pidfd,
+    })
+}
+
+fn open(pid: Pid) -> Option<OwnedFd> {
+    let raw = process::Pid::from_raw(i32::try_from(pid.number()).ok()?)?;
+    process::pidfd_open(raw, PidfdFlags::empty()).ok()
+}
+
+fn nix_pid(pid: Pid) -> Option<nix::unistd::Pid> {
+    Some(nix::unistd::Pid::from_raw(
+        i32::try_from(pid.number()).ok()?,
+    ))
+}
+
+/// The process has not ended (one that waits to be reaped has).
+fn alive(pidfd: &OwnedFd) -> bool {
+    !ends_within(pidfd, 0)
+}
+
+/// Ends services that run although the configuration no longer names them: nobody else would.
+///
+/// Takes as long as they take to end, up to [`PATIENCE`] each.
+pub fn end_strangers(known: &[Box<str>], places: &Places, pool: Option<&Pool>) {
+    let recorded = std::fs::read_dir(places.services())
+        .into_iter()
+        .flatten()
+        .flatten();
+    let recorded = recorded.filter_map(|e| e.file_name().into_string().ok());
+    let names: BTreeSet<String> = recorded
+        .chain(pool.map(Pool::names).unwrap_or_default())
+        .collect();
+    for name in names.iter().filter(|n| !known.iter().any(|k| **k == ***n)) {
+        let survivor = RunRecord::load(&places.run_record(name)).and_then(known_alive);
+        let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();
+        if survivor.is_none() && grouped.is_empty() {
+            continue;
+        }
+        log::warn!("{name} runs but is no longer configured: ending it");
+        if let Some(survivor) = survivor {
+            end(&survivor.pidfd);
+        }
+        if let Some(pool) = pool {
+            let _ = pool.kill(name);
+        }
+        RunRecord::remove(&places.run_record(name));
+    }
+}
+
+/// Asks a process to end, and kills it if it does not.
+fn end(pidfd: &OwnedFd) {
+    let _ = process::pidfd_send_signal(pidfd, Signal::TERM);
+    if !ends_within(pidfd, PATIENCE) {
+        let _ = process::pidfd_send_signal(pidfd, Signal::KILL);
+    }
+}
+
+fn ends_within(pidfd: &OwnedFd, seconds: i64) -> bool {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    let wait = Timespec {
+        tv_sec: seconds,
+        tv_nsec: 0,
+    };
+    !matches!(poll(&mut fds, Some(&wait)), Ok(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::spawn::{Program, Spawned, Spawner};
+    use std::fs;
+    use std::path::Path;
+
+    /// A process that leads a session, as a helper may, and as every main process does.
+    fn sleeper() -> Spawned {
+        let none: [(&str, &str); 0] = [];
+        let program = Program::new(Path::new("/bin/sleep"), ["60"], none).unwrap();
+        Spawner::new().unwrap().spawn(&program).unwrap()
+    }
+
+    fn end_now(process: &Spawned) {
+        process::pidfd_send_signal(&process.pidfd, Signal::KILL).unwrap();
+        let who = process::WaitId::PidFd(std::os::fd::AsFd::as_fd(&process.pidfd));
+        process::waitid(who, process::WaitIdOptions::EXITED).unwrap();
+    }
+
+    /// A directory that looks like a pool with this process in it.
+    fn pool_with(directory: &Path, process: &Spawned) -> Pool {
+        let leaf = directory.join("service-web/run-1");
+        fs::create_dir_all(&leaf).unwrap();
+        for file in ["cgroup.procs", "cgroup.kill"] {
+            fs::write(directory.join(file), "").unwrap();
+        }
+        fs::write(leaf.join("cgroup.procs"), format!("{}\n", process.pid)).unwrap();
+        Pool::at(directory).unwrap()
+    }
+
+    /// Without a record, what leads a session was started a moment before the daemon died. With the
+    /// record of a process that is gone it is a helper of that one, and the service is not up.
+    #[test]
+    fn a_helper_is_not_taken_for_a_main_process_that_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let places = Places::new(&directory.path().join("run"));
+        places.make_service("web").unwrap();
+        let (main, helper) = (sleeper(), sleeper());
+        let pool = pool_with(&directory.path().join("pool"), &helper);
+
+        let found = find("web", &places, Some(&pool)).unwrap();
+        assert_eq!(
+            found.record.pid.number(),
+            helper.pid.as_raw().unsigned_abs()
+        );
+
+        let record = RunRecord {
+            run: RunId(7),
+            pid: Pid::new(main.pid.as_raw().unsigned_abs()).unwrap(),
+            start: main.start_time().unwrap(),
+            ready: true,
+        };
+        end_now(&main);
+        record.store(&places.run_record("web")).unwrap();
+        assert!(find("web", &places, Some(&pool)).is_none());
+        end_now(&helper);
+    }
+}

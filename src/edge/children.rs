@@ -1,0 +1,400 @@
+//! The children thread: reaps, signals and listens to services. Essential: a pet passes through it.
+//!
+//! Terms: a service's *run* is known here by its pidfd; its *notify socket* is its identity, because
+//! each service has one of its own; the *remains* of a run are the processes its main process left
+//! behind.
+//!
+//! Never spawns, and never waits for a service, a card or the core's opinion.
+
+mod end;
+mod notify;
+mod order;
+mod speaker;
+
+pub use notify::listen;
+pub use order::{Child, ChildOrder};
+
+use super::clock;
+use super::guards::GuardOrder;
+use super::inbox::Inbox;
+use super::orders::{Orders, Work};
+use super::places::Places;
+use super::pool::Pool;
+use super::run_record::RunRecord;
+use crate::core::action::{Reach, Signal};
+use crate::core::fact::{Change, Exit, Fact, OrderId, RunId, ServiceId};
+use crate::units::Mono;
+use notify::Heard;
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::process;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 64;
+
+/// Share of the heartbeat window within which a second heartbeat is not passed on. It makes a
+/// service look older by at most this share, and a flood of heartbeats cheap.
+const BEATS_PER_WINDOW: u32 = 20;
+
+/// Senders of one service whose messages are kept until its run is known: the main process and the
+/// helpers that it may start in the fraction of a millisecond before that.
+const SENDERS: usize = 8;
+
+/// Batches of messages that are read of a run that has ended. The kernel keeps 10 messages for a
+/// socket, systemd raises that to 512: all of them fit.
+const LAST_WORDS: usize = 16;
+
+struct Run {
+    record: RunRecord,
+    pidfd: OwnedFd,
+    /// It was found, not started: somebody else reaps it.
+    adopted: bool,
+}
+
+struct Slot {
+    child: Child,
+    run: Option<Run>,
+    /// Messages that were read before the news of the run that sent them, one for each sender.
+    early: Vec<Heard>,
+    beat: Option<Mono>,
+}
+
+impl Slot {
+    /// Keeps a message for a run that is not known yet. What a sender has said before still holds.
+    fn keep(&mut self, heard: Heard) {
+        if let Some(before) = self.early.iter_mut().find(|b| b.sender == heard.sender) {
+            before.message = before.message.and(heard.message);
+        } else if self.early.len() < SENDERS {
+            self.early.push(heard);
+        }
+    }
+}
+
+/// The children thread's own state.
+pub struct Children {
+    slots: Vec<Slot>,
+    places: Places,
+    pool: Option<Pool>,
+    epoll: OwnedFd,
+    guards: Orders<GuardOrder>,
+    inbox: Inbox,
+    /// What this turn has brought, to reach the core together.
+    news: Vec<Fact>,
+}
+
+/// What an epoll event is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Bell,
+    Notify(u16),
+    Run(u16),
+}
+
+impl Key {
+    fn data(self) -> epoll::EventData {
+        epoll::EventData::new_u64(match self {
+            Key::Bell => 0,
+            Key::Notify(at) => 1 << 32 | u64::from(at),
+            Key::Run(at) => 2 << 32 | u64::from(at),
+        })
+    }
+
+    fn of(data: epoll::EventData) -> Option<Key> {
+        let number = data.u64();
+        let at = u16::try_from(number & 0xFFFF_FFFF).ok()?;
+        match number >> 32 {
+            0 => Some(Key::Bell),
+            1 => Some(Key::Notify(at)),
+            2 => Some(Key::Run(at)),
+            _ => None,
+        }
+    }
+}
+
+impl Children {
+    /// Ready to run, listening on every notify socket.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll descriptor.
+    pub fn new(
+        children: Vec<Child>,
+        places: Places,
+        pool: Option<Pool>,
+        guards: Orders<GuardOrder>,
+        inbox: Inbox,
+    ) -> io::Result<Children> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for (at, child) in (0u16..).zip(&children) {
+            if let Some(socket) = &child.notify {
+                epoll::add(
+                    &epoll,
+                    socket,
+                    Key::Notify(at).data(),
+                    epoll::EventFlags::IN,
+                )?;
+            }
+        }
+        let slots = children
+            .into_iter()
+            .map(|child| Slot {
+                child,
+                run: None,
+                early: Vec::new(),
+                beat: None,
+            })
+            .collect();
+        Ok(Children {
+            slots,
+            places,
+            pool,
+            epoll,
+            guards,
+            inbox,
+            news: Vec::new(),
+        })
+    }
+
+    /// Carries out orders and reports changes until told to quit.
+    ///
+    /// # Errors
+    /// When epoll itself fails, which leaves the daemon deaf: it must end.
+    pub fn run(mut self, work: &Work<ChildOrder>) -> io::Result<()> {
+        if let Some(bell) = work.bell() {
+            epoll::add(&self.epoll, bell, Key::Bell.data(), epoll::EventFlags::IN)?;
+        }
+        let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
+        loop {
+            let events = match epoll::wait(&self.epoll, &mut buffer, None) {
+                Ok((events, _)) => events,
+                Err(Errno::INTR) => continue,
+                Err(e) => return Err(e.into()),
+            };
+            // Ends first: somebody waits for the replacement.
+            for key in events.iter().filter_map(|e| Key::of(e.data)) {
+                if let Key::Run(at) = key {
+                    self.reap(at);
+                }
+            }
+            self.pass_news_on();
+            if !self.take_orders(work) {
+                return Ok(());
+            }
+            self.pass_news_on();
+            for key in events.iter().filter_map(|e| Key::of(e.data)) {
+                if let Key::Notify(at) = key {
+                    self.hear(at);
+                }
+            }
+            self.pass_news_on();
+        }
+    }
+
+    /// Returns whether to go on.
+    fn take_orders(&mut self, work: &Work<ChildOrder>) -> bool {
+        work.silence();
+        while let Some(order) = work.take() {
+            match order {
+                ChildOrder::Born {
+                    service,
+                    record,
+                    pidfd,
+                    adopted,
+                } => {
+                    self.born(service, record, pidfd, adopted);
+                }
+                ChildOrder::Signal {
+                    service,
+                    run,
+                    signal,
+                    reach,
+                } => {
+                    self.signal(service, run, signal, reach);
+                }
+                ChildOrder::Pet { order } => self.pass_pet_on(order),
+                ChildOrder::Quit => return false,
+            }
+            work.finish(clock::now());
+        }
+        true
+    }
+
+    fn pass_pet_on(&self, order: OrderId) {
+        if let Err(fault) = self.guards.give(clock::now(), GuardOrder::Pet { order }) {
+            self.inbox.send(Fact::Done {
+                order,
+                outcome: Err(fault),
+            });
+        }
+    }
+
+    fn tell(&mut self, service: ServiceId, run: RunId, change: Change) {
+        self.news.push(Fact::Child {
+            service,
+            run,
+            change,
+        });
+    }
+
+    fn pass_news_on(&mut self) {
+        if !self.news.is_empty() {
+            self.inbox.send_all(std::mem::take(&mut self.news));
+        }
+    }
+
+    fn born(&mut self, service: ServiceId, record: RunRecord, pidfd: OwnedFd, adopted: bool) {
+        let Some(slot) = self.slots.get_mut(usize::from(service.0)) else {
+            return;
+        };
+        let watched = epoll::add(
+            &self.epoll,
+            &pidfd,
+            Key::Run(service.0).data(),
+            epoll::EventFlags::IN,
+        );
+        if watched.is_err() {
+            // Out of kernel memory. A run that nobody watches is worse than none.
+            let _ = process::pidfd_send_signal(&pidfd, process::Signal::KILL);
+        }
+        let (run, pid) = (record.run, record.pid);
+        slot.run = Some(Run {
+            record,
+            pidfd,
+            adopted,
+        });
+        slot.beat = None;
+        let early = std::mem::take(&mut slot.early);
+        // Of an adopted run the core was told before it began.
+        if !adopted {
+            self.tell(service, run, Change::Started { pid });
+        }
+        for heard in early {
+            self.heed(service, heard);
+        }
+        if watched.is_err() {
+            self.slots[usize::from(service.0)].run = None;
+            self.tell(service, run, Change::Exited(Exit::Unknown));
+        }
+    }
+
+    fn reap(&mut self, at: u16) {
+        let Some(slot) = self.slots.get(usize::from(at)) else {
+            return;
+        };
+        // What is killed below must not be a run that lives on.
+        if !slot.run.as_ref().is_some_and(end::has_come) {
+            return;
+        }
+        // What it said before it ended was said by this run, and not by the next.
+        for _ in 0..LAST_WORDS {
+            if !self.hear(at) {
+                break;
+            }
+        }
+        let slot = &mut self.slots[usize::from(at)];
+        let Some(run) = slot.run.take() else { return };
+        // Closing the pidfd would not do: a child that is being started holds a copy of it until
+        // its exec, and so long the dead run would stay ready.
+        let _gone = epoll::delete(&self.epoll, &run.pidfd);
+        let exit = end::clear_up(&run, &slot.child.name, self.pool.as_ref());
+        // By a record that is there a successor knows that it ended while nobody was looking.
+        RunRecord::strike_out(&self.places.run_record(&slot.child.name));
+        self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
+    }
+
+    fn signal(&mut self, service: ServiceId, run: RunId, signal: Signal, reach: Reach) {
+        let Some(slot) = self.slots.get(usize::from(service.0)) else {
+            return;
+        };
+        let Some(live) = slot.run.as_ref().filter(|live| live.record.run == run) else {
+            return;
+        };
+        let number = match signal {
+            Signal::Stop => slot.child.stop_signal,
+            Signal::Kill => libc::SIGKILL,
+            Signal::Abort => libc::SIGABRT,
+        };
+        if let Some(signal) = process::Signal::from_named_raw(number) {
+            // It can only fail when the process is gone, and then its end is on its way to us.
+            let _ = process::pidfd_send_signal(&live.pidfd, signal);
+            // A stopped process would not act on it.
+            let _ = process::pidfd_send_signal(&live.pidfd, process::Signal::CONT);
+        }
+        match (reach, &self.pool) {
+            (Reach::Main, _) => {}
+            (Reach::All, Some(pool)) => {
+                let _ = pool.kill(&slot.child.name);
+            }
+            (Reach::All, None) => end::kill_group(live),
+        }
+    }
+
+    /// Reads a batch of messages; returns whether there may be more.
+    fn hear(&mut self, at: u16) -> bool {
+        let Some(slot) = self.slots.get(usize::from(at)) else {
+            return false;
+        };
+        let Some(socket) = &slot.child.notify else {
+            return false;
+        };
+        let batch = notify::receive(socket.as_fd());
+        let more = batch.len() == notify::BATCH;
+        for heard in batch {
+            self.heed(ServiceId(at), heard);
+        }
+        more
+    }
+
+    fn heed(&mut self, service: ServiceId, heard: Heard) {
+        let at = usize::from(service.0);
+        let Some(slot) = self.slots.get_mut(at) else {
+            return;
+        };
+        if slot.run.is_none() {
+            return slot.keep(heard);
+        }
+        let slot = &self.slots[at];
+        let Some(run) = slot.run.as_ref().filter(|run| self.is_of(slot, run, heard)) else {
+            return;
+        };
+        let number = run.record.run;
+        if heard.message.ready {
+            self.be_ready(service);
+        }
+        if heard.message.heartbeat && self.beat_is_news(at) {
+            self.tell(service, number, Change::Heartbeat);
+        }
+    }
+
+    /// A run says that it is ready. It may say so again and again: only the first time is news.
+    fn be_ready(&mut self, service: ServiceId) {
+        let slot = &mut self.slots[usize::from(service.0)];
+        let Some(run) = slot.run.as_mut().filter(|run| !run.record.ready) else {
+            return;
+        };
+        run.record.ready = true;
+        let number = run.record.run;
+        // Without the record a successor takes it for starting, and waits for a READY.
+        let _ = run.record.store(&self.places.run_record(&slot.child.name));
+        self.tell(service, number, Change::Ready);
+    }
+
+    fn beat_is_news(&mut self, at: usize) -> bool {
+        let slot = &mut self.slots[at];
+        let Some(window) = slot.child.heartbeat else {
+            return false;
+        };
+        let now = clock::now();
+        let spacing = window / BEATS_PER_WINDOW;
+        if slot.beat.is_some_and(|last| now.since(last) < spacing) {
+            return false;
+        }
+        slot.beat = Some(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What the children thread is told: about each service once, and what to do as it comes.
+
+use crate::core::action::{Reach, Signal};
+use crate::core::fact::{OrderId, RunId, ServiceId};
+use crate::edge::run_record::RunRecord;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// What the children thread can be told to do.
+pub enum ChildOrder {
+    /// A run has come into being, here or under an earlier daemon.
+    Born {
+        /// Whose.
+        service: ServiceId,
+        /// How a successor finds it.
+        record: RunRecord,
+        /// Its main process.
+        pidfd: OwnedFd,
+        /// It was found, not started.
+        adopted: bool,
+    },
+    /// Send a signal.
+    Signal {
+        /// Whose.
+        service: ServiceId,
+        /// Which run; one that is over is left alone.
+        run: RunId,
+        /// Which signal.
+        signal: Signal,
+        /// To whom.
+        reach: Reach,
+    },
+    /// Pass a pet on to the guards.
+    Pet {
+        /// To be quoted in the outcome.
+        order: OrderId,
+    },
+    /// End the thread.
+    Quit,
+}
+
+/// What the children thread has to know about each service.
+pub struct Child {
+    /// Its name.
+    pub name: Box<str>,
+    /// Number of the signal that asks it to end.
+    pub stop_signal: i32,
+    /// Longest silence it may keep.
+    pub heartbeat: Option<Duration>,
+    /// Its notify socket, if it is to use one.
+    pub notify: Option<OwnedFd>,
+}

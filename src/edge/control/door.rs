@@ -1,0 +1,210 @@
+//! The socket in the file system, and the lock that says whose it is.
+
+use super::{GROUP, LOCK, SOCKET};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// Longest path of a socket in bytes: the kernel's 108 with the NUL at the end.
+const PATH_MAX: usize = 107;
+
+/// Owner and group may connect; nobody else.
+const MODE: u32 = 0o660;
+
+/// Of the lock: whoever may open it, even to read only, can hold it, and then no daemon starts.
+const LOCK_MODE: u32 = 0o600;
+
+/// Where groups stand.
+const GROUPS: &str = "/etc/group";
+
+/// A socket that listens, and the lock on its directory. The kernel takes the lock back when the
+/// daemon dies, however it dies.
+#[derive(Debug)]
+pub struct Door {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Another daemon holds the directory.
+    #[error("another fieldwarden{} runs with {}; end that one first, or give this one another \
+             runtime directory", pid_text(.pid), .dir.display())]
+    Taken {
+        /// The runtime directory.
+        dir: PathBuf,
+        /// Its number, where it could be read.
+        pid: Option<u32>,
+    },
+    /// A path does not fit into the kernel's address of a socket.
+    #[error("{} is too long for a socket ({} bytes, at most {PATH_MAX}); choose a shorter \
+             runtime directory", .path.display(), .path.as_os_str().len())]
+    TooLong {
+        /// Of the socket.
+        path: PathBuf,
+    },
+    /// The system said no.
+    #[error("{what} {}: {source}", .path.display())]
+    System {
+        /// What was tried, for example `cannot lock`.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+fn pid_text(pid: &Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
+}
+
+impl Door {
+    /// Takes `dir`, which must exist, for this daemon, and listens there. What a dead daemon left
+    /// is replaced.
+    ///
+    /// # Errors
+    /// When a daemon lives there, or when the system refuses one of the steps.
+    pub fn open(dir: &Path) -> Result<Door, DoorError> {
+        let lock = lock(dir)?;
+        let path = dir.join(SOCKET);
+        if path.as_os_str().as_bytes().len() > PATH_MAX {
+            return Err(DoorError::TooLong { path });
+        }
+        let fail = |what| {
+            let path = path.clone();
+            move |source: io::Error| DoorError::System { what, path, source }
+        };
+        // We hold the lock, so whoever made this socket is dead.
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(fail("cannot remove the old socket")(e));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let listener = listen(&path).map_err(fail("cannot listen on"))?;
+        Ok(Door {
+            listener,
+            path,
+            _lock: lock,
+        })
+    }
+
+    /// Where the socket is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the socket out of the file system.
+    pub(super) fn remove(&self) {
+        // One that is gone already is as good.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Locks the directory by a file in it, and writes our number there for people to find.
+fn lock(dir: &Path) -> Result<File, DoorError> {
+    let path = dir.join(LOCK);
+    let fail = |what| {
+        let path = path.clone();
+        move |source: io::Error| DoorError::System { what, path, source }
+    };
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(LOCK_MODE))
+        .map_err(|e| fail("cannot open")(e.into()))?;
+    let mut file = File::from(file);
+    file.set_permissions(fs::Permissions::from_mode(LOCK_MODE))
+        .map_err(fail("cannot protect"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            return Err(DoorError::Taken {
+                dir: dir.to_owned(),
+                pid: holder(&mut file),
+            });
+        }
+        Err(e) => return Err(fail("cannot lock")(e.into())),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(fail("cannot write"))?;
+    Ok(file)
+}
+
+/// The number in a lock file, if there is one.
+fn holder(file: &mut File) -> Option<u32> {
+    /// A process number has at most seven digits.
+    const DIGITS: u64 = 16;
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(DIGITS).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Nobody can connect before `listen(2)`, so there is no moment at which the socket has the wrong
+/// mode: it is made, given its mode and group, and only then listens.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+    };
+    /// Connections that wait to be taken. They are taken at once; a burst of scripts fits in.
+    const BACKLOG: i32 = 128;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    if let Some(group) = group_number(&fs::read_to_string(GROUPS).unwrap_or_default(), GROUP) {
+        // Fails for a daemon that is neither root nor in the group; then only its own user gets in.
+        let _ = std::os::unix::fs::chown(path, None, Some(group));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+    listen(&socket, BACKLOG)?;
+    Ok(UnixListener::from(socket))
+}
+
+/// The number of a group in the text of [`GROUPS`].
+///
+/// Read here and not through glibc: that would load every name service of the machine into the
+/// daemon, ask sockets and perhaps the network, and cost 300 KiB of locked memory and several
+/// milliseconds of each start. `systemd-sysusers`, which makes the group, writes it into the file.
+fn group_number(groups: &str, name: &str) -> Option<u32> {
+    let number = |line: &str| {
+        let rest = line.strip_prefix(name)?.strip_prefix(':')?;
+        rest.split(':').nth(1)?.parse().ok()
+    };
+    groups.lines().find_map(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not for others, whatever an earlier daemon left there.
+    #[test]
+    fn the_lock_is_ours_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(LOCK);
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let _door = Door::open(dir.path()).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+    }
+
+    /// The whole name counts, and what is not a number is not one.
+    #[test]
+    fn finds_a_group_by_its_whole_name() {
+        let groups =
+            "root:x:0:\nfieldwarden-old:x:7:\nfieldwarden:x:990:ann,ben\nodd:x:nine:\nodd\n";
+        assert_eq!(group_number(groups, "fieldwarden"), Some(990));
+        assert_eq!(group_number(groups, "root"), Some(0));
+        assert_eq!(group_number(groups, "field"), None);
+        assert_eq!(group_number(groups, "odd"), None);
+        assert_eq!(group_number("", "fieldwarden"), None);
+    }
+}

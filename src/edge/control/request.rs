@@ -1,0 +1,352 @@
+//! Reads one request. The text comes from anybody who may connect.
+
+use super::answer::{Code, Refusal};
+use super::{REQUEST_MAX, VERSION};
+use crate::core::fact::{Request, ServiceId};
+use crate::core::settings::Settings;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Events of the past that can be asked for: as many as are kept.
+const LAST_MAX: u64 = super::ring::KEPT as u64;
+
+/// What a client wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wanted {
+    /// Something of the core.
+    Core(Request),
+    /// Events.
+    Events {
+        /// How many of those that were.
+        last: u64,
+        /// Those to come as well.
+        follow: bool,
+    },
+}
+
+impl Wanted {
+    /// It changes something, so not everybody may ask for it.
+    pub fn acts(self) -> bool {
+        match self {
+            Wanted::Core(Request::Status) | Wanted::Events { .. } => false,
+            Wanted::Core(
+                Request::Start(_)
+                | Request::Stop(_)
+                | Request::Restart(_)
+                | Request::Exit
+                | Request::Leave,
+            ) => true,
+        }
+    }
+}
+
+/// Reads a line, without its line feed.
+pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> {
+    let bad = |what: String| Refusal::new(Code::BadRequest, what, EXAMPLE);
+    let mut keys: Keys = serde_json::from_slice(line)
+        .map_err(|e| bad(format!("the request is not one flat JSON object: {e}")))?;
+    version(&mut keys)?;
+    let Some(Scalar::Text(verb)) = keys.remove("request") else {
+        return Err(bad("the request has no text under `request`".into()));
+    };
+    let wanted = match verb.as_str() {
+        "status" => Wanted::Core(Request::Status),
+        "events" => events(&mut keys)?,
+        "start" => Wanted::Core(Request::Start(service(&mut keys, settings)?)),
+        "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
+        "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
+        other => return Err(bad(format!("unknown request {}", quote(other)))),
+    };
+    match keys.keys().next() {
+        None => Ok(wanted),
+        Some(key) => Err(bad(format!("{verb} does not know the key {}", quote(key)))),
+    }
+}
+
+/// The keys of a request. Nothing that a client sends can nest, so reading it cannot recurse.
+type Keys = BTreeMap<String, Scalar>;
+
+/// The value of a key.
+enum Scalar {
+    Text(String),
+    Count(u64),
+    Flag(bool),
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a number from 0 on, true or false")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.to_owned()))
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar::Count(number))
+            }
+            fn visit_bool<E: Error>(self, yes: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Flag(yes))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Shown wherever a request cannot be read.
+const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
+     requests: status, events, start, stop, restart";
+
+/// The refusal of a line that does not end.
+pub(super) fn too_long() -> Refusal {
+    let what = format!("the request is longer than {REQUEST_MAX} bytes");
+    Refusal::new(Code::BadRequest, what, EXAMPLE)
+}
+
+/// The refusal of a line that ends with the connection.
+pub(super) fn cut_short() -> Refusal {
+    let what = "the connection ended before the line feed of the request";
+    Refusal::new(Code::BadRequest, what, EXAMPLE)
+}
+
+fn version(keys: &mut Keys) -> Result<(), Refusal> {
+    match keys.remove("v") {
+        Some(Scalar::Count(v)) if v == u64::from(VERSION) => Ok(()),
+        Some(Scalar::Count(v)) => {
+            let what = format!("the request is of version {v}, this daemon speaks {VERSION}");
+            let help = "use the fieldwarden command that was installed with the daemon, \
+                or restart the daemon after an upgrade";
+            Err(Refusal::new(Code::Version, what, help))
+        }
+        Some(Scalar::Text(_) | Scalar::Flag(_)) | None => {
+            let what = "the request has no number under `v`";
+            Err(Refusal::new(Code::BadRequest, what, EXAMPLE))
+        }
+    }
+}
+
+fn events(keys: &mut Keys) -> Result<Wanted, Refusal> {
+    let bad = |what| Err(Refusal::new(Code::BadRequest, what, EXAMPLE));
+    let follow = match keys.remove("follow") {
+        None => false,
+        Some(Scalar::Flag(yes)) => yes,
+        Some(Scalar::Text(_) | Scalar::Count(_)) => return bad("`follow` must be true or false"),
+    };
+    let last = match keys.remove("last") {
+        None => LAST_MAX,
+        Some(Scalar::Count(n)) => n.min(LAST_MAX),
+        Some(Scalar::Text(_) | Scalar::Flag(_)) => return bad("`last` must be a number from 0 on"),
+    };
+    Ok(Wanted::Events { last, follow })
+}
+
+fn service(keys: &mut Keys, settings: &Settings) -> Result<ServiceId, Refusal> {
+    let Some(Scalar::Text(name)) = keys.remove("service") else {
+        let what = "the request has no text under `service`";
+        return Err(Refusal::new(Code::BadRequest, what, EXAMPLE));
+    };
+    settings.service(&name).ok_or_else(|| {
+        let what = format!("there is no service {}", quote(&name));
+        let help = match nearest(&name, settings) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "fieldwarden status lists the services".to_owned(),
+        };
+        Refusal::new(Code::UnknownService, what, help)
+    })
+}
+
+/// The service whose name looks most like `name`, if one does: few letters differ, or it begins the
+/// same way.
+fn nearest<'a>(name: &str, settings: &'a Settings) -> Option<&'a str> {
+    /// As alike as `web` and `website`; below that, suggestions are guesses.
+    const ALIKE: f64 = 0.85;
+    /// Longest name that a service can have; a longer one is none, and costs time to compare.
+    const NAME_MAX: usize = 64;
+    if name.len() > NAME_MAX {
+        return None;
+    }
+    let slips = 1 + name.len() / 4;
+    settings
+        .services
+        .iter()
+        .map(|s| (strsim::damerau_levenshtein(name, &s.name), &*s.name))
+        .filter(|(apart, s)| *apart <= slips || strsim::jaro_winkler(name, s) > ALIKE)
+        .min_by_key(|(apart, _)| *apart)
+        .map(|(_, name)| name)
+}
+
+/// Text of a client, shortened and without characters that do something to a terminal.
+fn quote(text: &str) -> String {
+    /// Enough to recognise a name by.
+    const SHOWN: usize = 64;
+    if text.chars().count() <= SHOWN {
+        return format!("{text:?}");
+    }
+    let head: String = text.chars().take(SHOWN).collect();
+    format!("{head:?}...")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::core::settings::{Backoff, Ready, Restart, Service};
+    use std::time::Duration;
+
+    /// Services with these names and nothing remarkable.
+    pub fn services(names: &[&str]) -> Vec<Service> {
+        let service = |name: &&str| Service {
+            name: (*name).into(),
+            autostart: true,
+            after: Vec::new(),
+            ready: Ready::Exec,
+            start_timeout: Duration::from_secs(1),
+            heartbeat: None,
+            stop_timeout: Duration::from_secs(1),
+            restart: Restart::Always,
+            backoff: Backoff {
+                immediate: 0,
+                first: Duration::from_secs(1),
+                cap: Duration::from_secs(1),
+                stable: Duration::from_secs(1),
+                restarts: 1,
+                window: Duration::from_secs(1),
+                cooldown: Duration::from_secs(1),
+            },
+        };
+        names.iter().map(service).collect()
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            services: services(&["database", "web"]),
+            ..Settings::nothing()
+        }
+    }
+
+    fn try_read(line: &str) -> Result<Wanted, Refusal> {
+        read(line.as_bytes(), &settings())
+    }
+
+    /// Every form that the daemon takes.
+    #[test]
+    fn reads_what_is_documented() {
+        let core = |r| Ok(Wanted::Core(r));
+        assert_eq!(
+            try_read(r#"{"v":1,"request":"status"}"#),
+            core(Request::Status)
+        );
+        assert_eq!(
+            try_read(r#"{"v":1,"request":"restart","service":"web"}"#),
+            core(Request::Restart(ServiceId(1)))
+        );
+        assert_eq!(
+            try_read(r#" {"service":"database","request":"stop","v":1} "#),
+            core(Request::Stop(ServiceId(0)))
+        );
+        assert_eq!(
+            try_read(r#"{"v":1,"request":"events","follow":true,"last":20}"#),
+            Ok(Wanted::Events {
+                last: 20,
+                follow: true
+            })
+        );
+        assert_eq!(
+            try_read(r#"{"v":1,"request":"events","last":18446744073709551615}"#),
+            Ok(Wanted::Events {
+                last: LAST_MAX,
+                follow: false
+            })
+        );
+    }
+
+    /// Each refusal names what is wrong with the line.
+    #[test]
+    fn refuses_with_a_reason() {
+        let cases = [
+            ("", Code::BadRequest, "not one flat JSON object: EOF"),
+            ("[]", Code::BadRequest, "not one flat JSON object"),
+            (
+                r#"{"v":1,"request":["status"]}"#,
+                Code::BadRequest,
+                "a text, a number",
+            ),
+            ("{}", Code::BadRequest, "no number under `v`"),
+            (r#"{"v":2,"request":"x"}"#, Code::Version, "of version 2"),
+            (r#"{"v":1}"#, Code::BadRequest, "no text under `request`"),
+            (r#"{"v":1,"request":"halt"}"#, Code::BadRequest, "\"halt\""),
+            (
+                r#"{"v":1,"request":"status","x":1}"#,
+                Code::BadRequest,
+                "the key \"x\"",
+            ),
+            (
+                r#"{"v":1,"request":"stop"}"#,
+                Code::BadRequest,
+                "under `service`",
+            ),
+            (
+                r#"{"v":1,"request":"events","last":-1}"#,
+                Code::BadRequest,
+                "a number from 0 on",
+            ),
+            (
+                r#"{"v":1,"request":"events","follow":1}"#,
+                Code::BadRequest,
+                "`follow`",
+            ),
+            (
+                r#"{"v":1,"request":"start","service":"\u001b[2J"}"#,
+                Code::UnknownService,
+                r#""\u{1b}[2J""#,
+            ),
+        ];
+        for (line, code, part) in cases {
+            let refusal = try_read(line).expect_err(line);
+            assert_eq!(refusal.code, code, "{line}");
+            assert!(refusal.error.contains(part), "{line}: {}", refusal.error);
+            assert!(!refusal.help.is_empty(), "{line}");
+        }
+    }
+
+    /// A slip of the finger gets the right name back; nonsense gets the list.
+    #[test]
+    fn suggests_the_nearest_service() {
+        let help = |name: &str| {
+            try_read(&format!(r#"{{"v":1,"request":"stop","service":"{name}"}}"#))
+                .expect_err(name)
+                .help
+        };
+        assert_eq!(help("datbase"), "did you mean database?");
+        assert_eq!(help("wbe"), "did you mean web?");
+        assert_eq!(help("zzz"), "fieldwarden status lists the services");
+        assert_eq!(
+            help(&"d".repeat(3000)),
+            "fieldwarden status lists the services"
+        );
+    }
+
+    proptest::proptest! {
+        /// No line makes the reader panic, and what it takes is what was asked for.
+        #[test]
+        fn any_line_is_read_or_refused(line in proptest::collection::vec(0u8.., 0..200)) {
+            if let Ok(wanted) = read(&line, &settings()) {
+                panic!("{line:?} was taken for {wanted:?}");
+            }
+        }
+
+        /// The same for lines that look right from far away.
+        #[test]
+        fn nearly_right_lines(key in "v|request|service|last|follow|x", value in ".{0,20}",
+                              number in 0u64..3, verb in "status|events|stop|halt") {
+            let value = serde_json::Value::from(value);
+            let line = format!(r#"{{"v":{number},"request":"{verb}",{key:?}:{value}}}"#);
+            if let Ok(wanted) = read(line.as_bytes(), &settings()) {
+                assert_eq!(number, 1, "{line}");
+                assert!(!wanted.acts() || line.contains("web") || line.contains("database"));
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Who may come in, who may act, and how much may be under way.
+
+use super::*;
+use crate::core::fact::Thread;
+use crate::edge::control::EventRing;
+use crate::edge::inbox::inbox;
+use crate::edge::orders::with_bell;
+use crate::edge::pulse::Pulse;
+
+/// A server that does not run, with one client of this user.
+fn server(own_uid: u32, uid: u32) -> (Server, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let pulse = Arc::new(Pulse::new(Thread::Control, Duration::from_secs(3)));
+    let (_orders, work) = with_bell(CLIENTS_MAX, pulse).unwrap();
+    let mut server = Server::new(Control {
+        door: Door::open(dir.path()).unwrap(),
+        settings: Arc::new(Settings::nothing()),
+        inbox: inbox().0,
+        work,
+        events: Arc::new(EventRing::new().unwrap()),
+    })
+    .unwrap();
+    server.own_uid = own_uid;
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    server.clients.insert(1, Client::new(ours, uid, Mono(0)));
+    (server, dir)
+}
+
+/// Everybody who may connect may look; only root and the daemon's own user may act.
+#[test]
+fn only_root_and_the_own_user_may_act() {
+    let mut settings = Settings::nothing();
+    settings.services = crate::edge::control::request::tests::services(&["web"]);
+    let judge = |own: u32, uid: u32, line: &str| {
+        let (mut server, _dir) = server(own, uid);
+        server.settings = Arc::new(settings.clone());
+        server.judge(1, line.as_bytes())
+    };
+    let restart = r#"{"v":1,"request":"restart","service":"web"}"#;
+    let status = r#"{"v":1,"request":"status"}"#;
+    let events = r#"{"v":1,"request":"events"}"#;
+    for (own, uid, may) in [
+        (0, 0, true),
+        (990, 990, true),
+        (990, 0, true),
+        (0, 990, false),
+    ] {
+        assert!(judge(own, uid, status).is_ok());
+        assert!(judge(own, uid, events).is_ok());
+        let outcome = judge(own, uid, restart);
+        assert_eq!(outcome.is_ok(), may, "daemon {own}, user {uid}");
+    }
+    let refusal = judge(990, 1000, restart).unwrap_err();
+    assert_eq!(refusal.code, Code::NotPermitted);
+    assert!(
+        refusal.error.contains("user 1000 may look"),
+        "{}",
+        refusal.error
+    );
+    assert!(refusal.help.contains("user 990"), "{}", refusal.help);
+}
+
+/// When the room is full the client that has been idle for longest goes, and root goes last.
+#[test]
+fn root_is_sent_away_last() {
+    let (mut server, _dir) = server(0, 0);
+    let mut theirs = Vec::new();
+    for (key, since) in [(2, 30), (3, 20)] {
+        let (ours, their) = UnixStream::pair().unwrap();
+        theirs.push(their);
+        server
+            .clients
+            .insert(key, Client::new(ours, 1000, Mono(since)));
+    }
+    for left in [vec![1, 2], vec![1], vec![]] {
+        assert!(server.make_room(Mono(40)));
+        assert_eq!(server.clients.keys().copied().collect::<Vec<_>>(), left);
+    }
+    assert!(!server.make_room(Mono(40)));
+}
+
+/// The core is asked by at most as many requests as there may be clients, even when those who
+/// asked do not wait for the answer.
+#[test]
+fn open_requests_are_bounded() {
+    let (mut server, _dir) = server(0, 0);
+    let status = br#"{"v":1,"request":"status"}"#;
+    for ticket in 100..100 + CLIENTS_MAX as u64 {
+        assert!(server.judge(1, status).is_ok());
+        server.open.insert(ticket, Mono(10));
+    }
+    assert_eq!(server.judge(1, status).unwrap_err().code, Code::Busy);
+    server.reply(Ticket(100), Reply::Status("{}".into()), Mono(1));
+    assert!(server.judge(1, status).is_ok());
+    server.expire(Mono(10));
+    assert!(server.open.is_empty());
+}

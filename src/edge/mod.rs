@@ -1,0 +1,40 @@
+//! Touches: one named thread for each thing that can block. The only place for the operating system
+//! and for hardware.
+//!
+//! Invariant: an edge reports facts and carries out orders; it decides nothing.
+//! Invariant: the inbox is bounded and edges wait when it is full, so a core that is stuck stops
+//! everything and the hardware acts; order queues are bounded and the core never waits for one, so
+//! no circle of waiting can arise.
+
+pub mod adoption;
+pub mod children;
+pub mod clock;
+pub mod control;
+pub mod disk;
+pub mod guards;
+pub mod hardware;
+pub mod holder;
+pub mod inbox;
+pub mod ledger;
+pub mod logging;
+pub mod mountinfo;
+pub mod orders;
+pub mod output;
+pub mod places;
+pub mod pool;
+pub mod power_supply;
+pub mod proc_text;
+pub mod process;
+pub mod pulse;
+pub mod recorder;
+pub mod run_record;
+pub mod senses;
+pub mod signals;
+pub mod sim_board;
+pub mod spawn;
+pub mod spawner;
+pub mod systemd;
+pub mod thread;
+pub mod vitals;
+pub mod watchdog_device;
+pub mod watchdog_driver;

@@ -1,0 +1,300 @@
+//! The output thread: brings what services write into the log, line by line.
+//!
+//! Terms: a service's *allowance* is what it may write in a second before lines are left out; lines
+//! left out are counted and the count is told. The *taps* are where FIFOs are put for the thread to
+//! watch; that does not wake it, their first line does.
+//!
+//! Never lets one service's flood hold up another's line for longer than a pause, and never lets it
+//! use the processor up: what comes faster than it can be thrown away stays in the FIFO, and the
+//! service waits.
+
+use super::clock;
+use super::orders::{Orders, Work};
+use crate::core::fact::ServiceId;
+use crate::units::Mono;
+use rustix::event::epoll;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Lines that a service may write per second before any are left out: what a chatty service writes
+/// while it starts; a hundred thousand a second would wear out the card that the journal lies on.
+const ALLOWANCE: u32 = 200;
+
+/// Longest line; the rest of a longer one becomes the next line.
+const LONGEST: usize = 2048;
+
+/// Read from one FIFO before the others get their turn; the default size of a FIFO.
+const CHUNK: usize = 64 * 1024;
+
+/// Pause after a turn in which some FIFO was full or lines were left out. It bounds what a flood
+/// costs to ten chunks a second for each flooding service, whether it comes in large pieces or in
+/// many small ones.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the output thread can be told to do.
+pub enum OutputOrder {
+    /// Own the FIFO of a service, which is in the epoll already.
+    Watch {
+        /// Whose.
+        service: ServiceId,
+        /// Its name.
+        name: Box<str>,
+        /// Our end.
+        fifo: OwnedFd,
+    },
+    /// End the thread, after reading what is there.
+    Quit,
+}
+
+struct Source {
+    name: Box<str>,
+    fifo: OwnedFd,
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    second: u64,
+    used: u32,
+    left_out: u64,
+}
+
+/// Where FIFOs are put for the output thread to watch.
+pub struct Taps {
+    epoll: Arc<OwnedFd>,
+    orders: Orders<OutputOrder>,
+}
+
+impl Taps {
+    /// Has our end of a service's FIFO watched from now on.
+    ///
+    /// # Errors
+    /// What the kernel said; the service then writes into a FIFO that nobody reads.
+    pub fn watch(&self, service: ServiceId, name: &str, fifo: OwnedFd) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(service.0.into());
+        epoll::add(&self.epoll, &fifo, data, epoll::EventFlags::IN)?;
+        // A line that comes before the order wakes the thread, and again until it has the order.
+        let name = name.into();
+        let order = OutputOrder::Watch {
+            service,
+            name,
+            fifo,
+        };
+        self.orders.leave(clock::now(), order);
+        Ok(())
+    }
+}
+
+/// The output thread's own state.
+pub struct Output {
+    /// By the number of the service.
+    sources: BTreeMap<u64, Source>,
+    epoll: Arc<OwnedFd>,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    /// Watching nothing yet.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll descriptor.
+    pub fn new() -> io::Result<Output> {
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        Ok(Output {
+            sources: BTreeMap::new(),
+            epoll,
+            // Not filled with zeros: pages that no flood touches cost nothing.
+            buffer: Vec::with_capacity(CHUNK),
+        })
+    }
+
+    /// Where FIFOs for this thread are put, whose orders are given here.
+    pub fn taps(&self, orders: Orders<OutputOrder>) -> Taps {
+        let epoll = self.epoll.clone();
+        Taps { epoll, orders }
+    }
+
+    /// Brings lines into the log until told to quit.
+    ///
+    /// # Errors
+    /// When epoll itself fails; services then write into FIFOs that nobody reads.
+    pub fn run(mut self, work: &Work<OutputOrder>) -> io::Result<()> {
+        if let Some(bell) = work.bell() {
+            let data = epoll::EventData::new_u64(u64::MAX);
+            epoll::add(&self.epoll, bell, data, epoll::EventFlags::IN)?;
+        }
+        let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); 64];
+        loop {
+            let events = match epoll::wait(&self.epoll, &mut buffer, None) {
+                Ok((events, _)) => events,
+                Err(Errno::INTR) => continue,
+                Err(e) => return Err(e.into()),
+            };
+            if !self.take_orders(work) {
+                return Ok(());
+            }
+            let mut flooded = false;
+            for event in events.iter() {
+                flooded |= self.drain(event.data.u64(), clock::now());
+            }
+            if flooded {
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    fn take_orders(&mut self, work: &Work<OutputOrder>) -> bool {
+        work.silence();
+        while let Some(order) = work.take() {
+            match order {
+                OutputOrder::Watch {
+                    service,
+                    name,
+                    fifo,
+                } => {
+                    let source = Source::new(name, fifo);
+                    self.sources.insert(service.0.into(), source);
+                }
+                OutputOrder::Quit => {
+                    for source in self.sources.values_mut() {
+                        source.drain(&mut self.buffer, clock::now());
+                        source.finish_line();
+                    }
+                    return false;
+                }
+            }
+            work.finish(clock::now());
+        }
+        true
+    }
+
+    /// Reads one chunk; returns whether the service writes too much.
+    fn drain(&mut self, at: u64, now: Mono) -> bool {
+        let source = self.sources.get_mut(&at);
+        source.is_some_and(|source| source.drain(&mut self.buffer, now))
+    }
+}
+
+impl Source {
+    fn new(name: Box<str>, fifo: OwnedFd) -> Source {
+        Source {
+            name,
+            fifo,
+            partial: Vec::new(),
+            second: 0,
+            used: 0,
+            left_out: 0,
+        }
+    }
+
+    /// Reads one chunk; returns whether the service writes too much: more than a chunk at once, or
+    /// more lines than it is allowed.
+    fn drain(&mut self, buffer: &mut Vec<u8>, now: Mono) -> bool {
+        buffer.clear();
+        if rustix::io::read(&self.fifo, rustix::buffer::spare_capacity(buffer)).is_err() {
+            return false;
+        }
+        let mut flooded = buffer.len() >= CHUNK;
+        let mut rest = buffer.as_slice();
+        while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+            self.partial.extend_from_slice(&rest[..end]);
+            flooded |= !self.tell(now);
+            // What is left of a long one must not become the beginning of the next.
+            while !self.partial.is_empty() {
+                flooded |= !self.tell(now);
+            }
+            rest = &rest[end + 1..];
+        }
+        self.partial.extend_from_slice(rest);
+        while self.partial.len() >= LONGEST {
+            flooded |= !self.tell(now);
+        }
+        flooded
+    }
+
+    fn finish_line(&mut self) {
+        if !self.partial.is_empty() {
+            self.tell(clock::now());
+        }
+    }
+
+    /// Logs the line that was gathered; returns whether there was any allowance left for it.
+    fn tell(&mut self, now: Mono) -> bool {
+        let length = self.partial.len().min(LONGEST);
+        let line: Vec<u8> = self.partial.drain(..length).collect();
+        let second = now.0 / 1000;
+        if second != self.second {
+            self.second = second;
+            self.used = 0;
+            let left_out = std::mem::take(&mut self.left_out);
+            if left_out > 0 {
+                log::warn!(target: "output", "{}: {left_out} lines were left out", self.name);
+            }
+        }
+        if self.used >= ALLOWANCE {
+            self.left_out += 1;
+            return false;
+        }
+        self.used += 1;
+        log::info!(target: "output", "{}: {}", self.name, printable(&line));
+        true
+    }
+}
+
+/// The line as text: no control characters, which could fake other lines or drive a terminal.
+fn printable(line: &[u8]) -> String {
+    let clean = |c: char| {
+        if c.is_control() && c != '\t' {
+            '\u{FFFD}'
+        } else {
+            c
+        }
+    };
+    String::from_utf8_lossy(line)
+        .trim_end_matches('\r')
+        .chars()
+        .map(clean)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A long line is cut into several, and the line after it begins anew.
+    #[test]
+    fn long_lines_end_where_they_end() {
+        let (fifo, writer) = rustix::pipe::pipe().unwrap();
+        let text = [&[b'x'; 2 * LONGEST + 1][..], b"\nnext\n\nrest"].concat();
+        rustix::io::write(&writer, &text).unwrap();
+        let mut source = Source::new("web".into(), fifo);
+        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        assert_eq!(source.used, 3 + 1 + 1);
+        assert_eq!(source.partial, b"rest");
+    }
+
+    /// Terminal sequences and broken text come out harmless.
+    #[test]
+    fn control_characters_do_not_pass() {
+        assert_eq!(printable(b"ok\tfine\r"), "ok\tfine");
+        assert_eq!(printable(b"\x1b[2Jgone\xff"), "\u{FFFD}[2Jgone\u{FFFD}");
+    }
+
+    /// More lines than are allowed are a flood even if they come in small pieces, and are counted.
+    #[test]
+    fn small_pieces_can_be_a_flood() {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let mut source = Source::new("web".into(), read);
+        let mut buffer = Vec::with_capacity(CHUNK);
+        let mut say = |lines: usize, now| {
+            rustix::io::write(&write, "x\n".repeat(lines).as_bytes()).unwrap();
+            (source.drain(&mut buffer, Mono(now)), source.left_out)
+        };
+        let allowed = usize::try_from(ALLOWANCE).unwrap();
+        assert_eq!(say(allowed, 0), (false, 0));
+        assert_eq!(say(3, 999), (true, 3));
+        assert_eq!(say(allowed, 1000), (false, 0));
+    }
+}

@@ -1,0 +1,82 @@
+//! Where things lie in the runtime directory. Everything in it is of this boot only.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// The runtime directory, `/run/fieldwarden` in the field.
+#[derive(Clone, Debug)]
+pub struct Places(PathBuf);
+
+impl Places {
+    /// The places under this directory.
+    pub fn new(runtime_dir: &Path) -> Places {
+        Places(runtime_dir.to_owned())
+    }
+
+    /// Makes the directories that are missing.
+    ///
+    /// # Errors
+    /// The directory that cannot be made, in the text.
+    pub fn make(&self) -> io::Result<()> {
+        // Others may pass through to the control socket; the rest is ours alone.
+        make_dir(&self.0, 0o755)?;
+        make_dir(&self.services(), 0o711)
+    }
+
+    /// The runtime directory itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// The parent of all directories of services.
+    pub fn services(&self) -> PathBuf {
+        self.0.join("service")
+    }
+
+    /// The directory of one service.
+    pub fn service(&self, name: &str) -> PathBuf {
+        self.services().join(name)
+    }
+
+    /// Makes the directory of one service.
+    ///
+    /// # Errors
+    /// What the kernel said, with the path.
+    pub fn make_service(&self, name: &str) -> io::Result<()> {
+        make_dir(&self.service(name), 0o711)
+    }
+
+    /// Record of the run of a service, for a successor of this daemon.
+    pub fn run_record(&self, name: &str) -> PathBuf {
+        self.service(name).join("run")
+    }
+
+    /// Socket on which a service says that it is ready and alive.
+    pub fn notify(&self, name: &str) -> PathBuf {
+        self.service(name).join("notify")
+    }
+
+    /// FIFO that takes the output of a service.
+    pub fn output(&self, name: &str) -> PathBuf {
+        self.service(name).join("output")
+    }
+
+    /// Socket on which operators ask.
+    pub fn control(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// Left by the first daemon of this boot.
+    pub fn began(&self) -> PathBuf {
+        self.0.join("began")
+    }
+}
+
+fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,77 @@
+//! Takes readings out of the text of procfs and sysfs.
+//!
+//! Pure: bytes in, a value or nothing out. Text that is not what the kernel writes gives `None`,
+//! whatever it is; nothing here panics and nothing guesses.
+
+use crate::units::{MilliCelsius, Permille};
+use std::str::from_utf8;
+
+/// Coldest temperature that is believed, in thousandths of a degree Celsius. The chip is specified
+/// from -40 on; lower: a sensor that answers with its negative limit would look fine.
+const COLDEST: i64 = -40_000;
+
+/// Hottest temperature that is believed, in thousandths of a degree Celsius. The firmware of a Pi
+/// throttles at 85 and nothing computes at 150; higher: a broken sensor would look like a fire.
+const HOTTEST: i64 = 150_000;
+
+/// More processors than this are no list of processors. The kernel's own limit is 8192.
+const MOST_CPUS: u32 = 8192;
+
+/// A temperature in thousandths of a degree, as thermal zones and hwmon write it: `47774`.
+pub fn temperature(text: &[u8]) -> Option<MilliCelsius> {
+    let milli: i64 = from_utf8(text).ok()?.trim_ascii().parse().ok()?;
+    if !(COLDEST..=HOTTEST).contains(&milli) {
+        return None;
+    }
+    i32::try_from(milli).ok().map(MilliCelsius)
+}
+
+/// Memory available to programs, out of `/proc/meminfo`.
+pub fn memory_available(text: &[u8]) -> Option<Permille> {
+    let text = from_utf8(text).ok()?;
+    let total = kibibytes(text, "MemTotal:")?;
+    let available = kibibytes(text, "MemAvailable:")?;
+    (total > 0 && available <= total).then(|| Permille::of(available, total))
+}
+
+/// The value of one line of `/proc/meminfo`.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim_ascii()
+        .strip_suffix("kB")?
+        .trim_ascii_end()
+        .parse()
+        .ok()
+}
+
+/// Load average over one minute, in hundredths, out of `/proc/loadavg`: `0.52 0.58 0.59 1/467 9`.
+pub fn load_centi(text: &[u8]) -> Option<u32> {
+    let first = from_utf8(text).ok()?.split_ascii_whitespace().next()?;
+    let (whole, hundredths) = first.split_once('.')?;
+    if hundredths.len() != 2 {
+        return None;
+    }
+    let whole: u32 = digits(whole)?;
+    whole.checked_mul(100)?.checked_add(digits(hundredths)?)
+}
+
+/// The number of processors in a list such as `0-3` or `0,2-3`.
+pub fn cpu_count(text: &[u8]) -> Option<u32> {
+    let mut count: u32 = 0;
+    for range in from_utf8(text).ok()?.trim_ascii().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (digits(first)?, digits(last)?);
+        let length = last.checked_sub(first)?.checked_add(1)?;
+        count = count.checked_add(length)?;
+    }
+    (1..=MOST_CPUS).contains(&count).then_some(count)
+}
+
+/// A number without sign or space.
+fn digits(text: &str) -> Option<u32> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}

@@ -1,0 +1,222 @@
+//! The recorder thread: writes down what the core was told, ordered and said.
+//!
+//! It feeds the trace (every pass, in the runtime directory), the log (every note, in words), those
+//! who follow events, and whoever else watches. It may wait for the card; the core does not wait for
+//! it.
+
+use super::clock;
+use super::control::EventRing;
+use super::ledger::{Batch, Entry, Reader};
+use crate::core::fact::{Change, Fact, Pid, Reading, RunId, ServiceId};
+use crate::core::note::{Note, Severity};
+use crate::core::settings::Settings;
+use crate::journal::{Directory, Journal, Stamp, Trust};
+use crate::text;
+use crate::trace::{Ring, step_lines};
+use crate::units::Mono;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest time that passes without a note stay in memory.
+const FLUSH: Duration = Duration::from_secs(60);
+
+/// Somebody who watches every pass, such as the demo's narrator. Called on the recorder's thread.
+pub trait Observer: Send {
+    /// One pass.
+    fn pass(&mut self, entry: &Entry, settings: &Settings);
+}
+
+/// The recorder thread's own state.
+pub struct Recorder {
+    settings: Arc<Settings>,
+    ring: Ring,
+    journal: Journal<Directory>,
+    events: Arc<EventRing>,
+    observer: Option<Box<dyn Observer>>,
+    log: bool,
+    /// The runs that live, as they were before the passes that are about to be written.
+    alive: Alive,
+    trust: Trust,
+}
+
+/// Run, main process, and whether it has said that it is ready.
+type Alive = BTreeMap<ServiceId, (RunId, Pid, bool)>;
+
+/// The facts from which a replay of the next file begins.
+fn checkpoint(alive: &Alive, at: Mono) -> Vec<(Mono, Fact)> {
+    let adopted = |(service, (run, pid, ready)): (&ServiceId, &(RunId, Pid, bool))| {
+        let change = Change::Adopted {
+            pid: *pid,
+            ready: *ready,
+        };
+        (
+            at,
+            Fact::Child {
+                service: *service,
+                run: *run,
+                change,
+            },
+        )
+    };
+    alive.iter().map(adopted).collect()
+}
+
+impl Recorder {
+    /// Ready to write.
+    pub fn new(
+        settings: Arc<Settings>,
+        ring: Ring,
+        journal: Journal<Directory>,
+        events: Arc<EventRing>,
+        observer: Option<Box<dyn Observer>>,
+        log: bool,
+    ) -> Recorder {
+        let (alive, trust) = (Alive::new(), Trust::Unset);
+        Recorder {
+            settings,
+            ring,
+            journal,
+            events,
+            observer,
+            log,
+            alive,
+            trust,
+        }
+    }
+
+    /// Writes until the ledger is closed.
+    pub fn run(mut self, reader: &Reader) {
+        loop {
+            let now = clock::now();
+            let due = self.journal.deadline().map_or(FLUSH, |at| at.since(now));
+            let batch = reader.wait(due.min(FLUSH));
+            self.write(&batch);
+            if batch.last {
+                self.journal.flush(self.stamp(clock::now()));
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &Batch) {
+        if batch.dropped > 0 {
+            log::warn!("{} passes could not be recorded in time", batch.dropped);
+        }
+        self.trace(batch);
+        self.tell(batch);
+        if let Some(observer) = &mut self.observer {
+            for entry in &batch.entries {
+                observer.pass(entry, &self.settings);
+            }
+        }
+        self.keep(batch);
+    }
+
+    /// The trace goes first: it costs no card, and is what is left when the next step hangs.
+    fn trace(&mut self, batch: &Batch) {
+        let Some(first) = batch.entries.first() else {
+            return;
+        };
+        let lines: String = batch
+            .entries
+            .iter()
+            .map(|e| step_lines(e.now, &e.fact, &e.answer, &self.settings))
+            .collect();
+        let Recorder {
+            alive,
+            ring,
+            settings,
+            ..
+        } = self;
+        ring.append(clock::now(), &lines, settings, || {
+            checkpoint(alive, first.now)
+        });
+        for entry in &batch.entries {
+            self.follow(&entry.fact);
+        }
+    }
+
+    /// The log.
+    fn tell(&self, batch: &Batch) {
+        if !self.log {
+            return;
+        }
+        for note in batch.entries.iter().flat_map(|e| &e.answer.notes) {
+            let level = match note.severity() {
+                Severity::Info => log::Level::Info,
+                Severity::Warning => log::Level::Warn,
+                Severity::Error => log::Level::Error,
+            };
+            log::log!(level, "{}", text::sentence(note, &self.settings));
+        }
+    }
+
+    /// The journal, and those who follow it.
+    fn keep(&mut self, batch: &Batch) {
+        let stamped = |e: &Entry| self.stamp(e.now);
+        let notes: Vec<(Stamp, &Note)> = batch
+            .entries
+            .iter()
+            .flat_map(|e| e.answer.notes.iter().map(move |note| (e, note)))
+            .map(|(e, note)| (stamped(e), note))
+            .collect();
+        let (events, settings) = (&self.events, &self.settings);
+        // Those who follow do not wait for the card.
+        self.journal
+            .append_all(&notes, settings, |json| events.push(&json));
+        let now = clock::now();
+        if self.journal.deadline().is_some_and(|at| at <= now) {
+            self.journal.flush(self.stamp(now));
+        }
+        while let Some(news) = self.journal.take_news() {
+            log::warn!("{news}");
+        }
+    }
+
+    /// The wall time of something that happened at `at`.
+    fn stamp(&self, at: Mono) -> Stamp {
+        let ago = jiff::SignedDuration::try_from(clock::now().since(at)).unwrap_or_default();
+        let wall = clock::wall().checked_sub(ago).ok();
+        Stamp {
+            mono: at,
+            wall,
+            trust: self.trust,
+        }
+    }
+
+    fn follow(&mut self, fact: &Fact) {
+        if let Fact::Seen(Reading::Clock { synced }) = fact {
+            self.trust = match (*synced, self.trust) {
+                (true, _) => Trust::Synced,
+                (false, Trust::Synced | Trust::Holdover) => Trust::Holdover,
+                (false, trust) => trust,
+            };
+        }
+        let Fact::Child {
+            service,
+            run,
+            change,
+        } = fact
+        else {
+            return;
+        };
+        match change {
+            Change::Started { pid } => {
+                self.alive.insert(*service, (*run, *pid, false));
+            }
+            Change::Adopted { pid, ready } => {
+                self.alive.insert(*service, (*run, *pid, *ready));
+            }
+            Change::Ready => {
+                if let Some((_, _, ready)) = self.alive.get_mut(service) {
+                    *ready = true;
+                }
+            }
+            Change::Exited(_) => {
+                self.alive.remove(service);
+            }
+            Change::StartFailed { .. } | Change::Heartbeat => {}
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The simulated body of the board: slow heat, a little noise, and whatever the knobs say.
+//!
+//! All in whole numbers, and every deviation is computed from seed and time alone, so it does not
+//! matter how often somebody looks.
+
+use crate::core::fact::{MountId, Reading};
+use crate::units::{MilliCelsius, Mono, Permille};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Length of one step of the thermal model, in milliseconds. Shorter costs time, longer shows
+/// stairs.
+const STEP: u64 = 100;
+
+/// Steps in which 63% of a difference in temperature are gone: 20 s, as on a bare board.
+const INERTIA: i64 = 200;
+
+/// Steps after which the temperature has arrived wherever it was going; bounds the work after a
+/// long pause. 600 s.
+const ARRIVED: u64 = 6_000;
+
+/// Temperature of an idle board in a room, in millionths of a degree Celsius.
+const IDLE: i64 = 42_000_000;
+
+/// What one hundredth of load adds, in millionths of a degree: 25 degrees for a busy processor.
+const HEAT_OF_LOAD: i64 = 250_000;
+
+/// Farthest that the room's temperature drifts, in millionths of a degree.
+const DRIFT: u64 = 1_500_000;
+
+/// Time between two turns of the drift, in milliseconds.
+const DRIFT_TURN: u64 = 64_000;
+
+/// Farthest that one reading lies from the truth, in thousandths of a degree.
+const NOISE: u64 = 150;
+
+/// What the clock shows when the board is switched on, in seconds of the epoch: noon of some day,
+/// so that it is seen to be none of the machine's own.
+const SWITCHED_ON: i64 = 1_767_268_800;
+
+/// Kinds of deviation, so that they differ from each other.
+mod stream {
+    pub const DRIFT: u64 = 1;
+    pub const TEMPERATURE: u64 = 2;
+    pub const MEMORY: u64 = 3;
+    pub const LOAD: u64 = 4;
+}
+
+/// The vital signs and what they follow.
+#[derive(Debug)]
+pub struct Body {
+    seed: u64,
+    /// When it was switched on, and how late it is.
+    since: Mono,
+    now: Mono,
+    /// Number of the thermal step that the body has reached.
+    step: u64,
+    /// Temperature of the processor, in millionths of a degree Celsius.
+    micro: i64,
+    pub heat: MilliCelsius,
+    pub load: u32,
+    pub memory: Permille,
+    pub space: Permille,
+    pub read_only: bool,
+    pub synced: bool,
+    /// By how much the clock was set ahead of the true time.
+    pub ahead: Duration,
+    pub mains: bool,
+}
+
+impl Body {
+    pub fn new(seed: u64, now: Mono) -> Body {
+        let mut body = Body {
+            seed,
+            since: now,
+            now,
+            step: now.0 / STEP,
+            micro: 0,
+            heat: MilliCelsius(0),
+            load: 12,
+            memory: Permille(640),
+            space: Permille(710),
+            read_only: false,
+            synced: true,
+            ahead: Duration::ZERO,
+            mains: true,
+        };
+        body.micro = body.target(body.step);
+        body
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, now: Mono) {
+        self.now = now;
+        let until = now.0 / STEP;
+        if until.saturating_sub(self.step) > ARRIVED {
+            self.micro = self.target(until);
+            self.step = until;
+        }
+        while self.step < until {
+            self.step += 1;
+            self.micro += (self.target(self.step) - self.micro) / INERTIA;
+        }
+    }
+
+    pub fn temperature(&self) -> Reading {
+        let noise = self.deviation(stream::TEMPERATURE, self.step, NOISE);
+        let milli = (self.micro / 1000 + noise).clamp(-40_000, 150_000);
+        // In range by the line above.
+        Reading::Temperature(MilliCelsius(i32::try_from(milli).unwrap_or(0)))
+    }
+
+    pub fn memory(&self) -> Reading {
+        let noise = self.deviation(stream::MEMORY, self.step, 2);
+        let permille = (i64::from(self.memory.0) + noise).clamp(0, 1000);
+        // In range by the line above.
+        let available = Permille(u16::try_from(permille).unwrap_or(0));
+        Reading::Memory { available }
+    }
+
+    pub fn load(&self) -> Reading {
+        let noise = self.deviation(stream::LOAD, self.step, 2);
+        let load = (i64::from(self.load) + noise).max(0);
+        Reading::Load {
+            centi_per_cpu: u32::try_from(load).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub fn clock(&self) -> Reading {
+        let synced = self.synced;
+        Reading::Clock { synced }
+    }
+
+    pub fn mains(&self) -> Reading {
+        let present = self.mains;
+        Reading::Mains { present }
+    }
+
+    /// What the clock shows.
+    pub fn wall(&self) -> Timestamp {
+        let passed = self.now.since(self.since).saturating_add(self.ahead);
+        // Far in the future a clock stands still: no board runs that long.
+        let start = Timestamp::from_second(SWITCHED_ON).unwrap_or(Timestamp::MAX);
+        start.checked_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    pub fn mount(&self, mount: MountId) -> Reading {
+        Reading::Mount {
+            mount,
+            space: self.space,
+            inodes: Some(Permille(900)),
+            read_only: self.read_only,
+        }
+    }
+
+    /// The temperature that the processor would arrive at, in millionths of a degree.
+    fn target(&self, step: u64) -> i64 {
+        IDLE + self.drift(step.saturating_mul(STEP))
+            + i64::from(self.load) * HEAT_OF_LOAD
+            + i64::from(self.heat.0) * 1000
+    }
+
+    /// The room's deviation: straight lines between turns.
+    fn drift(&self, millis: u64) -> i64 {
+        let turn = millis / DRIFT_TURN;
+        let from = self.deviation(stream::DRIFT, turn, DRIFT);
+        let to = self.deviation(stream::DRIFT, turn + 1, DRIFT);
+        // Both fit: a turn is 64000 ms long.
+        let [along, whole] = [millis % DRIFT_TURN, DRIFT_TURN].map(u64::cast_signed);
+        from + (to - from) * along / whole
+    }
+
+    /// A number between `-most` and `most` that depends on the seed, a stream and an index alone.
+    fn deviation(&self, stream: u64, index: u64, most: u64) -> i64 {
+        let mixed = mix(self.seed ^ mix(stream) ^ mix(index.wrapping_mul(2).wrapping_add(1)));
+        // Both are far below 2^63.
+        (mixed % (2 * most + 1)).cast_signed() - most.cast_signed()
+    }
+}
+
+/// Makes unlike numbers of like ones: the finalizer of the `SplitMix64` generator.
+fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

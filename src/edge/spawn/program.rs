@@ -1,0 +1,209 @@
+//! A program prepared for spawning: everything the child needs, in the form the kernel takes.
+
+use std::ffi::{CStr, CString, NulError, OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::raw::Strings;
+
+/// Where a standard stream of the child leads.
+#[derive(Clone, Debug)]
+pub enum Stream {
+    /// `/dev/null`.
+    Null,
+    /// The daemon's own.
+    Inherit,
+    /// This descriptor.
+    To(Arc<OwnedFd>),
+    /// This FIFO, which the child opens for reading and writing: so nobody has to keep it open, and
+    /// nobody's death breaks it.
+    Fifo(CString),
+    /// Where the output goes; for errors only.
+    Output,
+}
+
+impl Stream {
+    /// The FIFO at this path.
+    pub fn fifo(path: &Path) -> Result<Stream, BadProgram> {
+        text(path.as_os_str(), "the path of a FIFO").map(Stream::Fifo)
+    }
+}
+
+/// How the child is scheduled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheduling {
+    /// Like the thread that spawns it.
+    Inherit,
+    /// `SCHED_OTHER`: needed where the spawning thread has a real-time policy.
+    Ordinary,
+}
+
+/// A resource limit, as `prlimit(2)` takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// `RLIMIT_*` of libc.
+    pub resource: u32,
+    /// The limit in force, in the unit of the resource; `u64::MAX` for none.
+    pub soft: u64,
+    /// How far the child may raise `soft`; `u64::MAX` for no bound.
+    pub hard: u64,
+}
+
+/// Who the child runs as. Numbers: names are resolved when the configuration is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Real, effective and saved user id.
+    pub user: u32,
+    /// Real, effective and saved group id.
+    pub group: u32,
+    /// Exactly the supplementary groups; empty for none.
+    pub groups: Vec<u32>,
+}
+
+/// Why a program cannot be prepared.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadProgram {
+    /// The path is not absolute; nothing is searched for in `PATH`.
+    #[error(
+        "program {0:?} is not an absolute path; write it in full, for example \"/usr/bin/env\""
+    )]
+    NotAbsolute(OsString),
+    /// A string cannot be handed to a program.
+    #[error("{0} contains a NUL byte, which no program can be given; remove it")]
+    Nul(&'static str),
+    /// The name of an environment variable is empty or contains `=`.
+    #[error("environment variable {0:?} has no usable name; it must not be empty or contain \"=\"")]
+    BadName(OsString),
+}
+
+/// A program ready to be spawned any number of times.
+///
+/// The public fields start as a service wants them: own session, umask 022, no input, the daemon's
+/// output and errors, everything else untouched.
+pub struct Program {
+    path: CString,
+    arguments: Strings,
+    environment: Strings,
+    directory: Option<CString>,
+    /// Standard input.
+    pub input: Stream,
+    /// Standard output.
+    pub output: Stream,
+    /// Standard error.
+    pub errors: Stream,
+    /// Directory of the cgroup (version 2) that the child belongs to from its first instruction.
+    pub cgroup: Option<Arc<OwnedFd>>,
+    /// A session, and with it a process group, of its own.
+    pub session: bool,
+    /// Permission bits that the child's new files do not get.
+    pub umask: u32,
+    /// Scheduling policy.
+    pub scheduling: Scheduling,
+    /// Nice value, -20 (first) to 19 (last); `None` leaves the daemon's.
+    pub nice: Option<i32>,
+    /// Resource limits, set in this order while the child still has the daemon's privileges.
+    pub limits: Vec<Limit>,
+    /// Who it runs as; `None` for the daemon's own identity.
+    pub identity: Option<Identity>,
+    /// No set-user-id program or file capability gives it more than it has.
+    pub no_new_privileges: bool,
+}
+
+impl Program {
+    /// A program with its arguments (the first, its own name, is added) and its whole environment.
+    pub fn new<A, E, K, V>(path: &Path, arguments: A, environment: E) -> Result<Program, BadProgram>
+    where
+        A: IntoIterator<Item: AsRef<OsStr>>,
+        E: IntoIterator<Item = (K, V)>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
+        if !path.is_absolute() {
+            return Err(BadProgram::NotAbsolute(path.into()));
+        }
+        let path = text(path.as_os_str(), "the program's path")?;
+        let mut argv = vec![path.clone()];
+        for argument in arguments {
+            argv.push(text(argument.as_ref(), "an argument")?);
+        }
+        let mut envp = Vec::new();
+        for (name, value) in environment {
+            envp.push(variable(name.as_ref(), value.as_ref())?);
+        }
+        Ok(Program {
+            path,
+            arguments: Strings::new(argv),
+            environment: Strings::new(envp),
+            directory: None,
+            input: Stream::Null,
+            output: Stream::Inherit,
+            errors: Stream::Inherit,
+            cgroup: None,
+            session: true,
+            umask: 0o022,
+            scheduling: Scheduling::Inherit,
+            nice: None,
+            limits: Vec::new(),
+            identity: None,
+            no_new_privileges: false,
+        })
+    }
+
+    /// The directory that the child starts in, entered as its user; otherwise the daemon's.
+    pub fn set_directory(&mut self, directory: &Path) -> Result<(), BadProgram> {
+        self.directory = Some(text(directory.as_os_str(), "the directory")?);
+        Ok(())
+    }
+
+    /// The path that is executed.
+    pub fn path(&self) -> &CStr {
+        &self.path
+    }
+
+    /// The arguments as given, after the program's name.
+    pub fn given_arguments(&self) -> &[CString] {
+        self.arguments.as_slice().get(1..).unwrap_or_default()
+    }
+
+    pub(super) fn arguments(&self) -> &Strings {
+        &self.arguments
+    }
+
+    pub(super) fn environment(&self) -> &Strings {
+        &self.environment
+    }
+
+    pub(super) fn directory(&self) -> Option<&CStr> {
+        self.directory.as_deref()
+    }
+}
+
+fn text(given: &OsStr, what: &'static str) -> Result<CString, BadProgram> {
+    CString::new(given.as_bytes()).map_err(|_: NulError| BadProgram::Nul(what))
+}
+
+fn variable(name: &OsStr, value: &OsStr) -> Result<CString, BadProgram> {
+    if name.is_empty() || name.as_bytes().contains(&b'=') {
+        return Err(BadProgram::BadName(name.into()));
+    }
+    let mut entry = name.as_bytes().to_vec();
+    entry.push(b'=');
+    entry.extend_from_slice(value.as_bytes());
+    CString::new(entry).map_err(|_: NulError| BadProgram::Nul("the environment"))
+}
+
+/// Variables that tell *us* something about our own start; a service that saw them would answer
+/// to systemd in our name, or take our sockets for its own. (`LISTEN_*` and `WATCHDOG_*` whole.)
+const OURS: [&str; 3] = ["NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID"];
+const OUR_PREFIXES: [&str; 2] = ["WATCHDOG_", "LISTEN_"];
+
+/// Whether a variable of the daemon's environment is about the daemon itself, and so must not
+/// reach a service.
+pub fn is_ours(name: &OsStr) -> bool {
+    OURS.iter().any(|ours| name == *ours)
+        || OUR_PREFIXES
+            .iter()
+            .any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
+}

@@ -1,0 +1,335 @@
+//! The spawner thread: starts processes and does nothing else.
+//!
+//! It is suspended from the birth of a child until its program has been executed, and the card may
+//! make that last for minutes. So nobody waits for it: a start that brings no news is, after a while,
+//! a start that is stuck, and not a daemon that hangs.
+//!
+//! Terms: a *recipe* says how to run a service; *preparing* it makes its directory, FIFO and control
+//! group, once.
+
+use super::children::ChildOrder;
+use super::clock;
+use super::inbox::Inbox;
+use super::orders::{Orders, Work};
+use super::output::Taps;
+use super::places::Places;
+use super::pool::{Leaf, Pool};
+use super::run_record::RunRecord;
+use super::spawn::{self, Limit, Program, SpawnError, Spawner, Stream};
+use crate::config::Output;
+use crate::core::fact::{Change, Errno, Fact, Pid, RunId, ServiceId, Stage};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the spawner can be told to do.
+pub enum SpawnOrder {
+    /// Start a run.
+    Start {
+        /// Whose.
+        service: ServiceId,
+        /// Its number.
+        run: RunId,
+    },
+    /// Make what a service needs around its process, for one that was adopted.
+    Prepare {
+        /// Which service.
+        service: ServiceId,
+    },
+    /// Show that this thread still takes orders.
+    RollCall,
+}
+
+/// How to run a service.
+pub struct Recipe {
+    /// Its name.
+    pub name: Box<str>,
+    /// The program and its arguments; never empty.
+    pub argv: Vec<OsString>,
+    /// Its whole environment, but for what it is told about its notify socket.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where it starts.
+    pub directory: PathBuf,
+    /// Where its output goes.
+    pub output: Output,
+    /// It has a notify socket.
+    pub notify: bool,
+    /// Its heartbeat window, which it is told.
+    pub heartbeat: Option<Duration>,
+    /// The limit of open descriptors that it is to have, if that is not ours.
+    pub descriptors: Option<Limit>,
+}
+
+/// The spawner thread's own state.
+pub struct Spawning {
+    spawner: Spawner,
+    recipes: Vec<Recipe>,
+    prepared: Vec<Option<Program>>,
+    leaves: Vec<Option<Leaf>>,
+    places: Places,
+    pool: Option<Pool>,
+    taps: Taps,
+    children: Orders<ChildOrder>,
+    inbox: Inbox,
+}
+
+impl Spawning {
+    /// Ready to start what these recipes say.
+    ///
+    /// # Errors
+    /// When this kernel offers no way to start a process.
+    pub fn new(
+        recipes: Vec<Recipe>,
+        places: Places,
+        pool: Option<Pool>,
+        taps: Taps,
+        children: Orders<ChildOrder>,
+        inbox: Inbox,
+    ) -> io::Result<Spawning> {
+        let spawner = Spawner::new()?;
+        log::debug!("starting processes with {}", spawner.method().name());
+        let prepared = recipes.iter().map(|_| None).collect();
+        let leaves = recipes.iter().map(|_| None).collect();
+        Ok(Spawning {
+            spawner,
+            recipes,
+            prepared,
+            leaves,
+            places,
+            pool,
+            taps,
+            children,
+            inbox,
+        })
+    }
+
+    /// Carries out orders until nobody gives any.
+    pub fn run(mut self, work: &Work<SpawnOrder>) {
+        while let Some(order) = work.wait() {
+            match order {
+                SpawnOrder::Start { service, run } => self.start(service, run),
+                SpawnOrder::Prepare { service } => {
+                    // It runs already. What fails here fails again, and is told, at its next start.
+                    let _ = self.prepare(service);
+                }
+                SpawnOrder::RollCall => {}
+            }
+            work.finish(clock::now());
+        }
+    }
+
+    fn start(&mut self, service: ServiceId, run: RunId) {
+        if let Err((stage, errno)) = self.try_start(service, run) {
+            let change = Change::StartFailed { stage, errno };
+            self.inbox.send(Fact::Child {
+                service,
+                run,
+                change,
+            });
+        }
+    }
+
+    fn try_start(&mut self, service: ServiceId, run: RunId) -> Result<(), (Stage, Errno)> {
+        self.prepare(service)
+            .map_err(|e| (Stage::Prepare, errno(&e)))?;
+        let at = usize::from(service.0);
+        self.enter_leaf(at)
+            .map_err(|e| (Stage::Cgroup, errno(&e)))?;
+        let spawned = match self.spawn(at) {
+            Err((
+                stage @ (Stage::Clone | Stage::Cgroup | Stage::Output),
+                Errno(libc::ENOENT | libc::ENODEV),
+            )) => {
+                self.renew(service, stage)?;
+                self.spawn(at)?
+            }
+            outcome => outcome?,
+        };
+        let pid = u32::try_from(spawned.pid.as_raw()).ok().and_then(Pid::new);
+        let pid = pid.ok_or((Stage::Clone, Errno(libc::ERANGE)))?;
+        // The record is written before anybody hears of the process, so that a successor of ours
+        // cannot miss it.
+        let start = spawned.start_time().unwrap_or(0);
+        let ready = !self.recipes[at].notify;
+        let record = RunRecord {
+            run,
+            pid,
+            start,
+            ready,
+        };
+        if let Err(e) = record.store(&self.places.run_record(&self.recipes[at].name)) {
+            log::warn!(
+                "{}: run not recorded for a successor: {e}",
+                self.recipes[at].name
+            );
+        }
+        let born = ChildOrder::Born {
+            service,
+            record,
+            pidfd: spawned.pidfd,
+            adopted: false,
+        };
+        self.children.hand(clock::now(), born);
+        Ok(())
+    }
+
+    /// Makes again what was taken away while we ran: the FIFO, or the pool with the leaf in it.
+    fn renew(&mut self, service: ServiceId, stage: Stage) -> Result<(), (Stage, Errno)> {
+        let at = usize::from(service.0);
+        self.leaves[at] = None;
+        if stage == Stage::Output {
+            self.prepared[at] = None;
+            self.prepare(service)
+                .map_err(|e| (Stage::Prepare, errno(&e)))?;
+        }
+        self.enter_leaf(at).map_err(|e| (Stage::Cgroup, errno(&e)))
+    }
+
+    /// Sees to it that the next run of a service is born into a leaf that it can live in.
+    fn enter_leaf(&mut self, at: usize) -> io::Result<()> {
+        let (Some(pool), Some(Some(program))) = (&self.pool, self.prepared.get_mut(at)) else {
+            return Ok(());
+        };
+        let name = &self.recipes[at].name;
+        if !self.leaves[at]
+            .as_ref()
+            .is_some_and(|leaf| pool.is_fresh(name, leaf))
+        {
+            let leaf = pool.open_leaf(name)?;
+            program.cgroup = Some(leaf.directory.clone());
+            self.leaves[at] = Some(leaf);
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, at: usize) -> Result<spawn::Spawned, (Stage, Errno)> {
+        let program = self.prepared.get(at).and_then(Option::as_ref);
+        let program = program.ok_or((Stage::Prepare, Errno(libc::ENOENT)))?;
+        self.spawner.spawn(program).map_err(|e| failure(&e))
+    }
+
+    /// Makes everything around the process of a service; the first time only.
+    fn prepare(&mut self, service: ServiceId) -> io::Result<()> {
+        let at = usize::from(service.0);
+        let Some(recipe) = self.recipes.get(at) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if self.prepared[at].is_some() {
+            return Ok(());
+        }
+        self.places.make_service(&recipe.name)?;
+        let mut program = self.program(recipe).map_err(io::Error::other)?;
+        match recipe.output {
+            Output::Inherit => {}
+            Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
+            Output::Log => {
+                let path = self.places.output(&recipe.name);
+                let ours = fifo(&path)?;
+                program.output = Stream::fifo(&path).map_err(io::Error::other)?;
+                program.errors = Stream::Output;
+                self.taps.watch(service, &recipe.name, ours)?;
+            }
+        }
+        self.prepared[at] = Some(program);
+        Ok(())
+    }
+
+    fn program(&self, recipe: &Recipe) -> Result<Program, spawn::BadProgram> {
+        let mut environment = recipe.environment.clone();
+        if recipe.notify {
+            environment.push((
+                "NOTIFY_SOCKET".into(),
+                self.places.notify(&recipe.name).into(),
+            ));
+        }
+        if let Some(window) = recipe.heartbeat {
+            let window = window.as_micros().to_string();
+            environment.push(("WATCHDOG_USEC".into(), window.into()));
+        }
+        let mut argv = recipe.argv.iter();
+        let path = argv.next().map(PathBuf::from).unwrap_or_default();
+        let mut program = Program::new(&path, argv, environment)?;
+        program.set_directory(&recipe.directory)?;
+        program.scheduling = spawn::Scheduling::Ordinary;
+        program.limits.extend(recipe.descriptors);
+        Ok(program)
+    }
+}
+
+/// Makes the FIFO for a service's output, if it is not there, and opens our end.
+///
+/// The service's end is open for reading too: so the FIFO has a reader for as long as the service
+/// lives, and the death of this daemon breaks no pipe.
+fn fifo(path: &std::path::Path) -> io::Result<OwnedFd> {
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+    match mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
+        Err(rustix::io::Errno::EXIST) | Ok(()) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(open(path, flags, Mode::empty())?)
+}
+
+/// The error number of a failed step. One whose text was given a place has lost it, but not its kind.
+fn errno(e: &io::Error) -> Errno {
+    let of_kind = || match e.kind() {
+        io::ErrorKind::NotFound => libc::ENOENT,
+        io::ErrorKind::PermissionDenied => libc::EACCES,
+        io::ErrorKind::AlreadyExists => libc::EEXIST,
+        io::ErrorKind::NotADirectory => libc::ENOTDIR,
+        io::ErrorKind::StorageFull => libc::ENOSPC,
+        io::ErrorKind::ReadOnlyFilesystem => libc::EROFS,
+        io::ErrorKind::ResourceBusy => libc::EBUSY,
+        io::ErrorKind::WouldBlock => libc::EAGAIN,
+        io::ErrorKind::OutOfMemory => libc::ENOMEM,
+        _ => libc::EIO,
+    };
+    Errno(e.raw_os_error().unwrap_or_else(of_kind))
+}
+
+fn failure(e: &SpawnError) -> (Stage, Errno) {
+    let stage = match e.stage {
+        spawn::Stage::Clone => Stage::Clone,
+        spawn::Stage::Session => Stage::Session,
+        spawn::Stage::Cgroup => Stage::Cgroup,
+        spawn::Stage::Output => Stage::Output,
+        spawn::Stage::OomScore
+        | spawn::Stage::Priority
+        | spawn::Stage::Limits
+        | spawn::Stage::Privileges => Stage::Limits,
+        spawn::Stage::Groups => Stage::Groups,
+        spawn::Stage::User => Stage::User,
+        spawn::Stage::Directory => Stage::Directory,
+        spawn::Stage::Exec => Stage::Exec,
+    };
+    (stage, Errno(e.errno as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place in the text of an error must not turn "no such file" into "the card is broken".
+    #[test]
+    fn errors_keep_their_number_where_a_place_was_added() {
+        for number in [
+            libc::ENOENT,
+            libc::EACCES,
+            libc::EEXIST,
+            libc::ENOTDIR,
+            libc::ENOSPC,
+            libc::EROFS,
+            libc::EBUSY,
+            libc::EAGAIN,
+            libc::ENOMEM,
+            libc::EIO,
+        ] {
+            let plain = io::Error::from_raw_os_error(number);
+            let placed = io::Error::new(plain.kind(), format!("/somewhere: {plain}"));
+            assert_eq!(errno(&plain), Errno(number));
+            assert_eq!(errno(&placed), Errno(number));
+        }
+    }
+}

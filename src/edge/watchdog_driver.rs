@@ -1,0 +1,247 @@
+//! The kernel's watchdog device: system calls on `/dev/watchdogN` and its attributes in sysfs.
+//!
+//! Never decides anything; that is [`DrivenWatchdog`]. Never opens a device without a [`Hardware`].
+
+use super::hardware::Hardware;
+use super::holder::{device_number, holder};
+use super::watchdog_device::{DrivenWatchdog, Support, WatchdogDriver};
+use crate::core::fact::Errno;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+
+/// The hardware watchdog of this machine.
+pub type KernelWatchdog = DrivenWatchdog<KernelDriver>;
+
+impl KernelWatchdog {
+    /// A closed watchdog for a device node such as `/dev/watchdog0`. Nothing is opened yet.
+    pub fn of(device: &Path, hardware: Hardware) -> KernelWatchdog {
+        DrivenWatchdog::on(KernelDriver::of(WatchdogPaths::of(device), hardware))
+    }
+}
+
+/// Where the parts of one device are found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WatchdogPaths {
+    /// The device node, for example `/dev/watchdog0`.
+    pub device: PathBuf,
+    /// Its directory of attributes, for example `/sys/class/watchdog/watchdog0`.
+    pub attributes: PathBuf,
+    /// Where procfs is mounted.
+    pub proc: PathBuf,
+}
+
+impl WatchdogPaths {
+    /// The usual places. `/dev/watchdog` is the old name of `/dev/watchdog0`; a link made by udev
+    /// is followed.
+    pub fn of(device: &Path) -> WatchdogPaths {
+        let real = fs::canonicalize(device).unwrap_or_else(|_| device.into());
+        let name = match real.file_name() {
+            Some(name) if name != "watchdog" => name.into(),
+            Some(_) | None => OsString::from("watchdog0"),
+        };
+        WatchdogPaths {
+            device: device.into(),
+            attributes: Path::new("/sys/class/watchdog").join(name),
+            proc: "/proc".into(),
+        }
+    }
+
+    /// An attribute, trimmed; `None` if the kernel does not show it.
+    pub fn attribute(&self, name: &str) -> Option<Box<str>> {
+        let text = fs::read_to_string(self.attributes.join(name)).ok()?;
+        Some(text.trim().into())
+    }
+
+    /// Who holds the device. It has two nodes if it is the first one, and either may be open.
+    pub fn holder(&self) -> Option<Box<str>> {
+        let mut names = vec![self.device.clone()];
+        match self.device.file_name().and_then(|name| name.to_str()) {
+            Some("watchdog") => names.push(self.device.with_file_name("watchdog0")),
+            Some("watchdog0") => names.push(self.device.with_file_name("watchdog")),
+            Some(_) | None => {}
+        }
+        let devices: Vec<u64> = names
+            .iter()
+            .filter_map(|path| device_number(path))
+            .collect();
+        holder(&self.proc, &devices)
+    }
+}
+
+/// One device of the kernel.
+#[derive(Debug)]
+pub struct KernelDriver {
+    paths: WatchdogPaths,
+    file: Option<File>,
+}
+
+impl KernelDriver {
+    /// A closed device. The permission is used up: one device, one owner.
+    pub fn of(paths: WatchdogPaths, _: Hardware) -> KernelDriver {
+        KernelDriver { paths, file: None }
+    }
+
+    fn descriptor(&self) -> Result<RawFd, Errno> {
+        let file = self.file.as_ref().ok_or(Errno(libc::EBADF))?;
+        Ok(file.as_raw_fd())
+    }
+}
+
+impl WatchdogDriver for KernelDriver {
+    fn open(&mut self) -> Result<(), Errno> {
+        // The standard library adds O_CLOEXEC: no child may keep the device open.
+        let opened = OpenOptions::new().write(true).open(&self.paths.device);
+        self.file = Some(opened.map_err(|error| errno_of(&error))?);
+        Ok(())
+    }
+
+    fn support(&mut self) -> Result<Support, Errno> {
+        let mut info = request::Info::default();
+        // SAFETY: the descriptor is open, and the kernel fills a structure of its own layout.
+        unsafe { request::get_support(self.descriptor()?, &raw mut info) }.map_err(from_nix)?;
+        let name = info.identity.split(|&byte| byte == 0).next();
+        Ok(Support {
+            identity: String::from_utf8_lossy(name.unwrap_or_default())
+                .trim()
+                .into(),
+            options: info.options,
+        })
+    }
+
+    fn boot_status(&mut self) -> Result<u32, Errno> {
+        let mut flags = 0;
+        // SAFETY: the descriptor is open, and the kernel writes one int.
+        unsafe { request::get_boot_status(self.descriptor()?, &raw mut flags) }
+            .map_err(from_nix)?;
+        Ok(flags.cast_unsigned())
+    }
+
+    fn set_timeout(&mut self, seconds: u32) -> Result<(), Errno> {
+        let mut seconds = i32::try_from(seconds).map_err(|_| Errno(libc::EINVAL))?;
+        // SAFETY: the descriptor is open, and the kernel reads and writes one int.
+        unsafe { request::set_timeout(self.descriptor()?, &raw mut seconds) }.map_err(from_nix)?;
+        Ok(())
+    }
+
+    fn timeout(&mut self) -> Result<u32, Errno> {
+        let mut seconds = 0;
+        // SAFETY: the descriptor is open, and the kernel writes one int.
+        unsafe { request::get_timeout(self.descriptor()?, &raw mut seconds) }.map_err(from_nix)?;
+        Ok(u32::try_from(seconds).unwrap_or(0))
+    }
+
+    fn keep_alive(&mut self) -> Result<(), Errno> {
+        let mut unused = 0;
+        // SAFETY: the descriptor is open; the kernel ignores the argument, and an int is there in
+        // case a driver does not.
+        unsafe { request::keep_alive(self.descriptor()?, &raw mut unused) }.map_err(from_nix)?;
+        Ok(())
+    }
+
+    fn write(&mut self, byte: u8) -> Result<(), Errno> {
+        let file = self.file.as_mut().ok_or(Errno(libc::EBADF))?;
+        file.write_all(&[byte]).map_err(|error| errno_of(&error))
+    }
+
+    fn close(&mut self) {
+        self.file = None;
+    }
+
+    fn attribute(&self, name: &str) -> Option<Box<str>> {
+        self.paths.attribute(name)
+    }
+
+    fn holder(&self) -> Option<Box<str>> {
+        self.paths.holder()
+    }
+}
+
+/// The error number of a failed call; EIO for an error that the kernel did not make.
+fn errno_of(error: &io::Error) -> Errno {
+    Errno(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+fn from_nix(errno: nix::errno::Errno) -> Errno {
+    Errno(errno as i32)
+}
+
+/// The requests of `linux/watchdog.h`.
+mod request {
+    use std::ffi::c_int;
+
+    /// `struct watchdog_info`.
+    #[repr(C)]
+    #[derive(Default)]
+    pub struct Info {
+        pub options: u32,
+        pub firmware_version: u32,
+        pub identity: [u8; 32],
+    }
+
+    nix::ioctl_read!(get_support, b'W', 0, Info);
+    nix::ioctl_read!(get_boot_status, b'W', 2, c_int);
+    nix::ioctl_read!(keep_alive, b'W', 5, c_int);
+    nix::ioctl_readwrite!(set_timeout, b'W', 6, c_int);
+    nix::ioctl_read!(get_timeout, b'W', 7, c_int);
+}
+
+#[cfg(test)]
+mod tests {
+    //! What can be shown without hardware: a regular file is no watchdog and says so, and what is
+    //! written reaches it. The calls themselves are shown in the virtual machine.
+
+    use super::*;
+    use crate::core::fact::Fault;
+    use crate::edge::watchdog_device::WatchdogDevice;
+    use std::time::Duration;
+
+    /// A driver on a regular file. Made here, from its fields, because tests have no `Hardware`.
+    fn driver(device: &Path) -> KernelDriver {
+        let nowhere = device.with_file_name("nowhere");
+        KernelDriver {
+            paths: WatchdogPaths {
+                device: device.into(),
+                attributes: nowhere.clone(),
+                proc: nowhere,
+            },
+            file: None,
+        }
+    }
+
+    #[test]
+    fn a_regular_file_answers_every_request_with_enotty() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut driver = driver(file.path());
+        driver.open().unwrap();
+        let enotty = Errno(libc::ENOTTY);
+        assert_eq!(driver.support(), Err(enotty));
+        assert_eq!(driver.boot_status(), Err(enotty));
+        assert_eq!(driver.set_timeout(15), Err(enotty));
+        assert_eq!(driver.timeout(), Err(enotty));
+        assert_eq!(driver.keep_alive(), Err(enotty));
+    }
+
+    #[test]
+    fn a_driver_without_requests_is_petted_by_writing_and_never_with_the_magic_letter() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut watchdog = DrivenWatchdog::on(driver(file.path()));
+        let seen = watchdog.arm(Duration::from_secs(15)).unwrap();
+        assert_eq!(seen.timeout, Duration::from_secs(5));
+        watchdog.pet().unwrap();
+        drop(watchdog);
+        assert_eq!(fs::read(file.path()).unwrap(), [0]);
+    }
+
+    #[test]
+    fn a_missing_node_is_absent_and_a_closed_device_cannot_be_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut driver = driver(&directory.path().join("watchdog0"));
+        assert_eq!(driver.keep_alive(), Err(Errno(libc::EBADF)));
+        assert_eq!(driver.write(0), Err(Errno(libc::EBADF)));
+        let mut watchdog = DrivenWatchdog::on(driver);
+        assert_eq!(watchdog.arm(Duration::from_secs(15)), Err(Fault::Absent));
+    }
+}

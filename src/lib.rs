@@ -1,0 +1,13 @@
+//! fieldwarden: see docs/architecture.md.
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod demo;
+pub mod edge;
+pub mod error;
+pub mod journal;
+pub mod status;
+pub mod text;
+pub mod trace;
+pub mod units;

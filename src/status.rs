@@ -1,0 +1,235 @@
+//! How everything stands, in one form for programs and one for people.
+//!
+//! ```text
+//! Core ──of──► Status ──to_json──► control socket ──► Status ──screen──► terminal
+//! ```
+//!
+//! The names of the fields are stable and laid down in `docs/control.md`: fields are added, none is
+//! renamed or taken away within one version of the control socket. Durations are in seconds,
+//! temperatures in degrees Celsius, shares in percent. What is not known is `null`.
+//!
+//! Never decides anything; what it calls bad, a policy has called bad before.
+
+mod headline;
+mod list;
+mod quantity;
+mod screen;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use list::{MountStatus, ServiceStatus, ThreadStatus};
+pub use quantity::{Celsius, Load, Percent, Seconds};
+pub use screen::{MARK, event_line, screen};
+
+use crate::core::picture::{Ending, Picture, Verdict};
+use crate::core::settings::WatchdogOwner;
+use crate::core::{Core, Guard, Supply};
+use crate::text;
+use crate::units::Mono;
+use serde::{Deserialize, Serialize};
+
+/// The status report.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub software: String,
+    /// Process number of the daemon.
+    pub pid: u32,
+    /// Time since the machine started, without the time it slept.
+    pub uptime_seconds: Seconds,
+    /// The worst of all verdicts: `ok`, `unknown`, `warn` or `critical`.
+    pub verdict: String,
+    /// The same in one line for people.
+    pub headline: String,
+    /// `running`, `stopping` (all services), or `leaving` (the daemon ends).
+    pub phase: String,
+    /// What each policy thinks of its subject.
+    pub verdicts: Verdicts,
+    /// The hardware watchdog.
+    pub watchdog: WatchdogStatus,
+    /// Services that are up.
+    pub services_up: u16,
+    /// Services that should be up.
+    pub services_wanted: u16,
+    /// All services, sorted by name.
+    pub services: Vec<ServiceStatus>,
+    /// Temperature, memory, load, clock and power.
+    pub machine: MachineStatus,
+    /// File systems that are watched and could be looked at.
+    pub mounts: Vec<MountStatus>,
+    /// Threads of the daemon that are behind with their work.
+    pub late_threads: Vec<ThreadStatus>,
+}
+
+/// What each policy thinks of its subject: `ok`, `unknown`, `warn` or `critical`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// The hardware watchdog.
+    pub watchdog: String,
+    /// The services.
+    pub services: String,
+    /// Mains; null where nothing tells.
+    pub power: Option<String>,
+    /// Temperature of the processor.
+    pub temperature: String,
+    /// Memory and load.
+    pub memory: String,
+    /// File systems.
+    pub storage: String,
+    /// Trust in the clock.
+    pub clock: String,
+    /// The daemon's own threads.
+    pub threads: String,
+}
+
+/// The hardware watchdog.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WatchdogStatus {
+    /// `off`, `arming`, `armed`, `withheld` (no pets: a reset is coming), `failed`, or `elsewhere`
+    /// (systemd has it).
+    pub state: String,
+    /// Who is to pet it: `fieldwarden`, `systemd` or `nobody`.
+    pub owner: String,
+    /// The driver's name for it.
+    pub identity: Option<String>,
+    /// The timeout in force.
+    pub timeout_seconds: Option<Seconds>,
+    /// It cannot be stopped any more.
+    pub nowayout: Option<bool>,
+    /// It ended the boot before this one.
+    pub caused_reset: Option<bool>,
+    /// Why it cannot be had.
+    pub why: Option<String>,
+    /// Time until it is tried again.
+    pub retry_seconds: Option<Seconds>,
+    /// The thread that is stuck, while pets are withheld.
+    pub stuck_thread: Option<String>,
+}
+
+/// The machine.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MachineStatus {
+    /// Temperature of the processor.
+    pub temperature_celsius: Option<Celsius>,
+    /// Memory that programs can still have, of all memory.
+    pub memory_available_percent: Option<Percent>,
+    /// Processes that want to run, per processor; 1 is a processor fully used.
+    pub load_per_cpu: Option<Load>,
+    /// Somebody disciplines the clock.
+    pub clock_synced: Option<bool>,
+    /// What it runs on: `mains`, `battery` or `unknown`; null where nothing tells.
+    pub power: Option<String>,
+    /// Time since mains were first seen gone, on battery.
+    pub on_battery_seconds: Option<Seconds>,
+}
+
+impl Status {
+    /// How the core stands.
+    pub fn of(core: &Core, now: Mono) -> Status {
+        let picture = core.picture();
+        let mut status = Status {
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: now.into(),
+            verdict: picture.worst().word().to_owned(),
+            headline: String::new(),
+            phase: phase(picture.ending).to_owned(),
+            verdicts: verdicts(picture),
+            watchdog: watchdog(core, now),
+            services_up: picture.up,
+            services_wanted: picture.wanted,
+            services: list::services(core, now),
+            machine: machine(core, now),
+            mounts: list::mounts(core),
+            late_threads: list::late_threads(core, now),
+        };
+        status.headline = headline::headline(&status);
+        status
+    }
+
+    /// One line of JSON, without a line feed.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and lists: none of them can fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn phase(ending: Ending) -> &'static str {
+    match ending {
+        Ending::No => "running",
+        Ending::Stopping { .. } => "stopping",
+        Ending::Parting { .. } => "leaving",
+    }
+}
+
+fn verdicts(picture: &Picture) -> Verdicts {
+    let word = |verdict: Verdict| verdict.word().to_owned();
+    Verdicts {
+        watchdog: word(picture.watchdog),
+        services: word(picture.services),
+        power: picture.power.map(word),
+        temperature: word(picture.thermal),
+        memory: word(picture.memory),
+        storage: word(picture.storage),
+        clock: word(picture.clock),
+        threads: word(picture.threads),
+    }
+}
+
+fn machine(core: &Core, now: Mono) -> MachineStatus {
+    let (memory, load) = core.memory();
+    let (power, on_battery) = match core.supply() {
+        None => (None, None),
+        Some(Supply::Unknown { .. }) => (Some("unknown"), None),
+        Some(Supply::OnLine { .. }) => (Some("mains"), None),
+        Some(Supply::OnBattery { since, .. }) => (Some("battery"), Some(now.since(since))),
+    };
+    MachineStatus {
+        temperature_celsius: core.temperature().map(Celsius),
+        memory_available_percent: memory.map(Percent),
+        load_per_cpu: load.map(Load),
+        clock_synced: core.clock_synced(),
+        power: power.map(str::to_owned),
+        on_battery_seconds: on_battery.map(Seconds),
+    }
+}
+
+fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
+    let stuck = core.picture().stuck.map(text::thread_word);
+    let state = match (core.guard(), stuck) {
+        (Guard::Armed(_), Some(_)) => "withheld",
+        (Guard::Armed(_), None) => "armed",
+        (Guard::Arming, _) => "arming",
+        (Guard::Failed { .. }, _) => "failed",
+        (Guard::Idle { owner }, _) => match owner {
+            WatchdogOwner::Systemd => "elsewhere",
+            WatchdogOwner::Fieldwarden | WatchdogOwner::Nobody => "off",
+        },
+    };
+    let owner = match core.settings().watchdog.owner {
+        WatchdogOwner::Fieldwarden => "fieldwarden",
+        WatchdogOwner::Systemd => "systemd",
+        WatchdogOwner::Nobody => "nobody",
+    };
+    let seen = match core.guard() {
+        Guard::Armed(seen) => Some(seen),
+        Guard::Idle { .. } | Guard::Arming | Guard::Failed { .. } => None,
+    };
+    let failed = match core.guard() {
+        Guard::Failed { why, retry } => Some((why, retry)),
+        Guard::Idle { .. } | Guard::Arming | Guard::Armed(_) => None,
+    };
+    WatchdogStatus {
+        state: state.to_owned(),
+        owner: owner.to_owned(),
+        identity: seen.map(|s| s.identity.to_string()),
+        timeout_seconds: seen.map(|s| Seconds(s.timeout)),
+        nowayout: seen.map(|s| s.nowayout),
+        caused_reset: seen.map(|s| s.caused_reset),
+        why: failed.map(|(why, _)| text::fault_sentence(why)),
+        retry_seconds: failed.map(|(_, retry)| Seconds(retry.since(now))),
+        stuck_thread: stuck.map(str::to_owned),
+    }
+}

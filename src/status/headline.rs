@@ -1,0 +1,186 @@
+//! The first line of a status report: one verdict, and the reasons for it, the worst first.
+
+use super::{Seconds, ServiceStatus, Status};
+use crate::text::for_people;
+
+/// Services that are named in the first line. More are only counted, so that the line stays one.
+const NAMED: usize = 3;
+
+/// One line: `ok: 3 of 3 services up, watchdog armed`, `degraded: web is in backoff; space on /data
+/// is low (4%)`.
+pub(super) fn headline(status: &Status) -> String {
+    let word = match status.verdict.as_str() {
+        "warn" => "degraded",
+        word => word,
+    };
+    let reasons = reasons(status);
+    if reasons.is_empty() {
+        return format!("{word}: {}", all_well(status));
+    }
+    format!("{word}: {}", reasons.join("; "))
+}
+
+fn all_well(status: &Status) -> String {
+    let services = format!(
+        "{} of {} services up",
+        status.services_up, status.services_wanted
+    );
+    let watchdog = match status.watchdog.state.as_str() {
+        "armed" => "watchdog armed",
+        "elsewhere" => "systemd pets the watchdog",
+        _ => return services,
+    };
+    format!("{services}, {watchdog}")
+}
+
+fn reasons(status: &Status) -> Vec<String> {
+    let parts = [
+        phase(status),
+        watchdog(status),
+        services(status),
+        storage(status),
+        machine(status),
+        threads(status),
+        unknown(status),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn phase(status: &Status) -> Vec<String> {
+    match status.phase.as_str() {
+        "stopping" => vec!["all services are being stopped".to_owned()],
+        "leaving" => vec!["the daemon is ending".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+fn watchdog(status: &Status) -> Vec<String> {
+    let watchdog = &status.watchdog;
+    let reason = match watchdog.state.as_str() {
+        "withheld" => {
+            let thread = watchdog.stuck_thread.as_deref().unwrap_or("?");
+            let timeout = watchdog
+                .timeout_seconds
+                .map_or_else(String::new, |t| format!(" within {}", for_people(t.0)));
+            format!("thread {thread} is stuck: the watchdog resets the machine{timeout}")
+        }
+        "failed" => {
+            let why = watchdog.why.as_deref().unwrap_or("unknown");
+            format!("no hardware watchdog: {why}")
+        }
+        "off" if watchdog.owner == "nobody" => "no hardware watchdog is configured".to_owned(),
+        _ => return Vec::new(),
+    };
+    vec![reason]
+}
+
+fn services(status: &Status) -> Vec<String> {
+    if status.phase != "running" {
+        return Vec::new();
+    }
+    let bad: Vec<&ServiceStatus> = status.services.iter().filter(|s| is_bad(s)).collect();
+    if bad.len() > NAMED {
+        let wanted = status.services.len();
+        return vec![format!("{} of {wanted} services not up", bad.len())];
+    }
+    bad.iter().map(|s| trouble(s)).collect()
+}
+
+fn is_bad(service: &ServiceStatus) -> bool {
+    let failed = service.why.as_deref() == Some("failed");
+    failed || service.wish == "run" && service.state != "up"
+}
+
+fn trouble(service: &ServiceStatus) -> String {
+    let name = &service.name;
+    let next = |s: Option<Seconds>| {
+        s.map_or_else(String::new, |s| {
+            format!(" (next try in {})", for_people(s.0))
+        })
+    };
+    match (service.state.as_str(), service.why.as_deref()) {
+        ("gave-up", _) => format!("{name} gave up{}", next(service.retry_seconds)),
+        ("backoff", _) => format!("{name} keeps failing{}", next(service.retry_seconds)),
+        ("starting", _) => format!("{name} is starting"),
+        ("stopping", Some("fault")) => format!("{name} hangs and is being stopped"),
+        ("stopping", _) => format!("{name} is being stopped"),
+        (_, Some("failed")) => format!("{name} failed and is not restarted"),
+        (_, Some("waiting")) if service.waits_for.is_empty() => format!("{name} starts next"),
+        (_, Some("waiting")) => format!("{name} waits for {}", service.waits_for.join(", ")),
+        _ => format!("{name} is down"),
+    }
+}
+
+fn storage(status: &Status) -> Vec<String> {
+    let bad = status.mounts.iter().filter_map(|mount| {
+        let path = &mount.path;
+        Some(match mount.why.as_deref()? {
+            "read-only" => format!("{path} has turned read-only"),
+            "inodes" => {
+                let free = mount.free_inodes_percent.unwrap_or(mount.free_percent);
+                format!("inodes on {path} are low ({} free)", free.0)
+            }
+            _ => format!("space on {path} is low ({} free)", mount.free_percent.0),
+        })
+    });
+    bad.collect()
+}
+
+fn machine(status: &Status) -> Vec<String> {
+    let bad = |verdict: &str| matches!(verdict, "warn" | "critical");
+    let machine = &status.machine;
+    let mut reasons = Vec::new();
+    if let Some(time) = machine.on_battery_seconds {
+        reasons.push(format!("on battery for {}", for_people(time.0)));
+    }
+    if let (true, Some(t)) = (
+        bad(&status.verdicts.temperature),
+        machine.temperature_celsius,
+    ) {
+        reasons.push(format!("processor at {}", t.0));
+    }
+    if bad(&status.verdicts.memory) {
+        let memory = machine
+            .memory_available_percent
+            .map(|m| format!("{} of memory left", m.0));
+        let load = machine
+            .load_per_cpu
+            .map(|l| format!("load {}", crate::text::hundredths(l.0)));
+        let both: Vec<String> = [memory, load].into_iter().flatten().collect();
+        reasons.push(both.join(" and "));
+    }
+    reasons
+}
+
+fn threads(status: &Status) -> Vec<String> {
+    let late = status.late_threads.iter().filter(|t| !t.essential);
+    late.map(|t| {
+        format!(
+            "thread {} is late by {}",
+            t.thread,
+            for_people(t.late_seconds.0)
+        )
+    })
+    .collect()
+}
+
+/// What nobody knows, if there is nothing worse to say about it.
+fn unknown(status: &Status) -> Vec<String> {
+    if status.verdict != "unknown" {
+        return Vec::new();
+    }
+    let v = &status.verdicts;
+    let power = v.power.as_deref().unwrap_or("ok");
+    let subjects = [
+        (&*v.watchdog, "the watchdog has not answered yet"),
+        (&v.temperature, "no reading of the temperature"),
+        (&v.memory, "no reading of memory or load"),
+        (&v.storage, "no reading of the file systems"),
+        (&v.clock, "nobody keeps the clock right"),
+        (power, "no reading of mains"),
+    ];
+    let unknown = subjects
+        .into_iter()
+        .filter(|(verdict, _)| *verdict == "unknown");
+    unknown.map(|(_, text)| text.to_owned()).collect()
+}

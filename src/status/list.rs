@@ -1,0 +1,236 @@
+//! What there are many of: services, file systems, threads.
+
+use super::quantity::{Percent, Seconds};
+use crate::core::fact::{Pid, ServiceId};
+use crate::core::picture::Verdict;
+use crate::core::settings::Settings;
+use crate::core::{Core, Down, State, StopCause, View, Wish};
+use crate::text;
+use crate::units::Mono;
+use serde::{Deserialize, Serialize};
+
+/// One service.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// What it is doing: `down`, `starting`, `up`, `stopping`, `backoff` or `gave-up`.
+    pub state: String,
+    /// What it should be doing: `run` or `rest`.
+    pub wish: String,
+    /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`) or is being
+    /// stopped (`asked`, `fault`).
+    pub why: Option<String>,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Number of its latest run; 0 before the first.
+    pub run: u32,
+    /// Time since that run began, while it lasts; for one that was taken over, since then.
+    pub since_seconds: Option<Seconds>,
+    /// Time since its last sign of life, where it owes heartbeats and is up.
+    pub silent_seconds: Option<Seconds>,
+    /// Time since it was told to stop.
+    pub stopping_seconds: Option<Seconds>,
+    /// It was killed and is not gone yet.
+    pub killed: bool,
+    /// Time until it is tried again.
+    pub retry_seconds: Option<Seconds>,
+    /// Services that it waits for.
+    pub waits_for: Vec<String>,
+    /// Its process was started by an earlier daemon and taken over.
+    pub adopted: bool,
+    /// Times it was started again without being asked to, since the daemon began.
+    pub restarts: u32,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+/// One file system.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MountStatus {
+    /// Where it is mounted.
+    pub path: String,
+    /// What the storage policy thinks of it: `ok`, `unknown`, `warn` or `critical`.
+    pub verdict: String,
+    /// What it thinks so for: `space`, `inodes` or `read-only`; `null` while all is well.
+    pub why: Option<String>,
+    /// Free space.
+    pub free_percent: Percent,
+    /// Free inodes, where they are limited.
+    pub free_inodes_percent: Option<Percent>,
+    /// No write can succeed.
+    pub read_only: bool,
+}
+
+/// One thread of the daemon that is behind.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ThreadStatus {
+    /// Its name.
+    pub thread: String,
+    /// Since when.
+    pub late_seconds: Seconds,
+    /// Pets are withheld because of it.
+    pub essential: bool,
+}
+
+pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
+    let views: Vec<View> = core.services().collect();
+    views
+        .iter()
+        .map(|view| service(view, &views, core.settings(), now))
+        .collect()
+}
+
+fn service(view: &View, views: &[View], settings: &Settings, now: Mono) -> ServiceStatus {
+    let plain = stateless(view, settings);
+    let number = |pid: Pid| Some(pid.number());
+    let span = |since: Mono| Some(Seconds(now.since(since)));
+    match view.state {
+        State::Down { why } => ServiceStatus {
+            why: Some(down_word(why).to_owned()),
+            waits_for: match why {
+                Down::Waiting => waits_for(view.service, views, settings),
+                Down::NotStarted | Down::Stopped | Down::Finished | Down::Failed => Vec::new(),
+            },
+            ..plain
+        },
+        State::Starting { since, pid } => ServiceStatus {
+            pid: pid.and_then(number),
+            since_seconds: span(since),
+            ..plain
+        },
+        State::Up { since, pid, beat } => ServiceStatus {
+            pid: number(pid),
+            since_seconds: span(since),
+            silent_seconds: span(beat).filter(|_| owes_beats(view.service, settings)),
+            ..plain
+        },
+        State::Stopping {
+            since,
+            pid,
+            told,
+            cause,
+            killed,
+        } => ServiceStatus {
+            why: Some(cause_word(cause).to_owned()),
+            pid: number(pid),
+            since_seconds: span(since),
+            stopping_seconds: span(told),
+            killed,
+            ..plain
+        },
+        State::Backoff { until } | State::GaveUp { until } => ServiceStatus {
+            retry_seconds: Some(Seconds(until.since(now))),
+            ..plain
+        },
+    }
+}
+
+/// What does not depend on the details of its state.
+fn stateless(view: &View, settings: &Settings) -> ServiceStatus {
+    let wish = match view.wish {
+        Wish::Run => "run",
+        Wish::Rest => "rest",
+    };
+    ServiceStatus {
+        name: settings.name(view.service).to_owned(),
+        state: state_word(view.state).to_owned(),
+        wish: wish.to_owned(),
+        why: None,
+        pid: None,
+        run: view.run.0,
+        since_seconds: None,
+        silent_seconds: None,
+        stopping_seconds: None,
+        killed: false,
+        retry_seconds: None,
+        waits_for: Vec::new(),
+        adopted: view.adopted,
+        restarts: view.restarts,
+        failures: view.failures,
+    }
+}
+
+/// It has promised heartbeats.
+fn owes_beats(service: ServiceId, settings: &Settings) -> bool {
+    let service = settings.services.get(usize::from(service.0));
+    service.is_some_and(|s| s.heartbeat.is_some())
+}
+
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Down { .. } => "down",
+        State::Starting { .. } => "starting",
+        State::Up { .. } => "up",
+        State::Stopping { .. } => "stopping",
+        State::Backoff { .. } => "backoff",
+        State::GaveUp { .. } => "gave-up",
+    }
+}
+
+fn down_word(why: Down) -> &'static str {
+    match why {
+        Down::NotStarted => "not-started",
+        Down::Waiting => "waiting",
+        Down::Stopped => "stopped",
+        Down::Finished => "finished",
+        Down::Failed => "failed",
+    }
+}
+
+fn cause_word(cause: StopCause) -> &'static str {
+    match cause {
+        StopCause::Asked => "asked",
+        StopCause::Fault => "fault",
+    }
+}
+
+/// The services before this one that are on their way up.
+fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<String> {
+    let on_its_way = |id: &ServiceId| {
+        views.get(usize::from(id.0)).is_some_and(|view| {
+            let settled = matches!(view.state, State::Up { .. } | State::GaveUp { .. });
+            view.wish == Wish::Run && !settled
+        })
+    };
+    let before = settings.services.get(usize::from(service.0));
+    before
+        .into_iter()
+        .flat_map(|s| &s.after)
+        .filter(|id| on_its_way(id))
+        .map(|id| settings.name(*id).to_owned())
+        .collect()
+}
+
+pub(super) fn mounts(core: &Core) -> Vec<MountStatus> {
+    let settings = core.settings();
+    core.mounts()
+        .map(|view| {
+            let bad = view.verdict >= Verdict::Warn;
+            let why = match (view.read_only, view.inodes) {
+                (true, _) => "read-only",
+                // Both can be low; the scarcer one is what will stop writes first.
+                (false, Some(inodes)) if inodes < view.space => "inodes",
+                (false, _) => "space",
+            };
+            MountStatus {
+                path: settings.mount(view.mount).to_owned(),
+                verdict: view.verdict.word().to_owned(),
+                why: bad.then(|| why.to_owned()),
+                free_percent: Percent(view.space),
+                free_inodes_percent: view.inodes.map(Percent),
+                read_only: view.read_only,
+            }
+        })
+        .collect()
+}
+
+pub(super) fn late_threads(core: &Core, now: Mono) -> Vec<ThreadStatus> {
+    core.late_threads()
+        .map(|(thread, since)| ThreadStatus {
+            thread: text::thread_word(thread).to_owned(),
+            late_seconds: Seconds(now.since(since)),
+            essential: thread.essential(),
+        })
+        .collect()
+}

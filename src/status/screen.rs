@@ -1,0 +1,298 @@
+//! The status report for people: the verdict first, then what it rests on.
+
+use super::quantity::Seconds;
+use super::table::{Cell, harmless, lines};
+use super::{MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus};
+use crate::core::note::Severity;
+use crate::journal::{Record, Trust};
+use crate::text::{for_people, hundredths, severity_word};
+use anstyle::{AnsiColor, Style};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+const TITLE: Style = Style::new().bold();
+
+/// Begins the line of whatever can be good or bad. The only character of a report that is not
+/// ASCII, apart from names.
+pub const MARK: &str = "●";
+
+/// What a person reads. It holds colours as escape sequences; the terminal's side of things is up
+/// to whoever prints it. `events` are the latest ones, the oldest first.
+pub fn screen(status: &Status, events: &[Record]) -> String {
+    let style = verdict_style(&status.verdict);
+    let mut out = format!(
+        "{style}{}{style:#}\n{QUIET}fieldwarden {}, pid {}; machine up {}{QUIET:#}\n",
+        harmless(&status.headline),
+        harmless(&status.software),
+        status.pid,
+        for_people(status.uptime_seconds.0),
+    );
+    let sections = [
+        ("watchdog", lines(2, &[watchdog(&status.watchdog)])),
+        ("services", services(status)),
+        ("machine", machine(status)),
+        (
+            "storage",
+            lines(2, &status.mounts.iter().map(mount).collect::<Vec<_>>()),
+        ),
+        ("late threads", threads(status)),
+        (
+            "latest events",
+            events
+                .iter()
+                .map(|e| format!("  {}\n", event_line(e)))
+                .collect(),
+        ),
+    ];
+    for (title, body) in sections.iter().filter(|(_, body)| !body.is_empty()) {
+        out.push_str(&format!("\n{TITLE}{title}{TITLE:#}\n{body}"));
+    }
+    out
+}
+
+/// One event for people: when, how bad, what. A time that may be wrong has a question mark; where
+/// there is none, it is the time since the boot.
+pub fn event_line(event: &Record) -> String {
+    let style = match event.severity {
+        Severity::Error => BAD,
+        Severity::Warning => DOUBTFUL,
+        Severity::Info => Style::new(),
+    };
+    let trust = match event.trust {
+        Trust::Synced | Trust::Holdover => ' ',
+        Trust::Unset | Trust::Floor | Trust::Rtc => '?',
+    };
+    let time = match event.wall {
+        Some(wall) => format!("{}{trust}", wall.strftime("%Y-%m-%d %H:%M:%S")),
+        None => format!("{:>20}", format!("+{}", event.mono)),
+    };
+    format!(
+        "{QUIET}{time}{QUIET:#} {style}{:7}{style:#} {}",
+        severity_word(event.severity),
+        harmless(&event.text)
+    )
+}
+
+fn verdict_style(verdict: &str) -> Style {
+    match verdict {
+        "ok" => GOOD,
+        "critical" => BAD,
+        _ => DOUBTFUL,
+    }
+}
+
+/// The mark before a line: its colour repeats what the word beside it says.
+fn mark(style: Style) -> Cell {
+    Cell::new(MARK, style)
+}
+
+fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
+    let style = match watchdog.state.as_str() {
+        "armed" | "elsewhere" => GOOD,
+        "withheld" | "failed" => BAD,
+        _ => DOUBTFUL,
+    };
+    let mut details = Vec::new();
+    details.extend(watchdog.identity.clone());
+    details.extend(
+        watchdog
+            .timeout_seconds
+            .map(|t| format!("timeout {}", for_people(t.0))),
+    );
+    match (watchdog.state.as_str(), watchdog.owner.as_str()) {
+        ("failed" | "withheld", _) => {}
+        (_, "nobody") => details.push("nobody pets it".to_owned()),
+        (_, owner) => details.push(format!("petted by {owner}")),
+    }
+    if watchdog.nowayout == Some(true) {
+        details.push("cannot be stopped".to_owned());
+    }
+    if watchdog.caused_reset == Some(true) {
+        details.push("ended the boot before this one".to_owned());
+    }
+    details.extend(
+        watchdog
+            .stuck_thread
+            .as_ref()
+            .map(|t| format!("thread {t} is stuck")),
+    );
+    details.extend(watchdog.why.clone());
+    details.extend(
+        watchdog
+            .retry_seconds
+            .map(|r| format!("next try in {}", for_people(r.0))),
+    );
+    vec![
+        mark(style),
+        Cell::new(&watchdog.state, style),
+        Cell::plain(&details.join(", ")),
+    ]
+}
+
+fn services(status: &Status) -> String {
+    if status.services.is_empty() {
+        return format!("  {QUIET}none are configured{QUIET:#}\n");
+    }
+    let rows: Vec<Vec<Cell>> = status.services.iter().map(service).collect();
+    lines(2, &rows)
+}
+
+fn service(service: &ServiceStatus) -> Vec<Cell> {
+    let failed = service.why.as_deref() == Some("failed");
+    let style = match service.state.as_str() {
+        "up" => GOOD,
+        "gave-up" => BAD,
+        "down" if failed => BAD,
+        "down" if service.wish == "rest" => QUIET,
+        _ => DOUBTFUL,
+    };
+    let pid = service
+        .pid
+        .map_or_else(String::new, |pid| format!("pid {pid}"));
+    let since = service
+        .since_seconds
+        .map_or_else(String::new, |s| for_people(s.0));
+    let restarts = match service.restarts {
+        0 => String::new(),
+        1 => "1 restart".to_owned(),
+        n => format!("{n} restarts"),
+    };
+    vec![
+        mark(style),
+        Cell::plain(&service.name),
+        Cell::new(&service.state, style),
+        Cell::plain(&since),
+        Cell::new(&pid, QUIET),
+        Cell::plain(&restarts),
+        Cell::plain(&notes(service).join(", ")),
+    ]
+}
+
+/// What there is to add to the state of a service.
+fn notes(service: &ServiceStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ago = |s: Option<Seconds>| s.map_or_else(String::new, |s| for_people(s.0));
+    let why = service.why.as_deref();
+    match service.state.as_str() {
+        "down" => match why {
+            Some("waiting") if service.waits_for.is_empty() => notes.push("starts next".into()),
+            Some("waiting") => notes.push(format!("waits for {}", service.waits_for.join(", "))),
+            Some("stopped") => notes.push("stopped by request".into()),
+            Some("finished") => notes.push("finished".into()),
+            Some("failed") => notes.push("failed, and is not restarted".into()),
+            _ => notes.push("not started".into()),
+        },
+        "starting" if service.pid.is_none() => notes.push("process is being made".into()),
+        "starting" => notes.push("not ready yet".into()),
+        "stopping" => {
+            let told = ago(service.stopping_seconds);
+            notes.push(match (service.killed, why) {
+                (true, _) => format!("killed {told} ago at the latest, not gone yet"),
+                (false, Some("fault")) => format!("hangs; told to end {told} ago"),
+                (false, _) => format!("told to end {told} ago"),
+            });
+        }
+        "backoff" => notes.push(format!("next try in {}", ago(service.retry_seconds))),
+        "gave-up" => notes.push(format!(
+            "too many failures; next try in {}",
+            ago(service.retry_seconds)
+        )),
+        _ => {}
+    }
+    if service.failures > 1 && service.state != "up" {
+        notes.push(format!("{} failures in a row", service.failures));
+    }
+    if service.adopted {
+        notes.push("taken over from an earlier daemon".into());
+    }
+    if service.wish == "rest" && service.state == "up" {
+        notes.push("is to rest".into());
+    }
+    notes
+}
+
+fn machine(status: &Status) -> String {
+    let (machine, verdicts) = (&status.machine, &status.verdicts);
+    let cell = |text: Option<String>, verdict: &str| match text {
+        Some(text) if verdict == "warn" || verdict == "critical" => {
+            Cell::new(&text, verdict_style(verdict))
+        }
+        Some(text) => Cell::plain(&text),
+        None => Cell::new("unknown", QUIET),
+    };
+    let clock = machine.clock_synced.map(|synced| match synced {
+        true => "synced".to_owned(),
+        false => "not synced: its time may be wrong".to_owned(),
+    });
+    let temperature = machine.temperature_celsius.map(|t| t.0.to_string());
+    let memory = machine
+        .memory_available_percent
+        .map(|m| format!("{} available", m.0));
+    let load = machine
+        .load_per_cpu
+        .map(|l| format!("{} per processor", hundredths(l.0)));
+    let mut rows = vec![
+        vec![
+            Cell::plain("temperature"),
+            cell(temperature, &verdicts.temperature),
+        ],
+        vec![Cell::plain("memory"), cell(memory, &verdicts.memory)],
+        vec![Cell::plain("load"), cell(load, &verdicts.memory)],
+        vec![Cell::plain("clock"), cell(clock, &verdicts.clock)],
+    ];
+    // A machine on which nothing tells has no such line.
+    if let Some(verdict) = &verdicts.power {
+        rows.push(vec![Cell::plain("power"), cell(power(machine), verdict)]);
+    }
+    lines(2, &rows)
+}
+
+/// What the machine runs on; `None` if nobody can tell.
+fn power(machine: &MachineStatus) -> Option<String> {
+    match (machine.power.as_deref()?, machine.on_battery_seconds) {
+        ("battery", Some(s)) => Some(format!("on battery for {}", for_people(s.0))),
+        ("battery", None) => Some("on battery".to_owned()),
+        ("mains", _) => Some("on mains".to_owned()),
+        _ => None,
+    }
+}
+
+fn mount(mount: &MountStatus) -> Vec<Cell> {
+    let style = verdict_style(&mount.verdict);
+    let inodes = mount
+        .free_inodes_percent
+        .map_or_else(String::new, |i| format!("{} of inodes free", i.0));
+    let note = match (mount.why.as_deref(), mount.read_only) {
+        (Some("read-only"), _) => "has turned read-only: nothing can be written".to_owned(),
+        (Some(why), _) => format!("{why} low"),
+        (None, true) => "read-only".to_owned(),
+        (None, false) => String::new(),
+    };
+    vec![
+        mark(style),
+        Cell::plain(&mount.path),
+        Cell::new(&mount.verdict, style),
+        Cell::plain(&format!("{} free", mount.free_percent.0)),
+        Cell::plain(&inodes),
+        Cell::plain(&note),
+    ]
+}
+
+fn threads(status: &Status) -> String {
+    let rows: Vec<Vec<Cell>> = status
+        .late_threads
+        .iter()
+        .map(|thread| {
+            let style = if thread.essential { BAD } else { DOUBTFUL };
+            let late = format!("late by {}", for_people(thread.late_seconds.0));
+            vec![
+                mark(style),
+                Cell::plain(&thread.thread),
+                Cell::new(&late, style),
+            ]
+        })
+        .collect();
+    lines(2, &rows)
+}

@@ -1,0 +1,72 @@
+//! Actions as text. Never read back: a replay computes them anew and compares the text.
+
+use super::quantity::seconds;
+use super::token;
+use super::words::thread_word;
+use crate::core::action::{Action, Announcement, Answer, Reach, Signal};
+use crate::core::settings::Settings;
+
+/// An action on one line: `start web run=2`, `arm timeout=15s`.
+pub fn action(action: &Action, settings: &Settings) -> String {
+    match action {
+        Action::Start { service, run } => {
+            format!("start {} run={}", token(settings.name(*service)), run.0)
+        }
+        Action::Signal {
+            service,
+            run,
+            signal,
+            reach,
+        } => format!(
+            "signal {} run={} {} {}",
+            token(settings.name(*service)),
+            run.0,
+            signal_kind(*signal),
+            match reach {
+                Reach::Main => "main",
+                Reach::All => "all",
+            }
+        ),
+        Action::Arm { timeout } => format!("arm timeout={}", seconds(*timeout)),
+        Action::Pet => "pet".to_owned(),
+        Action::Disarm => "disarm".to_owned(),
+        Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
+        Action::Reply { ticket, answer } => {
+            format!("reply ticket={} {}", ticket.0, self::answer(*answer))
+        }
+        Action::Announce(what) => format!("announce {}", announcement(*what)),
+        Action::Exit {
+            services_left: true,
+        } => "exit services-left".to_owned(),
+        Action::Exit {
+            services_left: false,
+        } => "exit services-down".to_owned(),
+    }
+}
+
+fn signal_kind(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Stop => "stop",
+        Signal::Kill => "kill",
+        Signal::Abort => "abort",
+    }
+}
+
+fn answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Status => "status",
+        Answer::Accepted => "accepted",
+        Answer::Already => "already",
+        Answer::Ending => "ending",
+    }
+}
+
+fn announcement(what: Announcement) -> String {
+    match what {
+        Announcement::Ready => "ready".to_owned(),
+        Announcement::Stopping => "stopping".to_owned(),
+        Announcement::Status { up, wanted, worst } => {
+            format!("status up={up} wanted={wanted} worst={}", worst.word())
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Notes for machines: a fixed name and fields with units.
+
+use super::errno_word;
+use super::quantity::{celsius, hundredths, percent, seconds};
+use super::signal_word;
+use super::token;
+use super::words::{flag, request_parts, source, stage_word, thread_word};
+use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
+use crate::core::note::Note;
+use crate::core::settings::Settings;
+use crate::units::{MilliCelsius, Permille};
+use std::fmt;
+use std::time::Duration;
+
+/// A note as a name and its fields.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Described {
+    /// Name of the event, for example `service-exited`: the variant of [`Note`] in kebab case.
+    pub name: &'static str,
+    /// Its fields in a fixed order. A field that does not apply is left out.
+    pub fields: Vec<(&'static str, Value)>,
+}
+
+/// The value of a field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// A word or free text.
+    Text(String),
+    /// A number without unit.
+    Count(u64),
+    /// Yes or no.
+    Flag(bool),
+    /// A duration; in JSON a number of seconds with three places.
+    Time(Duration),
+    /// A temperature; in JSON a number of degrees Celsius.
+    Heat(MilliCelsius),
+    /// A share; in JSON a number of percent.
+    Share(Permille),
+    /// A value in hundredths; in JSON a number.
+    Hundredths(u32),
+}
+
+impl Value {
+    /// The value in JSON, with the units that are given at each variant.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Value::Text(text) => text.as_str().into(),
+            Value::Count(n) => (*n).into(),
+            Value::Flag(yes) => (*yes).into(),
+            Value::Time(d) => scaled(i128::try_from(d.as_millis()).unwrap_or(i128::MAX), 1000),
+            Value::Heat(t) => scaled(t.0.into(), 1000),
+            Value::Share(p) => scaled(p.0.into(), 10),
+            Value::Hundredths(h) => scaled((*h).into(), 100),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// One token, as in a line of the trace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(&token(text)),
+            Value::Count(n) => write!(f, "{n}"),
+            Value::Flag(yes) => f.write_str(flag(*yes)),
+            Value::Time(d) => f.write_str(&seconds(*d)),
+            Value::Heat(t) => f.write_str(&celsius(*t)),
+            Value::Share(p) => f.write_str(&percent(*p)),
+            Value::Hundredths(h) => f.write_str(&hundredths(*h)),
+        }
+    }
+}
+
+impl fmt::Display for Described {
+    /// As in a line of the trace: `service-exited service=web code=1 asked=no lived=3.2s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        for (key, value) in &self.fields {
+            write!(f, " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A note as a name and its fields.
+pub fn describe(note: &Note, settings: &Settings) -> Described {
+    let (name, fields) = Describer(settings).describe(note);
+    Described { name, fields }
+}
+
+type Fields = Vec<(&'static str, Value)>;
+
+struct Describer<'a>(&'a Settings);
+
+impl Describer<'_> {
+    /// One match over everything that can be said, and therefore long.
+    fn describe(&self, note: &Note) -> (&'static str, Fields) {
+        match note {
+            Note::Began { services, adopted } => (
+                "began",
+                vec![("services", count(*services)), ("adopted", count(*adopted))],
+            ),
+            Note::Ending { by } => ("ending", vec![asker(*by)]),
+            Note::Leaving { by } => ("leaving", vec![asker(*by)]),
+            Note::StopOverran { budget } => ("stop-overran", vec![("budget", time(*budget))]),
+            Note::Ended => ("ended", vec![]),
+            Note::Asked { by, request } => ("asked", self.asked(*by, *request)),
+            Note::ServiceStarting { service, run } => (
+                "service-starting",
+                self.of(*service, [("run", count(run.0))]),
+            ),
+            Note::ServiceStartStuck { service, waited } => (
+                "service-start-stuck",
+                self.of(*service, [("waited", time(*waited))]),
+            ),
+            Note::ServiceStartFailed {
+                service,
+                stage,
+                errno,
+            } => (
+                "service-start-failed",
+                self.of(
+                    *service,
+                    [
+                        ("stage", word(stage_word(*stage))),
+                        ("errno", Value::Text(errno_word(*errno))),
+                    ],
+                ),
+            ),
+            Note::ServiceUp { service, pid, took } => (
+                "service-up",
+                self.of(
+                    *service,
+                    [("pid", count(pid.number())), ("took", time(*took))],
+                ),
+            ),
+            Note::ServiceAdopted { service, pid } => (
+                "service-adopted",
+                self.of(*service, [("pid", count(pid.number()))]),
+            ),
+            Note::ServiceNotReady { service, waited } => (
+                "service-not-ready",
+                self.of(*service, [("waited", time(*waited))]),
+            ),
+            Note::ServiceHung { service, silent } => (
+                "service-hung",
+                self.of(*service, [("silent", time(*silent))]),
+            ),
+            Note::ServiceExited {
+                service,
+                exit,
+                asked,
+                lived,
+            } => (
+                "service-exited",
+                self.of(
+                    *service,
+                    [
+                        how(*exit),
+                        ("asked", Value::Flag(*asked)),
+                        ("lived", time(*lived)),
+                    ],
+                ),
+            ),
+            Note::ServiceStopping { service } => ("service-stopping", self.of(*service, [])),
+            Note::ServiceKilled { service, waited } => (
+                "service-killed",
+                self.of(*service, [("waited", time(*waited))]),
+            ),
+            Note::ServiceBackoff {
+                service,
+                delay,
+                failures,
+            } => (
+                "service-backoff",
+                self.of(
+                    *service,
+                    [("delay", time(*delay)), ("failures", count(*failures))],
+                ),
+            ),
+            Note::ServiceGaveUp {
+                service,
+                restarts,
+                window,
+                retry,
+            } => (
+                "service-gave-up",
+                self.of(
+                    *service,
+                    [
+                        ("restarts", count(*restarts)),
+                        ("window", time(*window)),
+                        ("retry", time(*retry)),
+                    ],
+                ),
+            ),
+            Note::ServiceFinished { service } => ("service-finished", self.of(*service, [])),
+            Note::WatchdogArmed {
+                identity,
+                timeout,
+                nowayout,
+            } => (
+                "watchdog-armed",
+                vec![
+                    ("identity", word(identity)),
+                    ("timeout", time(*timeout)),
+                    ("nowayout", Value::Flag(*nowayout)),
+                ],
+            ),
+            Note::WatchdogClamped { wanted, timeout } => (
+                "watchdog-clamped",
+                vec![("wanted", time(*wanted)), ("timeout", time(*timeout))],
+            ),
+            Note::WatchdogHadReset => ("watchdog-had-reset", vec![]),
+            Note::WatchdogFailed { why, retry } => {
+                let mut fields = cause(why);
+                fields.push(("retry", time(*retry)));
+                ("watchdog-failed", fields)
+            }
+            Note::PetWithheld { thread, timeout } => {
+                let mut fields = vec![("thread", word(thread_word(*thread)))];
+                fields.extend(timeout.map(|t| ("timeout", time(t))));
+                ("pet-withheld", fields)
+            }
+            Note::PetResumed => ("pet-resumed", vec![]),
+            Note::WatchdogDisarmed => ("watchdog-disarmed", vec![]),
+            Note::WatchdogLeftArmed { timeout } => {
+                ("watchdog-left-armed", vec![("timeout", time(*timeout))])
+            }
+            Note::ThreadLate { thread, late } => (
+                "thread-late",
+                vec![
+                    ("thread", word(thread_word(*thread))),
+                    ("late", time(*late)),
+                ],
+            ),
+            Note::ThreadOnTime { thread } => (
+                "thread-on-time",
+                vec![("thread", word(thread_word(*thread)))],
+            ),
+            Note::SourceLost { source: from, why } => {
+                let mut fields = vec![("source", Value::Text(source(*from, self.0)))];
+                fields.extend(cause(why));
+                ("source-lost", fields)
+            }
+            Note::SourceBack { source: from } => (
+                "source-back",
+                vec![("source", Value::Text(source(*from, self.0)))],
+            ),
+            Note::Heat {
+                verdict,
+                temperature,
+            } => (
+                "heat",
+                vec![
+                    ("verdict", word(verdict.word())),
+                    ("temperature", Value::Heat(*temperature)),
+                ],
+            ),
+            Note::Memory { verdict, available } => (
+                "memory",
+                vec![
+                    ("verdict", word(verdict.word())),
+                    ("available", Value::Share(*available)),
+                ],
+            ),
+            Note::Load {
+                verdict,
+                centi_per_cpu,
+            } => (
+                "load",
+                vec![
+                    ("verdict", word(verdict.word())),
+                    ("per-cpu", Value::Hundredths(*centi_per_cpu)),
+                ],
+            ),
+            Note::Space {
+                verdict,
+                mount,
+                free,
+            } => ("space", self.room(verdict.word(), *mount, *free)),
+            Note::Inodes {
+                verdict,
+                mount,
+                free,
+            } => ("inodes", self.room(verdict.word(), *mount, *free)),
+            Note::MountReadOnly { mount } => ("mount-read-only", vec![self.mount(*mount)]),
+            Note::MountWritable { mount } => ("mount-writable", vec![self.mount(*mount)]),
+            Note::ClockSynced => ("clock-synced", vec![]),
+            Note::ClockUnsynced => ("clock-unsynced", vec![]),
+            Note::MainsLost => ("mains-lost", vec![]),
+            Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),
+        }
+    }
+
+    fn of<const N: usize>(&self, service: ServiceId, rest: [(&'static str, Value); N]) -> Fields {
+        let mut fields = vec![("service", word(self.0.name(service)))];
+        fields.extend(rest);
+        fields
+    }
+
+    fn asked(&self, by: Asker, request: Request) -> Fields {
+        let (verb, service) = request_parts(request);
+        let mut fields = vec![asker(by), ("request", word(verb))];
+        fields.extend(service.map(|s| ("service", word(self.0.name(s)))));
+        fields
+    }
+
+    fn mount(&self, mount: MountId) -> (&'static str, Value) {
+        ("mount", word(self.0.mount(mount)))
+    }
+
+    fn room(&self, verdict: &str, mount: MountId, free: Permille) -> Fields {
+        vec![
+            ("verdict", word(verdict)),
+            self.mount(mount),
+            ("free", Value::Share(free)),
+        ]
+    }
+}
+
+fn asker(by: Asker) -> (&'static str, Value) {
+    match by {
+        Asker::User(user) => ("user", count(user)),
+        Asker::Signal(number) => ("signal", Value::Text(signal_word(number))),
+    }
+}
+
+fn how(exit: Exit) -> (&'static str, Value) {
+    match exit {
+        Exit::Code(code) => ("code", count(code)),
+        Exit::Signal(number) => ("signal", Value::Text(signal_word(number))),
+        Exit::Unknown => ("exit", word("unknown")),
+    }
+}
+
+fn cause(fault: &Fault) -> Fields {
+    let why = |text| ("why", word(text));
+    match fault {
+        Fault::Busy => vec![why("busy")],
+        Fault::Errno(errno) => vec![why("errno"), ("errno", Value::Text(errno_word(*errno)))],
+        Fault::Taken { by } => {
+            let mut fields = vec![why("taken")];
+            fields.extend(by.as_deref().map(|by| ("by", word(by))));
+            fields
+        }
+        Fault::Absent => vec![why("absent")],
+        Fault::Implausible => vec![why("implausible")],
+    }
+}
+
+fn word(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn count(n: impl Into<u64>) -> Value {
+    Value::Count(n.into())
+}
+
+fn time(d: Duration) -> Value {
+    Value::Time(d)
+}
+
+/// `value / scale` as a JSON number: whole where it is whole, and otherwise with exact decimals.
+fn scaled(value: i128, scale: i128) -> serde_json::Value {
+    if value % scale == 0
+        && let Ok(whole) = i64::try_from(value / scale)
+    {
+        return whole.into();
+    }
+    // The nearest f64 prints with the same digits: there are far fewer than the 15 it can hold.
+    (value as f64 / scale as f64).into()
+}

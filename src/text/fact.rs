@@ -1,0 +1,93 @@
+//! Facts as text. `crate::trace` reads it back; both sides of that pair are tested against each
+//! other.
+
+use super::quantity::{celsius, hundredths, percent, seconds};
+use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
+use super::{errno_word, token};
+use crate::core::fact::{Change, Fact, Pulse, Reading};
+use crate::core::settings::Settings;
+
+/// A fact without its time, on one line: `child web run=1 exited code=1`.
+pub fn fact(fact: &Fact, settings: &Settings) -> String {
+    match fact {
+        Fact::Tick => "tick".to_owned(),
+        Fact::Seen(reading) => format!("seen {}", self::reading(reading, settings)),
+        Fact::Lost { source: from, why } => {
+            format!("lost {} {}", source(*from, settings), fault(why))
+        }
+        Fact::Child {
+            service,
+            run,
+            change,
+        } => format!(
+            "child {} run={} {}",
+            token(settings.name(*service)),
+            run.0,
+            self::change(change)
+        ),
+        Fact::Asked {
+            ticket,
+            by,
+            request: what,
+        } => format!(
+            "asked ticket={} {} {}",
+            ticket.0,
+            asker(*by),
+            request(*what, settings)
+        ),
+        Fact::Done { order, outcome } => match outcome {
+            Ok(()) => format!("done order={} ok", order.0),
+            Err(why) => format!("done order={} failed {}", order.0, fault(why)),
+        },
+        Fact::Thread { thread, pulse } => match pulse {
+            Pulse::Late { since } => format!("thread {} late since={since}", thread_word(*thread)),
+            Pulse::OnTime => format!("thread {} on-time", thread_word(*thread)),
+        },
+    }
+}
+
+fn reading(reading: &Reading, settings: &Settings) -> String {
+    match reading {
+        Reading::Temperature(t) => format!("temperature {}", celsius(*t)),
+        Reading::Memory { available } => format!("memory available={}", percent(*available)),
+        Reading::Load { centi_per_cpu } => format!("load per-cpu={}", hundredths(*centi_per_cpu)),
+        Reading::Clock { synced } => format!("clock synced={}", flag(*synced)),
+        Reading::Mains { present } => format!("mains present={}", flag(*present)),
+        Reading::Mount {
+            mount,
+            space,
+            inodes,
+            read_only,
+        } => format!(
+            "mount {} space={} inodes={} read-only={}",
+            token(settings.mount(*mount)),
+            percent(*space),
+            inodes.map_or_else(|| "none".to_owned(), percent),
+            flag(*read_only)
+        ),
+        Reading::Watchdog(seen) => format!(
+            "watchdog identity={} timeout={} nowayout={} caused-reset={}",
+            token(&seen.identity),
+            seconds(seen.timeout),
+            flag(seen.nowayout),
+            flag(seen.caused_reset)
+        ),
+    }
+}
+
+fn change(change: &Change) -> String {
+    match change {
+        Change::Started { pid } => format!("started pid={}", pid.number()),
+        Change::StartFailed { stage, errno } => format!(
+            "start-failed stage={} errno={}",
+            stage_word(*stage),
+            errno_word(*errno)
+        ),
+        Change::Adopted { pid, ready } => {
+            format!("adopted pid={} ready={}", pid.number(), flag(*ready))
+        }
+        Change::Ready => "ready".to_owned(),
+        Change::Heartbeat => "heartbeat".to_owned(),
+        Change::Exited(how) => format!("exited {}", exit(*how)),
+    }
+}

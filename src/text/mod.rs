@@ -1,0 +1,36 @@
+//! Words: the one place that puts facts, actions and notes into text.
+//!
+//! Terms: a *word* is the fixed name of something (`start-failed`, `ENOENT`); a *description* is a
+//! note as a name with fields, for machines; a *sentence* is a note for people. Trace, journal,
+//! `events`, the log and the status report all take their words from here, and each enum has its
+//! words in one exhaustive match, so no second list can fall behind.
+//!
+//! Never: read a clock, a file or a setting of the system; decide anything.
+
+mod action;
+mod describe;
+mod errno;
+mod fact;
+mod quantity;
+mod sentence;
+mod signal;
+mod token;
+mod words;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use action::action;
+pub use describe::{Described, Value, describe};
+pub use errno::{errno_message, errno_named, errno_word};
+pub use fact::fact;
+pub use quantity::{celsius, for_people, hundredths, percent, seconds};
+pub use sentence::{fault_sentence, sentence};
+pub use signal::{signal_named, signal_word};
+pub use token::token;
+pub use words::{
+    REQUEST_WORDS, THREADS, asker, request, severity_named, severity_word, source, stage_named,
+    stage_word, thread_named, thread_word,
+};

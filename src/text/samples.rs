@@ -1,0 +1,382 @@
+//! Settings and at least one note of every kind, for tests.
+//!
+//! That no kind is missing is itself tested, in `super::tests`, against the source of
+//! [`Note`].
+
+mod made;
+
+use crate::core::fact::{
+    Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
+};
+use crate::core::note::Note;
+use crate::core::picture::Verdict;
+use crate::core::settings::Settings;
+use crate::units::{MilliCelsius, Permille};
+pub(crate) use made::settings;
+use std::time::Duration;
+
+/// The settings that [`notes`] speaks of.
+pub(crate) fn field() -> Settings {
+    settings(&["sensor-bridge", "web"], &["/", "/srv/my data"])
+}
+
+fn seconds(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// Notes of every kind, with the sentence for each.
+pub(crate) fn notes() -> Vec<(Note, &'static str)> {
+    [
+        daemon(),
+        service_life(),
+        service_ends(),
+        guard(),
+        readings(),
+    ]
+    .concat()
+}
+
+const WEB: ServiceId = ServiceId(1);
+const DATA: MountId = MountId(1);
+
+fn pid() -> Pid {
+    Pid::new(812).unwrap()
+}
+
+fn daemon() -> Vec<(Note, &'static str)> {
+    vec![
+        (
+            Note::Began {
+                services: 1,
+                adopted: 0,
+            },
+            "began with 1 service",
+        ),
+        (
+            Note::Began {
+                services: 4,
+                adopted: 3,
+            },
+            "began with 4 services, 3 of them running already",
+        ),
+        (
+            Note::Ending {
+                by: Asker::Signal(15),
+            },
+            "ending: SIGTERM asked to stop all services",
+        ),
+        (
+            Note::Leaving { by: Asker::User(0) },
+            "ending: root asked to leave the services running for the next start",
+        ),
+        (
+            Note::StopOverran {
+                budget: seconds(90),
+            },
+            "services still running after the 1 min 30 s of `budget` in `[stop]` are killed",
+        ),
+        (Note::Ended, "ended"),
+        (
+            Note::Asked {
+                by: Asker::User(1000),
+                request: Request::Restart(WEB),
+            },
+            "user 1000 asked to restart web",
+        ),
+        (
+            Note::Asked {
+                by: Asker::Signal(3),
+                request: Request::Leave,
+            },
+            "SIGQUIT asked to end and leave the services running",
+        ),
+    ]
+}
+
+fn service_life() -> Vec<(Note, &'static str)> {
+    vec![
+        (
+            Note::ServiceStarting {
+                service: WEB,
+                run: RunId(2),
+            },
+            "starting web (run 2)",
+        ),
+        (
+            Note::ServiceStartStuck {
+                service: WEB,
+                waited: seconds(10),
+            },
+            "start of web has been stuck for 10 s: the storage may hang; it is not repeated",
+        ),
+        (
+            Note::ServiceStartFailed {
+                service: WEB,
+                stage: Stage::Exec,
+                errno: Errno(2),
+            },
+            "start of web failed at exec: no such file or directory (ENOENT): check `command`, \
+             and the interpreter in a script's first line",
+        ),
+        (
+            Note::ServiceStartFailed {
+                service: WEB,
+                stage: Stage::Session,
+                errno: Errno(523),
+            },
+            "start of web failed at session: errno 523",
+        ),
+        (
+            Note::ServiceUp {
+                service: WEB,
+                pid: pid(),
+                took: Duration::from_millis(120),
+            },
+            "web is up after 120 ms (pid 812)",
+        ),
+        (
+            Note::ServiceAdopted {
+                service: ServiceId(0),
+                pid: pid(),
+            },
+            "sensor-bridge was running already and was taken over (pid 812)",
+        ),
+        (
+            Note::ServiceNotReady {
+                service: WEB,
+                waited: seconds(30),
+            },
+            "web did not say READY=1 within 30 s: stopping it; if it never says so, use \
+             `ready = \"exec\"`",
+        ),
+        (
+            Note::ServiceHung {
+                service: WEB,
+                silent: seconds(12),
+            },
+            "web did not answer for 12 s: ended and started again",
+        ),
+    ]
+}
+
+fn service_ends() -> Vec<(Note, &'static str)> {
+    vec![
+        (
+            Note::ServiceExited {
+                service: WEB,
+                exit: Exit::Code(1),
+                asked: false,
+                lived: Duration::from_millis(3_200),
+            },
+            "web exited with status 1 after 3.2 s",
+        ),
+        (
+            Note::ServiceExited {
+                service: WEB,
+                exit: Exit::Signal(15),
+                asked: true,
+                lived: seconds(3_780),
+            },
+            "web was ended by SIGTERM after 1 h 3 min, as asked",
+        ),
+        (
+            Note::ServiceExited {
+                service: WEB,
+                exit: Exit::Unknown,
+                asked: false,
+                lived: seconds(125),
+            },
+            "web ended in a way nobody saw after 2 min 5 s",
+        ),
+        (Note::ServiceStopping { service: WEB }, "stopping web"),
+        (
+            Note::ServiceKilled {
+                service: WEB,
+                waited: seconds(10),
+            },
+            "web did not stop within 10 s: killed",
+        ),
+        (
+            Note::ServiceBackoff {
+                service: WEB,
+                delay: seconds(4),
+                failures: 3,
+            },
+            "web failed 3 times in a row: next start in 4 s",
+        ),
+        (
+            Note::ServiceGaveUp {
+                service: WEB,
+                restarts: 10,
+                window: seconds(600),
+                retry: seconds(900),
+            },
+            "gave up on web: 10 restarts within 10 min; one more try in 15 min, or now with \
+             `fieldwarden start web`",
+        ),
+        (
+            Note::ServiceFinished { service: WEB },
+            "web is done and is not started again",
+        ),
+    ]
+}
+
+fn guard() -> Vec<(Note, &'static str)> {
+    vec![
+        (
+            Note::WatchdogArmed {
+                identity: "Broadcom BCM2835 Watchdog timer".into(),
+                timeout: seconds(15),
+                nowayout: true,
+            },
+            "hardware watchdog armed: Broadcom BCM2835 Watchdog timer, resets after 15 s without \
+             a pet, cannot be stopped",
+        ),
+        (
+            Note::WatchdogClamped {
+                wanted: seconds(60),
+                timeout: seconds(15),
+            },
+            "hardware watchdog did not take a timeout of 1 min: 15 s is in force",
+        ),
+        (
+            Note::WatchdogHadReset,
+            "the previous boot was ended by the hardware watchdog",
+        ),
+        (
+            Note::WatchdogFailed {
+                why: Fault::Taken {
+                    by: Some("systemd (pid 1)".into()),
+                },
+                retry: seconds(10),
+            },
+            "hardware watchdog taken by systemd (pid 1): not armed; trying again in 10 s",
+        ),
+        (
+            Note::WatchdogFailed {
+                why: Fault::Absent,
+                retry: seconds(10),
+            },
+            "hardware watchdog failed (there is none on this machine): not armed; trying again \
+             in 10 s",
+        ),
+        (
+            Note::PetWithheld {
+                thread: Thread::Children,
+                timeout: Some(seconds(15)),
+            },
+            "our children thread is stuck: no more pets, the hardware resets this machine within \
+             15 s",
+        ),
+        (
+            Note::PetWithheld {
+                thread: Thread::Watchdog,
+                timeout: None,
+            },
+            "our watchdog thread is stuck: no more pets, but there is no hardware watchdog to \
+             reset this machine",
+        ),
+        (Note::PetResumed, "petting the hardware watchdog again"),
+        (
+            Note::WatchdogDisarmed,
+            "hardware watchdog stopped, as `disarm_on_stop` wants: nothing guards this machine",
+        ),
+        (
+            Note::WatchdogLeftArmed {
+                timeout: seconds(15),
+            },
+            "hardware watchdog left armed: it resets this machine in 15 s unless a new \
+             fieldwarden pets it",
+        ),
+        (
+            Note::ThreadLate {
+                thread: Thread::Disk,
+                late: seconds(30),
+            },
+            "our disk thread is 30 s late: the storage may hang",
+        ),
+        (
+            Note::ThreadOnTime {
+                thread: Thread::Disk,
+            },
+            "our disk thread is on time again",
+        ),
+    ]
+}
+
+fn readings() -> Vec<(Note, &'static str)> {
+    vec![
+        (
+            Note::SourceLost {
+                source: Source::Mount(DATA),
+                why: Fault::Errno(Errno(5)),
+            },
+            "file system /srv/my data cannot be read: input/output error (EIO)",
+        ),
+        (
+            Note::SourceBack {
+                source: Source::Temperature,
+            },
+            "the temperature can be read again",
+        ),
+        (
+            Note::Heat {
+                verdict: Verdict::Critical,
+                temperature: MilliCelsius(85_123),
+            },
+            "processor at 85.1C: critical",
+        ),
+        (
+            Note::Memory {
+                verdict: Verdict::Warn,
+                available: Permille(145),
+            },
+            "14.5% of memory available: warning",
+        ),
+        (
+            Note::Load {
+                verdict: Verdict::Ok,
+                centi_per_cpu: 125,
+            },
+            "load 1.25 per processor: fine again",
+        ),
+        (
+            Note::Space {
+                verdict: Verdict::Warn,
+                mount: MountId(0),
+                free: Permille(90),
+            },
+            "9% of / free: warning",
+        ),
+        (
+            Note::Inodes {
+                verdict: Verdict::Unknown,
+                mount: DATA,
+                free: Permille(5),
+            },
+            "0.5% of the inodes of /srv/my data free: unknown",
+        ),
+        (
+            Note::MountReadOnly { mount: DATA },
+            "/srv/my data became read-only: look for file system errors in `dmesg`; the card may \
+             be failing",
+        ),
+        (
+            Note::MountWritable { mount: DATA },
+            "/srv/my data is writable again",
+        ),
+        (Note::ClockSynced, "the clock is synchronised"),
+        (
+            Note::ClockUnsynced,
+            "the clock is not synchronised any more: wall times may drift",
+        ),
+        (
+            Note::MainsLost,
+            "mains are gone: running on battery; this version only reports it",
+        ),
+        (
+            Note::MainsBack { lasted: seconds(4) },
+            "mains are back after 4 s",
+        ),
+    ]
+}

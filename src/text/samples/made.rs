@@ -1,0 +1,58 @@
+//! Settings for tests.
+
+use crate::core::settings::{
+    Backoff, Limits, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
+};
+use crate::units::{MilliCelsius, Permille};
+use std::time::Duration;
+
+/// Settings with these services and mount points, and defaults otherwise.
+pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
+    let share = |warn, critical| Limits {
+        warn: Permille(warn),
+        critical: Permille(critical),
+    };
+    Settings {
+        services: services.iter().map(|name| service(name)).collect(),
+        mounts: mounts.iter().map(|m| (*m).into()).collect(),
+        watchdog: Watchdog {
+            owner: WatchdogOwner::Fieldwarden,
+            timeout: Duration::from_secs(15),
+            disarm_on_stop: false,
+        },
+        temperature: Limits {
+            warn: MilliCelsius(75_000),
+            critical: MilliCelsius(85_000),
+        },
+        memory: share(150, 50),
+        load: Limits {
+            warn: 200,
+            critical: 400,
+        },
+        space: share(100, 20),
+        inodes: share(100, 20),
+        stop_budget: Duration::from_secs(30),
+    }
+}
+
+fn service(name: &str) -> Service {
+    Service {
+        name: name.into(),
+        autostart: true,
+        after: vec![],
+        ready: Ready::Notify,
+        start_timeout: Duration::from_secs(30),
+        heartbeat: Some(Duration::from_secs(10)),
+        stop_timeout: Duration::from_secs(10),
+        restart: Restart::Always,
+        backoff: Backoff {
+            immediate: 1,
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+            stable: Duration::from_secs(60),
+            restarts: 10,
+            window: Duration::from_secs(600),
+            cooldown: Duration::from_secs(900),
+        },
+    }
+}

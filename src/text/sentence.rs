@@ -1,0 +1,381 @@
+//! Notes for people: what happened, and what to do where that helps.
+
+use super::errno_message;
+use super::quantity::{for_people, hundredths, percent};
+use super::signal_word;
+use super::words::{stage_word, thread_word};
+use crate::core::fact::{Asker, Errno, Exit, Fault, Request, ServiceId, Source, Stage, Thread};
+use crate::core::note::Note;
+use crate::core::picture::Verdict;
+use crate::core::settings::{Restart, Settings};
+use std::time::Duration;
+
+/// What an operator reads: plain English without a full stop at its end.
+pub fn sentence(note: &Note, settings: &Settings) -> String {
+    Speaker(settings).sentence(note)
+}
+
+/// Why something failed, in words: `input/output error (EIO)`, `taken by systemd (pid 1)`.
+pub fn fault_sentence(fault: &Fault) -> String {
+    match fault {
+        Fault::Busy => "the thread that should do it is overloaded".to_owned(),
+        Fault::Errno(errno) => errno_message(*errno),
+        Fault::Taken { by: None } => "taken by another process".to_owned(),
+        Fault::Taken { by: Some(by) } => format!("taken by {by}"),
+        Fault::Absent => "there is none on this machine".to_owned(),
+        Fault::Implausible => "its value cannot be true".to_owned(),
+    }
+}
+
+struct Speaker<'a>(&'a Settings);
+
+impl Speaker<'_> {
+    /// One match over everything that can be said, and therefore long.
+    fn sentence(&self, note: &Note) -> String {
+        let name = |service| self.0.name(service);
+        let mount = |mount| self.0.mount(mount);
+        match note {
+            Note::Began { services, adopted } => began(*services, *adopted),
+            Note::Ending { by } => format!("ending: {} asked to stop all services", person(*by)),
+            Note::Leaving { by } => format!(
+                "ending: {} asked to leave the services running for the next start",
+                person(*by)
+            ),
+            Note::StopOverran { budget } => format!(
+                "services still running after the {} of `budget` in `[stop]` are killed",
+                for_people(*budget)
+            ),
+            Note::Ended => "ended".to_owned(),
+            Note::Asked { by, request } => {
+                format!("{} asked to {}", person(*by), self.wish(*request))
+            }
+            Note::ServiceStarting { service, run } => {
+                format!("starting {} (run {})", name(*service), run.0)
+            }
+            Note::ServiceStartStuck { service, waited } => format!(
+                "start of {} has been stuck for {}: the storage may hang; it is not repeated",
+                name(*service),
+                for_people(*waited)
+            ),
+            Note::ServiceStartFailed {
+                service,
+                stage,
+                errno,
+            } => start_failed(name(*service), *stage, *errno),
+            Note::ServiceUp { service, pid, took } => format!(
+                "{} is up after {} (pid {})",
+                name(*service),
+                for_people(*took),
+                pid.number()
+            ),
+            Note::ServiceAdopted { service, pid } => format!(
+                "{} was running already and was taken over (pid {})",
+                name(*service),
+                pid.number()
+            ),
+            Note::ServiceNotReady { service, waited } => format!(
+                "{} did not say READY=1 within {}: stopping it; if it never says so, use \
+                 `ready = \"exec\"`",
+                name(*service),
+                for_people(*waited)
+            ),
+            Note::ServiceHung { service, silent } => format!(
+                "{} did not answer for {}: {}",
+                name(*service),
+                for_people(*silent),
+                self.after_a_hang(*service)
+            ),
+            Note::ServiceExited {
+                service,
+                exit,
+                asked,
+                lived,
+            } => exited(name(*service), *exit, *asked, *lived),
+            Note::ServiceStopping { service } => format!("stopping {}", name(*service)),
+            Note::ServiceKilled { service, waited } => format!(
+                "{} did not stop within {}: killed",
+                name(*service),
+                for_people(*waited)
+            ),
+            Note::ServiceBackoff {
+                service,
+                delay,
+                failures,
+            } => format!(
+                "{} failed {} in a row: next start in {}",
+                name(*service),
+                times(*failures),
+                for_people(*delay)
+            ),
+            Note::ServiceGaveUp {
+                service,
+                restarts,
+                window,
+                retry,
+            } => format!(
+                "gave up on {0}: {1} within {2}; one more try in {3}, or now with \
+                 `fieldwarden start {0}`",
+                name(*service),
+                counted(u64::from(*restarts), "restart"),
+                for_people(*window),
+                for_people(*retry)
+            ),
+            Note::ServiceFinished { service } => {
+                format!("{} is done and is not started again", name(*service))
+            }
+            Note::WatchdogArmed {
+                identity,
+                timeout,
+                nowayout,
+            } => format!(
+                "hardware watchdog armed: {identity}, resets after {} without a pet{}",
+                for_people(*timeout),
+                if *nowayout { ", cannot be stopped" } else { "" }
+            ),
+            Note::WatchdogClamped { wanted, timeout } => format!(
+                "hardware watchdog did not take a timeout of {}: {} is in force",
+                for_people(*wanted),
+                for_people(*timeout)
+            ),
+            Note::WatchdogHadReset => {
+                "the previous boot was ended by the hardware watchdog".to_owned()
+            }
+            Note::WatchdogFailed { why, retry } => no_watchdog(why, *retry),
+            Note::PetWithheld { thread, timeout } => withheld(*thread, *timeout),
+            Note::PetResumed => "petting the hardware watchdog again".to_owned(),
+            Note::WatchdogDisarmed => {
+                "hardware watchdog stopped, as `disarm_on_stop` wants: nothing guards this machine"
+                    .to_owned()
+            }
+            Note::WatchdogLeftArmed { timeout } => format!(
+                "hardware watchdog left armed: it resets this machine in {} unless a new \
+                 fieldwarden pets it",
+                for_people(*timeout)
+            ),
+            Note::ThreadLate { thread, late } => format!(
+                "our {} thread is {} late{}",
+                thread_word(*thread),
+                for_people(*late),
+                blame(*thread)
+            ),
+            Note::ThreadOnTime { thread } => {
+                format!("our {} thread is on time again", thread_word(*thread))
+            }
+            Note::SourceLost { source, why } => format!(
+                "{} cannot be read: {}",
+                self.source(*source),
+                fault_sentence(why)
+            ),
+            Note::SourceBack { source } => {
+                format!("{} can be read again", self.source(*source))
+            }
+            Note::Heat {
+                verdict,
+                temperature,
+            } => format!("processor at {temperature}: {}", judged(*verdict)),
+            Note::Memory { verdict, available } => format!(
+                "{} of memory available: {}",
+                percent(*available),
+                judged(*verdict)
+            ),
+            Note::Load {
+                verdict,
+                centi_per_cpu,
+            } => format!(
+                "load {} per processor: {}",
+                hundredths(*centi_per_cpu),
+                judged(*verdict)
+            ),
+            Note::Space {
+                verdict,
+                mount: at,
+                free,
+            } => format!(
+                "{} of {} free: {}",
+                percent(*free),
+                mount(*at),
+                judged(*verdict)
+            ),
+            Note::Inodes {
+                verdict,
+                mount: at,
+                free,
+            } => format!(
+                "{} of the inodes of {} free: {}",
+                percent(*free),
+                mount(*at),
+                judged(*verdict)
+            ),
+            Note::MountReadOnly { mount: at } => format!(
+                "{} became read-only: look for file system errors in `dmesg`; the card may be \
+                 failing",
+                mount(*at)
+            ),
+            Note::MountWritable { mount: at } => format!("{} is writable again", mount(*at)),
+            Note::ClockSynced => "the clock is synchronised".to_owned(),
+            Note::ClockUnsynced => {
+                "the clock is not synchronised any more: wall times may drift".to_owned()
+            }
+            Note::MainsLost => {
+                "mains are gone: running on battery; this version only reports it".to_owned()
+            }
+            Note::MainsBack { lasted } => {
+                format!("mains are back after {}", for_people(*lasted))
+            }
+        }
+    }
+
+    fn after_a_hang(&self, service: ServiceId) -> &'static str {
+        let service = self.0.services.get(usize::from(service.0));
+        match service.map(|s| s.restart) {
+            Some(Restart::Always | Restart::OnFailure) => "ended and started again",
+            Some(Restart::Never) | None => "ended",
+        }
+    }
+
+    fn wish(&self, request: Request) -> String {
+        match request {
+            Request::Status => "see the status".to_owned(),
+            Request::Start(service) => format!("start {}", self.0.name(service)),
+            Request::Stop(service) => format!("stop {}", self.0.name(service)),
+            Request::Restart(service) => format!("restart {}", self.0.name(service)),
+            Request::Exit => "stop all services and end".to_owned(),
+            Request::Leave => "end and leave the services running".to_owned(),
+        }
+    }
+
+    fn source(&self, source: Source) -> String {
+        match source {
+            Source::Temperature => "the temperature".to_owned(),
+            Source::Memory => "available memory".to_owned(),
+            Source::Load => "the load".to_owned(),
+            Source::Clock => "the state of the clock".to_owned(),
+            Source::Mains => "the state of mains".to_owned(),
+            Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
+            Source::Watchdog => "the hardware watchdog".to_owned(),
+        }
+    }
+}
+
+fn began(services: u16, adopted: u16) -> String {
+    let services = counted(u64::from(services), "service");
+    match adopted {
+        0 => format!("began with {services}"),
+        n => format!("began with {services}, {n} of them running already"),
+    }
+}
+
+fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
+    let remedy = match remedy(stage, errno) {
+        None => String::new(),
+        Some(text) => format!(": {text}"),
+    };
+    format!(
+        "start of {name} failed at {}: {}{remedy}",
+        stage_word(stage),
+        errno_message(errno)
+    )
+}
+
+/// What to do about a failed start. `None` where the kernel's word says it all.
+fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
+    // The three that people meet: ENOENT, EACCES, ENOEXEC.
+    const NO_ENTRY: Errno = Errno(2);
+    const NO_ACCESS: Errno = Errno(13);
+    const NO_EXEC: Errno = Errno(8);
+    match stage {
+        Stage::Prepare => Some("is /run full or not writable?"),
+        Stage::Clone => Some("the machine is short of memory or process numbers"),
+        Stage::Session | Stage::Output => None,
+        Stage::Cgroup => Some("is the control group delegated to us?"),
+        Stage::Limits | Stage::Groups | Stage::User => {
+            Some("the daemon may lack the right to set this up")
+        }
+        Stage::Directory => Some("check `directory`"),
+        Stage::Exec if errno == NO_ENTRY => {
+            Some("check `command`, and the interpreter in a script's first line")
+        }
+        Stage::Exec if errno == NO_ACCESS => {
+            Some("may the service's user execute it? is the file system mounted noexec?")
+        }
+        Stage::Exec if errno == NO_EXEC => {
+            Some("a script needs `#!` and an interpreter in its first line")
+        }
+        Stage::Exec => Some("check `command`"),
+    }
+}
+
+fn exited(name: &str, exit: Exit, asked: bool, lived: Duration) -> String {
+    let how = match exit {
+        Exit::Code(code) => format!("exited with status {code}"),
+        Exit::Signal(number) => format!("was ended by {}", signal_word(number)),
+        Exit::Unknown => "ended in a way nobody saw".to_owned(),
+    };
+    let wish = if asked { ", as asked" } else { "" };
+    format!("{name} {how} after {}{wish}", for_people(lived))
+}
+
+fn no_watchdog(why: &Fault, retry: Duration) -> String {
+    format!(
+        "hardware watchdog {}: not armed; trying again in {}",
+        match why {
+            Fault::Taken { .. } => fault_sentence(why),
+            Fault::Busy | Fault::Errno(_) | Fault::Absent | Fault::Implausible =>
+                format!("failed ({})", fault_sentence(why)),
+        },
+        for_people(retry)
+    )
+}
+
+fn withheld(thread: Thread, timeout: Option<Duration>) -> String {
+    let thread = thread_word(thread);
+    match timeout {
+        Some(timeout) => format!(
+            "our {thread} thread is stuck: no more pets, the hardware resets this machine \
+             within {}",
+            for_people(timeout)
+        ),
+        None => format!(
+            "our {thread} thread is stuck: no more pets, but there is no hardware watchdog to \
+             reset this machine"
+        ),
+    }
+}
+
+/// What a late thread most likely waits for.
+fn blame(thread: Thread) -> &'static str {
+    match thread {
+        Thread::Disk | Thread::Recorder | Thread::Spawner => ": the storage may hang",
+        Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Control => "",
+    }
+}
+
+fn person(by: Asker) -> String {
+    match by {
+        Asker::User(0) => "root".to_owned(),
+        Asker::User(user) => format!("user {user}"),
+        Asker::Signal(number) => signal_word(number),
+    }
+}
+
+fn judged(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "fine again",
+        Verdict::Unknown => "unknown",
+        Verdict::Warn => "warning",
+        Verdict::Critical => "critical",
+    }
+}
+
+fn times(n: u32) -> String {
+    match n {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        n => format!("{n} times"),
+    }
+}
+
+fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
+}

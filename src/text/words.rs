@@ -1,0 +1,134 @@
+//! The fixed words for the small enums of the core.
+
+use super::errno::errno_word;
+use super::signal::signal_word;
+use super::token::token;
+use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread};
+use crate::core::note::Severity;
+use crate::core::settings::Settings;
+
+/// Makes, from one list, the word of each variant, the list of all variants, and the way back.
+/// The match is exhaustive, so a new variant does not compile until it has a word.
+macro_rules! words {
+    ($(#[$doc:meta])* $ty:ident, $all:ident, $word:ident, $named:ident:
+     $($variant:ident => $text:literal),+ $(,)?) => {
+        $(#[$doc])*
+        pub fn $word(value: $ty) -> &'static str {
+            match value { $($ty::$variant => $text),+ }
+        }
+        #[doc = concat!("All values of [`", stringify!($ty), "`] that have a word.")]
+        pub const $all: &[$ty] = &[$($ty::$variant),+];
+        #[doc = concat!("The [`", stringify!($ty), "`] that this word names.")]
+        pub fn $named(word: &str) -> Option<$ty> {
+            $all.iter().copied().find(|value| $word(*value) == word)
+        }
+    };
+}
+
+words! {
+    /// The word for a thread of the daemon.
+    Thread, THREADS, thread_word, thread_named:
+    Children => "children",
+    Watchdog => "watchdog",
+    Spawner => "spawner",
+    Vitals => "vitals",
+    Disk => "disk",
+    Control => "control",
+    Recorder => "recorder",
+}
+
+words! {
+    /// The word for a step of a start.
+    Stage, STAGES, stage_word, stage_named:
+    Prepare => "prepare",
+    Clone => "clone",
+    Session => "session",
+    Cgroup => "cgroup",
+    Output => "output",
+    Limits => "limits",
+    Groups => "groups",
+    User => "user",
+    Directory => "directory",
+    Exec => "exec",
+}
+
+words! {
+    /// The word for how much a note matters.
+    Severity, SEVERITIES, severity_word, severity_named:
+    Info => "info",
+    Warning => "warning",
+    Error => "error",
+}
+
+/// Where a reading comes from: `temperature`, `mount /data`.
+pub fn source(source: Source, settings: &Settings) -> String {
+    match source {
+        Source::Temperature => "temperature".to_owned(),
+        Source::Memory => "memory".to_owned(),
+        Source::Load => "load".to_owned(),
+        Source::Clock => "clock".to_owned(),
+        Source::Mains => "mains".to_owned(),
+        Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
+        Source::Watchdog => "watchdog".to_owned(),
+    }
+}
+
+/// Who asked: `user=1000`, `signal=SIGTERM`.
+pub fn asker(by: Asker) -> String {
+    match by {
+        Asker::User(user) => format!("user={user}"),
+        Asker::Signal(number) => format!("signal={}", signal_word(number)),
+    }
+}
+
+/// The words that begin a request, for messages that list them.
+pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit` or `leave`";
+
+/// What was asked for: `status`, `start web`.
+pub fn request(request: Request, settings: &Settings) -> String {
+    let (word, service) = request_parts(request);
+    match service {
+        None => word.to_owned(),
+        Some(service) => format!("{word} {}", token(settings.name(service))),
+    }
+}
+
+/// The verb of a request, and the service it is about.
+pub(super) fn request_parts(
+    request: Request,
+) -> (&'static str, Option<crate::core::fact::ServiceId>) {
+    match request {
+        Request::Status => ("status", None),
+        Request::Start(service) => ("start", Some(service)),
+        Request::Stop(service) => ("stop", Some(service)),
+        Request::Restart(service) => ("restart", Some(service)),
+        Request::Exit => ("exit", None),
+        Request::Leave => ("leave", None),
+    }
+}
+
+/// How a process ended: `code=1`, `signal=SIGKILL`, `unknown`.
+pub(super) fn exit(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("code={code}"),
+        Exit::Signal(number) => format!("signal={}", signal_word(number)),
+        Exit::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// Why something failed: `busy`, `errno=EIO`, `taken by="systemd (pid 1)"`.
+pub(super) fn fault(fault: &Fault) -> String {
+    match fault {
+        Fault::Busy => "busy".to_owned(),
+        Fault::Errno(errno) => format!("errno={}", errno_word(*errno)),
+        Fault::Taken { by: None } => "taken".to_owned(),
+        Fault::Taken { by: Some(by) } => format!("taken by={}", token(by)),
+        Fault::Absent => "absent".to_owned(),
+        Fault::Implausible => "implausible".to_owned(),
+    }
+}
+
+/// `yes` or `no`.
+pub(super) fn flag(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}

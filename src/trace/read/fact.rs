@@ -1,0 +1,263 @@
+//! Reads one fact: the reverse of `crate::text::fact`.
+
+use super::super::lexer::{Words, expected};
+use super::super::problem::{Problem, TraceError};
+use super::value;
+use crate::core::fact::{
+    Asker, Change, Exit, Fact, Fault, MountId, OrderId, Pulse, Reading, Request, RunId, ServiceId,
+    Source, Ticket, WatchdogSeen,
+};
+use crate::core::settings::Settings;
+use crate::text::{REQUEST_WORDS, stage_named, thread_named};
+use crate::units::Mono;
+
+/// Reads a fact line, with its time.
+///
+/// # Errors
+/// When anything on the line is not exactly understood. The error has no place: see
+/// [`TraceError::at`].
+pub fn parse_fact(line: &str, settings: &Settings) -> Result<(Mono, Fact), TraceError> {
+    Ok(read(line, settings)?)
+}
+
+pub(super) fn read(line: &str, settings: &Settings) -> Result<(Mono, Fact), Problem> {
+    if line.starts_with([' ', '\t']) {
+        return Err(expected(
+            "a time at the start of the line, or `>` or `!` behind the indentation",
+            line,
+        ));
+    }
+    let mut line = Line {
+        words: Words::of(line),
+        settings,
+    };
+    let at = value::mono(&line.words.plain("a time such as `12.400`")?)?;
+    let fact = line.fact()?;
+    line.words.end()?;
+    Ok((at, fact))
+}
+
+struct Line<'a, 's> {
+    words: Words<'a>,
+    settings: &'s Settings,
+}
+
+impl Line<'_, '_> {
+    fn fact(&mut self) -> Result<Fact, Problem> {
+        const KINDS: &str = "`tick`, `seen`, `lost`, `child`, `asked`, `done` or `thread`";
+        let kind = self.words.plain(KINDS)?;
+        match &*kind {
+            "tick" => Ok(Fact::Tick),
+            "seen" => self.reading().map(Fact::Seen),
+            "lost" => Ok(Fact::Lost {
+                source: self.source()?,
+                why: self.fault()?,
+            }),
+            "child" => Ok(Fact::Child {
+                service: self.service()?,
+                run: self.number("run").map(RunId)?,
+                change: self.change()?,
+            }),
+            "asked" => Ok(Fact::Asked {
+                ticket: self.number("ticket").map(Ticket)?,
+                by: self.asker()?,
+                request: self.request()?,
+            }),
+            "done" => Ok(Fact::Done {
+                order: self.number("order").map(OrderId)?,
+                outcome: self.outcome()?,
+            }),
+            "thread" => self.thread(),
+            other => Err(expected(KINDS, other)),
+        }
+    }
+
+    fn reading(&mut self) -> Result<Reading, Problem> {
+        Ok(match self.source()? {
+            Source::Temperature => {
+                let text = self.words.plain("a temperature such as `61.2C`")?;
+                Reading::Temperature(value::celsius(&text)?)
+            }
+            Source::Memory => Reading::Memory {
+                available: value::percent(&self.words.keyed("available", "PERCENT%")?)?,
+            },
+            Source::Load => Reading::Load {
+                centi_per_cpu: value::hundredths(&self.words.keyed("per-cpu", "1.25")?)?,
+            },
+            Source::Clock => Reading::Clock {
+                synced: self.flag("synced")?,
+            },
+            Source::Mains => Reading::Mains {
+                present: self.flag("present")?,
+            },
+            Source::Mount(mount) => Reading::Mount {
+                mount,
+                space: value::percent(&self.words.keyed("space", "PERCENT%")?)?,
+                inodes: match &*self.words.keyed("inodes", "PERCENT%|none")? {
+                    "none" => None,
+                    text => Some(value::percent(text)?),
+                },
+                read_only: self.flag("read-only")?,
+            },
+            Source::Watchdog => Reading::Watchdog(WatchdogSeen {
+                identity: self.words.keyed("identity", "TEXT")?.into(),
+                timeout: value::seconds(&self.words.keyed("timeout", "15s")?)?,
+                nowayout: self.flag("nowayout")?,
+                caused_reset: self.flag("caused-reset")?,
+            }),
+        })
+    }
+
+    fn source(&mut self) -> Result<Source, Problem> {
+        const SOURCES: &str =
+            "`temperature`, `memory`, `load`, `clock`, `mains`, `mount PATH` or `watchdog`";
+        let word = self.words.plain(SOURCES)?;
+        match &*word {
+            "temperature" => Ok(Source::Temperature),
+            "memory" => Ok(Source::Memory),
+            "load" => Ok(Source::Load),
+            "clock" => Ok(Source::Clock),
+            "mains" => Ok(Source::Mains),
+            "mount" => self.mount().map(Source::Mount),
+            "watchdog" => Ok(Source::Watchdog),
+            other => Err(expected(SOURCES, other)),
+        }
+    }
+
+    fn fault(&mut self) -> Result<Fault, Problem> {
+        const FAULTS: &str =
+            "`busy`, `errno=NAME`, `taken`, `taken by=TEXT`, `absent` or `implausible`";
+        if self.words.has_key("errno") {
+            let name = self.words.keyed("errno", "NAME")?;
+            return value::errno(&name).map(Fault::Errno);
+        }
+        let word = self.words.plain(FAULTS)?;
+        match &*word {
+            "busy" => Ok(Fault::Busy),
+            "taken" if self.words.has_key("by") => Ok(Fault::Taken {
+                by: Some(self.words.keyed("by", "TEXT")?.into()),
+            }),
+            "taken" => Ok(Fault::Taken { by: None }),
+            "absent" => Ok(Fault::Absent),
+            "implausible" => Ok(Fault::Implausible),
+            other => Err(expected(FAULTS, other)),
+        }
+    }
+
+    fn change(&mut self) -> Result<Change, Problem> {
+        const CHANGES: &str =
+            "`started`, `start-failed`, `adopted`, `ready`, `heartbeat` or `exited`";
+        let word = self.words.plain(CHANGES)?;
+        match &*word {
+            "started" => Ok(Change::Started {
+                pid: value::pid(&self.words.keyed("pid", "NUMBER")?)?,
+            }),
+            "start-failed" => {
+                let stage = self.words.keyed("stage", "STEP")?;
+                Ok(Change::StartFailed {
+                    stage: stage_named(&stage)
+                        .ok_or_else(|| expected("a step of a start such as `exec`", &stage))?,
+                    errno: value::errno(&self.words.keyed("errno", "NAME")?)?,
+                })
+            }
+            "adopted" => Ok(Change::Adopted {
+                pid: value::pid(&self.words.keyed("pid", "NUMBER")?)?,
+                ready: self.flag("ready")?,
+            }),
+            "ready" => Ok(Change::Ready),
+            "heartbeat" => Ok(Change::Heartbeat),
+            "exited" => self.exit().map(Change::Exited),
+            other => Err(expected(CHANGES, other)),
+        }
+    }
+
+    fn exit(&mut self) -> Result<Exit, Problem> {
+        if self.words.has_key("code") {
+            return self.number("code").map(Exit::Code);
+        }
+        if self.words.has_key("signal") {
+            let name = self.words.keyed("signal", "NAME")?;
+            return value::signal(&name).map(Exit::Signal);
+        }
+        const EXITS: &str = "`code=NUMBER`, `signal=NAME` or `unknown`";
+        match &*self.words.plain(EXITS)? {
+            "unknown" => Ok(Exit::Unknown),
+            other => Err(expected(EXITS, other)),
+        }
+    }
+
+    fn asker(&mut self) -> Result<Asker, Problem> {
+        if self.words.has_key("signal") {
+            let name = self.words.keyed("signal", "NAME")?;
+            return value::signal(&name).map(Asker::Signal);
+        }
+        let user = self.words.keyed("user", "NUMBER` or `signal=NAME")?;
+        value::number(&user).map(Asker::User)
+    }
+
+    fn request(&mut self) -> Result<Request, Problem> {
+        let word = self.words.plain(REQUEST_WORDS)?;
+        match &*word {
+            "status" => Ok(Request::Status),
+            "start" => self.service().map(Request::Start),
+            "stop" => self.service().map(Request::Stop),
+            "restart" => self.service().map(Request::Restart),
+            "exit" => Ok(Request::Exit),
+            "leave" => Ok(Request::Leave),
+            other => Err(expected(REQUEST_WORDS, other)),
+        }
+    }
+
+    fn outcome(&mut self) -> Result<Result<(), Fault>, Problem> {
+        match &*self.words.plain("`ok` or `failed`")? {
+            "ok" => Ok(Ok(())),
+            "failed" => self.fault().map(Err),
+            other => Err(expected("`ok` or `failed`", other)),
+        }
+    }
+
+    fn thread(&mut self) -> Result<Fact, Problem> {
+        let word = self.words.plain("a thread such as `disk`")?;
+        let thread =
+            thread_named(&word).ok_or_else(|| expected("a thread such as `disk`", &word))?;
+        let pulse = match &*self.words.plain("`late` or `on-time`")? {
+            "late" => Pulse::Late {
+                since: value::mono(&self.words.keyed("since", "12.400")?)?,
+            },
+            "on-time" => Pulse::OnTime,
+            other => return Err(expected("`late` or `on-time`", other)),
+        };
+        Ok(Fact::Thread { thread, pulse })
+    }
+
+    fn service(&mut self) -> Result<ServiceId, Problem> {
+        let name = self.words.plain("the name of a service")?;
+        let names = self.settings.services.iter().map(|s| &*s.name);
+        self.settings
+            .service(&name)
+            .ok_or_else(|| value::unknown("service", &name, names))
+    }
+
+    fn mount(&mut self) -> Result<MountId, Problem> {
+        let name = self.words.plain("a mount point")?;
+        let mut mounts = self.settings.mounts.iter();
+        let at = mounts.position(|m| **m == *name);
+        at.and_then(|at| u16::try_from(at).ok().map(MountId))
+            .ok_or_else(|| {
+                let names = self.settings.mounts.iter().map(|m| &**m);
+                value::unknown("mount point", &name, names)
+            })
+    }
+
+    fn number<T: std::str::FromStr>(&mut self, key: &str) -> Result<T, Problem> {
+        value::number(&self.words.keyed(key, "NUMBER")?)
+    }
+
+    fn flag(&mut self, key: &str) -> Result<bool, Problem> {
+        match &*self.words.keyed(key, "yes|no")? {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            other => Err(expected("`yes` or `no`", other)),
+        }
+    }
+}

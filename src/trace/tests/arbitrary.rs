@@ -1,0 +1,191 @@
+//! Strategies for facts.
+
+use crate::core::fact::{
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
+    ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
+};
+use crate::units::{MilliCelsius, Mono, Permille};
+use proptest::option;
+use proptest::prelude::*;
+use std::time::Duration;
+
+/// Number of services and of mounts in [`names`] and [`paths`].
+pub(super) const COUNT: u16 = 3;
+
+/// Names of services.
+pub(super) fn names() -> [&'static str; 3] {
+    ["sensor-bridge", "tick", "web.2_a"]
+}
+
+/// Mount points, some of them malicious.
+pub(super) fn paths() -> [&'static str; 3] {
+    ["/", "/srv/my \"data\"=1", "/mnt/\u{202e}\n----\n"]
+}
+
+/// Any text whatsoever.
+fn text() -> impl Strategy<Value = Box<str>> {
+    prop_oneof![
+        any::<String>(),
+        "[ -~]{0,20}",
+        r#"[\\"nrtu{}0-9= \n\t\r\u{7f}\u{85}\u{2028}é]{0,12}"#,
+    ]
+    .prop_map(Into::into)
+}
+
+fn errno() -> impl Strategy<Value = Errno> {
+    prop_oneof![0..150i32, any::<i32>()].prop_map(Errno)
+}
+
+fn pid() -> impl Strategy<Value = Pid> {
+    (2..=1u32 << 22).prop_map(|n| Pid::new(n).unwrap())
+}
+
+fn share() -> impl Strategy<Value = Permille> {
+    (0..=1000u16).prop_map(Permille)
+}
+
+fn service() -> impl Strategy<Value = ServiceId> {
+    (0..COUNT).prop_map(ServiceId)
+}
+
+fn mount() -> impl Strategy<Value = MountId> {
+    (0..COUNT).prop_map(MountId)
+}
+
+/// Any instant.
+pub(super) fn mono() -> impl Strategy<Value = Mono> {
+    prop_oneof![0..100_000_000u64, any::<u64>()].prop_map(Mono)
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::Busy),
+        errno().prop_map(Fault::Errno),
+        option::of(text()).prop_map(|by| Fault::Taken { by }),
+        Just(Fault::Absent),
+        Just(Fault::Implausible),
+    ]
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        Just(Source::Temperature),
+        Just(Source::Memory),
+        Just(Source::Load),
+        Just(Source::Clock),
+        Just(Source::Mains),
+        mount().prop_map(Source::Mount),
+        Just(Source::Watchdog),
+    ]
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let on_mount = (mount(), share(), option::of(share()), any::<bool>());
+    let watchdog = (text(), any::<Duration>(), any::<bool>(), any::<bool>());
+    prop_oneof![
+        prop_oneof![-60_000..150_000i32, any::<i32>()]
+            .prop_map(|t| Reading::Temperature(MilliCelsius(t))),
+        share().prop_map(|available| Reading::Memory { available }),
+        any::<u32>().prop_map(|centi_per_cpu| Reading::Load { centi_per_cpu }),
+        any::<bool>().prop_map(|synced| Reading::Clock { synced }),
+        any::<bool>().prop_map(|present| Reading::Mains { present }),
+        on_mount.prop_map(|(mount, space, inodes, read_only)| Reading::Mount {
+            mount,
+            space,
+            inodes,
+            read_only
+        }),
+        watchdog.prop_map(|(identity, timeout, nowayout, caused_reset)| {
+            Reading::Watchdog(WatchdogSeen {
+                identity,
+                timeout,
+                nowayout,
+                caused_reset,
+            })
+        }),
+    ]
+}
+
+fn stage() -> impl Strategy<Value = Stage> {
+    prop_oneof![
+        Just(Stage::Prepare),
+        Just(Stage::Clone),
+        Just(Stage::Session),
+        Just(Stage::Cgroup),
+        Just(Stage::Output),
+        Just(Stage::Limits),
+        Just(Stage::Groups),
+        Just(Stage::User),
+        Just(Stage::Directory),
+        Just(Stage::Exec),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        pid().prop_map(|pid| Change::Started { pid }),
+        (stage(), errno()).prop_map(|(stage, errno)| Change::StartFailed { stage, errno }),
+        (pid(), any::<bool>()).prop_map(|(pid, ready)| Change::Adopted { pid, ready }),
+        Just(Change::Ready),
+        Just(Change::Heartbeat),
+        any::<u8>().prop_map(|code| Change::Exited(Exit::Code(code))),
+        any::<u8>().prop_map(|signal| Change::Exited(Exit::Signal(signal))),
+        Just(Change::Exited(Exit::Unknown)),
+    ]
+}
+
+fn asker() -> impl Strategy<Value = Asker> {
+    prop_oneof![
+        any::<u32>().prop_map(Asker::User),
+        any::<u8>().prop_map(Asker::Signal),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        Just(Request::Status),
+        service().prop_map(Request::Start),
+        service().prop_map(Request::Stop),
+        service().prop_map(Request::Restart),
+        Just(Request::Exit),
+        Just(Request::Leave),
+    ]
+}
+
+fn pulse() -> impl Strategy<Value = Pulse> {
+    prop_oneof![
+        mono().prop_map(|since| Pulse::Late { since }),
+        Just(Pulse::OnTime),
+    ]
+}
+
+fn thread() -> impl Strategy<Value = Thread> {
+    proptest::sample::select(&Thread::ALL[..])
+}
+
+/// Any fact about the services and mounts above.
+pub(super) fn fact() -> impl Strategy<Value = Fact> {
+    let child = (service(), any::<u32>(), change());
+    let asked = (any::<u64>(), asker(), request());
+    let done = (any::<u64>(), option::of(fault()));
+    prop_oneof![
+        Just(Fact::Tick),
+        reading().prop_map(Fact::Seen),
+        (source(), fault()).prop_map(|(source, why)| Fact::Lost { source, why }),
+        child.prop_map(|(service, run, change)| Fact::Child {
+            service,
+            run: RunId(run),
+            change
+        }),
+        asked.prop_map(|(ticket, by, request)| Fact::Asked {
+            ticket: Ticket(ticket),
+            by,
+            request
+        }),
+        done.prop_map(|(order, fault)| Fact::Done {
+            order: OrderId(order),
+            outcome: fault.map_or(Ok(()), Err),
+        }),
+        (thread(), pulse()).prop_map(|(thread, pulse)| Fact::Thread { thread, pulse }),
+    ]
+}

@@ -1,0 +1,71 @@
+//! Quantities with units. No floats, and no conversion between monotonic and wall time.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Milliseconds of monotonic time since an arbitrary start (the boot, for the real daemon).
+///
+/// The only time that the core can subtract. There is no conversion to or from wall time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    pub fn since(self, earlier: Mono) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `d` after this one, never overflowing.
+    #[must_use]
+    pub fn after(self, d: Duration) -> Mono {
+        Mono(
+            self.0
+                .saturating_add(u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+        )
+    }
+}
+
+impl fmt::Display for Mono {
+    /// Seconds with milliseconds: `12.400`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+/// Temperature in thousandths of a degree Celsius, as the kernel's thermal zones report it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct MilliCelsius(pub i32);
+
+impl fmt::Display for MilliCelsius {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0 / 100;
+        let sign = if tenths < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{}C", tenths.abs() / 10, tenths.abs() % 10)
+    }
+}
+
+/// A share in thousandths: 0 is none, 1000 is all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Permille(pub u16);
+
+impl Permille {
+    /// `part` of `whole`; all of nothing counts as zero, and more than all as all.
+    pub fn of(part: u64, whole: u64) -> Permille {
+        if whole == 0 {
+            return Permille(0);
+        }
+        let p = u128::from(part) * 1000 / u128::from(whole);
+        Permille(u16::try_from(p.min(1000)).unwrap_or(1000))
+    }
+}
+
+impl fmt::Display for Permille {
+    /// As a percentage: `14.5%`, `15%`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(10) {
+            write!(f, "{}%", self.0 / 10)
+        } else {
+            write!(f, "{}.{}%", self.0 / 10, self.0 % 10)
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The built program, as people and scripts see it: what it prints where, and its exit codes.
+//!
+//! The transcripts are in `tests/cli/*.txt`. In them, `$` begins a command, `>` is a line of
+//! standard output, `!` one of standard error, `?` an exit code other than 0. `@ NAME` begins a
+//! file, whose lines follow after `|`; `@daemon NAME` runs a daemon with that file as its
+//! configuration until the end of the transcript. `[..]` stands for anything in a line, and
+//! `[...]` for any lines.
+//! `FIELDWARDEN_REWRITE=1 cargo test --test cli` writes what came into the files.
+// Tests run the program that they test, and wait for it.
+#![allow(clippy::disallowed_methods)]
+
+#[path = "cli/daemon.rs"]
+mod daemon;
+#[path = "cli/transcript.rs"]
+mod transcript;
+
+use daemon::{Place, config_with};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+const SLEEPER: &str = "[service.web]\ncommand = [\"/bin/sleep\", \"300\"]\n";
+
+/// Every transcript comes out as it is written.
+#[test]
+fn transcripts() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .expect("tests/cli")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 6, "transcripts are missing: {files:?}");
+    let threads: Vec<_> = files
+        .into_iter()
+        .map(|file| std::thread::spawn(move || transcript::run(&file)))
+        .collect();
+    let failures: Vec<String> = threads
+        .into_iter()
+        .filter_map(|thread| thread.join().expect("a transcript panicked").err())
+        .collect();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// A reader that goes away ends a command quietly, as `| head -1` does.
+#[test]
+fn closed_pipe_is_quiet() {
+    let place = Place::new();
+    let _daemon = place.daemon(&config_with(SLEEPER));
+    for args in [
+        &["status"][..],
+        &["status", "--json"],
+        &["events", "--follow"],
+        &["replay", "run/trace"],
+    ] {
+        let mut child = place
+            .command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("spawned");
+        drop(child.stdout.take());
+        if args[0] == "events" {
+            // It notices at its first line, so there has to be one.
+            assert!(place.run(&["restart", "web"]).status.success());
+        }
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().expect("piped");
+        stderr.read_to_string(&mut said).expect("text");
+        let status = child.wait().expect("ended");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+        assert!(status.success(), "{args:?}: {status}: {said}");
+    }
+}
+
+/// Whoever follows events sees each one while it happens, and is told when the daemon ends.
+#[test]
+fn events_are_followed() {
+    let place = Place::new();
+    let daemon = place.daemon(&config_with(SLEEPER));
+    let mut follower = place
+        .command(&["events", "--follow", "--last", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("spawned");
+    let mut lines = BufReader::new(follower.stdout.take().expect("piped")).lines();
+    let mut next_with = |part: &str| {
+        let found = lines
+            .by_ref()
+            .map(|l| l.expect("text"))
+            .find(|l| l.contains(part));
+        assert!(found.is_some(), "no line with {part:?}");
+    };
+    // It may not follow yet; it does once it has seen the first of several restarts.
+    let restarts = std::thread::scope(|scope| {
+        let restarts =
+            scope.spawn(|| (0..3).all(|_| place.run(&["restart", "web"]).status.success()));
+        next_with("info    stopping web");
+        next_with("web is up after");
+        restarts.join().expect("joined")
+    });
+    assert!(restarts);
+    daemon.end();
+    next_with("ended");
+    let mut said = String::new();
+    let mut stderr = follower.stderr.take().expect("piped");
+    stderr.read_to_string(&mut said).expect("text");
+    assert!(follower.wait().expect("ended").success());
+    assert_eq!(said, "fieldwarden: the daemon has ended\n");
+}
+
+/// Whoever watches the status sees that the daemon has gone, and sees its successor.
+#[test]
+fn watching_goes_on_through_a_restart() {
+    let place = Place::new();
+    let daemon = place.daemon(&config_with(SLEEPER));
+    let mut watcher = place
+        .command(&["status", "--watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("spawned");
+    let mut lines = BufReader::new(watcher.stdout.take().expect("piped")).lines();
+    let mut next_with = |part: &str| {
+        let found = lines
+            .by_ref()
+            .map(|l| l.expect("text"))
+            .find(|l| l.contains(part));
+        assert!(found.is_some(), "no line with {part:?}");
+    };
+    next_with("ok: 1 of 1 services up");
+    daemon.end();
+    next_with("no fieldwarden runs with");
+    let _successor = place.daemon(&config_with(SLEEPER));
+    next_with("ok: 1 of 1 services up");
+    watcher.kill().expect("killed");
+    watcher.wait().expect("ended");
+}
+
+/// A user who may connect may look, and is told why that is all; one who may not connect is told
+/// what to do. Only root can become somebody else, so elsewhere there is nothing to be seen.
+#[test]
+fn strangers_may_look_at_most() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: the rule itself is tested in the control thread");
+        return;
+    }
+    let place = Place::new();
+    let _daemon = place.daemon(&config_with(SLEEPER));
+    let as_nobody = |args: &[&str]| {
+        let mut command = place.command(args);
+        command.uid(65534).gid(65534);
+        let output = command.output().expect("ran");
+        let said = String::from_utf8(output.stderr).expect("text");
+        (output.status.code().expect("exited"), said)
+    };
+    let (code, said) = as_nobody(&["status"]);
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains("you may not ask"), "{said}");
+    let socket = place.path("run/control.sock");
+    std::fs::set_permissions(socket, PermissionsExt::from_mode(0o666)).expect("chmod");
+    let (code, said) = as_nobody(&["status"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = as_nobody(&["stop", "web"]);
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains("user 65534 may look, but not"), "{said}");
+}
+
+/// A second daemon in the same directory is refused and told by whom, and the first goes on.
+#[test]
+fn second_daemon_is_refused() {
+    let place = Place::new();
+    let daemon = place.daemon(&config_with(SLEEPER));
+    let output = place.run(&["run", "--config", "daemon.toml"]);
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("another fieldwarden (pid {}) runs", daemon.pid());
+    assert!(said.contains(&expected), "{said}");
+    assert!(place.run(&["status"]).status.success());
+}
+
+/// A daemon that has no descriptors left neither spins nor loses its clients: it serves them as
+/// soon as there are some again.
+#[test]
+fn no_descriptors_left() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let place = Place::new();
+    let daemon = place.daemon(&config_with(SLEEPER));
+    let pid = Pid::from_raw(i32::try_from(daemon.pid()).expect("pid"));
+    // Its threads open files for moments, which must not be taken for ones that stay open.
+    let looks = (0..20).map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        lowest_free_descriptor(daemon.pid())
+    });
+    let free = looks.min().expect("a number");
+    let limit = |current: u64| Rlimit {
+        current: Some(current),
+        maximum: Some(1024),
+    };
+    // What is open stays open, and every new descriptor would have a number that is too large.
+    prlimit(pid, Resource::Nofile, limit(free)).expect("prlimit");
+    let connect = || {
+        let socket = place.path("run/control.sock");
+        let mut stream = UnixStream::connect(socket).expect("queued");
+        let request = b"{\"v\":1,\"request\":\"status\"}\n";
+        stream.write_all(request).expect("sent");
+        stream
+    };
+    let others: Vec<_> = (0..8).map(|_| connect()).collect();
+    let mut asking = connect();
+    let before = cpu_ticks(daemon.pid());
+    let wait = |stream: &UnixStream, s| stream.set_read_timeout(Some(Duration::from_secs(s)));
+    wait(&asking, 2).expect("timeout");
+    let mut answer = [0u8; 11];
+    let silence = asking
+        .read_exact(&mut answer)
+        .expect_err("no descriptor, and yet an answer");
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+    let used = cpu_ticks(daemon.pid()) - before;
+    assert!(used < 50, "{used} hundredths of a second in 2 s");
+    prlimit(pid, Resource::Nofile, limit(1024)).expect("prlimit");
+    wait(&asking, 5).expect("timeout");
+    asking.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"{\"v\":1,\"ok\"");
+    drop(others);
+}
+
+/// The number that the next descriptor of a process will have.
+fn lowest_free_descriptor(pid: u32) -> u64 {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("procfs");
+    let used: Vec<u64> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    (0..)
+        .find(|number| !used.contains(number))
+        .expect("one is free")
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("procfs");
+    let (_, rest) = stat.rsplit_once(") ").expect("a name in brackets");
+    let fields: Vec<&str> = rest.split(' ').collect();
+    // utime and stime are the 14th and 15th field; two have gone before the rest.
+    let number = |at: usize| fields[at].parse::<u64>().expect("a number");
+    number(11) + number(12)
+}

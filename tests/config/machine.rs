@@ -1,0 +1,66 @@
+//! What a machine lacks is found, and is no error.
+
+use super::good;
+use fieldwarden::config::{self, Severity};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn what_this_machine_lacks_is_a_warning_at_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, text: &str, mode: u32| {
+        fs::write(at(name), text).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write("plain", "", 0o644);
+    write("script", "#!/no/such/interpreter -x\n", 0o755);
+    write("fine", "#!/bin/sh\n", 0o755);
+    let d = directory.path().display();
+    let text = format!(
+        "cgroup = \"{d}\"\n\
+         watchdog.device = \"{d}/watchdog\"\n\
+         storage.mounts = [\"/\", \"{d}/mount\"]\n\
+         [service.gone]\ncommand = [\"{d}/gone\"]\n\
+         [service.folder]\ncommand = [\"{d}\"]\n\
+         [service.plain]\ncommand = [\"{d}/plain\"]\n\
+         [service.script]\ncommand = [\"{d}/script\"]\n\
+         [service.fine]\ncommand = [\"{d}/fine\"]\ndirectory = \"{d}/plain\"\n"
+    );
+    let found = config::check_machine(&good(&text).config);
+    let found: Vec<(usize, String)> = found
+        .iter()
+        .map(|problem| {
+            assert_eq!(problem.severity(), Severity::Warning);
+            let line = problem.place().unwrap().line;
+            (line, problem.what().replace(&d.to_string(), "D"))
+        })
+        .collect();
+    let expected = [
+        (1, "`D` is no control group"),
+        (2, "there is no D/watchdog"),
+        (3, "there is no D/mount"),
+        (
+            5,
+            "the program D/gone cannot be used: No such file or directory (os error 2)",
+        ),
+        (7, "the program D is no regular file"),
+        (9, "the program D/plain is not executable"),
+        (
+            11,
+            "the program D/script asks for /no/such/interpreter, which is not there",
+        ),
+        (14, "`D/plain` is no directory"),
+    ];
+    let expected: Vec<(usize, String)> = expected
+        .into_iter()
+        .map(|(line, what)| (line, what.to_owned()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_machine_that_has_everything_is_not_complained_about() {
+    let text = "board = \"sim\"\n[service.a]\ncommand = [\"/bin/sh\"]\n";
+    assert_eq!(config::check_machine(&good(text).config), []);
+}

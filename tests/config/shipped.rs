@@ -1,0 +1,53 @@
+//! The files that are shipped load and say what the program does.
+
+use super::{expect, files, good, root, uncommented};
+use fieldwarden::config::{self, keys, schema::Section};
+
+#[test]
+fn the_sample_is_made_from_the_keys() {
+    expect(&root().join("config/fieldwarden.toml"), &config::sample());
+}
+
+#[test]
+fn the_sample_as_it_is_changes_nothing() {
+    let loaded = good(&config::sample());
+    assert!(loaded.warnings.is_empty());
+    assert_eq!(loaded.config.settings, good("").config.settings);
+    assert_eq!(loaded.config.wiring, good("").config.wiring);
+}
+
+#[test]
+fn the_sample_uncommented_says_what_holds_without_it() {
+    let loaded = good(&uncommented());
+    assert!(loaded.warnings.is_empty());
+    // What has no default is shown by an example; everything else must be the default itself.
+    let bare = "[storage]\nmounts = [\"/\"]\n[service.web]\nheartbeat = \"30s\"\n\
+                command = [\"/usr/bin/web\", \"--port\", \"80\"]\n";
+    assert_eq!(loaded.config.settings, good(bare).config.settings);
+    assert_eq!(loaded.config.wiring, good(bare).config.wiring);
+}
+
+#[test]
+fn every_key_is_in_the_sample() {
+    let sample = config::sample();
+    for Section { header, keys, .. } in keys::SECTIONS {
+        let title = format!("[{}]\n", header.replace("NAME", "web"));
+        assert!(header.is_empty() || sample.contains(&title), "{title}");
+        for key in *keys {
+            let line = format!("\n#{} = {}\n", key.name, key.shown());
+            assert!(sample.contains(&line), "{line}");
+        }
+    }
+    let prose = |line: &&str| line.starts_with("# ");
+    let widest = sample.lines().filter(prose).map(str::len).max();
+    assert!(widest <= Some(100), "{widest:?}");
+}
+
+#[test]
+fn the_examples_load_without_a_warning() {
+    for path in files("config/examples", "toml") {
+        let loaded = config::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        assert!(!loaded.config.settings.services.is_empty());
+    }
+}

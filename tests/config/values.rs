@@ -1,0 +1,284 @@
+//! What the file says is what the core and the edges get.
+
+use super::{bad, good};
+use fieldwarden::config::{Board, CgroupChoice, Config, Output, SOCKET_EXTRA, StopSignal};
+use fieldwarden::core::fact::ServiceId;
+use fieldwarden::core::settings::{Backoff, Limits, Ready, Restart, WatchdogOwner};
+use fieldwarden::edge::places::Places;
+use fieldwarden::units::{MilliCelsius, Permille};
+use std::path::Path;
+use std::time::Duration;
+
+#[test]
+fn an_empty_file_has_the_documented_defaults() {
+    let Config {
+        settings,
+        wiring,
+        source,
+        name,
+    } = good("").config;
+    assert_eq!((source.as_str(), name.as_str()), ("", "test.toml"));
+    assert!(settings.services.is_empty() && settings.mounts.is_empty());
+    assert_eq!(settings.watchdog.owner, WatchdogOwner::Fieldwarden);
+    assert_eq!(settings.watchdog.timeout, Duration::from_secs(15));
+    assert!(!settings.watchdog.disarm_on_stop);
+    assert_eq!(
+        settings.temperature,
+        Limits {
+            warn: MilliCelsius(80_000),
+            critical: MilliCelsius(85_000)
+        }
+    );
+    assert_eq!(
+        settings.memory,
+        Limits {
+            warn: Permille(100),
+            critical: Permille(50)
+        }
+    );
+    assert_eq!(
+        settings.load,
+        Limits {
+            warn: 400,
+            critical: 1000
+        }
+    );
+    assert_eq!(
+        settings.space,
+        Limits {
+            warn: Permille(150),
+            critical: Permille(50)
+        }
+    );
+    assert_eq!(
+        settings.inodes,
+        Limits {
+            warn: Permille(150),
+            critical: Permille(50)
+        }
+    );
+    assert_eq!(settings.stop_budget, Duration::from_secs(80));
+    assert_eq!(wiring.board, Board::None);
+    assert_eq!(wiring.runtime_dir, Path::new("/run/fieldwarden"));
+    assert_eq!(wiring.state_dir, Path::new("/var/lib/fieldwarden"));
+    assert_eq!(wiring.cgroup, CgroupChoice::Auto);
+    assert_eq!(wiring.watchdog_device, Path::new("/dev/watchdog0"));
+    assert_eq!(wiring.vitals_every, Duration::from_secs(15));
+    assert_eq!(wiring.disk_every, Duration::from_secs(60));
+    assert_eq!(wiring.mounts, None);
+    assert!(wiring.commands.is_empty());
+}
+
+#[test]
+fn a_service_has_the_documented_defaults() {
+    let config = good("[service.web]\ncommand = [\"/bin/true\"]\n").config;
+    let service = &config.settings.services[0];
+    assert_eq!(&*service.name, "web");
+    assert!(service.autostart && service.after.is_empty());
+    assert_eq!(
+        (service.ready, service.restart),
+        (Ready::Exec, Restart::Always)
+    );
+    assert_eq!(service.start_timeout, Duration::from_secs(90));
+    assert_eq!(service.heartbeat, None);
+    assert_eq!(service.stop_timeout, Duration::from_secs(10));
+    assert_eq!(
+        service.backoff,
+        Backoff {
+            immediate: 3,
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+            stable: Duration::from_secs(600),
+            restarts: 8,
+            window: Duration::from_secs(600),
+            cooldown: Duration::from_secs(600),
+        }
+    );
+    let command = &config.wiring.commands[0];
+    assert_eq!(command.argv, ["/bin/true"]);
+    assert!(command.environment.is_empty());
+    assert_eq!(command.directory, Path::new("/"));
+    assert_eq!(
+        (command.output, command.stop_signal),
+        (Output::Log, StopSignal::Term)
+    );
+}
+
+#[test]
+fn every_value_arrives() {
+    let text = r#"
+        version = 1
+        board = "sim"
+        runtime_dir = "/r"
+        state_dir = "/s"
+        cgroup = "/sys/fs/cgroup/x"
+        watchdog = { owner = "systemd", device = "/d", timeout = "1m 30s", disarm_on_stop = true }
+        stop.budget = "9m 59s"
+        [vitals]
+        every = "1500ms"
+        temperature = { warn = "-12.5C", critical = "0.1 °C" }
+        memory = { warn = "2.5%", critical = "0%" }
+        load = { warn = "1%", critical = "100000%" }
+        [storage]
+        every = "1h"
+        mounts = ["/a", "/b c"]
+        space = { critical = "14.9%" }
+        inodes = { warn = "100%" }
+    "#;
+    let Config {
+        settings, wiring, ..
+    } = good(text).config;
+    assert_eq!(settings.watchdog.owner, WatchdogOwner::Systemd);
+    assert_eq!(settings.watchdog.timeout, Duration::from_secs(90));
+    assert!(settings.watchdog.disarm_on_stop);
+    assert_eq!(settings.stop_budget, Duration::from_secs(599));
+    assert_eq!(
+        settings.temperature,
+        Limits {
+            warn: MilliCelsius(-12_500),
+            critical: MilliCelsius(100)
+        }
+    );
+    assert_eq!(
+        settings.memory,
+        Limits {
+            warn: Permille(25),
+            critical: Permille(0)
+        }
+    );
+    assert_eq!(
+        settings.load,
+        Limits {
+            warn: 1,
+            critical: 100_000
+        }
+    );
+    assert_eq!(
+        settings.space,
+        Limits {
+            warn: Permille(150),
+            critical: Permille(149)
+        }
+    );
+    assert_eq!(
+        settings.inodes,
+        Limits {
+            warn: Permille(1000),
+            critical: Permille(50)
+        }
+    );
+    assert_eq!(settings.mounts, ["/a".into(), "/b c".into()]);
+    assert_eq!(wiring.board, Board::Sim);
+    assert_eq!(
+        (wiring.runtime_dir, wiring.state_dir),
+        ("/r".into(), "/s".into())
+    );
+    assert_eq!(wiring.cgroup, CgroupChoice::At("/sys/fs/cgroup/x".into()));
+    assert_eq!(wiring.watchdog_device, Path::new("/d"));
+    assert_eq!(wiring.vitals_every, Duration::from_millis(1500));
+    assert_eq!(wiring.disk_every, Duration::from_secs(3600));
+    assert_eq!(wiring.mounts, Some(vec!["/a".into(), "/b c".into()]));
+}
+
+#[test]
+fn every_value_of_a_service_arrives() {
+    let text = r#"
+        [service.z]
+        command = ["/bin/z", "", "a b", "ü"]
+        autostart = false
+        after = ["b.2", "a"]
+        ready = "notify"
+        start_timeout = "1s"
+        heartbeat = "100ms"
+        stop_signal = "SIGUSR2"
+        stop_timeout = "0s"
+        restart = "on-failure"
+        backoff.immediate = 0
+        backoff.first = "100ms"
+        backoff.cap = "100ms"
+        backoff.stable = "1s"
+        backoff.restarts = 1_0
+        backoff.window = "2s"
+        backoff.cooldown = "24h"
+        environment = { _A1 = "x y", B = "" }
+        directory = "/srv"
+        output = "inherit"
+        [service.a]
+        command = ["/bin/a"]
+        stop_signal = "HUP"
+        restart = "never"
+        output = "null"
+        [service."b.2"]
+        command = ["/bin/b"]
+    "#;
+    let Config {
+        settings, wiring, ..
+    } = good(text).config;
+    let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
+    assert_eq!(names, ["a", "b.2", "z"]);
+    let z = &settings.services[2];
+    assert!(!z.autostart);
+    assert_eq!(z.after, [ServiceId(1), ServiceId(0)]);
+    assert_eq!((z.ready, z.restart), (Ready::Notify, Restart::OnFailure));
+    assert_eq!(z.start_timeout, Duration::from_secs(1));
+    assert_eq!(z.heartbeat, Some(Duration::from_millis(100)));
+    assert_eq!(z.stop_timeout, Duration::ZERO);
+    assert_eq!((z.backoff.immediate, z.backoff.restarts), (0, 10));
+    assert_eq!(z.backoff.first, z.backoff.cap);
+    assert_eq!(z.backoff.stable, Duration::from_secs(1));
+    assert_eq!(z.backoff.window, Duration::from_secs(2));
+    assert_eq!(z.backoff.cooldown, Duration::from_secs(86_400));
+    assert_eq!(settings.services[0].restart, Restart::Never);
+    let command = &wiring.commands[2];
+    assert_eq!(command.argv, ["/bin/z", "", "a b", "ü"]);
+    assert_eq!(command.environment["_A1"], "x y");
+    assert_eq!(command.environment["B"], "");
+    assert_eq!(command.directory, Path::new("/srv"));
+    assert_eq!(
+        (command.output, command.stop_signal.number()),
+        (Output::Inherit, 12)
+    );
+    let a = &wiring.commands[0];
+    assert_eq!((a.output, a.stop_signal), (Output::Null, StopSignal::Hup));
+}
+
+#[test]
+fn stop_signals_have_the_numbers_of_the_kernel() {
+    for (signal, number) in [
+        (StopSignal::Term, libc::SIGTERM),
+        (StopSignal::Int, libc::SIGINT),
+        (StopSignal::Quit, libc::SIGQUIT),
+        (StopSignal::Hup, libc::SIGHUP),
+        (StopSignal::Usr1, libc::SIGUSR1),
+        (StopSignal::Usr2, libc::SIGUSR2),
+    ] {
+        assert_eq!(signal.number(), number, "{signal:?}");
+    }
+}
+
+#[test]
+fn the_longest_socket_that_passes_can_be_bound() {
+    // What the kernel takes, without the NUL.
+    const SUN_PATH: usize = 107;
+    let name = "n".repeat(64);
+    let text = |dir: &str| {
+        format!("runtime_dir = \"{dir}\"\n[service.{name}]\ncommand = [\"/bin/true\"]\n")
+    };
+    let longest = format!("/{}", "d".repeat(SUN_PATH - SOCKET_EXTRA - 64 - 1));
+    let config = good(&text(&longest)).config;
+    let places = Places::new(&config.wiring.runtime_dir);
+    assert_eq!(places.notify(&name).as_os_str().len(), SUN_PATH);
+    assert!(places.control().as_os_str().len() <= SUN_PATH);
+    bad(&text(&format!("{longest}d")));
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_of_other_systems_are_accepted() {
+    let config = good("\u{feff}board = \"sim\"\r\n[stop]\r\nbudget = \"1s\"\r\n").config;
+    assert_eq!(config.wiring.board, Board::Sim);
+    let found = bad("[stop]\r\nbudget = 1\r\n").to_string();
+    assert!(
+        found.contains("  2 | budget = 1\n    |          ^\n"),
+        "{found}"
+    );
+}

@@ -1,0 +1,242 @@
+//! Any facts in any order, true or not: the core does not fall over.
+//!
+//! The world of the other tests tells no lies about processes that are alive; this one tells nothing
+//! but chance. So nothing can be asked of what the core does, only of how: it does not panic, its
+//! lists are bounded, every request gets its one reply, and it does not turn in circles.
+
+use crate::plan::Plan;
+use crate::rng::Rng;
+use fieldwarden::core::action::{Action, Actions};
+use fieldwarden::core::fact::{
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
+    ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
+};
+use fieldwarden::core::{BootFacts, Core};
+use fieldwarden::units::{MilliCelsius, Mono, Permille};
+use std::time::Duration;
+
+/// Facts for each seed.
+const FACTS: u32 = 4_000;
+
+/// Ticks in a row at one time.
+const MOST_TICKS: u32 = 20;
+
+#[test]
+fn any_facts_in_any_order() {
+    for seed in 0..200 {
+        if let Err(why) = play(seed) {
+            panic!("seed {seed}: {why}");
+        }
+    }
+}
+
+fn play(seed: u64) -> Result<(), String> {
+    let plan = Plan::of(seed);
+    let mut rng = Rng::new(seed ^ 0xA11);
+    let services = u64::try_from(plan.settings.services.len()).unwrap_or(0);
+    let boot = BootFacts {
+        seed,
+        init_watchdog: plan.init_watchdog.map(Duration::from_millis),
+        first: rng.chance(50),
+    };
+    let mut core = Core::new(plan.settings, boot);
+    let mut out = Actions::default();
+    let mut now = Mono(rng.range(0, 1 << 40));
+    let mut given = 0;
+    for at in 0..FACTS {
+        // Most of what happens needs time; some of it does not, and some goes back in time.
+        let ahead = rng.pick(&[0, 0, 1, 50, 1_000, 30_000, 700_000]);
+        now = Mono(now.0 + rng.range(0, ahead));
+        let told = Mono(now.0.saturating_sub(rng.pick(&[0, 0, 0, 5_000])));
+        let fact = fact(&mut rng, services, given);
+        core.step(told, &fact, &mut out);
+        check(&fact, &out, services).map_err(|why| format!("fact {at}, {fact:?}: {why}"))?;
+        given = out.orders.last().map_or(given, |o| o.id.0);
+        out.clear();
+        given = ticks(&mut core, &mut out, now, given, services)
+            .map_err(|why| format!("after fact {at}, {fact:?}: {why}"))?;
+    }
+    Ok(())
+}
+
+/// Gives the ticks that are due.
+fn ticks(
+    core: &mut Core,
+    out: &mut Actions,
+    now: Mono,
+    mut given: u64,
+    services: u64,
+) -> Result<u64, String> {
+    for _ in 0..MOST_TICKS {
+        let due = core.deadline().filter(|due| *due <= now);
+        if due.is_none() {
+            return Ok(given);
+        }
+        core.step(now, &Fact::Tick, out);
+        check(&Fact::Tick, out, services)?;
+        given = out.orders.last().map_or(given, |o| o.id.0);
+        out.clear();
+    }
+    Err("it turns in circles".to_owned())
+}
+
+fn check(fact: &Fact, out: &Actions, services: u64) -> Result<(), String> {
+    let n = usize::try_from(services).unwrap_or(0);
+    if out.orders.len() > 3 * n + 10 || out.notes.len() > 5 * n + 20 {
+        return Err("too much in one step".to_owned());
+    }
+    let replies = out.orders.iter().filter_map(|o| match o.action {
+        Action::Reply { ticket, .. } => Some(ticket),
+        _ => None,
+    });
+    let wanted = match fact {
+        Fact::Asked { ticket, .. } => vec![*ticket],
+        _ => Vec::new(),
+    };
+    match replies.collect::<Vec<_>>() == wanted {
+        true => Ok(()),
+        false => Err("not one reply for one request".to_owned()),
+    }
+}
+
+fn fact(rng: &mut Rng, services: u64, given: u64) -> Fact {
+    match rng.range(0, 12) {
+        0 => Fact::Tick,
+        1 | 2 => Fact::Seen(reading(rng)),
+        3 => Fact::Lost {
+            source: source(rng),
+            why: fault(rng),
+        },
+        4..=8 => Fact::Child {
+            service: service(rng, services),
+            run: RunId(rng.pick(&[0, 1, 2, 3, 4, 5, u32::MAX])),
+            change: change(rng),
+        },
+        9 => Fact::Asked {
+            ticket: Ticket(rng.next()),
+            by: rng.pick(&[Asker::User(0), Asker::Signal(15)]),
+            request: request(rng, services),
+        },
+        10 => Fact::Thread {
+            thread: rng.pick(&Thread::ALL),
+            pulse: rng.pick(&[
+                Pulse::OnTime,
+                Pulse::Late { since: Mono(0) },
+                Pulse::Late {
+                    since: Mono(1 << 50),
+                },
+            ]),
+        },
+        _ => Fact::Done {
+            order: OrderId(given.saturating_sub(rng.range(0, 4))),
+            outcome: match rng.chance(60) {
+                true => Ok(()),
+                false => Err(fault(rng)),
+            },
+        },
+    }
+}
+
+/// One of them, or one that does not exist.
+fn service(rng: &mut Rng, services: u64) -> ServiceId {
+    ServiceId(u16::try_from(rng.range(0, services)).unwrap_or(u16::MAX))
+}
+
+fn request(rng: &mut Rng, services: u64) -> Request {
+    let id = service(rng, services);
+    match rng.range(0, 30) {
+        0 => Request::Exit,
+        1 => Request::Leave,
+        2..=8 => Request::Status,
+        9..=15 => Request::Start(id),
+        16..=22 => Request::Stop(id),
+        _ => Request::Restart(id),
+    }
+}
+
+fn change(rng: &mut Rng) -> Change {
+    let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
+    match (rng.range(0, 7), pid) {
+        (0 | 1, Some(pid)) => Change::Started { pid },
+        (2, _) => Change::StartFailed {
+            stage: Stage::Exec,
+            errno: Errno(i32::MIN),
+        },
+        (3, Some(pid)) => Change::Adopted {
+            pid,
+            ready: rng.chance(50),
+        },
+        (4, _) => Change::Ready,
+        (5, _) => Change::Heartbeat,
+        _ => Change::Exited(rng.pick(&[
+            Exit::Code(0),
+            Exit::Code(255),
+            Exit::Signal(9),
+            Exit::Signal(255),
+            Exit::Unknown,
+        ])),
+    }
+}
+
+fn fault(rng: &mut Rng) -> Fault {
+    match rng.range(0, 4) {
+        0 => Fault::Busy,
+        1 => Fault::Errno(Errno(5)),
+        2 => Fault::Taken { by: None },
+        3 => Fault::Absent,
+        _ => Fault::Implausible,
+    }
+}
+
+fn source(rng: &mut Rng) -> Source {
+    let mount = MountId(rng.pick(&[0, 1, 2, u16::MAX]));
+    rng.pick(&[
+        Source::Temperature,
+        Source::Memory,
+        Source::Load,
+        Source::Clock,
+        Source::Mains,
+        Source::Mount(mount),
+        Source::Watchdog,
+    ])
+}
+
+fn reading(rng: &mut Rng) -> Reading {
+    let share = Permille(rng.pick(&[0, 49, 50, 150, 1000, u16::MAX]));
+    match source(rng) {
+        Source::Temperature => Reading::Temperature(MilliCelsius(rng.pick(&[
+            i32::MIN,
+            -40_000,
+            79_999,
+            85_000,
+            i32::MAX,
+        ]))),
+        Source::Memory => Reading::Memory { available: share },
+        Source::Load => Reading::Load {
+            centi_per_cpu: rng.pick(&[0, 399, 400, u32::MAX]),
+        },
+        Source::Clock => Reading::Clock {
+            synced: rng.chance(50),
+        },
+        Source::Mains => Reading::Mains {
+            present: rng.chance(50),
+        },
+        Source::Mount(mount) => Reading::Mount {
+            mount,
+            space: share,
+            inodes: rng.pick(&[None, Some(share)]),
+            read_only: rng.chance(30),
+        },
+        Source::Watchdog => Reading::Watchdog(WatchdogSeen {
+            identity: "".into(),
+            timeout: rng.pick(&[
+                Duration::ZERO,
+                Duration::from_nanos(1),
+                Duration::from_secs(15),
+                Duration::MAX,
+            ]),
+            nowayout: rng.chance(50),
+            caused_reset: rng.chance(50),
+        }),
+    }
+}

@@ -1,0 +1,607 @@
+//! The invariants that hold at every step of one life, each a function with a name.
+
+use crate::mains::Heard;
+use fieldwarden::core::action::{Action, Answer, Order, Signal};
+use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
+use fieldwarden::core::note::Note;
+use fieldwarden::core::settings::{Settings, WatchdogOwner};
+use fieldwarden::core::{Core, State, Wish};
+use fieldwarden::units::Mono;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// What shutdown adds to the budget of the services, in milliseconds: grace, parting, and a margin
+/// for threads on their way.
+const AFTER_BUDGET: u64 = 5_000 + 2_000 + 1_000;
+
+/// One step, and what is true in the world.
+pub struct View<'a> {
+    pub now: u64,
+    pub fact: &'a Fact,
+    pub orders: &'a [Order],
+    pub notes: &'a [Note],
+    pub core: &'a Core,
+    /// When the core wants to be stepped again.
+    pub deadline: Option<Mono>,
+    /// Processes of each service that are alive.
+    pub alive: &'a [u16],
+    /// Starts of each service that are under way.
+    pub starting: &'a [u16],
+    /// Time for which this life of the daemon has stood still.
+    pub frozen: u64,
+    /// When each service sent its last heartbeat.
+    pub beats: &'a [u64],
+    /// Until when the thread that listens to processes was stuck last.
+    pub deaf_until: u64,
+    /// When it went on after having stood still last.
+    pub thawed: u64,
+}
+
+type Check = Result<(), String>;
+
+/// What was seen of one service in this life.
+#[derive(Clone, Default)]
+struct Seen {
+    run: u32,
+    /// When its present run was first told to end.
+    told: Option<u64>,
+    /// No start before this time.
+    not_before: u64,
+    /// The next start is somebody's wish, or the first.
+    asked: bool,
+    restarts: VecDeque<u64>,
+    /// Restarts at once, in a row.
+    at_once: u32,
+    /// Its present run has said that it is ready.
+    ready: bool,
+}
+
+/// Everything that the checks remember of one life.
+pub struct Checks {
+    settings: Settings,
+    services: Vec<Seen>,
+    ending: Option<Ending>,
+    stuck: BTreeSet<Thread>,
+    withheld: bool,
+    last_pet_given: bool,
+    over: bool,
+    given: u64,
+    mains: Heard,
+}
+
+/// An end that was accepted.
+#[derive(Clone, Copy)]
+struct Ending {
+    leave: bool,
+    /// By when, not counting the time for which the daemon stands still.
+    by: u64,
+    overran: bool,
+}
+
+impl Checks {
+    pub fn new(settings: &Settings) -> Checks {
+        let mut checks = Checks {
+            settings: settings.clone(),
+            services: Vec::new(),
+            ending: None,
+            stuck: BTreeSet::new(),
+            withheld: false,
+            last_pet_given: false,
+            over: false,
+            given: 0,
+            mains: Heard::default(),
+        };
+        checks.new_life();
+        checks
+    }
+
+    pub fn new_life(&mut self) {
+        let seen = Seen {
+            asked: true,
+            ..Seen::default()
+        };
+        self.services = vec![seen; self.settings.services.len()];
+        self.ending = None;
+        self.stuck.clear();
+        self.withheld = false;
+        self.last_pet_given = false;
+        self.over = false;
+        self.given = 0;
+        self.mains = Heard::default();
+    }
+
+    /// The latest run of a service.
+    pub fn run(&self, service: ServiceId) -> RunId {
+        RunId(self.services[usize::from(service.0)].run)
+    }
+
+    /// The highest number of an order.
+    pub fn given(&self) -> u64 {
+        self.given
+    }
+
+    pub fn step(&mut self, v: &View) -> Check {
+        self.hear(v);
+        let checks: [fn(&mut Checks, &View) -> Check; 14] = [
+            Checks::lists_are_bounded,
+            Checks::every_request_gets_one_reply,
+            Checks::nothing_after_exit,
+            Checks::nothing_starts_after_an_end_was_accepted,
+            Checks::left_services_are_left_alone,
+            Checks::starts_are_new_single_and_in_order,
+            Checks::restarts_are_limited,
+            Checks::waits_are_kept,
+            Checks::signals_are_for_the_present_run,
+            Checks::stops_come_in_order,
+            Checks::readiness_is_heard,
+            Checks::heartbeats_are_heard,
+            Checks::pets_are_withheld,
+            Checks::the_device_is_ours,
+        ];
+        for check in checks {
+            check(self, v)?;
+        }
+        self.mains.mains_are_judged(v)?;
+        self.remember(v);
+        self.the_end_comes(v)
+    }
+
+    /// What a fact means for the checks of this step.
+    fn hear(&mut self, v: &View) {
+        match v.fact {
+            Fact::Thread { thread, pulse } if thread.essential() => match pulse {
+                Pulse::Late { .. } => drop(self.stuck.insert(*thread)),
+                Pulse::OnTime => drop(self.stuck.remove(thread)),
+            },
+            Fact::Child {
+                service,
+                run,
+                change: Change::Adopted { .. },
+            } if self.given == 0 => {
+                if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
+                    seen.run = run.0;
+                    seen.asked = false;
+                }
+            }
+            Fact::Child {
+                service,
+                run,
+                change: Change::Ready,
+            } => {
+                if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
+                    seen.ready |= seen.run == run.0;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// S12: three orders for each service (stop, kill, start) and the few of the other policies.
+    fn lists_are_bounded(&mut self, v: &View) -> Check {
+        let n = self.settings.services.len();
+        if v.orders.len() > 3 * n + 10 || v.notes.len() > 5 * n + 20 {
+            let (orders, notes) = (v.orders.len(), v.notes.len());
+            return Err(format!("S12: {orders} orders and {notes} notes in a step"));
+        }
+        Ok(())
+    }
+
+    fn every_request_gets_one_reply(&mut self, v: &View) -> Check {
+        let replies: Vec<(Ticket, Answer)> = v
+            .orders
+            .iter()
+            .filter_map(|o| match o.action {
+                Action::Reply { ticket, answer } => Some((ticket, answer)),
+                _ => None,
+            })
+            .collect();
+        let Fact::Asked {
+            ticket, request, ..
+        } = v.fact
+        else {
+            return no(!replies.is_empty(), "a reply that nobody asked for");
+        };
+        no(
+            replies.len() != 1 || replies[0].0 != *ticket,
+            format!("{} replies to a request", replies.len()),
+        )?;
+        let answer = replies[0].1;
+        let status = *request == Request::Status;
+        no(
+            status != (answer == Answer::Status),
+            "a status for something else",
+        )?;
+        let known = |id: &ServiceId| usize::from(id.0) < self.services.len();
+        let of_service = matches!(request, Request::Start(id) | Request::Stop(id)
+            | Request::Restart(id) if known(id));
+        no(
+            of_service && self.ending.is_some() && answer != Answer::Ending,
+            format!("{request:?} is {answer:?} while the daemon ends"),
+        )?;
+        if answer == Answer::Accepted {
+            self.accepted(*request, v);
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, request: Request, v: &View) {
+        match request {
+            Request::Start(id) | Request::Stop(id) | Request::Restart(id) => {
+                let seen = &mut self.services[usize::from(id.0)];
+                seen.asked = true;
+                seen.restarts.clear();
+                seen.not_before = 0;
+                seen.at_once = 0;
+            }
+            Request::Exit | Request::Leave => {
+                let budget = millis(self.settings.stop_budget);
+                let leave = request == Request::Leave;
+                self.ending = Some(Ending {
+                    leave,
+                    by: v.now - v.frozen + AFTER_BUDGET + if leave { 0 } else { budget },
+                    overran: false,
+                });
+            }
+            Request::Status => {}
+        }
+    }
+
+    fn nothing_after_exit(&mut self, v: &View) -> Check {
+        no(self.over && !v.orders.is_empty(), "an order after the last")
+    }
+
+    /// S2. A start in the step of the acceptance itself came before it.
+    fn nothing_starts_after_an_end_was_accepted(&mut self, v: &View) -> Check {
+        let now = matches!(
+            v.fact,
+            Fact::Asked {
+                request: Request::Exit | Request::Leave,
+                ..
+            }
+        );
+        let started = v
+            .orders
+            .iter()
+            .any(|o| matches!(o.action, Action::Start { .. }));
+        no(
+            self.ending.is_some() && started && !now,
+            "S2: a start after an end was accepted",
+        )
+    }
+
+    fn left_services_are_left_alone(&mut self, v: &View) -> Check {
+        let left = self.ending.is_some_and(|e| e.leave);
+        let now = matches!(v.fact, Fact::Asked { .. });
+        let signal = v
+            .orders
+            .iter()
+            .any(|o| matches!(o.action, Action::Signal { .. }));
+        no(
+            left && signal && !now,
+            "a signal to a service that is left to a successor",
+        )
+    }
+
+    fn starts_are_new_single_and_in_order(&mut self, v: &View) -> Check {
+        for (service, run) in starts(v) {
+            let at = usize::from(service.0);
+            let name = self.settings.name(service);
+            no(
+                run.0 <= self.services[at].run,
+                format!("run {} of {name} again", run.0),
+            )?;
+            no(
+                v.alive[at] > 0 || v.starting[at] > 0,
+                format!("S3: a start of {name}, which is alive"),
+            )?;
+            for before in &self.settings.services[at].after {
+                let Some(b) = v.core.services().nth(usize::from(before.0)) else {
+                    continue;
+                };
+                let ready = matches!(b.state, State::Up { .. } | State::GaveUp { .. });
+                no(
+                    b.wish == Wish::Run && !ready,
+                    format!("{name} is started before {}", self.settings.name(*before)),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// S4: restarts that nobody asked for, in any window.
+    fn restarts_are_limited(&mut self, v: &View) -> Check {
+        for (service, _) in starts(v) {
+            let at = usize::from(service.0);
+            let b = &self.settings.services[at].backoff;
+            let seen = &mut self.services[at];
+            if seen.asked {
+                continue;
+            }
+            let window = millis(b.window);
+            seen.restarts.push_back(v.now);
+            while seen.restarts.front().is_some_and(|t| v.now - t >= window) {
+                seen.restarts.pop_front();
+            }
+            let n = seen.restarts.len();
+            no(
+                n as u64 > u64::from(b.restarts),
+                format!("S4: {n} restarts of {}", self.settings.name(service)),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// No start before an announced wait is over, and not more starts at once than allowed.
+    fn waits_are_kept(&mut self, v: &View) -> Check {
+        for note in v.notes {
+            if let Note::ServiceExited { service, lived, .. } = note {
+                let at = usize::from(service.0);
+                if *lived >= self.settings.services[at].backoff.stable {
+                    self.services[at].at_once = 0;
+                }
+            }
+        }
+        for (service, _) in starts(v) {
+            let at = usize::from(service.0);
+            let immediate = self.settings.services[at].backoff.immediate;
+            let seen = &mut self.services[at];
+            let name = self.settings.name(service);
+            no(
+                v.now < seen.not_before,
+                format!("{name} is started before its wait is over"),
+            )?;
+            let failed = v.notes.iter().any(|n| match n {
+                Note::ServiceExited {
+                    service: s,
+                    asked: false,
+                    ..
+                }
+                | Note::ServiceStartFailed { service: s, .. } => *s == service,
+                _ => false,
+            });
+            if failed && !seen.asked {
+                seen.at_once += 1;
+            }
+            no(
+                seen.at_once > immediate,
+                format!(
+                    "{name} is restarted at once for the {}th time",
+                    seen.at_once
+                ),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn signals_are_for_the_present_run(&mut self, v: &View) -> Check {
+        for (service, run, signal) in signals(v) {
+            let at = usize::from(service.0);
+            let s = &self.settings.services[at];
+            let seen = &mut self.services[at];
+            let name = &s.name;
+            no(
+                run.0 != seen.run,
+                format!("a signal to run {} of {name}, not {}", run.0, seen.run),
+            )?;
+            match signal {
+                Signal::Stop | Signal::Abort => seen.told = Some(v.now),
+                Signal::Kill => {
+                    let told = seen.told.map(|t| t + millis(s.stop_timeout));
+                    let rushed = self.ending.is_some_and(|e| e.overran) || overruns(v);
+                    no(
+                        !s.stop_timeout.is_zero() && !rushed && told.is_none_or(|t| t > v.now),
+                        format!("{name} is killed, told to stop at {:?}", seen.told),
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// While the daemon ends, a service is told to stop only when nothing that comes after it is
+    /// alive; except one that failed by itself, or when time is over.
+    fn stops_come_in_order(&mut self, v: &View) -> Check {
+        let Some(ending) = self.ending.filter(|e| !e.overran && !overruns(v)) else {
+            return Ok(());
+        };
+        if matches!(v.fact, Fact::Asked { .. }) || ending.leave {
+            return Ok(());
+        }
+        let stopping = v.notes.iter().filter_map(|n| match n {
+            Note::ServiceStopping { service } => Some(*service),
+            _ => None,
+        });
+        for service in stopping {
+            let followers = (0u16..).zip(&self.settings.services);
+            for (f, _) in followers.filter(|(_, s)| s.after.contains(&service)) {
+                let at = usize::from(f);
+                no(
+                    v.alive[at] > 0 || v.starting[at] > 0,
+                    format!(
+                        "{} is stopped while {} is alive",
+                        self.settings.name(service),
+                        self.settings.name(ServiceId(f))
+                    ),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// No service that said that it was ready is stopped for not having said so.
+    fn readiness_is_heard(&mut self, v: &View) -> Check {
+        for note in v.notes {
+            if let Note::ServiceNotReady { service, .. } = note {
+                let deaf = self.services[usize::from(service.0)].ready;
+                let name = self.settings.name(*service);
+                no(
+                    deaf,
+                    format!("{name} was ready and is stopped as not ready"),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// No service that sends its heartbeats is ended for not sending them, unless whoever listens was
+    /// stuck for too short a time to be noticed, or the deadline was that of the very moment in which
+    /// a daemon that had stood still went on.
+    fn heartbeats_are_heard(&mut self, v: &View) -> Check {
+        for note in v.notes {
+            let Note::ServiceHung { service, silent } = note else {
+                continue;
+            };
+            let at = usize::from(service.0);
+            let window = millis(self.settings.services[at].heartbeat.unwrap_or_default());
+            let last = v.beats[at];
+            // News of essential threads are late by a twentieth of a second at most.
+            let sent = last > 0 && v.deaf_until < last && last + 60 <= v.now;
+            let chance = v.now < v.thawed + 60 && millis(*silent) < window + 20;
+            let beats = sent && v.now < last + window && !chance;
+            let name = self.settings.name(*service);
+            no(
+                beats,
+                format!("{name} beats and is ended as hung, last at {last}"),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// S5: no pet while an essential thread is known to be stuck, and none after the last.
+    fn pets_are_withheld(&mut self, v: &View) -> Check {
+        let pets = count(v, |a| *a == Action::Pet);
+        let arms = count(v, |a| matches!(a, Action::Arm { .. }));
+        no(
+            pets > 0 && !self.stuck.is_empty(),
+            format!("S5: a pet while {:?} is stuck", self.stuck),
+        )?;
+        no(pets > 1 || arms > 1, "two pets or arms in one step")?;
+        no(
+            self.last_pet_given && pets + arms > 0,
+            "S5: a pet or an arm after the last pet",
+        )?;
+        for note in v.notes {
+            match note {
+                Note::PetWithheld { .. } => {
+                    no(self.withheld || self.stuck.is_empty(), "withheld twice")?;
+                    self.withheld = true;
+                }
+                Note::PetResumed => {
+                    no(!self.withheld || !self.stuck.is_empty(), "resumed in vain")?;
+                    self.withheld = false;
+                }
+                // The last pet is given without a word, if nobody is stuck any more.
+                Note::WatchdogLeftArmed { .. } | Note::WatchdogDisarmed => {
+                    self.last_pet_given = true;
+                    self.withheld = false;
+                }
+                _ => {}
+            }
+        }
+        no(
+            self.withheld && pets > 0,
+            "S5: a pet while pets are withheld",
+        )
+    }
+
+    fn the_device_is_ours(&mut self, v: &View) -> Check {
+        let w = &self.settings.watchdog;
+        let arm = count(v, |a| matches!(a, Action::Arm { .. })) > 0;
+        let disarm = count(v, |a| *a == Action::Disarm) > 0;
+        no(
+            arm && w.owner != WatchdogOwner::Fieldwarden,
+            "the device belongs to somebody else",
+        )?;
+        let exits = self.ending.is_some_and(|e| !e.leave);
+        no(
+            disarm && !(w.disarm_on_stop && exits),
+            "the device is stopped though it should run on",
+        )
+    }
+
+    /// L5: an end that was accepted comes to its end.
+    fn the_end_comes(&mut self, v: &View) -> Check {
+        let late = self.ending.is_some_and(|e| v.now - v.frozen > e.by) && !self.over;
+        no(late, "L5: the end does not come to its end")
+    }
+
+    fn remember(&mut self, v: &View) {
+        for (service, run) in starts(v) {
+            let seen = &mut self.services[usize::from(service.0)];
+            seen.run = run.0;
+            seen.told = None;
+            seen.asked = false;
+            seen.ready = false;
+        }
+        for note in v.notes {
+            match note {
+                Note::ServiceBackoff { service, delay, .. } => {
+                    self.wait(*service, v.now + millis(*delay));
+                }
+                Note::ServiceGaveUp { service, retry, .. } => {
+                    self.wait(*service, v.now + millis(*retry));
+                }
+                Note::StopOverran { .. } => {
+                    if let Some(ending) = &mut self.ending {
+                        ending.overran = true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.given = v.orders.last().map_or(self.given, |o| o.id.0);
+        self.over |= count(v, |a| matches!(a, Action::Exit { .. })) > 0;
+    }
+
+    fn wait(&mut self, service: ServiceId, until: u64) {
+        self.services[usize::from(service.0)].not_before = until;
+    }
+
+    /// The daemon has ended, and was not to leave anything: nothing is alive, unless time was over.
+    pub fn ended(&self, alive: &[u16]) -> Check {
+        let overran = self.ending.is_some_and(|e| e.overran);
+        no(self.ending.is_none(), "an end that nobody asked for")?;
+        no(
+            !overran && alive.iter().any(|n| *n > 0),
+            "the daemon has ended and services are alive",
+        )
+    }
+}
+
+fn no(wrong: bool, why: impl Into<String>) -> Check {
+    if wrong { Err(why.into()) } else { Ok(()) }
+}
+
+fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn count(v: &View, which: impl Fn(&Action) -> bool) -> usize {
+    v.orders.iter().filter(|o| which(&o.action)).count()
+}
+
+/// The time for an orderly stop is over in this step.
+fn overruns(v: &View) -> bool {
+    v.notes
+        .iter()
+        .any(|n| matches!(n, Note::StopOverran { .. }))
+}
+
+fn starts<'a>(v: &'a View) -> impl Iterator<Item = (ServiceId, RunId)> + use<'a> {
+    v.orders.iter().filter_map(|o| match o.action {
+        Action::Start { service, run } => Some((service, run)),
+        _ => None,
+    })
+}
+
+fn signals<'a>(v: &'a View) -> impl Iterator<Item = (ServiceId, RunId, Signal)> + use<'a> {
+    v.orders.iter().filter_map(|o| match o.action {
+        Action::Signal {
+            service,
+            run,
+            signal,
+            ..
+        } => Some((service, run, signal)),
+        _ => None,
+    })
+}

@@ -1,0 +1,173 @@
+//! What may go wrong. A seed switches some of these on; each is fair, which means: it can happen to a
+//! real board, and the daemon is meant to survive it or to have the machine reset.
+//!
+//! Not fair, and never injected: an edge that lies about a process that is alive (a wrong exit, a
+//! wrong adoption), and an order that is neither carried out nor refused by a thread that is well.
+
+/// One kind of fault.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// A process ends with an error or by a signal.
+    Crash,
+    /// A process ends with success.
+    CleanExit,
+    /// A process lives and sends no more heartbeats.
+    Hang,
+    /// A process gets ready only after a long time.
+    SlowReady,
+    /// A process never says that it is ready.
+    NeverReady,
+    /// A process takes no notice of the signals that ask it to end.
+    IgnoresStop,
+    /// A process cannot be killed for a while: it waits for a device.
+    Uninterruptible,
+    /// A process leaves others behind that take time to be killed.
+    Leftovers,
+    /// No process comes of a start.
+    StartFails,
+    /// The spawner waits for the card for a long time.
+    StartStuck,
+    /// An essential thread stands still for a moment, less than its limit.
+    Hiccup,
+    /// An essential thread stands still for longer than its limit, and goes on.
+    EssentialStuck,
+    /// An essential thread stands still for ever.
+    EssentialDead,
+    /// Another thread stands still for a long time.
+    OtherStuck,
+    /// The queues of the threads are very short.
+    ShortQueues,
+    /// The daemon is killed.
+    Killed,
+    /// The daemon stands still as a whole.
+    Frozen,
+    /// The daemon is not started again at once.
+    SlowInit,
+    /// The machine loses power for a moment.
+    PowerCut,
+    /// The watchdog device is held by another process for a while after the boot.
+    DeviceTaken,
+    /// There is no watchdog device.
+    DeviceAbsent,
+    /// The device takes other timeouts than the one that is asked for.
+    DeviceClamps,
+    /// The device refuses a pet once.
+    DeviceFails,
+    /// The device vanishes and comes back.
+    DeviceVanishes,
+    /// A reading cannot be taken.
+    SensorLost,
+    /// A reading is nonsense.
+    SensorGarbled,
+    /// Mains are cut for a while, and a battery runs the machine.
+    MainsCut,
+    /// Mains come and go.
+    MainsFlap,
+    /// Nobody can tell whether there are mains.
+    MainsUnseen,
+    /// A file system turns read-only.
+    ReadOnly,
+    /// Readings run into their limits.
+    Shortage,
+    /// News arrive late, and those of different threads out of order.
+    LateNews,
+    /// News arrive twice.
+    NewsTwice,
+    /// News about old runs, unknown services and orders that nobody gave.
+    FalseNews,
+    /// Time goes backwards from one fact to the next.
+    TimeBackwards,
+    /// An operator asks for this and that.
+    Operator,
+    /// An operator ends the daemon.
+    AskedExit,
+    /// An operator has the daemon replaced.
+    AskedLeave,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 38] = [
+        Kind::Crash,
+        Kind::CleanExit,
+        Kind::Hang,
+        Kind::SlowReady,
+        Kind::NeverReady,
+        Kind::IgnoresStop,
+        Kind::Uninterruptible,
+        Kind::Leftovers,
+        Kind::StartFails,
+        Kind::StartStuck,
+        Kind::Hiccup,
+        Kind::EssentialStuck,
+        Kind::EssentialDead,
+        Kind::OtherStuck,
+        Kind::ShortQueues,
+        Kind::Killed,
+        Kind::Frozen,
+        Kind::SlowInit,
+        Kind::PowerCut,
+        Kind::DeviceTaken,
+        Kind::DeviceAbsent,
+        Kind::DeviceClamps,
+        Kind::DeviceFails,
+        Kind::DeviceVanishes,
+        Kind::SensorLost,
+        Kind::SensorGarbled,
+        Kind::MainsCut,
+        Kind::MainsFlap,
+        Kind::MainsUnseen,
+        Kind::ReadOnly,
+        Kind::Shortage,
+        Kind::LateNews,
+        Kind::NewsTwice,
+        Kind::FalseNews,
+        Kind::TimeBackwards,
+        Kind::Operator,
+        Kind::AskedExit,
+        Kind::AskedLeave,
+    ];
+
+    /// Those that strike by themselves, and the mean time between two strikes in seconds. The others
+    /// come with something else that happens.
+    pub fn every(self) -> Option<u64> {
+        match self {
+            Kind::Hiccup => Some(20),
+            Kind::EssentialStuck => Some(150),
+            Kind::EssentialDead => Some(300),
+            Kind::OtherStuck => Some(60),
+            Kind::Killed => Some(80),
+            Kind::Frozen => Some(150),
+            Kind::PowerCut => Some(200),
+            Kind::DeviceFails => Some(60),
+            Kind::DeviceVanishes => Some(120),
+            Kind::MainsCut | Kind::MainsFlap | Kind::MainsUnseen => Some(60),
+            Kind::ReadOnly => Some(60),
+            Kind::FalseNews => Some(2),
+            Kind::Operator => Some(12),
+            Kind::AskedExit => Some(150),
+            Kind::AskedLeave => Some(150),
+            Kind::Crash
+            | Kind::CleanExit
+            | Kind::Hang
+            | Kind::SlowReady
+            | Kind::NeverReady
+            | Kind::IgnoresStop
+            | Kind::Uninterruptible
+            | Kind::Leftovers
+            | Kind::StartFails
+            | Kind::StartStuck
+            | Kind::ShortQueues
+            | Kind::SlowInit
+            | Kind::DeviceTaken
+            | Kind::DeviceAbsent
+            | Kind::DeviceClamps
+            | Kind::SensorLost
+            | Kind::SensorGarbled
+            | Kind::Shortage
+            | Kind::LateNews
+            | Kind::NewsTwice
+            | Kind::TimeBackwards => None,
+        }
+    }
+}

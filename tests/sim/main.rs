@@ -1,0 +1,169 @@
+//! Seeded simulator: the shipped core against a machine in which things go wrong.
+//!
+//! One seed decides everything: the configuration, the faults, and every instant at which they
+//! strike. First faults and safety: the invariants of `checks.rs`, `hardware.rs`, `mains.rs` and
+//! `process.rs` hold at every step. Then the faults stop and liveness is required: everything that
+//! should be up is up again within a bounded time.
+//!
+//! `cargo test --test sim` runs 1,000 seeds; `SIM_SEEDS=n` runs n; `SIM_SEED=n` replays one and
+//! prints all of it. The journal of a run that fails becomes a scenario file in `target/sim/`.
+
+mod anything;
+mod checks;
+mod daemon;
+mod faults;
+mod hands;
+mod hardware;
+mod mains;
+mod plan;
+mod process;
+mod rng;
+mod story;
+mod strikes;
+mod tally;
+mod world;
+
+use faults::Kind;
+use plan::Plan;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use story::Book;
+use tally::Tally;
+use world::World;
+
+/// Seeds of a usual run.
+const SEEDS: u64 = 1_000;
+
+/// Runs one seed. `Err` tells what went wrong.
+fn play(seed: u64, book: &Book) -> Result<Tally, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(Plan::of(seed), book.clone());
+        let outcome = world.run();
+        world.tally.lives = u64::from(world.lives);
+        outcome.map(|()| world.tally)
+    }));
+    outcome.unwrap_or_else(|_| Err("panic, see above".to_owned()))
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
+    )
+}
+
+/// Plays a seed once more with its journal, and tells all about it.
+fn tell(seed: u64, why: &str) -> String {
+    let plan = Plan::of(seed);
+    let book = Book::of(plan.settings.clone());
+    let again = play(seed, &book).err();
+    let written = save(seed, &book, &plan);
+    let same = again.as_deref() == Some(why);
+    let journal = match written {
+        Ok(file) => format!("{} (the last life, as a scenario)", file.display()),
+        Err(e) => format!("could not be written: {e}"),
+    };
+    let differs = match same {
+        true => "",
+        false => "  THE REPLAY DIFFERS: something is not decided by the seed\n",
+    };
+    format!(
+        "seed {seed} fails {why}\n  commit  {}\n  replay  SIM_SEED={seed} cargo test --test sim -- \
+         --nocapture\n  journal {journal}\n{differs}",
+        commit(),
+    )
+}
+
+/// Writes the last life of a run as a scenario file.
+fn save(seed: u64, book: &Book, plan: &Plan) -> io::Result<PathBuf> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sim");
+    let file = directory.join(format!("seed-{seed}.txt"));
+    fs::create_dir_all(&directory)?;
+    fs::write(&file, book.scenario(seed, &plan.toml))?;
+    Ok(file)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test asks git for the commit")]
+fn commit() -> String {
+    let git = Command::new("git")
+        .args(["rev-parse", "--short", "HEAD"])
+        .output();
+    match git {
+        Ok(out) if out.status.success() => String::from_utf8_lossy(&out.stdout).trim().to_owned(),
+        Ok(_) | Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// One seed, with everything that was heard and answered.
+fn replay(seed: u64) {
+    let plan = Plan::of(seed);
+    let book = Book::of(plan.settings.clone());
+    let outcome = play(seed, &book);
+    save(seed, &book, &plan).unwrap_or_else(|e| panic!("{e}"));
+    println!("seed {seed}\nfaults {:?}\n{}", plan.faults, plan.toml);
+    println!("{}", book.text());
+    match outcome {
+        Ok(tally) => print_tally(&tally, 1, 0.0),
+        Err(why) => panic!("{}", tell(seed, &why)),
+    }
+}
+
+fn print_tally(t: &Tally, seeds: u64, seconds: f64) {
+    println!(
+        "{seeds} seeds in {seconds:.1} s: {} events, {} steps",
+        t.events, t.steps
+    );
+    println!(
+        "{} h simulated; {} lives of the daemon, {} adoptions, {} ends by request, {} by init",
+        t.seconds / 3600,
+        t.lives,
+        t.adopted,
+        t.ended,
+        t.init_kills
+    );
+    println!(
+        "{} reboots, {} of them by the watchdog; {} full queues",
+        t.reboots, t.bites, t.busy
+    );
+    for (kind, n) in &t.faults {
+        println!("  fault {kind:<18?} {n:>8}");
+    }
+    for (note, n) in &t.notes {
+        println!("  note  {note:<18} {n:>8}");
+    }
+}
+
+/// Every invariant holds for every seed, and every kind of fault occurred.
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the time that the seeds take is printed"
+)]
+fn seeds() {
+    if let Some(seed) = variable("SIM_SEED") {
+        return replay(seed);
+    }
+    let seeds = variable("SIM_SEEDS").unwrap_or(SEEDS);
+    let first = variable("SIM_FIRST").unwrap_or(0);
+    let began = std::time::Instant::now();
+    let mut all = Tally::default();
+    for seed in first..first + seeds {
+        match play(seed, &Book::default()) {
+            Ok(tally) => all.add(&tally),
+            Err(why) => panic!("{}", tell(seed, &why)),
+        }
+    }
+    print_tally(&all, seeds, began.elapsed().as_secs_f64());
+    let missing: Vec<_> = Kind::ALL
+        .iter()
+        .filter(|k| !all.faults.contains_key(k))
+        .collect();
+    assert!(
+        seeds < SEEDS || missing.is_empty(),
+        "never occurred: {missing:?}"
+    );
+}

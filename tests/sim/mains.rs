@@ -1,0 +1,181 @@
+//! Mains, the sensor that sees them, and what the verdict on them must be: the invariants P1 to P4.
+//!
+//! The simulated machine has a battery that outlasts every cut. The invariants are told from the
+//! facts that the core has heard, and know nothing of how it decides.
+
+use crate::checks::View;
+use crate::faults::Kind;
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::world::{Event, World};
+use fieldwarden::core::fact::{Errno, Fact, Fault, Pulse, Reading, Source, Thread};
+use fieldwarden::core::picture::Verdict;
+
+/// Mains that were seen gone for this long, and never back, are lost. In milliseconds, as all here.
+const LOST_AFTER: u64 = 2_000;
+/// Mains that were seen for this long, and nothing else, are back.
+const BACK_AFTER: u64 = 5_000;
+
+/// Mains and their sensor.
+pub struct Mains {
+    /// There is a sensor at all.
+    pub sensor: bool,
+    present: bool,
+    silent_until: u64,
+}
+
+impl Mains {
+    pub fn of(plan: &Plan, rng: &mut Rng) -> Mains {
+        let wanted = [Kind::MainsCut, Kind::MainsFlap, Kind::MainsUnseen];
+        Mains {
+            sensor: wanted.iter().any(|k| plan.faults.contains(k)) || rng.chance(50),
+            present: true,
+            silent_until: 0,
+        }
+    }
+
+    pub fn heal(&mut self, now: u64) {
+        self.present = true;
+        self.silent_until = now;
+    }
+
+    /// What the sensor says.
+    fn fact(&self, now: u64) -> Fact {
+        match now < self.silent_until {
+            true => Fact::Lost {
+                source: Source::Mains,
+                why: Fault::Errno(Errno(5)),
+            },
+            false => Fact::Seen(Reading::Mains {
+                present: self.present,
+            }),
+        }
+    }
+}
+
+impl World {
+    pub fn cut_mains(&mut self) {
+        self.mains.present = false;
+        let until = self.rng.range(500, 60_000);
+        self.after(until, Event::Mains(true));
+    }
+
+    /// They come and go a few times.
+    pub fn flap_mains(&mut self) {
+        let mut at = 0;
+        for _ in 0..self.rng.range(1, 6) {
+            self.after(at, Event::Mains(false));
+            at += self.rng.range(100, 4_000);
+            self.after(at, Event::Mains(true));
+            at += self.rng.range(100, 8_000);
+        }
+    }
+
+    pub fn blind_mains(&mut self) {
+        self.mains.silent_until = self.now + self.rng.range(1_000, 90_000);
+    }
+
+    pub fn turn_mains(&mut self, present: bool) {
+        self.mains.present = present || self.calm;
+    }
+
+    pub fn read_mains(&mut self) {
+        if self.mains.sensor {
+            let fact = self.mains.fact(self.now);
+            self.send(Thread::Vitals, fact);
+        }
+    }
+}
+
+/// What was heard of mains in this life.
+#[derive(Default)]
+pub struct Heard {
+    any: bool,
+    /// Seen gone since then, and not back.
+    gone: Option<u64>,
+    /// Seen since then, without a gap.
+    back: Option<u64>,
+    /// The verdict after the step before.
+    verdict: Option<Verdict>,
+}
+
+impl Heard {
+    /// Takes a step in, and says what is wrong with the verdict after it.
+    pub fn mains_are_judged(&mut self, v: &View) -> Result<(), String> {
+        let (gone, before) = (self.gone, self.verdict);
+        self.hear(v);
+        let verdict = v.core.picture().power;
+        self.verdict = verdict;
+        let lost = verdict == Some(Verdict::Warn);
+        let was_lost = before == Some(Verdict::Warn);
+        let aged = |since: Option<u64>, age| since.is_some_and(|s| v.now >= s + age);
+        let seen = matches!(v.fact, Fact::Seen(Reading::Mains { present: true }));
+        for (wrong, what) in [
+            (
+                verdict.is_some() != self.any,
+                "P1: a verdict on mains without news of them, or news without a verdict",
+            ),
+            (
+                aged(self.gone, LOST_AFTER) && !lost,
+                "P2: mains are gone for long, and that is not told",
+            ),
+            (
+                self.gone.is_some() && !lost && !self.looks_again(v),
+                "P2: mains are gone, and the core does not look again in time",
+            ),
+            (
+                lost && !was_lost && !aged(gone, LOST_AFTER),
+                "P2: mains count as lost and were not gone for long",
+            ),
+            (
+                was_lost && !lost && !(seen && aged(self.back, BACK_AFTER)),
+                "P3: mains count as back and were not seen for long",
+            ),
+            (
+                lost && seen && aged(self.back, BACK_AFTER),
+                "P3: mains are back for long, and that is not told",
+            ),
+            (
+                verdict == Some(Verdict::Ok) && self.back.is_none() && self.gone.is_none(),
+                "P4: mains are fine though nobody sees them",
+            ),
+        ] {
+            if wrong {
+                return Err(format!("{what} ({before:?}, now {verdict:?})"));
+            }
+        }
+        Ok(())
+    }
+
+    fn looks_again(&self, v: &View) -> bool {
+        let by = self.gone.map(|since| since + LOST_AFTER);
+        v.deadline.is_some_and(|at| Some(at.0) <= by)
+    }
+
+    fn hear(&mut self, v: &View) {
+        match v.fact {
+            Fact::Seen(Reading::Mains { present: true }) => {
+                self.any = true;
+                self.gone = None;
+                self.back.get_or_insert(v.now);
+            }
+            Fact::Seen(Reading::Mains { present: false }) => {
+                self.any = true;
+                self.gone.get_or_insert(v.now);
+                self.back = None;
+            }
+            Fact::Lost {
+                source: Source::Mains,
+                ..
+            } => {
+                self.any = true;
+                self.back = None;
+            }
+            Fact::Thread {
+                thread: Thread::Vitals,
+                pulse: Pulse::Late { .. },
+            } => self.back = None,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a seed decides before anything happens: the configuration, and which faults there are.
+
+use crate::faults::Kind;
+use crate::rng::Rng;
+use fieldwarden::config;
+use fieldwarden::core::settings::Settings;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Names of services; their order in the settings is that of the alphabet.
+const NAMES: [&str; 8] = [
+    "api", "camera", "db", "gateway", "logger", "modem", "tunnel", "web",
+];
+
+/// Everything that is fixed for one run of the simulator. Times are in milliseconds.
+pub struct Plan {
+    pub seed: u64,
+    pub toml: String,
+    pub settings: Settings,
+    pub faults: BTreeSet<Kind>,
+    /// Init's watchdog over the daemon.
+    pub init_watchdog: Option<u64>,
+    /// Time between two readings of vitals.
+    pub vitals_every: u64,
+    /// Orders that a queue holds.
+    pub queue: usize,
+    /// After this time nothing goes wrong any more.
+    pub calm_at: u64,
+    /// After this time, without faults, everything must be well.
+    pub well_by: u64,
+}
+
+/// An essential thread owes for this long before it is late.
+pub const LATE_ESSENTIAL: u64 = 3_000;
+/// The others may wait for the card.
+pub const LATE_OTHER: u64 = 10_000;
+
+impl Plan {
+    pub fn of(seed: u64) -> Plan {
+        let mut rng = Rng::new(seed);
+        let toml = configuration(&mut rng);
+        let settings = config::parse("simulated.toml", &toml)
+            .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"))
+            .config
+            .settings;
+        // From a quiet world to one in which nearly everything fails.
+        let share = rng.pick(&[0, 10, 25, 50, 80]);
+        let faults = Kind::ALL
+            .into_iter()
+            .filter(|_| rng.chance(share))
+            .collect::<BTreeSet<_>>();
+        let calm_at = rng.range(60, 400) * 1000;
+        Plan {
+            seed,
+            vitals_every: rng.pick(&[1_000, 5_000, 5_000, 15_000]),
+            init_watchdog: rng.pick(&[None, Some(4_000), Some(30_000)]),
+            queue: match faults.contains(&Kind::ShortQueues) {
+                true => 2,
+                false => 64,
+            },
+            calm_at,
+            well_by: calm_at + patience(&settings),
+            toml,
+            settings,
+            faults,
+        }
+    }
+}
+
+/// How long it may take until everything is well again: the longest a service can be held back, one
+/// after the other along the longest chain, and the resets and stops that may be under way.
+fn patience(settings: &Settings) -> u64 {
+    let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(0);
+    let reset = ms(settings.watchdog.timeout) * 2 + 60_000;
+    let stop = ms(settings.stop_budget) + 10_000;
+    let held = |s: &fieldwarden::core::settings::Service| {
+        let b = &s.backoff;
+        2 * (ms(s.start_timeout) + ms(s.stop_timeout) + ms(b.cap)) + ms(b.window) + ms(b.cooldown)
+    };
+    // A process that cannot be killed is free again after a minute and a half at most.
+    reset + stop + 90_000 + settings.services.iter().map(held).sum::<u64>()
+}
+
+fn configuration(rng: &mut Rng) -> String {
+    let mut out = String::new();
+    let owner = rng.pick(&[
+        "fieldwarden",
+        "fieldwarden",
+        "fieldwarden",
+        "systemd",
+        "nobody",
+    ]);
+    let timeout = rng.pick(&[2, 5, 15, 15, 40]);
+    let disarm = rng.chance(30);
+    let budget = rng.range(8, 40);
+    // Writing to a string cannot fail.
+    let _ = write!(
+        out,
+        "[watchdog]\nowner = \"{owner}\"\ntimeout = \"{timeout}s\"\ndisarm_on_stop = {disarm}\n\
+         [stop]\nbudget = \"{budget}s\"\n[storage]\nmounts = [\"/\", \"/data\"]\n"
+    );
+    let mut before: Vec<&str> = Vec::new();
+    let count = rng.range(1, 6);
+    while (before.len() as u64) < count {
+        let name = rng.pick(&NAMES);
+        if !before.contains(&name) {
+            let after: Vec<_> = before.iter().copied().filter(|_| rng.chance(35)).collect();
+            service(rng, name, &after, &mut out);
+            before.push(name);
+        }
+    }
+    out
+}
+
+fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
+    let ready = rng.pick(&["exec", "notify"]);
+    let restart = rng.pick(&["always", "always", "always", "on-failure", "never"]);
+    let start_timeout = rng.range(2, 15);
+    let stop_timeout = rng.pick(&[0, 1000, 3000, 8000]);
+    let _ = write!(
+        out,
+        "[service.{name}]\ncommand = [\"/usr/bin/{name}\"]\nautostart = {}\nafter = {after:?}\n\
+         ready = \"{ready}\"\nstart_timeout = \"{start_timeout}s\"\n\
+         stop_timeout = \"{stop_timeout}ms\"\nrestart = \"{restart}\"\n",
+        rng.chance(85)
+    );
+    if rng.chance(60) {
+        let _ = writeln!(out, "heartbeat = \"{}ms\"", rng.range(800, 8000));
+    }
+    let first = rng.range(200, 2000);
+    let _ = writeln!(
+        out,
+        "backoff = {{ immediate = {}, first = \"{first}ms\", cap = \"{}ms\", stable = \"{}s\", \
+         restarts = {}, window = \"{}s\", cooldown = \"{}s\" }}",
+        rng.range(0, 3),
+        first * rng.range(1, 8),
+        rng.range(5, 40),
+        rng.range(2, 8),
+        rng.range(20, 90),
+        rng.range(5, 40),
+    );
+}

@@ -1,0 +1,311 @@
+//! The simulated machine: time, events, boots and lives of the daemon.
+//!
+//! Terms: a *boot* is the time from one start of the machine to the next; a *life* is one process of
+//! the daemon; a *strike* is a fault that happens by itself.
+
+use crate::checks::{Checks, View};
+use crate::daemon::{Life, LifeEvent};
+use crate::faults::Kind;
+use crate::hardware::Device;
+use crate::mains::Mains;
+use crate::plan::Plan;
+use crate::process::Proc;
+use crate::rng::Rng;
+use crate::story::Book;
+use crate::tally::Tally;
+use fieldwarden::core::fact::{Exit, Fact};
+use fieldwarden::units::Mono;
+use std::collections::BTreeMap;
+
+/// No run of the simulator may need more: then something turns in circles.
+const MOST_EVENTS: u64 = 3_000_000;
+
+/// For ever.
+pub const EVER: u64 = u64::MAX;
+
+/// Something that happens at a time.
+#[derive(Debug)]
+pub enum Event {
+    /// Something in this life of the daemon.
+    Life(u32, LifeEvent),
+    /// A process says that it is ready.
+    ProcReady(u32),
+    /// A process sends a heartbeat.
+    ProcBeat(u32),
+    /// The main process ends.
+    ProcEnd(u32, Exit),
+    /// All that was left of it is gone.
+    ProcGone(u32),
+    /// The device looks whether it was petted.
+    Bite,
+    /// Mains come, or go.
+    Mains(bool),
+    /// Init looks whether it was petted in this life.
+    InitLooks(u32),
+    /// Init starts the daemon.
+    DaemonStart,
+    /// A frozen daemon goes on.
+    Thaw(u32),
+    /// An essential thread that got stuck in this life must have led to a reset by now.
+    MustReset(u32),
+    /// A fault strikes.
+    Strike(Kind),
+    /// Nothing goes wrong from now on.
+    Calm,
+    /// Is everything well?
+    Survey,
+}
+
+/// The machine and everything around it.
+pub struct World {
+    pub plan: Plan,
+    pub rng: Rng,
+    pub now: u64,
+    sequence: u64,
+    events: BTreeMap<(u64, u64), Event>,
+    pub life: Option<Life>,
+    pub lives: u32,
+    /// No daemon ran in this boot.
+    pub first: bool,
+    pub procs: BTreeMap<u32, Proc>,
+    pub next_pid: u32,
+    /// Processes of each service that are alive.
+    pub alive: Vec<u16>,
+    /// When each service sent its last heartbeat.
+    pub beats: Vec<u64>,
+    pub device: Device,
+    pub mains: Mains,
+    pub calm: bool,
+    well_since: Option<u64>,
+    pub trouble: Trouble,
+    pub next_ticket: u64,
+    pub checks: Checks,
+    pub tally: Tally,
+    pub book: Book,
+    pub failure: Option<String>,
+    finished: bool,
+}
+
+/// How long the daemon could not pet, all in all.
+#[derive(Default)]
+pub struct Trouble {
+    sum: u64,
+    since: Option<u64>,
+}
+
+impl Trouble {
+    /// Milliseconds up to `now`.
+    pub fn upto(&self, now: u64) -> u64 {
+        self.sum + self.since.map_or(0, |since| now - since)
+    }
+
+    fn set(&mut self, now: u64, troubled: bool) {
+        match (self.since, troubled) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.sum += now - since;
+                self.since = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+}
+
+impl World {
+    pub fn new(plan: Plan, book: Book) -> World {
+        let mut rng = Rng::new(!plan.seed);
+        let n = plan.settings.services.len();
+        World {
+            device: Device::of(&plan, &mut rng),
+            mains: Mains::of(&plan, &mut rng),
+            checks: Checks::new(&plan.settings),
+            plan,
+            rng,
+            now: 1_000,
+            sequence: 0,
+            events: BTreeMap::new(),
+            life: None,
+            lives: 0,
+            first: true,
+            procs: BTreeMap::new(),
+            next_pid: 1000,
+            alive: vec![0; n],
+            beats: vec![0; n],
+            calm: false,
+            well_since: None,
+            trouble: Trouble::default(),
+            next_ticket: 1,
+            tally: Tally::default(),
+            book,
+            failure: None,
+            finished: false,
+        }
+    }
+
+    /// Runs until everything is well again after the last fault. `Err` tells what was not.
+    pub fn run(&mut self) -> Result<(), String> {
+        self.at(self.now, Event::DaemonStart);
+        self.at(self.plan.calm_at, Event::Calm);
+        for kind in self.plan.faults.clone() {
+            self.next_strike(kind);
+        }
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            self.now = at;
+            self.tally.events += 1;
+            self.handle(event);
+            if let Some(why) = self.failure.take() {
+                return Err(format!("at {}: {why}", Mono(self.now)));
+            }
+            if self.finished {
+                self.tally.seconds += self.now / 1000;
+                return Ok(());
+            }
+            if self.tally.events > MOST_EVENTS {
+                return Err("it never comes to an end".to_owned());
+            }
+        }
+        Err("nothing is left to happen".to_owned())
+    }
+
+    pub fn at(&mut self, at: u64, event: Event) {
+        self.sequence += 1;
+        self.events.insert((at.max(self.now), self.sequence), event);
+    }
+
+    /// After `delay` milliseconds.
+    pub fn after(&mut self, delay: u64, event: Event) {
+        self.at(self.now + delay, event);
+    }
+
+    pub fn fail(&mut self, why: impl Into<String>) {
+        let why = why.into();
+        self.failure.get_or_insert(why);
+    }
+
+    /// Is this fault possible now?
+    pub fn on(&self, kind: Kind) -> bool {
+        !self.calm && self.plan.faults.contains(&kind)
+    }
+
+    /// Does it happen now, in `percent` of a hundred cases in which it can?
+    pub fn strikes(&mut self, kind: Kind, percent: u64) -> bool {
+        let yes = self.on(kind) && self.rng.chance(percent);
+        if yes {
+            self.tally.fault(kind);
+        }
+        yes
+    }
+
+    fn next_strike(&mut self, kind: Kind) {
+        if let Some(every) = kind.every() {
+            let delay = self.rng.range(100, every * 2000);
+            self.after(delay, Event::Strike(kind));
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Life(life, event) => self.life_event(life, event),
+            Event::ProcReady(pid) => self.proc_ready(pid),
+            Event::ProcBeat(pid) => self.proc_beat(pid),
+            Event::ProcEnd(pid, exit) => self.proc_end(pid, exit),
+            Event::ProcGone(pid) => self.proc_gone(pid),
+            Event::Bite => self.device_looks(),
+            Event::Mains(present) => self.turn_mains(present),
+            Event::InitLooks(life) => self.init_looks(life),
+            Event::DaemonStart => self.daemon_start(),
+            Event::Thaw(life) => self.thaw(life),
+            Event::MustReset(life) => self.must_have_reset(life),
+            Event::Strike(kind) if !self.calm => {
+                self.strike(kind);
+                self.next_strike(kind);
+            }
+            Event::Strike(_) => {}
+            Event::Calm => self.calm_down(),
+            Event::Survey => self.survey(),
+        }
+    }
+
+    /// One fact for the core; its orders go out.
+    pub fn step(&mut self, fact: &Fact, back: u64) {
+        let Some(life) = &mut self.life else { return };
+        life.out.clear();
+        if let Fact::Done { order, .. } = fact {
+            life.unanswered.remove(order);
+        }
+        let at = Mono(self.now.saturating_sub(back));
+        life.core.step(at, fact, &mut life.out);
+        self.tally.steps += 1;
+        self.tally.notes(&life.out.notes);
+        self.book.step(self.now, fact, &life.out);
+        let deadline = life.core.deadline();
+        let view = View {
+            now: life.core.picture().now.0,
+            fact,
+            orders: &life.out.orders,
+            notes: &life.out.notes,
+            core: &life.core,
+            deadline,
+            alive: &self.alive,
+            starting: &life.starting,
+            frozen: life.frozen_for,
+            beats: &self.beats,
+            deaf_until: life.deaf_until,
+            thawed: life.frozen_since,
+        };
+        if let Err(why) = self.checks.step(&view) {
+            self.failure.get_or_insert(why);
+        }
+        let orders = std::mem::take(&mut life.out.orders);
+        for order in orders {
+            self.dispatch(order);
+        }
+        self.plan_wake();
+    }
+
+    /// The daemon can pet, or it cannot: count the time in which it cannot.
+    pub fn note_trouble(&mut self) {
+        let troubled = self.life.as_ref().is_none_or(|l| l.cannot_pet(self.now));
+        self.trouble.set(self.now, troubled);
+    }
+
+    /// All power is gone and comes back.
+    pub fn reboot(&mut self, by_device: bool) {
+        self.end_life();
+        self.procs.clear();
+        self.alive.iter_mut().for_each(|n| *n = 0);
+        self.device.reset(by_device);
+        self.first = true;
+        self.tally.reboots += 1;
+        let boot = self.rng.range(2_000, 6_000);
+        self.after(boot, Event::DaemonStart);
+        if self.on(Kind::DeviceTaken) {
+            self.take_device();
+        }
+    }
+
+    fn calm_down(&mut self) {
+        self.calm = true;
+        let (now, guarded) = (self.now, self.guarded());
+        self.device.heal(now);
+        self.mains.heal(now);
+        self.unstick_all(guarded);
+        self.after(1_000, Event::Survey);
+    }
+
+    fn survey(&mut self) {
+        match self.is_well() {
+            Ok(()) => {
+                let since = *self.well_since.get_or_insert(self.now);
+                self.finished = self.now - since >= 20_000;
+            }
+            Err(why) => {
+                self.well_since = None;
+                if self.now > self.plan.well_by {
+                    self.fail(format!("L1: not well long after the last fault: {why}"));
+                }
+            }
+        }
+        self.after(2_000, Event::Survey);
+    }
+}

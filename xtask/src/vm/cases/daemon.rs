@@ -1,0 +1,327 @@
+//! The shipped daemon with the shipped units: services, and how they fare when the daemon does not.
+
+// The cases wait for a real machine in real time.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::super::case::Case;
+use super::super::machine::Machine;
+
+/// The cases of this module.
+pub const CASES: &[Case] = &[
+    Case::daemon(
+        "daemon-is-killed",
+        "kill -9 of the daemon, again and again: back in seconds, no service doubled or restarted",
+        is_killed,
+    ),
+    Case::daemon(
+        "daemon-is-restarted",
+        "systemctl restart leaves services running; systemctl stop takes them down in order",
+        is_restarted,
+    ),
+    Case::daemon(
+        "daemon-heals-services",
+        "a crashed, a hung and a forking service are dealt with; bystanders are unharmed",
+        heals_services,
+    ),
+    Case::daemon(
+        "daemon-powers-off-in-order",
+        "at power-off services stop in reverse order, before the holder, and in time",
+        powers_off_in_order,
+    ),
+    Case::daemon(
+        "daemon-on-bad-disks",
+        "full and read-only state, a read-only remount: told, and nothing stops",
+        on_bad_disks,
+    ),
+];
+
+/// Anything that is to happen soon, on a busy host.
+pub const SOON: Duration = Duration::from_secs(40);
+
+/// Control groups of the services.
+const POOL: &str = "/sys/fs/cgroup/system.slice/fieldwarden-pool.service";
+
+/// Starts the shipped unit and waits until all services are up.
+pub fn start(machine: &Machine) -> Result<()> {
+    machine.ok("systemctl enable --quiet fieldwarden && systemctl start fieldwarden")?;
+    all_up(machine)
+}
+
+/// Replaces the configuration before the daemon is started.
+pub fn configure(machine: &Machine, text: &str) -> Result<()> {
+    machine.put_bytes(text.as_bytes(), "/etc/fieldwarden/fieldwarden.toml", 0o644)?;
+    machine.ok("fieldwarden check /etc/fieldwarden/fieldwarden.toml")?;
+    Ok(())
+}
+
+/// Waits until every service that should be up is.
+pub fn all_up(machine: &Machine) -> Result<()> {
+    let script = "fieldwarden status --json | grep -q '\"verdicts\":{[^}]*\"services\":\"ok\"'";
+    machine.wait_until("all services", script, SOON)
+}
+
+/// The daemon's own report.
+pub fn status(machine: &Machine) -> Result<Value> {
+    let text = machine.ok("fieldwarden status --json")?;
+    serde_json::from_str(&text).with_context(|| format!("status: {text}"))
+}
+
+/// One service of the report.
+pub fn service(machine: &Machine, name: &str) -> Result<Value> {
+    let status = status(machine)?;
+    let all = status["services"]
+        .as_array()
+        .context("no services in the status")?;
+    all.iter()
+        .find(|s| s["name"] == name)
+        .cloned()
+        .with_context(|| format!("no service {name}"))
+}
+
+/// Main process of a service that is up.
+fn pid(machine: &Machine, name: &str) -> Result<u64> {
+    let service = service(machine, name)?;
+    service["pid"]
+        .as_u64()
+        .with_context(|| format!("{name} is not up: {service}"))
+}
+
+/// Waits until the journal of events holds a record of this kind about this.
+pub fn wait_event(machine: &Machine, event: &str, about: &str) -> Result<()> {
+    let script = format!(
+        "fieldwarden events --json --last 256 | grep '\"event\":\"{event}\"' | grep -q '{about}'"
+    );
+    machine.wait_until(&format!("event {event} {about}"), &script, SOON)
+}
+
+fn main_pid(machine: &Machine) -> Result<String> {
+    machine.ok("systemctl show -P MainPID fieldwarden")
+}
+
+/// Waits until another daemon than this one answers.
+fn wait_successor(machine: &Machine, old: &str) -> Result<()> {
+    let script = format!(
+        "p=$(systemctl show -P MainPID fieldwarden); [ \"$p\" != 0 ] && [ \"$p\" != {old} ] && \
+         fieldwarden status --json | grep -q \"\\\"pid\\\":$p,\""
+    );
+    machine.wait_until("the next daemon", &script, SOON)?;
+    all_up(machine)
+}
+
+/// How many processes of all services there are.
+fn population(machine: &Machine) -> Result<String> {
+    machine.ok(&format!(
+        "find {POOL}/service-* -name cgroup.procs -exec cat {{}} + | wc -l"
+    ))
+}
+
+fn is_killed(machine: &mut Machine) -> Result<()> {
+    configure(
+        machine,
+        &(include_str!("../../../../tests/vm/config/fieldwarden.toml").to_owned()
+            + "[service.more]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"beating\"]\n"),
+    )?;
+    start(machine)?;
+    let mark = machine.mark();
+    let names = ["steady", "beating", "more"];
+    let pids = |machine: &Machine| -> Result<Vec<u64>> {
+        names.iter().map(|name| pid(machine, name)).collect()
+    };
+    let before = pids(machine)?;
+    for round in 0..5 {
+        let daemon = main_pid(machine)?;
+        machine.ok(&format!("kill -9 {daemon}"))?;
+        wait_successor(machine, &daemon)?;
+        let now = pids(machine)?;
+        ensure!(now == before, "round {round}: {now:?}, before {before:?}");
+        for name in names {
+            let service = service(machine, name)?;
+            ensure!(
+                service["adopted"] == true && service["run"] == 1,
+                "round {round}: {service}"
+            );
+        }
+    }
+    // In quick succession: it dies while it starts, while it adopts, while it arms.
+    // Each daemon arms the device first of all, so all this time the machine stays guarded.
+    for _ in 0..6 {
+        machine.ok("systemctl kill -s KILL fieldwarden || true; sleep 1.5")?;
+    }
+    wait_successor(machine, "0")?;
+    ensure!(
+        pids(machine)? == before,
+        "after ten kills in a row: {:?}",
+        pids(machine)?
+    );
+    // One process each; the shell of `beating` may have its sleep beside it.
+    let population: u32 = population(machine)?.trim().parse()?;
+    ensure!(
+        (3..=4).contains(&population),
+        "{population} processes for three services"
+    );
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}
+
+fn is_restarted(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let before = (pid(machine, "steady")?, pid(machine, "beating")?);
+    let daemon = main_pid(machine)?;
+    machine.ok("systemctl restart fieldwarden")?;
+    wait_successor(machine, &daemon)?;
+    let after = (pid(machine, "steady")?, pid(machine, "beating")?);
+    ensure!(before == after, "restarted: {before:?} became {after:?}");
+    machine.ok("systemctl stop fieldwarden")?;
+    let (a, b) = before;
+    machine.ok(&format!(
+        "! kill -0 {a} 2>/dev/null && ! kill -0 {b} 2>/dev/null"
+    ))?;
+    ensure!(
+        population(machine)?.trim() == "0",
+        "something is left in the holder"
+    );
+    ensure!(machine.ok("systemctl is-active fieldwarden-pool")? == "active");
+    // The watchdog stays armed until a new daemon pets it: that is what it is for.
+    ensure!(machine.ok("cat /sys/class/watchdog/watchdog0/state")? == "active");
+    machine.ok("systemctl start fieldwarden")?;
+    all_up(machine)
+}
+
+fn heals_services(machine: &mut Machine) -> Result<()> {
+    let hanger = "systemd-notify --ready; systemd-notify WATCHDOG=1; sleep infinity";
+    let forker = "sleep 987 & sleep 3; exit 1";
+    configure(
+        machine,
+        &format!(
+            "{}[service.hanger]\ncommand = [\"/bin/sh\", \"-c\", \"{hanger}\"]\nready = \"notify\"\n\
+             heartbeat = \"5s\"\n\
+             [service.forker]\ncommand = [\"/bin/sh\", \"-c\", \"{forker}\"]\n",
+            include_str!("../../../../tests/vm/config/fieldwarden.toml")
+        ),
+    )?;
+    start(machine)?;
+    let mark = machine.mark();
+    let bystanders = (
+        pid(machine, "beating")?,
+        service(machine, "beating")?["run"].clone(),
+    );
+    let crashed = pid(machine, "steady")?;
+    machine.ok(&format!("kill -SEGV {crashed}"))?;
+    wait_event(machine, "service-exited", "\"service\":\"steady\"")?;
+    all_up(machine)?;
+    ensure!(pid(machine, "steady")? != crashed);
+    wait_event(machine, "service-hung", "\"service\":\"hanger\"")?;
+    wait_event(machine, "service-exited", "\"service\":\"hanger\"")?;
+    wait_event(machine, "service-exited", "\"service\":\"forker\"")?;
+    // Each run of the forker leaves one sleep behind; never more than the latest may live.
+    let left = machine.ok("pgrep -cxf 'sleep 987' || true")?;
+    ensure!(
+        left.trim().parse::<u32>()? <= 1,
+        "{left} left behind by a service that forks"
+    );
+    let after = (
+        pid(machine, "beating")?,
+        service(machine, "beating")?["run"].clone(),
+    );
+    ensure!(
+        bystanders == after,
+        "the bystander was {bystanders:?} and is {after:?}"
+    );
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}
+
+fn powers_off_in_order(machine: &mut Machine) -> Result<()> {
+    configure(
+        machine,
+        &(include_str!("../../../../tests/vm/config/fieldwarden.toml").to_owned()
+            + "[service.late]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"steady\"]\n"),
+    )?;
+    start(machine)?;
+    let mark = machine.mark();
+    machine.ok("systemctl --no-block poweroff")?;
+    let end = machine.wait_event("SHUTDOWN", mark, Duration::from_secs(60))?;
+    ensure!(end.data["reason"] == "guest-shutdown", "{}", end.data);
+    let resets: Vec<String> = machine
+        .events_since(mark)
+        .into_iter()
+        .map(|e| e.name)
+        .filter(|n| n == "WATCHDOG")
+        .collect();
+    ensure!(resets.is_empty(), "the watchdog bit during the power-off");
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let ended = machine.ok(
+        "cat /var/lib/fieldwarden/journal/*.journal | grep '\"event\":\"service-exited\"' | \
+         sed 's/.*\"service\":\"\\([a-z]*\\)\".*/\\1/' | tr '\\n' ' '",
+    )?;
+    let at = |name: &str| {
+        ended
+            .find(name)
+            .with_context(|| format!("{name} not in: {ended}"))
+    };
+    ensure!(
+        at("late")? < at("steady")?,
+        "stopped in this order: {ended}"
+    );
+    let last = "grep '\"event\":\"ended\"' /var/lib/fieldwarden/journal/*.journal | wc -l";
+    ensure!(machine.ok(last)?.trim() == "1", "the end was not recorded");
+    Ok(())
+}
+
+fn on_bad_disks(machine: &mut Machine) -> Result<()> {
+    machine.ok(
+        "modprobe loop && mkdir -p /srv/data /var/lib/fieldwarden && truncate -s 8M /srv/state.img /srv/data.img && \
+         mke2fs -q -t ext4 /srv/state.img && mke2fs -q -t ext4 /srv/data.img && \
+         mount -o loop /srv/state.img /var/lib/fieldwarden && \
+         mount -o loop /srv/data.img /srv/data",
+    )?;
+    configure(
+        machine,
+        "[watchdog]\ntimeout = \"8s\"\n[storage]\nevery = \"5s\"\n\
+         mounts = [\"/var/lib/fieldwarden\", \"/srv/data\"]\n\
+         [service.steady]\ncommand = [\"/bin/sleep\", \"infinity\"]\n",
+    )?;
+    start(machine)?;
+    let mark = machine.mark();
+    // Full.
+    machine.ok("cat /dev/zero > /var/lib/fieldwarden/filler || true")?;
+    wait_event(machine, "space", "fieldwarden")?;
+    // Records go to memory; services are still mended.
+    let crashed = pid(machine, "steady")?;
+    machine.ok(&format!("kill -9 {crashed}"))?;
+    wait_event(machine, "service-exited", "steady")?;
+    all_up(machine)?;
+    machine.ok("rm /var/lib/fieldwarden/filler")?;
+    // Read-only.
+    machine.ok("mount -o remount,ro /srv/data")?;
+    wait_event(machine, "mount-read-only", "/srv/data")?;
+    let verdict = status(machine)?["verdicts"]["storage"].clone();
+    ensure!(verdict == "critical", "storage is {verdict}");
+    machine.ok("mount -o remount,rw /srv/data")?;
+    wait_event(machine, "mount-writable", "/srv/data")?;
+    // It starts on a state directory that cannot be written.
+    machine.ok(
+        "systemctl stop fieldwarden && mount -o remount,ro /var/lib/fieldwarden && \
+         systemctl start fieldwarden",
+    )?;
+    all_up(machine)?;
+    ensure!(status(machine)?["watchdog"]["state"] == "armed");
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}

@@ -1,0 +1,350 @@
+//! The hardware watchdog under the shipped daemon: petted, withheld, taken, gone, and what the next
+//! boot knows.
+
+// The cases wait for a real machine in real time.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::super::case::Case;
+use super::super::machine::Machine;
+use super::daemon::{SOON, all_up, configure, start, status, wait_event};
+
+/// The cases of this module.
+pub const CASES: &[Case] = &[
+    Case::daemon(
+        "guard-healthy",
+        "five watchdog periods without a reset, pets never further apart than 0.6 of the timeout",
+        healthy,
+    ),
+    Case::daemon(
+        "guard-daemon-stopped",
+        "the daemon is stopped: reset within the timeout, and the next boot sees it",
+        daemon_stopped,
+    ),
+    Case::daemon(
+        "guard-core-blocked",
+        "the core's thread is stuck: reset",
+        |m| thread_blocked(m, "fieldwarden"),
+    ),
+    Case::daemon(
+        "guard-children-blocked",
+        "the children thread is stuck: reset",
+        |m| thread_blocked(m, "children"),
+    ),
+    Case::daemon(
+        "guard-watchdog-blocked",
+        "the watchdog thread is stuck: reset",
+        |m| thread_blocked(m, "watchdog"),
+    ),
+    Case {
+        limit: Duration::from_secs(420),
+        ..Case::daemon(
+            "guard-others-blocked",
+            "threads that are not essential are stuck: degraded, told, no reset, and back again",
+            others_blocked,
+        )
+    },
+    Case::daemon(
+        "guard-device-taken",
+        "another process holds the device at boot: told, no reset; taken over when it lets go",
+        device_taken,
+    ),
+    Case::daemon(
+        "guard-device-vanishes",
+        "the device is removed under the daemon and comes back: told, and armed again",
+        device_vanishes,
+    ),
+    Case::daemon(
+        "guard-left-or-disarmed",
+        "a stop leaves the device armed unless the configuration says otherwise",
+        left_or_disarmed,
+    ),
+    Case::daemon(
+        "guard-owner-systemd",
+        "with owner = systemd a stopped daemon is replaced by systemd, services live on",
+        owner_systemd,
+    ),
+    Case::daemon(
+        "guard-clock-stepped",
+        "the wall clock jumps by years, both ways: nothing restarts, no pet is late",
+        clock_stepped,
+    ),
+];
+
+/// Timeout of the test configuration.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How much later than the timeout a reset may be seen, on a busy host.
+const SLACK: Duration = Duration::from_secs(15);
+
+/// Time after which a thread that owes an order is called stuck.
+const STUCK: Duration = Duration::from_secs(3);
+
+/// Longest time between two pets of this boot, in milliseconds, from the trace.
+const LONGEST_GAP: &str = "cat /run/fieldwarden/trace.1 /run/fieldwarden/trace 2>/dev/null | \
+    awk '/^[0-9]/ {at=$1} /> pet / {if (last && at-last>worst) worst=at-last; last=at} \
+    END {printf \"%d\\n\", worst*1000}'";
+
+fn ensure_no_late_pet(machine: &Machine) -> Result<()> {
+    let worst: u64 = machine.ok(LONGEST_GAP)?.trim().parse()?;
+    let limit = u64::try_from(TIMEOUT.as_millis())? * 6 / 10;
+    ensure!(worst > 0, "no pets in the trace");
+    ensure!(
+        worst <= limit,
+        "{worst} ms between two pets, {limit} ms are allowed"
+    );
+    println!("vm:         longest time between two pets: {worst} ms of {limit} ms");
+    Ok(())
+}
+
+fn healthy(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    machine.sh_within("sleep 42", Duration::from_secs(90))?;
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "it was reset although all was well"
+    );
+    ensure!(machine.ok("systemctl show -P NRestarts fieldwarden")? == "0");
+    let status = status(machine)?;
+    ensure!(
+        status["watchdog"]["state"] == "armed",
+        "{}",
+        status["watchdog"]
+    );
+    ensure!(
+        status["watchdog"]["identity"] == "i6300ESB timer",
+        "{}",
+        status["watchdog"]
+    );
+    ensure!(
+        machine
+            .ok("systemctl show -P StatusText fieldwarden")?
+            .contains("services up")
+    );
+    ensure_no_late_pet(machine)
+}
+
+fn daemon_stopped(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    machine.ok("kill -STOP $(systemctl show -P MainPID fieldwarden)")?;
+    let stopped = Instant::now();
+    let bite = machine.wait_event("WATCHDOG", mark, TIMEOUT + SLACK)?;
+    println!(
+        "vm:         reset {:.1} s after the stop",
+        (bite.at - stopped).as_secs_f32()
+    );
+    machine.wait_boot()?;
+    all_up(machine)?;
+    wait_event(machine, "watchdog-had-reset", "")?;
+    ensure!(status(machine)?["watchdog"]["caused_reset"] == true);
+    // It is news once in a boot, not with every daemon.
+    machine.ok("systemctl restart fieldwarden")?;
+    all_up(machine)?;
+    let told = "cat /var/lib/fieldwarden/journal/*.journal | grep -c watchdog-had-reset";
+    ensure!(machine.ok(told)?.trim() == "1");
+    Ok(())
+}
+
+/// Holds one thread of the daemon; the answer ends with the machine.
+fn hold(machine: &Machine, thread: &str) -> Result<()> {
+    machine.ok(&format!(
+        "setsid hold-thread $(systemctl show -P MainPID fieldwarden) {thread} \
+         > /run/held-{thread} 2>&1 < /dev/null &"
+    ))?;
+    machine.wait_until(
+        "the thread to stand",
+        &format!("grep -q held /run/held-{thread}"),
+        SOON,
+    )
+}
+
+fn thread_blocked(machine: &mut Machine, thread: &str) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    hold(machine, thread)?;
+    let held = Instant::now();
+    let bite = machine.wait_event("WATCHDOG", mark, STUCK + TIMEOUT + SLACK)?;
+    println!(
+        "vm:         reset {:.1} s after it was held",
+        (bite.at - held).as_secs_f32()
+    );
+    machine.wait_boot()?;
+    all_up(machine)?;
+    wait_event(machine, "watchdog-had-reset", "")?;
+    if thread != "fieldwarden" {
+        // The core was alive to see it, and wrote it down before the reset.
+        let why = format!(
+            "cat /var/lib/fieldwarden/journal/*.journal | grep '\"event\":\"pet-withheld\"' | \
+             grep -q '\"thread\":\"{thread}\"'"
+        );
+        machine.ok(&why)?;
+    }
+    Ok(())
+}
+
+fn others_blocked(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    let others = ["vitals", "disk", "spawner", "recorder"];
+    for thread in others {
+        hold(machine, thread)?;
+    }
+    for thread in others {
+        let late = format!(
+            "fieldwarden status --json | grep -q '\"late_threads\":.*\"thread\":\"{thread}\"'"
+        );
+        machine.wait_until(
+            &format!("{thread} to be late"),
+            &late,
+            Duration::from_secs(200),
+        )?;
+    }
+    ensure!(status(machine)?["verdicts"]["threads"] == "warn");
+    ensure!(status(machine)?["watchdog"]["state"] == "armed");
+    machine.ok("pkill hold-thread")?;
+    let on_time = "fieldwarden status --json | grep -q '\"late_threads\":\\[\\]'";
+    machine.wait_until("all threads on time", on_time, Duration::from_secs(90))?;
+    hold(machine, "control")?;
+    // Nobody can be asked now; the journal tells.
+    let told = "journalctl -u fieldwarden --no-pager | grep -q 'control'";
+    machine.wait_until("control to be late", told, Duration::from_secs(120))?;
+    machine.ok("pkill hold-thread")?;
+    machine.wait_until("all threads on time", on_time, Duration::from_secs(60))?;
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "a thread that is not essential cost a reset"
+    );
+    Ok(())
+}
+
+fn device_taken(machine: &mut Machine) -> Result<()> {
+    let unit = "[Unit]\nBefore=fieldwarden.service\n[Service]\nType=forking\n\
+                ExecStart=/usr/local/bin/busybox watchdog -T 60 -t 1 /dev/watchdog0\n\
+                [Install]\nWantedBy=multi-user.target\n";
+    machine.put_bytes(
+        unit.as_bytes(),
+        "/etc/systemd/system/squatter.service",
+        0o644,
+    )?;
+    machine.ok("systemctl daemon-reload; systemctl enable --quiet squatter fieldwarden")?;
+    machine.ok("systemctl --no-block reboot")?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let mark = machine.mark();
+    let said = status(machine)?["watchdog"].clone();
+    ensure!(said["state"] == "failed", "{said}");
+    let why = said["why"].as_str().unwrap_or_default();
+    ensure!(
+        why.contains("busybox") && why.contains("pid"),
+        "who holds it is not told: {why}"
+    );
+    ensure!(machine.ok("systemctl is-active fieldwarden")? == "active");
+    machine.ok("systemctl stop squatter")?;
+    let armed = "fieldwarden status --json | grep -q '\"state\":\"armed\"'";
+    machine.wait_until("the device", armed, SOON)?;
+    ensure!(machine.ok("cat /sys/class/watchdog/watchdog0/timeout")? == "8");
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}
+
+fn device_vanishes(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    machine.ok(
+        "for f in '/sys/bus/pci/drivers/i6300ESB timer/'0000:*/remove; do echo 1 > \"$f\"; done",
+    )?;
+    wait_event(machine, "watchdog-failed", "")?;
+    ensure!(status(machine)?["watchdog"]["state"] == "failed");
+    ensure!(machine.ok("systemctl is-active fieldwarden")? == "active");
+    machine.ok("echo 1 > /sys/bus/pci/rescan")?;
+    let armed = "fieldwarden status --json | grep -q '\"state\":\"armed\"'";
+    machine.wait_until("the device", armed, SOON)?;
+    machine.sh_within("sleep 12", SOON)?;
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}
+
+fn left_or_disarmed(machine: &mut Machine) -> Result<()> {
+    let disarmed = include_str!("../../../../tests/vm/config/fieldwarden.toml").replace(
+        "timeout = \"8s\"",
+        "timeout = \"8s\"\ndisarm_on_stop = true",
+    );
+    configure(machine, &disarmed)?;
+    start(machine)?;
+    let mark = machine.mark();
+    let state = "cat /sys/class/watchdog/watchdog0/state";
+    // Only when asked to end: killed, or restarted, it stays armed.
+    machine.ok("systemctl restart fieldwarden")?;
+    all_up(machine)?;
+    ensure!(machine.ok(state)? == "active");
+    machine.ok("systemctl stop fieldwarden")?;
+    ensure!(machine.ok(state)? == "inactive");
+    machine.sh_within("sleep 12", SOON)?;
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "a stopped device bit"
+    );
+    configure(machine, &disarmed.replace("disarm_on_stop = true", ""))?;
+    start(machine)?;
+    machine.ok("systemctl stop fieldwarden")?;
+    ensure!(machine.ok(state)? == "active");
+    machine.wait_event("WATCHDOG", mark, TIMEOUT + SLACK)?;
+    machine.wait_boot()
+}
+
+fn owner_systemd(machine: &mut Machine) -> Result<()> {
+    let text = include_str!("../../../../tests/vm/config/fieldwarden.toml")
+        .replace("timeout = \"8s\"", "owner = \"systemd\"");
+    configure(machine, &text)?;
+    let drop_in = "[Service]\nWatchdogSec=5s\n";
+    let path = "/etc/systemd/system/fieldwarden.service.d/watchdog.conf";
+    machine.put_bytes(drop_in.as_bytes(), path, 0o644)?;
+    machine.ok("systemctl daemon-reload")?;
+    start(machine)?;
+    let mark = machine.mark();
+    ensure!(status(machine)?["watchdog"]["state"] == "elsewhere");
+    let steady = "fieldwarden status --json | grep -o '\"name\":\"steady\"[^}]*\"pid\":[0-9]*'";
+    let before = machine.ok(steady)?;
+    machine.sh_within("sleep 12", SOON)?;
+    ensure!(
+        machine.ok("systemctl show -P NRestarts fieldwarden")? == "0",
+        "ended although petted"
+    );
+    machine.ok("kill -STOP $(systemctl show -P MainPID fieldwarden)")?;
+    let again = "[ $(systemctl show -P NRestarts fieldwarden) -ge 1 ] && fieldwarden status";
+    machine.wait_until("systemd to replace the daemon", again, SOON)?;
+    all_up(machine)?;
+    ensure!(machine.ok(steady)? == before, "the service did not live on");
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    Ok(())
+}
+
+fn clock_stepped(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    let mark = machine.mark();
+    machine.ok("date -s '+3 years'; sleep 6; date -s '-9 years'; sleep 6; date -s '+6 years'")?;
+    machine.sh_within("sleep 10", SOON)?;
+    let status = status(machine)?;
+    for service in status["services"].as_array().into_iter().flatten() {
+        ensure!(service["run"] == 1, "{service}");
+    }
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "the machine was reset"
+    );
+    ensure_no_late_pet(machine)
+}

@@ -1,0 +1,173 @@
+//! Runs cases, each in a machine of its own, and keeps what a failed one leaves behind.
+
+// The runner measures real time and builds the daemon with cargo.
+#![allow(clippy::disallowed_methods)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::case::{Cargo, Case, Modules, Payload, USUAL_LIMIT};
+use super::machine::{Machine, Options, Start};
+use super::prepare::{Lab, run, tool};
+
+/// How a case ended.
+struct Outcome {
+    name: &'static str,
+    time: Duration,
+    result: Result<()>,
+}
+
+/// Runs the cases, `jobs` at a time; an error if one of them failed.
+pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Result<()> {
+    let payload = match cases.iter().any(|case| case.cargo == Cargo::Daemon) {
+        true => Some(build_payload(repository)?),
+        false => None,
+    };
+    let started = Instant::now();
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    // The machine dies with the thread that started it, so a worker lives as long as its cases.
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = run_one(repository, lab, payload.as_ref(), case);
+                    if let Ok(mut outcomes) = outcomes.lock() {
+                        outcomes.push(outcome);
+                    }
+                }
+            });
+        }
+    });
+    let outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    report(&outcomes, cases.len(), started.elapsed())
+}
+
+/// Runs a script of the host in a resumed guest and shows its output; for looking around.
+pub fn run_script(lab: &Lab, script: &Path) -> Result<()> {
+    let options = Options::plain(Start::Resumed, USUAL_LIMIT);
+    let machine = Machine::start(lab, &options)?;
+    if let Some(archive) = &lab.devices {
+        machine.unpack(archive)?;
+    }
+    machine.put(script, "/root/script", 0o755)?;
+    let output = machine.sh_within("sh /root/script 2>&1", USUAL_LIMIT)?;
+    print!("{}", output.stdout);
+    println!("vm: script ended with {}", output.code);
+    Ok(())
+}
+
+fn build_payload(repository: &Path) -> Result<Payload> {
+    println!("vm: building the daemon");
+    let mut cargo = tool(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(repository)
+        .args(["build", "--release", "--bin", "fieldwarden"]);
+    run(cargo.env("CARGO_TARGET_DIR", repository.join("target")))?;
+    Payload::collect(repository)
+}
+
+fn run_one(repository: &Path, lab: &Lab, payload: Option<&Payload>, case: &Case) -> Outcome {
+    let started = Instant::now();
+    let kept = repository.join("target/vm").join(case.name);
+    // What an earlier run left there says nothing about this one.
+    let _ = fs::remove_dir_all(&kept);
+    let result = in_machine(lab, payload, case, &kept);
+    let time = started.elapsed();
+    match &result {
+        Ok(()) => println!("vm: ok      {} ({:.1} s)", case.name, time.as_secs_f32()),
+        Err(error) => {
+            println!("vm: FAILED  {} ({:.1} s)", case.name, time.as_secs_f32());
+            println!("    {error:#}\n    logs: {}", kept.display());
+        }
+    }
+    Outcome {
+        name: case.name,
+        time,
+        result,
+    }
+}
+
+fn in_machine(lab: &Lab, payload: Option<&Payload>, case: &Case, kept: &Path) -> Result<()> {
+    let options = Options {
+        disk: case.disk,
+        ..Options::plain(case.start, case.limit)
+    };
+    let mut machine = Machine::start(lab, &options).context("start the machine")?;
+    let archive = match case.modules {
+        Modules::Usual => None,
+        Modules::Devices => Some(lab.devices.as_ref().context("the lab has no devices")?),
+    };
+    if let Some(archive) = archive {
+        machine
+            .unpack(archive)
+            .context("give the guest its devices")?;
+    }
+    let installed = match (case.cargo, payload) {
+        (Cargo::Daemon, Some(payload)) => payload.install(&machine).context("install the daemon"),
+        (Cargo::Daemon | Cargo::Nothing, _) => Ok(()),
+    };
+    let result = installed.and_then(|()| (case.run)(&mut machine));
+    if result.is_err()
+        && let Err(error) = keep_logs(&mut machine, kept)
+    {
+        println!("vm: {}: logs incomplete: {error:#}", case.name);
+    }
+    result
+}
+
+/// Saves the console, the machine's events, and the journal of all its boots.
+fn keep_logs(machine: &mut Machine, kept: &Path) -> Result<()> {
+    fs::create_dir_all(kept)?;
+    fs::copy(machine.serial_file(), kept.join("serial.log")).context("serial log")?;
+    let events = machine.events_since(Default::default());
+    let lines: Vec<String> = events
+        .iter()
+        .map(|e| format!("{} {}", e.name, e.data))
+        .collect();
+    fs::write(kept.join("events.log"), lines.join("\n") + "\n")?;
+    let read = "journalctl --sync; journalctl --no-pager -o short-precise > /tmp/journal.log";
+    if machine.ok(read).is_err() {
+        // A guest that does not answer is booted again; its journal is on its disk.
+        machine.power_on()?;
+        machine
+            .wait_boot()
+            .context("boot the guest again to read its journal")?;
+        machine.ok(read)?;
+    }
+    fs::write(kept.join("journal.log"), machine.get("/tmp/journal.log")?)?;
+    Ok(())
+}
+
+fn report(outcomes: &[Outcome], cases: usize, time: Duration) -> Result<()> {
+    let width = outcomes
+        .iter()
+        .map(|outcome| outcome.name.len())
+        .max()
+        .unwrap_or(0);
+    println!("\n{:width$}  {:>7}  result", "case", "seconds");
+    for Outcome { name, time, result } in outcomes {
+        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{name:width$}  {:>7.1}  {word}", time.as_secs_f32());
+    }
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| outcome.result.is_err())
+        .count();
+    println!(
+        "{cases} cases, {failed} failed, {:.1} s",
+        time.as_secs_f32()
+    );
+    if failed > 0 || outcomes.len() != cases {
+        bail!("VM suite: {failed} of {cases} cases failed; logs in target/vm");
+    }
+    Ok(())
+}
