@@ -10,6 +10,7 @@
 use super::places::Places;
 use super::pool::Pool;
 use super::run_record::RunRecord;
+use super::session;
 use super::spawn::start_time;
 use crate::core::fact::{Pid, RunId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -81,8 +82,7 @@ fn known_alive(record: RunRecord) -> Option<Survivor> {
 /// A process without a record that leads a session, as every main process of ours does.
 fn led_by_itself(pid: Pid, name: &str) -> Option<Survivor> {
     let pidfd = open(pid)?;
-    let raw = process::Pid::from_raw(i32::try_from(pid.number()).ok()?)?;
-    if process::getsid(Some(raw)).ok()? != raw || !alive(&pidfd) {
+    if session::leader(pid)? != pid || !alive(&pidfd) {
         return None;
     }
     log::warn!("{name}: found running without a record, taken over");

@@ -29,6 +29,7 @@ pub mod pulse;
 pub mod recorder;
 pub mod run_record;
 pub mod senses;
+pub mod session;
 pub mod signals;
 pub mod sim_board;
 pub mod spawn;

@@ -6,8 +6,9 @@
 //! a service that hangs from being noticed.
 
 use super::notify::{Heard, Sender};
-use super::{Children, Run, Slot, end};
+use super::{Children, Run, Slot};
 use crate::core::fact::Pid;
+use crate::edge::session;
 use rustix::process;
 use std::fs;
 
@@ -28,11 +29,11 @@ impl Children {
 
     /// As far as sessions can tell, which a helper may leave.
     fn is_of_session(&self, slot: &Slot, main: Pid, sender: Pid) -> Option<bool> {
-        let session = process::getsid(Some(end::raw(sender)?)).ok()?;
-        let leads = |run: &Run| end::raw(run.record.pid) == Some(session);
-        if end::raw(main) == Some(session) {
+        let session = session::leader(sender)?;
+        if session == main {
             return Some(true);
         }
+        let leads = |run: &Run| run.record.pid == session;
         let others = self
             .slots
             .iter()
