@@ -170,6 +170,8 @@ impl Bridge {
             Action::Pet => queues.children.give(now, ChildOrder::Pet { order: id }),
             Action::Disarm => queues.guards.give(now, GuardOrder::Disarm { order: id }),
             Action::Announce(what) => queues.guards.give(now, GuardOrder::Announce(*what)),
+            // No bus is read yet.
+            Action::WatchGauge { .. } => Ok(()),
             Action::RollCall { thread } => self.call(now, id, *thread),
             Action::Reply { ticket, .. } if *ticket == signals::TICKET => Ok(()),
             Action::Reply { ticket, answer } => {
@@ -213,7 +215,12 @@ impl Bridge {
                 Ok(())
             }
             // They have polls of their own, or a pet passes through them.
-            Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Disk => Ok(()),
+            Thread::Children
+            | Thread::Watchdog
+            | Thread::Vitals
+            | Thread::Disk
+            | Thread::Bus
+            | Thread::Line => Ok(()),
         }
     }
 

@@ -20,7 +20,7 @@ mod table;
 mod tests;
 
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
-pub use quantity::{Celsius, Load, Percent, Seconds};
+pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, screen};
 
 use crate::core::picture::{Ending, Picture, Verdict};
@@ -123,6 +123,19 @@ pub struct MachineStatus {
     pub power: Option<String>,
     /// Time since mains were first seen gone, on battery.
     pub on_battery_seconds: Option<Seconds>,
+    /// What the battery's gauge says; null without one, and while it cannot be read.
+    pub battery: Option<BatteryStatus>,
+}
+
+/// The battery, by its gauge. What the gauge cannot tell is null.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BatteryStatus {
+    /// Voltage of the pack.
+    pub volts: Option<Volts>,
+    /// What is left of a full battery.
+    pub charge_percent: Option<Percent>,
+    /// Current into it; negative while the machine runs from it.
+    pub amperes: Option<Amperes>,
 }
 
 impl Status {
@@ -193,6 +206,11 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
         clock_synced: core.clock_synced(),
         power: power.map(str::to_owned),
         on_battery_seconds: on_battery.map(Seconds),
+        battery: core.gauge().map(|gauge| BatteryStatus {
+            volts: gauge.voltage.map(Volts),
+            charge_percent: gauge.charge.map(Percent),
+            amperes: gauge.current.map(Amperes),
+        }),
     }
 }
 

@@ -44,6 +44,32 @@ impl fmt::Display for MilliCelsius {
     }
 }
 
+/// An electric potential in thousandths of a volt. Battery packs of Pis have up to 16800 (4 cells).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Millivolts(pub u32);
+
+impl fmt::Display for Millivolts {
+    /// In volts with two places: `3.91V`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hundredths = self.0 / 10;
+        write!(f, "{}.{:02}V", hundredths / 100, hundredths % 100)
+    }
+}
+
+/// An electric current in thousandths of an ampere. At a battery, positive is charging.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Milliamps(pub i32);
+
+impl fmt::Display for Milliamps {
+    /// In amperes with two places: `-0.42A`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hundredths = self.0 / 10;
+        let sign = if hundredths < 0 { "-" } else { "" };
+        let size = hundredths.unsigned_abs();
+        write!(f, "{sign}{}.{:02}A", size / 100, size % 100)
+    }
+}
+
 /// A share in thousandths: 0 is none, 1000 is all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Permille(pub u16);

@@ -34,12 +34,13 @@ const POLICIES: [(&str, &[&str]); 10] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 9] = [
+const OWNERS: [(&str, &str); 10] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Arm", "watchdog"),
     ("Pet", "watchdog"),
     ("Disarm", "watchdog"),
+    ("WatchGauge", "power"),
     ("RollCall", "threads"),
     ("Reply", "desk"),
     ("Announce", "desk"),

@@ -58,6 +58,7 @@ pub(super) fn config<'i>(
         space: storage.space,
         inodes: storage.inodes,
         stop_budget: budget?.value,
+        board: crate::core::settings::Board::NONE,
     };
     let wiring = Wiring {
         board: root.board,

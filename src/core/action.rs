@@ -38,6 +38,11 @@ pub enum Action {
     Pet,
     /// Stop the hardware watchdog and close it, where the driver allows that. Owner: watchdog.
     Disarm,
+    /// Look at the battery's gauge every second, or at its usual interval again. Owner: power.
+    WatchGauge {
+        /// Every second.
+        closely: bool,
+    },
     /// Show that this thread still takes orders. Owner: threads.
     RollCall {
         /// Which.

@@ -6,7 +6,7 @@
 //! one. Facts never ask for anything to be done; the one exception, [`Fact::Asked`], reports that
 //! somebody did.
 
-use crate::units::{MilliCelsius, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
 
 /// Index of a service in [`Settings::services`](super::settings::Settings::services).
@@ -114,6 +114,8 @@ pub enum Source {
     Mount(MountId),
     /// The hardware watchdog.
     Watchdog,
+    /// The gauge of the battery. Machines without one do not have this source at all.
+    Gauge,
 }
 
 /// A value with its units.
@@ -154,6 +156,16 @@ pub enum Reading {
     },
     /// The hardware watchdog answered.
     Watchdog(WatchdogSeen),
+    /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
+    /// nothing is lost.
+    Gauge {
+        /// Voltage of the pack, all of its cells in series together.
+        voltage: Option<Millivolts>,
+        /// What is left, as a share of what a full battery holds.
+        charge: Option<Permille>,
+        /// Current into the battery: positive is charging, negative is running from it.
+        current: Option<Milliamps>,
+    },
 }
 
 /// What the hardware watchdog's driver said when it was opened and set.
@@ -288,7 +300,7 @@ pub enum Thread {
     Watchdog,
     /// Starts processes. May wait for the card.
     Spawner,
-    /// Reads temperature, memory, load, clock and mains.
+    /// Reads temperature, memory, load, clock, and mains where the kernel tells.
     Vitals,
     /// Looks at file systems. May wait for the card.
     Disk,
@@ -296,11 +308,15 @@ pub enum Thread {
     Control,
     /// Writes trace and journal. May wait for the card.
     Recorder,
+    /// Reads the chips of the board, and mains where a chip tells. May wait for its bus.
+    Bus,
+    /// Watches the line that tells of mains.
+    Line,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 7] = [
+    pub const ALL: [Thread; 9] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -308,6 +324,8 @@ impl Thread {
         Thread::Disk,
         Thread::Control,
         Thread::Recorder,
+        Thread::Bus,
+        Thread::Line,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -318,7 +336,9 @@ impl Thread {
             | Thread::Vitals
             | Thread::Disk
             | Thread::Control
-            | Thread::Recorder => false,
+            | Thread::Recorder
+            | Thread::Bus
+            | Thread::Line => false,
         }
     }
 }

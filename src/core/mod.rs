@@ -39,7 +39,7 @@ use crate::units::Mono;
 use action::Actions;
 use fact::Fact;
 use picture::Picture;
-pub use power::Supply;
+pub use power::{Gauge, Supply};
 pub use service::{Down, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
@@ -175,6 +175,11 @@ impl Core {
     /// What the machine runs on; `None` where nothing tells.
     pub fn supply(&self) -> Option<Supply> {
         self.power.supply()
+    }
+
+    /// What the battery's gauge says; `None` without one, and while it cannot be read.
+    pub fn gauge(&self) -> Option<Gauge> {
+        self.power.gauge()
     }
 
     /// The latest temperature, if one could be read.

@@ -16,14 +16,18 @@
 //! nor a battery, and interrupts a return. A machine on which no such reading was ever heard of has
 //! nothing to lose, and no verdict.
 //!
-//! Never acts: this version only reports. Nothing is halted, shed or saved because of it.
+//! On battery, the gauge is to be looked at closely. An order for that which was not taken is given
+//! again when the gauge is next heard of, because then its thread works again.
+//!
+//! Never acts otherwise: this version only reports. Nothing is halted, shed or saved because of it.
 
-use super::fact::{Fact, Pulse, Reading, Source, Thread};
+use super::action::Action;
+use super::fact::{Fact, OrderId, Pulse, Reading, Source, Thread};
 use super::note::Note;
 use super::picture::Verdict;
 use super::sense::Last;
 use super::{Pass, Policy};
-use crate::units::Mono;
+use crate::units::{Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
 
 /// Mains that are seen gone for this long are believed to be. Shorter: every flicker of the grid is
@@ -54,6 +58,17 @@ pub enum Supply {
         /// When they were first seen back, if they are returning.
         returning: Option<Mono>,
     },
+}
+
+/// What the battery's gauge says. What it cannot tell is `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gauge {
+    /// Voltage of the pack.
+    pub voltage: Option<Millivolts>,
+    /// What is left of a full battery.
+    pub charge: Option<Permille>,
+    /// Current into the battery.
+    pub current: Option<Milliamps>,
 }
 
 impl Supply {
@@ -102,6 +117,13 @@ impl Supply {
         }
     }
 
+    fn on_battery(self) -> bool {
+        match self {
+            Supply::Unknown { .. } | Supply::OnLine { .. } => false,
+            Supply::OnBattery { .. } => true,
+        }
+    }
+
     fn verdict(self) -> Verdict {
         match self {
             Supply::Unknown { .. } => Verdict::Unknown,
@@ -130,11 +152,32 @@ pub(crate) struct Power {
     last: Last<bool>,
     /// `None` until anything was heard.
     supply: Option<Supply>,
+    gauge: Last<Gauge>,
+    /// The latest order about the gauge.
+    watch: Option<OrderId>,
+    /// It was not taken.
+    unheard: bool,
 }
 
 impl Power {
     pub fn supply(&self) -> Option<Supply> {
         self.supply
+    }
+
+    pub fn gauge(&self) -> Option<Gauge> {
+        self.gauge.value()
+    }
+
+    fn watch(&mut self, closely: bool, pass: &mut Pass) {
+        self.watch = Some(pass.out.push(Action::WatchGauge { closely }));
+        self.unheard = false;
+    }
+
+    /// The gauge was heard of: its thread takes orders.
+    fn gauge_spoke(&mut self, pass: &mut Pass) {
+        if self.unheard {
+            self.watch(self.supply.is_some_and(Supply::on_battery), pass);
+        }
     }
 
     fn turn(&mut self, next: Supply, pass: &mut Pass) {
@@ -143,7 +186,21 @@ impl Power {
         if let Some(note) = note {
             pass.out.note(note);
         }
+        if before.is_some_and(Supply::on_battery) != next.on_battery() {
+            self.watch(next.on_battery(), pass);
+        }
         pass.picture.power = Some(next.verdict());
+    }
+
+    /// A thread is stuck: what it would tell is not known any more.
+    fn distrust(&mut self, thread: Thread, pass: &mut Pass) {
+        if thread == Thread::Bus {
+            self.gauge.distrust();
+        }
+        if thread == pass.settings.board.mains_by && self.supply.is_some() {
+            self.last.distrust();
+            self.hear(None, pass);
+        }
     }
 
     fn hear(&mut self, mains: Option<bool>, pass: &mut Pass) {
@@ -170,13 +227,35 @@ impl Policy for Power {
                 self.last.lose(Source::Mains, why, pass);
                 self.hear(None, pass);
             }
-            Fact::Thread {
-                thread: Thread::Vitals,
-                pulse: Pulse::Late { .. },
-            } if self.supply.is_some() => {
-                self.last.distrust();
-                self.hear(None, pass);
+            Fact::Seen(Reading::Gauge {
+                voltage,
+                charge,
+                current,
+            }) => {
+                let (voltage, charge, current) = (*voltage, *charge, *current);
+                let gauge = Gauge {
+                    voltage,
+                    charge,
+                    current,
+                };
+                self.gauge.see(gauge, Source::Gauge, pass);
+                self.gauge_spoke(pass);
             }
+            Fact::Lost {
+                source: Source::Gauge,
+                why,
+            } => {
+                self.gauge.lose(Source::Gauge, why, pass);
+                self.gauge_spoke(pass);
+            }
+            Fact::Thread {
+                thread,
+                pulse: Pulse::Late { .. },
+            } => self.distrust(*thread, pass),
+            Fact::Done {
+                order,
+                outcome: Err(_),
+            } => self.unheard |= self.watch == Some(*order),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }

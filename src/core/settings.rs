@@ -1,8 +1,8 @@
 //! What the core is told once, at its start: validated, with units, without any text of the
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
-use super::fact::{MountId, ServiceId};
-use crate::units::{MilliCelsius, Permille};
+use super::fact::{MountId, ServiceId, Thread};
+use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::time::Duration;
 
 /// Everything the policies need to know.
@@ -26,6 +26,43 @@ pub struct Settings {
     pub inodes: Limits<Permille>,
     /// Time for the orderly stop of all services together.
     pub stop_budget: Duration,
+    /// The board that supplies the machine with power.
+    pub board: Board,
+}
+
+/// The board that supplies the machine with power, as its board file describes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Board {
+    /// The thread that tells of mains: [`Thread::Vitals`] where the kernel's power supplies do,
+    /// [`Thread::Line`] where a line does, [`Thread::Bus`] where a chip does.
+    pub mains_by: Thread,
+    /// Its battery; `None` where no board is named, and then there is no gauge either.
+    pub battery: Option<Battery>,
+}
+
+impl Board {
+    /// No board, or one that nobody has described.
+    pub const NONE: Board = Board {
+        mains_by: Thread::Vitals,
+        battery: None,
+    };
+}
+
+/// The battery of a board. All voltages are those of the pack, all cells in series together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Battery {
+    /// Cells in series, 1 to 4.
+    pub cells: u8,
+    /// Nothing is left. The board may switch off any moment, or its cells take harm.
+    pub empty: Millivolts,
+    /// At or below it the machine should be halted.
+    pub low: Millivolts,
+    /// Charged, on mains.
+    pub full: Millivolts,
+    /// At or below it the machine should be halted; `None` where the gauge tells no charge.
+    pub low_charge: Option<Permille>,
+    /// The gauge tells the current.
+    pub current: bool,
 }
 
 impl Settings {
@@ -169,6 +206,7 @@ impl Settings {
             space: share,
             inodes: share,
             stop_budget: Duration::from_secs(80),
+            board: Board::NONE,
         }
     }
 }

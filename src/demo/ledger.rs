@@ -274,7 +274,7 @@ impl Signs {
             Reading::Load { centi_per_cpu } => self.load = Some(*centi_per_cpu),
             Reading::Clock { synced } => self.synced = Some(*synced),
             Reading::Mains { present } => self.mains = Some(*present),
-            Reading::Mount { .. } | Reading::Watchdog(_) => {}
+            Reading::Mount { .. } | Reading::Watchdog(_) | Reading::Gauge { .. } => {}
         }
     }
 }

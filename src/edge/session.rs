@@ -20,6 +20,10 @@ mod tests {
 
     /// `setsid` gives a process a session of its own, and one that is gone has none.
     #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "any process will do, as long as it leads"
+    )]
     fn leaders_are_told() {
         let mut leads = Command::new("setsid")
             .args(["sleep", "60"])

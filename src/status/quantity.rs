@@ -1,6 +1,6 @@
 //! Quantities as numbers of JSON: exact inside, a decimal number outside.
 
-use crate::units::{MilliCelsius, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
@@ -20,6 +20,14 @@ pub struct Percent(pub Permille);
 /// A load in hundredths; in JSON a number where 1 is one processor fully used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Load(pub u32);
+
+/// A voltage; in JSON a number of volts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Volts(pub Millivolts);
+
+/// A current; in JSON a number of amperes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Amperes(pub Milliamps);
 
 impl From<Mono> for Seconds {
     /// The time since the start that this instant counts from.
@@ -64,6 +72,12 @@ decimal!(Celsius, 1000, |c: Celsius| c.0.0.into(), |n: i64| {
 decimal!(Percent, 10, |p: Percent| p.0.0.into(), |n: i64| {
     u16::try_from(n).ok().map(|n| Percent(Permille(n)))
 });
+decimal!(Volts, 1000, |v: Volts| v.0.0.into(), |n: i64| {
+    u32::try_from(n).ok().map(|n| Volts(Millivolts(n)))
+});
+decimal!(Amperes, 1000, |a: Amperes| a.0.0.into(), |n: i64| {
+    i32::try_from(n).ok().map(|n| Amperes(Milliamps(n)))
+});
 decimal!(Load, 100, |l: Load| l.0.into(), |n: i64| {
     u32::try_from(n).ok().map(Load)
 });
@@ -92,6 +106,11 @@ mod tests {
             "14.5"
         );
         assert_eq!(serde_json::to_string(&Load(35)).unwrap(), "0.35");
+        let volts = Volts(Millivolts(3_912));
+        assert_eq!(serde_json::to_string(&volts).unwrap(), "3.912");
+        let amperes = Amperes(Milliamps(-420));
+        assert_eq!(serde_json::to_string(&amperes).unwrap(), "-0.42");
+        assert_eq!(serde_json::from_str::<Amperes>("-0.42").unwrap(), amperes);
         for bad in ["-1", "1e400", "\"1\"", "null"] {
             assert!(serde_json::from_str::<Seconds>(bad).is_err(), "{bad}");
         }

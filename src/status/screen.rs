@@ -2,10 +2,11 @@
 
 use super::quantity::Seconds;
 use super::table::{Cell, harmless, lines};
-use super::{MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus};
+use super::{BatteryStatus, MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus};
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
 use crate::text::{for_people, hundredths, severity_word};
+use crate::units::Milliamps;
 use anstyle::{AnsiColor, Style};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -246,6 +247,12 @@ fn machine(status: &Status) -> String {
     if let Some(verdict) = &verdicts.power {
         rows.push(vec![Cell::plain("power"), cell(power(machine), verdict)]);
     }
+    if let Some(battery) = &machine.battery {
+        rows.push(vec![
+            Cell::plain("battery"),
+            Cell::plain(&self::battery(battery)),
+        ]);
+    }
     lines(2, &rows)
 }
 
@@ -257,6 +264,21 @@ fn power(machine: &MachineStatus) -> Option<String> {
         ("mains", _) => Some("on mains".to_owned()),
         _ => None,
     }
+}
+
+/// What the gauge says, the charge first.
+fn battery(battery: &BatteryStatus) -> String {
+    let flow = battery.amperes.map(|a| match a.0.0 {
+        0 => "neither charging nor in use".to_owned(),
+        1.. => format!("charging with {}", a.0),
+        _ => format!("in use with {}", Milliamps(a.0.0.saturating_neg())),
+    });
+    let parts = [
+        battery.charge_percent.map(|c| c.0.to_string()),
+        battery.volts.map(|v| v.0.to_string()),
+        flow,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn mount(mount: &MountStatus) -> Vec<Cell> {

@@ -9,7 +9,7 @@ use crate::core::fact::{
 };
 use crate::core::settings::{Backoff, Ready, Restart, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
-use crate::units::{MilliCelsius, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::time::Duration;
 
 struct Rig {
@@ -163,6 +163,11 @@ fn well() -> Rig {
         Fact::Seen(Reading::Load { centi_per_cpu: 35 }),
         Fact::Seen(Reading::Clock { synced: true }),
         Fact::Seen(Reading::Mains { present: true }),
+        Fact::Seen(Reading::Gauge {
+            voltage: Some(Millivolts(4_112)),
+            charge: Some(Permille(965)),
+            current: Some(Milliamps(310)),
+        }),
         mount(0, 430),
         mount(1, 210),
     ] {
@@ -200,6 +205,7 @@ machine
   load         0.35 per processor
   clock        synced
   power        on mains
+  battery      96.5%, 4.11V, charging with 0.31A
 
 storage
   ●  /      ok  43% free  80% of inodes free
@@ -232,6 +238,7 @@ machine
   load         0.35 per processor
   clock        synced
   power        on battery for 1 min 22 s
+  battery      7.08V, in use with 1.25A
 
 storage
   ●  /      ok        43% free   80% of inodes free
@@ -256,6 +263,12 @@ fn much_is_wrong() {
     let pulse = Pulse::Late { since: rig.now };
     let thread = Thread::Recorder;
     rig.tell(80_000, Fact::Thread { thread, pulse });
+    let gauge = Reading::Gauge {
+        voltage: Some(Millivolts(7_080)),
+        charge: None,
+        current: Some(Milliamps(-1_250)),
+    };
+    rig.tell(0, Fact::Seen(gauge));
     rig.tell(10, Fact::Seen(Reading::Temperature(MilliCelsius(86_000))));
     rig.tell(
         10,
@@ -294,6 +307,8 @@ fn json_there_and_back() {
     assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["machine"]["temperature_celsius"], 61.234);
+    assert_eq!(value["machine"]["battery"]["volts"], 4.112);
+    assert_eq!(value["machine"]["battery"]["amperes"], 0.31);
     assert_eq!(value["services"][0]["state"], "up");
     assert_eq!(value["services"][4]["waits_for"][0], "database");
     assert_eq!(value["verdict"], "warn");
@@ -307,6 +322,7 @@ fn mains_that_nobody_sees() {
     rig.tell(0, Fact::Tick);
     let status = rig.status();
     assert_eq!((status.verdicts.power, status.machine.power), (None, None));
+    assert_eq!(status.machine.battery, None);
     assert!(!rig.screen(0).contains("power"), "{}", rig.screen(0));
     let (source, why) = (Source::Mains, Fault::Absent);
     rig.tell(10, Fact::Lost { source, why });

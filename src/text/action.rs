@@ -30,6 +30,8 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Arm { timeout } => format!("arm timeout={}", seconds(*timeout)),
         Action::Pet => "pet".to_owned(),
         Action::Disarm => "disarm".to_owned(),
+        Action::WatchGauge { closely: true } => "watch-gauge closely".to_owned(),
+        Action::WatchGauge { closely: false } => "watch-gauge as-usual".to_owned(),
         Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
         Action::Reply { ticket, answer } => {
             format!("reply ticket={} {}", ticket.0, self::answer(*answer))

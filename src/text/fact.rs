@@ -1,7 +1,7 @@
 //! Facts as text. `crate::trace` reads it back; both sides of that pair are tested against each
 //! other.
 
-use super::quantity::{celsius, hundredths, percent, seconds};
+use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts};
 use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
 use super::{errno_word, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading};
@@ -62,7 +62,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             "mount {} space={} inodes={} read-only={}",
             token(settings.mount(*mount)),
             percent(*space),
-            inodes.map_or_else(|| "none".to_owned(), percent),
+            known(*inodes, percent),
             flag(*read_only)
         ),
         Reading::Watchdog(seen) => format!(
@@ -72,7 +72,22 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             flag(seen.nowayout),
             flag(seen.caused_reset)
         ),
+        Reading::Gauge {
+            voltage,
+            charge,
+            current,
+        } => format!(
+            "gauge voltage={} charge={} current={}",
+            known(*voltage, volts),
+            known(*charge, percent),
+            known(*current, amperes)
+        ),
     }
+}
+
+/// What is not known is `none`.
+fn known<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "none".to_owned(), text)
 }
 
 fn change(change: &Change) -> String {

@@ -26,7 +26,7 @@ pub use action::action;
 pub use describe::{Described, Value, describe};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
-pub use quantity::{celsius, for_people, hundredths, percent, seconds};
+pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
 pub use token::token;

@@ -1,6 +1,6 @@
 //! Quantities as text: exact for machines, short for people. Integer arithmetic throughout.
 
-use crate::units::{MilliCelsius, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::time::Duration;
 
 /// Exact seconds: `15s`, `0.25s`, `3.200000001s`. Parsed back it is the same duration.
@@ -14,13 +14,27 @@ pub fn seconds(d: Duration) -> String {
 
 /// Exact degrees: `61C`, `61.234C`, `-0.5C`.
 pub fn celsius(t: MilliCelsius) -> String {
-    let sign = if t.0 < 0 { "-" } else { "" };
-    let (whole, milli) = (t.0.unsigned_abs() / 1000, t.0.unsigned_abs() % 1000);
+    thousandths(t.0.into(), 'C')
+}
+
+/// Exact volts: `4V`, `3.912V`.
+pub fn volts(v: Millivolts) -> String {
+    thousandths(v.0.into(), 'V')
+}
+
+/// Exact amperes: `1A`, `-0.42A`.
+pub fn amperes(a: Milliamps) -> String {
+    thousandths(a.0.into(), 'A')
+}
+
+fn thousandths(value: i64, unit: char) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let (whole, milli) = (value.unsigned_abs() / 1000, value.unsigned_abs() % 1000);
     if milli == 0 {
-        return format!("{sign}{whole}C");
+        return format!("{sign}{whole}{unit}");
     }
     let fraction = format!("{milli:03}");
-    format!("{sign}{whole}.{}C", fraction.trim_end_matches('0'))
+    format!("{sign}{whole}.{}{unit}", fraction.trim_end_matches('0'))
 }
 
 /// A share: `15%`, `14.5%`.
@@ -93,5 +107,9 @@ mod tests {
         assert_eq!(celsius(MilliCelsius(61_234)), "61.234C");
         assert_eq!(celsius(MilliCelsius(i32::MIN)), "-2147483.648C");
         assert_eq!(hundredths(5), "0.05");
+        assert_eq!(volts(Millivolts(u32::MAX)), "4294967.295V");
+        assert_eq!(volts(Millivolts(3_910)), "3.91V");
+        assert_eq!(amperes(Milliamps(-1)), "-0.001A");
+        assert_eq!(amperes(Milliamps(i32::MIN)), "-2147483.648A");
     }
 }

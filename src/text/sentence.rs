@@ -253,6 +253,7 @@ impl Speaker<'_> {
             Source::Mains => "the state of mains".to_owned(),
             Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
             Source::Watchdog => "the hardware watchdog".to_owned(),
+            Source::Gauge => "the battery's gauge".to_owned(),
         }
     }
 }
@@ -346,7 +347,8 @@ fn withheld(thread: Thread, timeout: Option<Duration>) -> String {
 fn blame(thread: Thread) -> &'static str {
     match thread {
         Thread::Disk | Thread::Recorder | Thread::Spawner => ": the storage may hang",
-        Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Control => "",
+        Thread::Bus => ": the bus may be stuck",
+        Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Control | Thread::Line => "",
     }
 }
 

@@ -35,6 +35,8 @@ words! {
     Disk => "disk",
     Control => "control",
     Recorder => "recorder",
+    Bus => "bus",
+    Line => "line",
 }
 
 words! {
@@ -70,6 +72,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Mains => "mains".to_owned(),
         Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
         Source::Watchdog => "watchdog".to_owned(),
+        Source::Gauge => "gauge".to_owned(),
     }
 }
 

@@ -97,9 +97,10 @@ impl Answers {
             }
             Action::Pet => self.plain("pet", id),
             Action::Disarm => self.plain("disarm", id),
-            Action::RollCall { .. } | Action::Reply { .. } | Action::Announce(_) => {
-                self.plain("other", id)
-            }
+            Action::WatchGauge { .. }
+            | Action::RollCall { .. }
+            | Action::Reply { .. }
+            | Action::Announce(_) => self.plain("other", id),
             Action::Exit { .. } => Vec::new(),
         }
     }

@@ -12,7 +12,7 @@ use fieldwarden::core::fact::{
     ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::{BootFacts, Core};
-use fieldwarden::units::{MilliCelsius, Mono, Permille};
+use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
 
 /// Facts for each seed.
@@ -198,6 +198,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Mains,
         Source::Mount(mount),
         Source::Watchdog,
+        Source::Gauge,
     ])
 }
 
@@ -238,5 +239,10 @@ fn reading(rng: &mut Rng) -> Reading {
             nowayout: rng.chance(50),
             caused_reset: rng.chance(50),
         }),
+        Source::Gauge => Reading::Gauge {
+            voltage: rng.pick(&[None, Some(Millivolts(0)), Some(Millivolts(u32::MAX))]),
+            charge: rng.pick(&[None, Some(share)]),
+            current: rng.pick(&[None, Some(Milliamps(i32::MIN)), Some(Milliamps(i32::MAX))]),
+        },
     }
 }

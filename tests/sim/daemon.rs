@@ -395,7 +395,9 @@ impl World {
             | Thread::Watchdog
             | Thread::Spawner
             | Thread::Control
-            | Thread::Recorder => {}
+            | Thread::Recorder
+            | Thread::Bus
+            | Thread::Line => {}
         }
     }
 

@@ -95,6 +95,7 @@ impl World {
             Action::Arm { timeout } => (Thread::Watchdog, Work::Arm(id, timeout)),
             Action::Pet => (Thread::Children, Work::PassPet(id)),
             Action::Disarm => (Thread::Watchdog, Work::Disarm(id)),
+            Action::WatchGauge { .. } => (Thread::Bus, Work::Other(id)),
             Action::RollCall { thread } => (thread, Work::Other(id)),
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
@@ -134,7 +135,12 @@ impl World {
         let latency = match thread {
             Thread::Spawner => self.rng.range(2, 40),
             Thread::Children | Thread::Watchdog => self.rng.range(0, 4),
-            Thread::Vitals | Thread::Disk | Thread::Control | Thread::Recorder => 1,
+            Thread::Vitals
+            | Thread::Disk
+            | Thread::Control
+            | Thread::Recorder
+            | Thread::Bus
+            | Thread::Line => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

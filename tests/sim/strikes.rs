@@ -39,6 +39,7 @@ impl World {
                     Thread::Disk,
                     Thread::Control,
                     Thread::Recorder,
+                    Thread::Bus,
                 ];
                 let until = self.now + self.rng.range(1_000, 90_000);
                 let thread = self.rng.pick(&others);

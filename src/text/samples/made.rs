@@ -1,7 +1,7 @@
 //! Settings for tests.
 
 use crate::core::settings::{
-    Backoff, Limits, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
+    Backoff, Board, Limits, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         space: share(100, 20),
         inodes: share(100, 20),
         stop_budget: Duration::from_secs(30),
+        board: Board::NONE,
     }
 }
 

@@ -93,10 +93,7 @@ impl Line<'_, '_> {
             Source::Mount(mount) => Reading::Mount {
                 mount,
                 space: value::percent(&self.words.keyed("space", "PERCENT%")?)?,
-                inodes: match &*self.words.keyed("inodes", "PERCENT%|none")? {
-                    "none" => None,
-                    text => Some(value::percent(text)?),
-                },
+                inodes: self.known("inodes", "PERCENT%|none", value::percent)?,
                 read_only: self.flag("read-only")?,
             },
             Source::Watchdog => Reading::Watchdog(WatchdogSeen {
@@ -105,12 +102,16 @@ impl Line<'_, '_> {
                 nowayout: self.flag("nowayout")?,
                 caused_reset: self.flag("caused-reset")?,
             }),
+            Source::Gauge => Reading::Gauge {
+                voltage: self.known("voltage", "3.91V|none", value::volts)?,
+                charge: self.known("charge", "PERCENT%|none", value::percent)?,
+                current: self.known("current", "-0.42A|none", value::amperes)?,
+            },
         })
     }
 
     fn source(&mut self) -> Result<Source, Problem> {
-        const SOURCES: &str =
-            "`temperature`, `memory`, `load`, `clock`, `mains`, `mount PATH` or `watchdog`";
+        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `mains`, `mount PATH`, `watchdog` or `gauge`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -120,6 +121,7 @@ impl Line<'_, '_> {
             "mains" => Ok(Source::Mains),
             "mount" => self.mount().map(Source::Mount),
             "watchdog" => Ok(Source::Watchdog),
+            "gauge" => Ok(Source::Gauge),
             other => Err(expected(SOURCES, other)),
         }
     }
@@ -251,6 +253,19 @@ impl Line<'_, '_> {
 
     fn number<T: std::str::FromStr>(&mut self, key: &str) -> Result<T, Problem> {
         value::number(&self.words.keyed(key, "NUMBER")?)
+    }
+
+    /// A value, or `none` where it is not known.
+    fn known<T>(
+        &mut self,
+        key: &str,
+        form: &str,
+        read: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
+        match &*self.words.keyed(key, form)? {
+            "none" => Ok(None),
+            text => read(text).map(Some),
+        }
     }
 
     fn flag(&mut self, key: &str) -> Result<bool, Problem> {

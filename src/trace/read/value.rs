@@ -4,7 +4,7 @@ use super::super::lexer::expected;
 use super::super::problem::Problem;
 use crate::core::fact::{Errno, Pid};
 use crate::text::{errno_named, signal_named};
-use crate::units::{MilliCelsius, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,8 +37,28 @@ pub(super) fn seconds(text: &str) -> Result<Duration, Problem> {
 
 /// A temperature: degrees with at most three places, and `C`.
 pub(super) fn celsius(text: &str) -> Result<MilliCelsius, Problem> {
-    let wanted = || expected("a temperature such as `61.2C`", text);
-    let number = text.strip_suffix('C').ok_or_else(wanted)?;
+    let value = signed(text, 'C', "a temperature such as `61.2C`")?;
+    fits(i32::try_from(value), text).map(MilliCelsius)
+}
+
+/// A voltage: volts with at most three places, and `V`.
+pub(super) fn volts(text: &str) -> Result<Millivolts, Problem> {
+    const WANTED: &str = "a voltage such as `3.91V`";
+    let value = text.strip_suffix('V').and_then(|v| scaled(v, 3));
+    let value = value.ok_or_else(|| expected(WANTED, text))?;
+    fits(u32::try_from(value), text).map(Millivolts)
+}
+
+/// A current: amperes with at most three places, and `A`.
+pub(super) fn amperes(text: &str) -> Result<Milliamps, Problem> {
+    let value = signed(text, 'A', "a current such as `-0.42A`")?;
+    fits(i32::try_from(value), text).map(Milliamps)
+}
+
+/// A number that may be negative, with at most three places and this unit, in thousandths.
+fn signed(text: &str, unit: char, wanted: &'static str) -> Result<i64, Problem> {
+    let wanted = || expected(wanted, text);
+    let number = text.strip_suffix(unit).ok_or_else(wanted)?;
     let (negative, size) = match number.strip_prefix('-') {
         Some(size) => (true, size),
         None => (false, number),
@@ -46,9 +66,11 @@ pub(super) fn celsius(text: &str) -> Result<MilliCelsius, Problem> {
     let size = scaled(size, 3)
         .and_then(|n| i64::try_from(n).ok())
         .ok_or_else(wanted)?;
-    i32::try_from(if negative { -size } else { size })
-        .map(MilliCelsius)
-        .map_err(|_| range(text, "it does not fit 32 bits of thousandths"))
+    Ok(if negative { -size } else { size })
+}
+
+fn fits<T, E>(value: Result<T, E>, text: &str) -> Result<T, Problem> {
+    value.map_err(|_| range(text, "it does not fit 32 bits of thousandths"))
 }
 
 /// A share: percent with at most one place, and `%`; at most 100%.

@@ -4,7 +4,7 @@ use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
     ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
-use crate::units::{MilliCelsius, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use proptest::option;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -76,12 +76,18 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Mains),
         mount().prop_map(Source::Mount),
         Just(Source::Watchdog),
+        Just(Source::Gauge),
     ]
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
     let on_mount = (mount(), share(), option::of(share()), any::<bool>());
     let watchdog = (text(), any::<Duration>(), any::<bool>(), any::<bool>());
+    let gauge = (
+        option::of(any::<u32>()),
+        option::of(share()),
+        option::of(any::<i32>()),
+    );
     prop_oneof![
         prop_oneof![-60_000..150_000i32, any::<i32>()]
             .prop_map(|t| Reading::Temperature(MilliCelsius(t))),
@@ -102,6 +108,11 @@ fn reading() -> impl Strategy<Value = Reading> {
                 nowayout,
                 caused_reset,
             })
+        }),
+        gauge.prop_map(|(voltage, charge, current)| Reading::Gauge {
+            voltage: voltage.map(Millivolts),
+            charge,
+            current: current.map(Milliamps),
         }),
     ]
 }
