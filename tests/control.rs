@@ -139,6 +139,7 @@ fn settings() -> Settings {
     let service = |name: &str| Service {
         name: name.into(),
         autostart: true,
+        class: fieldwarden::core::settings::Class::Normal,
         after: Vec::new(),
         ready: Ready::Exec,
         start_timeout: Duration::from_secs(10),

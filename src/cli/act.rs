@@ -160,6 +160,9 @@ fn judge(verb: Verb, run_before: u32, service: &ServiceStatus) -> Progress {
         (Verb::Stop, _, _) => Progress::Under,
         (_, "up", _) if new && settled => Progress::Reached(format!("{name} is up{pid}")),
         (_, "gave-up", _) => Progress::Failed(format!("{name} failed too often{retry}")),
+        (Verb::Start | Verb::Restart, "held", _) => Progress::Failed(format!(
+            "{name} is held back to save power, and starts when that is over"
+        )),
         (_, "backoff", _) => Progress::Failed(format!("{name} does not stay up{retry}")),
         (_, "down", Some("finished")) if ended => {
             Progress::Reached(format!("{name} has run and finished"))

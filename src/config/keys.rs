@@ -230,6 +230,12 @@ pub const SERVICE: Section = Section {
             "Run it from the daemon's start on",
         ),
         key(
+            "class",
+            Kind::Choice(&["essential", "normal", "optional"]),
+            Default("\"normal\""),
+            "How much it matters while power is short: optional services are stopped first, essential ones never",
+        ),
+        key(
             "after",
             Kind::Services,
             Default("[]"),

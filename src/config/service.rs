@@ -7,7 +7,7 @@ use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
 use super::{Command, SERVICES_MAX, keys};
-use crate::core::settings::{Backoff, Ready, Restart, Service};
+use crate::core::settings::{Backoff, Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -133,6 +133,7 @@ fn service(
     stop_timeout: Option<&At<Duration>>,
 ) -> Option<Service> {
     let autostart = table.flag("autostart");
+    let class = table.choice("class");
     let ready = table.choice("ready");
     let start_timeout = table.duration("start_timeout");
     let heartbeat = table.duration("heartbeat");
@@ -141,6 +142,12 @@ fn service(
     Some(Service {
         name: name.into(),
         autostart: autostart?.value,
+        class: match class?.value {
+            "essential" => Class::Essential,
+            "normal" => Class::Normal,
+            "optional" => Class::Optional,
+            _ => return None,
+        },
         after: Vec::new(),
         ready: match ready?.value {
             "exec" => Ready::Exec,

@@ -5,6 +5,7 @@
 
 use super::action::Answer;
 use super::fact::{Asker, Thread, Ticket};
+use super::settings::Class;
 use crate::units::Mono;
 
 /// What a policy thinks of its subject. Ordered from best to worst; *unknown* is worse than *ok*
@@ -54,6 +55,56 @@ pub enum Ending {
     },
 }
 
+/// Why the machine is to be halted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HaltCause {
+    /// Mains stayed away for longer than the ride-through.
+    RideThrough,
+    /// The battery is low, and enough of its signs agree.
+    LowBattery,
+    /// The machine runs on its battery, and nothing tells any more how full that is.
+    GaugeSilent,
+    /// Somebody asked for it.
+    Asked {
+        /// Who.
+        by: Asker,
+    },
+}
+
+impl HaltCause {
+    /// It is a reason only while mains are away.
+    pub fn ends_with_mains(self) -> bool {
+        match self {
+            HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => true,
+            HaltCause::Asked { .. } => false,
+        }
+    }
+}
+
+/// Which services are stopped to save power. Each step includes the one before it; services of the
+/// class essential are never stopped for that.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Shed {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of the class optional.
+    Optional,
+    /// Those of the classes optional and normal.
+    Normal,
+}
+
+impl Shed {
+    /// Services of this class are stopped.
+    pub fn holds(self, class: Class) -> bool {
+        match class {
+            Class::Essential => false,
+            Class::Normal => self >= Shed::Normal,
+            Class::Optional => self >= Shed::Optional,
+        }
+    }
+}
+
 /// Verdicts and wishes of one pass.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
@@ -61,6 +112,13 @@ pub struct Picture {
     pub clock: Verdict,
     /// Power from outside: warn on battery. `None` where nothing tells.
     pub power: Option<Verdict>,
+    /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
+    /// on battery, `None` where nobody can tell.
+    pub mains: Option<bool>,
+    /// Which services the power policy wants stopped to save power.
+    pub shed: Shed,
+    /// The halt that was asked for; see [`Picture::ask_halt`].
+    pub halt_ask: Option<HaltCause>,
     /// Temperature.
     pub thermal: Verdict,
     /// Memory and load.
@@ -92,6 +150,12 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Asks for the machine to be halted. The first ask is kept; only the shutdown policy acts on
+    /// it, and takes it back when it cancels the halt. Asking again does no harm.
+    pub fn ask_halt(&mut self, cause: HaltCause) {
+        self.halt_ask.get_or_insert(cause);
+    }
+
     /// The worst of all verdicts.
     pub fn worst(&self) -> Verdict {
         [

@@ -124,6 +124,15 @@ impl Supply {
         }
     }
 
+    /// What is believed of mains.
+    fn mains(self) -> Option<bool> {
+        match self {
+            Supply::Unknown { .. } => None,
+            Supply::OnLine { .. } => Some(true),
+            Supply::OnBattery { .. } => Some(false),
+        }
+    }
+
     fn verdict(self) -> Verdict {
         match self {
             Supply::Unknown { .. } => Verdict::Unknown,
@@ -190,6 +199,7 @@ impl Power {
             self.watch(next.on_battery(), pass);
         }
         pass.picture.power = Some(next.verdict());
+        pass.picture.mains = next.mains();
     }
 
     /// A thread is stuck: what it would tell is not known any more.

@@ -16,6 +16,7 @@
 //!
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
+mod end;
 mod news;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod time;
 
 pub(crate) use news::Turn;
 
-use super::action::{Action, Actions, Reach, Signal};
+use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
 use super::fact::{OrderId, Pid, RunId, ServiceId};
 use super::note::Note;
@@ -34,10 +35,6 @@ use std::time::Duration;
 /// A start that has brought no process after this time is called stuck: far beyond what a slow card
 /// needs to load a program, and short enough to be told while somebody looks.
 const START_STUCK: Duration = Duration::from_secs(30);
-
-/// Time between two KILLs for a process that does not go. It is in uninterruptible sleep; only the
-/// device it waits for can free it, so there is no hurry and nothing to be gained by giving up.
-const KILL_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a service should be doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +52,8 @@ pub enum Down {
     NotStarted,
     /// It is to run, and waits for the services it comes after.
     Waiting,
+    /// It is to run, and is held back while power is short.
+    Held,
     /// It was asked to stop.
     Stopped,
     /// It ended well, and is not to be restarted.
@@ -128,6 +127,8 @@ pub(crate) struct Service {
     pub wish: Wish,
     pub run: RunId,
     pub adopted: bool,
+    /// It must not run now, whatever its wish is.
+    pub held: bool,
     /// Times it was started again without being asked to, since the daemon began.
     pub restarts: u32,
     pub backoff: Backoff,
@@ -162,6 +163,7 @@ impl Service {
             wish: Wish::Rest,
             run: RunId(0),
             adopted: false,
+            held: false,
             restarts: 0,
             backoff: Backoff::default(),
             restart_wanted: false,
@@ -187,12 +189,29 @@ impl Service {
 
     /// Services that come after this one have to wait for it.
     pub fn holds_up_others(&self) -> bool {
-        self.wish == Wish::Run && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
+        self.called_for() && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
     }
 
     /// It should be started as soon as the services before it allow.
     pub fn wants_start(&self) -> bool {
-        self.wish == Wish::Run && matches!(self.state, State::Down { .. })
+        self.called_for() && matches!(self.state, State::Down { .. })
+    }
+
+    /// It is to run, and may.
+    pub fn called_for(&self) -> bool {
+        self.wish == Wish::Run && !self.held
+    }
+
+    /// Holds it back, or lets it run again if that is wished. A process that is there has to be
+    /// stopped with [`Service::stop`].
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+        if let State::Down {
+            why: why @ (Down::Waiting | Down::Held),
+        } = &mut self.state
+        {
+            *why = if held { Down::Held } else { Down::Waiting };
+        }
     }
 
     /// Everything that a request can change, to see whether one did.
@@ -204,10 +223,12 @@ impl Service {
     pub fn want_run(&mut self) {
         self.wish = Wish::Run;
         match self.state {
-            State::Down { why: Down::Waiting } => {}
+            State::Down {
+                why: Down::Waiting | Down::Held,
+            } => {}
             State::Backoff { .. } | State::GaveUp { .. } | State::Down { .. } => {
                 self.backoff.forgive();
-                self.rest_in(Down::Waiting);
+                self.await_turn();
             }
             State::Stopping { .. } => self.restart_wanted = true,
             State::Starting { .. } | State::Up { .. } => {}
@@ -219,9 +240,11 @@ impl Service {
         self.wish = Wish::Rest;
         self.restart_wanted = false;
         match self.state {
-            State::Backoff { .. } | State::GaveUp { .. } | State::Down { why: Down::Waiting } => {
-                self.rest_in(Down::Stopped);
-            }
+            State::Backoff { .. }
+            | State::GaveUp { .. }
+            | State::Down {
+                why: Down::Waiting | Down::Held,
+            } => self.rest_in(Down::Stopped),
             State::Down { .. }
             | State::Starting { .. }
             | State::Up { .. }
@@ -268,121 +291,20 @@ impl Service {
         });
     }
 
-    /// Asks its process to end. Does nothing where there is none, and waits where one is about to
-    /// be.
-    pub fn stop(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
-        match self.state {
-            State::Starting {
-                since,
-                pid: Some(pid),
-            }
-            | State::Up { since, pid, .. } => {
-                out.note(Note::ServiceStopping { service: self.id });
-                self.tell_to_end(s, now, (since, pid), StopCause::Asked, Signal::Stop, out);
-            }
-            State::Starting { pid: None, .. }
-            | State::Down { .. }
-            | State::Stopping { .. }
-            | State::Backoff { .. }
-            | State::GaveUp { .. } => {}
-        }
-    }
-
-    /// Kills whatever there is of it, without further waiting.
-    pub fn kill(&mut self, now: Mono, out: &mut Actions) {
-        match self.state {
-            State::Starting {
-                since,
-                pid: Some(pid),
-            }
-            | State::Up { since, pid, .. } => {
-                self.kill_run(now, since, pid, now, StopCause::Asked, out);
-            }
-            State::Stopping {
-                since,
-                pid,
-                told,
-                cause,
-                killed: false,
-            } => {
-                self.kill_run(now, since, pid, told, cause, out);
-            }
-            State::Stopping { killed: true, .. }
-            | State::Starting { pid: None, .. }
-            | State::Down { .. }
-            | State::Backoff { .. }
-            | State::GaveUp { .. } => {}
-        }
-    }
-
-    fn kill_run(
-        &mut self,
-        now: Mono,
-        since: Mono,
-        pid: Pid,
-        told: Mono,
-        cause: StopCause,
-        out: &mut Actions,
-    ) {
-        out.note(Note::ServiceKilled {
-            service: self.id,
-            waited: now.since(told),
-        });
-        self.signal(Signal::Kill, Reach::All, out);
-        self.state = State::Stopping {
-            since,
-            pid,
-            told,
-            cause,
-            killed: true,
-        };
-        self.due = Some(now.after(KILL_AGAIN));
-    }
-
-    fn tell_to_end(
-        &mut self,
-        s: &Settings,
-        now: Mono,
-        (since, pid): (Mono, Pid),
-        cause: StopCause,
-        signal: Signal,
-        out: &mut Actions,
-    ) {
-        self.state = State::Stopping {
-            since,
-            pid,
-            told: now,
-            cause,
-            killed: false,
-        };
-        if s.stop_timeout.is_zero() {
-            self.kill_run(now, since, pid, now, cause, out);
-            return;
-        }
-        self.signal(signal, Reach::Main, out);
-        self.due = Some(now.after(s.stop_timeout));
-    }
-
-    fn signal(&mut self, signal: Signal, reach: Reach, out: &mut Actions) {
-        self.unsent = None;
-        self.said = signal;
-        self.order = Some(out.push(Action::Signal {
-            service: self.id,
-            run: self.run,
-            signal,
-            reach,
-        }));
-    }
-
     fn rest_in(&mut self, why: Down) {
         self.state = State::Down { why };
         self.again = false;
         self.due = None;
     }
 
+    /// Is to be started when those before it are up and nothing holds it.
+    fn await_turn(&mut self) {
+        self.rest_in(if self.held { Down::Held } else { Down::Waiting });
+    }
+
     /// Is to be started again without having been asked to.
     fn come_back(&mut self) {
-        self.rest_in(Down::Waiting);
+        self.await_turn();
         self.again = true;
     }
 }

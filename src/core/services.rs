@@ -9,13 +9,15 @@
 
 mod count;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use super::action::{Actions, Answer};
 use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
 use super::note::Note;
-use super::picture::{Ending, Verdict};
+use super::picture::{Ending, Shed, Verdict};
 use super::service::{Service, State, Turn, Wish};
-use super::settings::Settings;
+use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use count::{Count, Part};
@@ -30,6 +32,8 @@ pub struct View {
     pub state: State,
     /// What it should be doing.
     pub wish: Wish,
+    /// It must not run now, whatever its wish is.
+    pub held: bool,
     /// Its latest run.
     pub run: RunId,
     /// Its process was started by an earlier daemon.
@@ -44,6 +48,9 @@ pub struct View {
 pub(crate) struct Services {
     services: Vec<Service>,
     parts: Vec<Part>,
+    /// The class that rules for each service.
+    classes: Vec<Class>,
+    shedding: Shed,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
@@ -87,6 +94,8 @@ impl Services {
         Services {
             services: ids().map(Service::new).collect(),
             parts: vec![Part::default(); n],
+            classes: order::classes(&settings.services),
+            shedding: Shed::Nothing,
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
@@ -106,6 +115,7 @@ impl Services {
             service: s.id,
             state: s.state,
             wish: s.wish,
+            held: s.held,
             run: s.run,
             adopted: s.adopted,
             restarts: s.restarts,
@@ -222,6 +232,10 @@ impl Services {
             out: pass.out,
         };
         service.change(run, change, &mut turn);
+        if self.services[at].held {
+            self.moved.push_back(id);
+        }
+        let service = &mut self.services[at];
         if let Course::Stopped { rushed } = self.course {
             // A start that was under way when the end began has become a process.
             service.want_rest();
@@ -339,6 +353,7 @@ impl Policy for Services {
                 services_left: true,
             } => self.course = Course::Left,
         }
+        self.shed(pass.picture.shed);
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);

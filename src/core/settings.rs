@@ -136,6 +136,18 @@ pub enum Restart {
     Never,
 }
 
+/// How much a service matters while power is short.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Class {
+    /// It runs for as long as there is power.
+    Essential,
+    /// It is stopped when power is short.
+    #[default]
+    Normal,
+    /// It is stopped first.
+    Optional,
+}
+
 /// One service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Service {
@@ -143,6 +155,9 @@ pub struct Service {
     pub name: Box<str>,
     /// Run it from the start.
     pub autostart: bool,
+    /// How much it matters while power is short. A service is kept for as long as one that comes
+    /// after it, whatever its own class.
+    pub class: Class,
     /// Services that must be up before it is started, and that are stopped after it.
     /// Free of cycles.
     pub after: Vec<ServiceId>,

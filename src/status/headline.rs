@@ -88,7 +88,7 @@ fn services(status: &Status) -> Vec<String> {
 
 fn is_bad(service: &ServiceStatus) -> bool {
     let failed = service.why.as_deref() == Some("failed");
-    failed || service.wish == "run" && service.state != "up"
+    failed || service.wish == "run" && !matches!(service.state.as_str(), "up" | "held")
 }
 
 fn trouble(service: &ServiceStatus) -> String {

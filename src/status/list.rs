@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
-    /// What it is doing: `down`, `starting`, `up`, `stopping`, `backoff` or `gave-up`.
+    /// What it is doing: `down`, `starting`, `up`, `stopping`, `backoff`, `gave-up` or `held`.
     pub state: String,
     /// What it should be doing: `run` or `rest`.
     pub wish: String,
-    /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`) or is being
-    /// stopped (`asked`, `fault`).
+    /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`), is held (`shed`:
+    /// to save power) or is being stopped (`asked`, `fault`).
     pub why: Option<String>,
     /// Its main process.
     pub pid: Option<u32>,
@@ -90,7 +90,9 @@ fn service(view: &View, views: &[View], settings: &Settings, now: Mono) -> Servi
             why: Some(down_word(why).to_owned()),
             waits_for: match why {
                 Down::Waiting => waits_for(view.service, views, settings),
-                Down::NotStarted | Down::Stopped | Down::Finished | Down::Failed => Vec::new(),
+                Down::NotStarted | Down::Held | Down::Stopped | Down::Finished | Down::Failed => {
+                    Vec::new()
+                }
             },
             ..plain
         },
@@ -159,6 +161,7 @@ fn owes_beats(service: ServiceId, settings: &Settings) -> bool {
 
 fn state_word(state: State) -> &'static str {
     match state {
+        State::Down { why: Down::Held } => "held",
         State::Down { .. } => "down",
         State::Starting { .. } => "starting",
         State::Up { .. } => "up",
@@ -172,6 +175,7 @@ fn down_word(why: Down) -> &'static str {
     match why {
         Down::NotStarted => "not-started",
         Down::Waiting => "waiting",
+        Down::Held => "shed",
         Down::Stopped => "stopped",
         Down::Finished => "finished",
         Down::Failed => "failed",
@@ -190,7 +194,7 @@ fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<Str
     let on_its_way = |id: &ServiceId| {
         views.get(usize::from(id.0)).is_some_and(|view| {
             let settled = matches!(view.state, State::Up { .. } | State::GaveUp { .. });
-            view.wish == Wish::Run && !settled
+            view.wish == Wish::Run && !view.held && !settled
         })
     };
     let before = settings.services.get(usize::from(service.0));

@@ -196,6 +196,7 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
             });
         }
         "backoff" => notes.push(format!("next try in {}", ago(service.retry_seconds))),
+        "held" => notes.push("held back to save power".into()),
         "gave-up" => notes.push(format!(
             "too many failures; next try in {}",
             ago(service.retry_seconds)

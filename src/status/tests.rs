@@ -95,6 +95,7 @@ fn service(name: &str, after: &[u16]) -> Service {
     Service {
         name: name.into(),
         autostart: true,
+        class: crate::core::settings::Class::Normal,
         after: after.iter().copied().map(ServiceId).collect(),
         ready: Ready::Exec,
         start_timeout: Duration::from_secs(90),

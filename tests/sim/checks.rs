@@ -300,7 +300,7 @@ impl Checks {
                 };
                 let ready = matches!(b.state, State::Up { .. } | State::GaveUp { .. });
                 no(
-                    b.wish == Wish::Run && !ready,
+                    b.wish == Wish::Run && !b.held && !ready,
                     format!("{name} is started before {}", self.settings.name(*before)),
                 )?;
             }

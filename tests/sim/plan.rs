@@ -114,6 +114,7 @@ fn configuration(rng: &mut Rng) -> String {
 
 fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
     let ready = rng.pick(&["exec", "notify"]);
+    let class = rng.pick(&["essential", "normal", "optional"]);
     let restart = rng.pick(&["always", "always", "always", "on-failure", "never"]);
     let start_timeout = rng.range(2, 15);
     let stop_timeout = rng.pick(&[0, 1000, 3000, 8000]);
@@ -121,7 +122,7 @@ fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
         out,
         "[service.{name}]\ncommand = [\"/usr/bin/{name}\"]\nautostart = {}\nafter = {after:?}\n\
          ready = \"{ready}\"\nstart_timeout = \"{start_timeout}s\"\n\
-         stop_timeout = \"{stop_timeout}ms\"\nrestart = \"{restart}\"\n",
+         stop_timeout = \"{stop_timeout}ms\"\nrestart = \"{restart}\"\nclass = \"{class}\"\n",
         rng.chance(85)
     );
     if rng.chance(60) {

@@ -179,7 +179,7 @@ impl Service {
             None => self.over(Some((exit, lived)), turn),
             // What we ended because it hung failed, whatever it says on its way out.
             Some(StopCause::Fault) => self.over(Some((Exit::Unknown, lived)), turn),
-            Some(StopCause::Asked) if self.wish == Wish::Run => self.rest_in(Down::Waiting),
+            Some(StopCause::Asked) if self.wish == Wish::Run => self.await_turn(),
             Some(StopCause::Asked) => self.rest_in(Down::Stopped),
         }
     }
@@ -190,7 +190,8 @@ impl Service {
             return self.rest_in(Down::Stopped);
         }
         if self.restart_wanted {
-            return self.rest_in(Down::Waiting);
+            self.await_turn();
+            return;
         }
         let clean = ended.is_some_and(|(exit, _)| is_clean(exit));
         let again = match turn.s.restart {

@@ -3,7 +3,7 @@
 use super::{Down, Service, State, StopCause, Turn, Wish};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, ServiceId, Stage};
-use crate::core::settings::{Backoff, Ready, Restart, Service as Settings};
+use crate::core::settings::{Backoff, Class, Ready, Restart, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 const NOW: Mono = Mono(1_000_000);
 
 /// States by their words in the table below.
-const STATES: [&str; 12] = [
+const STATES: [&str; 13] = [
     "down",
     "waiting",
     "ordered",
@@ -24,12 +24,13 @@ const STATES: [&str; 12] = [
     "restarting",
     "backoff",
     "gave-up",
+    "held",
 ];
 
 /// Inputs by their words in the table below.
-const INPUTS: [&str; 14] = [
+const INPUTS: [&str; 16] = [
     "started", "no-start", "adopted", "ready", "beat", "exit-0", "exit-1", "busy", "old", "start",
-    "stop", "restart", "kill", "silence",
+    "stop", "restart", "kill", "hold", "release", "silence",
 ];
 
 fn settings() -> Settings {
@@ -37,6 +38,7 @@ fn settings() -> Settings {
     Settings {
         name: "web".into(),
         autostart: true,
+        class: Class::Normal,
         after: Vec::new(),
         ready: Ready::Notify,
         start_timeout: s(20),
@@ -101,9 +103,11 @@ fn in_state(word: &str) -> Service {
         "restarting" => (stopping(StopCause::Asked, false), Wish::Run),
         "backoff" => (State::Backoff { until }, Wish::Run),
         "gave-up" => (State::GaveUp { until }, Wish::Run),
+        "held" => (State::Down { why: Down::Held }, Wish::Run),
         _ => panic!("no state {word}"),
     };
     service.run = RunId(1);
+    service.held = word == "held";
     service.restart_wanted = word == "restarting";
     service.due = match service.state {
         State::Down { .. } => None,
@@ -144,6 +148,8 @@ fn give(service: &mut Service, input: &str, out: &mut Actions) {
         }
         "restart" => return service.want_restart(&s, NOW, out),
         "kill" => return service.kill(NOW, out),
+        "hold" => return service.hold(true),
+        "release" => return service.hold(false),
         // Its deadline comes due, and nothing else happens.
         "silence" => {
             let due = service.due.unwrap_or(NOW);
@@ -159,6 +165,7 @@ fn word(service: &Service) -> &'static str {
     let restarting = service.restart_wanted || service.wish == Wish::Run;
     match service.state {
         State::Down { why: Down::Waiting } => "waiting",
+        State::Down { why: Down::Held } => "held",
         State::Down { .. } => "down",
         State::Starting { pid: None, .. } if service.wish == Wish::Rest => "resting",
         State::Starting { pid: None, .. } if service.restart_wanted => "ordered*",
@@ -206,19 +213,20 @@ fn outcome(state: &str, input: &str) -> String {
 
 /// The table. `-` is "as before"; `!` is a process that nothing is awaited of.
 const TABLE: &str = "
-           started    no-start   adopted    ready      beat       exit-0     exit-1     busy       old        start      stop       restart    kill       silence
-down       -          -          up         -          -          -          -          -          -          waiting    -          waiting    -          -
-waiting    -          -          up         -          -          -          -          -          -          -          down       -          -          -
-ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          ordered!
-starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill failing+stop
-up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill failing+abort
-resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          resting!
-stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill killed+kill
-failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill killed*+kill
-killed     -          -          -          -          -          down       down       -          -          killed*    -          killed*    -          killed+kill
-restarting -          -          -          -          -          waiting    waiting    -          -          -          stopping   -          killed*+kill killed*+kill
-backoff    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          waiting
-gave-up    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          waiting
+           started    no-start   adopted    ready      beat       exit-0     exit-1     busy       old        start      stop       restart    kill       hold       release    silence
+down       -          -          up         -          -          -          -          -          -          waiting    -          waiting    -          -          -          -
+waiting    -          -          up         -          -          -          -          -          -          -          down       -          -          held       -          -
+ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          -          -          ordered!
+starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+stop
+up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+abort
+resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          -          -          resting!
+stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill -          -          killed+kill
+failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill
+killed     -          -          -          -          -          down       down       -          -          killed*    -          killed*    -          -          -          killed+kill
+restarting -          -          -          -          -          waiting    waiting    -          -          -          stopping   -          killed*+kill -          -          killed*+kill
+backoff    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting
+gave-up    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting
+held       -          -          up         -          -          -          -          -          -          -          down       -          -          -          waiting    -
 ";
 
 #[test]

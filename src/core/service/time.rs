@@ -1,6 +1,7 @@
 //! What comes due: waits, missed deadlines, ceased heartbeats.
 
-use super::{KILL_AGAIN, Service, State, StopCause};
+use super::end::KILL_AGAIN;
+use super::{Service, State, StopCause};
 use crate::core::action::{Actions, Reach, Signal};
 use crate::core::fact::Pid;
 use crate::core::note::Note;

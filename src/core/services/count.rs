@@ -1,6 +1,6 @@
 //! Counts of the set, kept up to date one service at a time.
 
-use crate::core::service::{Down, Service, State, Wish};
+use crate::core::service::{Down, Service, State};
 
 /// What counts of one service.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -17,7 +17,7 @@ impl Part {
     pub fn of(service: &Service) -> Part {
         Part {
             up: matches!(service.state, State::Up { .. }),
-            wanted: service.wish == Wish::Run,
+            wanted: service.called_for(),
             alive: service.alive(),
             failed: matches!(
                 service.state,

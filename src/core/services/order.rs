@@ -3,6 +3,28 @@
 use super::{Course, Services};
 use crate::core::Pass;
 use crate::core::fact::ServiceId;
+use crate::core::picture::Shed;
+use crate::core::settings::{Class, Service as Settings};
+
+/// The class that rules for each service: its own, or a more important one of a service that comes
+/// after it. What others are stopped before cannot go before them.
+pub(super) fn classes(settings: &[Settings]) -> Vec<Class> {
+    let mut classes: Vec<Class> = settings.iter().map(|s| s.class).collect();
+    let mut moved = true;
+    while std::mem::take(&mut moved) {
+        for (at, service) in settings.iter().enumerate() {
+            for before in &service.after {
+                let class = classes[at];
+                if let Some(ruling) = classes.get_mut(usize::from(before.0))
+                    && class < *ruling
+                {
+                    (*ruling, moved) = (class, true);
+                }
+            }
+        }
+    }
+    classes
+}
 
 impl Services {
     /// Lets services that can move, move, until none can.
@@ -16,9 +38,11 @@ impl Services {
         }
     }
 
-    /// A service is started once nothing that it comes after is on its way up.
+    /// A service is started once nothing that it comes after is on its way up; one that is held is
+    /// stopped as at the end.
     fn settle_kept(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
+        self.settle_stopped(id, pass);
         self.start_if_free(id, pass);
         if !self.parts[at].holds_up_others {
             for follower in self.followers[at].clone() {
@@ -43,7 +67,8 @@ impl Services {
         self.touch(id);
     }
 
-    /// While the daemon ends: a service is stopped once nothing that comes after it is alive.
+    /// While the daemon ends, or the service is held: it is stopped once nothing that comes after it
+    /// is alive.
     fn settle_stopped(&mut self, id: ServiceId, pass: &mut Pass) {
         self.stop_if_free(id, pass);
         if !self.services[usize::from(id.0)].alive() {
@@ -55,6 +80,9 @@ impl Services {
 
     fn stop_if_free(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
+        if self.course == Course::Kept && !self.services[at].held {
+            return;
+        }
         let busy = self.followers[at]
             .iter()
             .any(|f| self.services[usize::from(f.0)].alive());
@@ -65,6 +93,21 @@ impl Services {
         self.services[at].stop(&pass.settings.services[at], pass.now, pass.out);
         if state != self.services[at].state {
             self.touch(id);
+        }
+    }
+
+    /// Holds back the services that are shed, and lets those run again that are not any more.
+    pub(super) fn shed(&mut self, shed: Shed) {
+        if std::mem::replace(&mut self.shedding, shed) == shed {
+            return;
+        }
+        // First all, then one after another: none may move before its neighbours know.
+        for (service, class) in self.services.iter_mut().zip(&self.classes) {
+            service.hold(shed.holds(*class));
+        }
+        for id in self.ids() {
+            self.touch(id);
+            self.moved.push_back(id);
         }
     }
 

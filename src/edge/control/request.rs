@@ -200,6 +200,7 @@ pub(super) mod tests {
         let service = |name: &&str| Service {
             name: (*name).into(),
             autostart: true,
+            class: crate::core::settings::Class::Normal,
             after: Vec::new(),
             ready: Ready::Exec,
             start_timeout: Duration::from_secs(1),

@@ -40,6 +40,7 @@ fn service(name: &str) -> Service {
     Service {
         name: name.into(),
         autostart: true,
+        class: crate::core::settings::Class::Normal,
         after: vec![],
         ready: Ready::Notify,
         start_timeout: Duration::from_secs(30),

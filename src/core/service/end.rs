@@ -1,0 +1,121 @@
+//! Ends a run: asks its process to end, or kills all of it.
+
+use super::{Service, State, StopCause};
+use crate::core::action::{Action, Actions, Reach, Signal};
+use crate::core::fact::Pid;
+use crate::core::note::Note;
+use crate::core::settings::Service as Settings;
+use crate::units::Mono;
+use std::time::Duration;
+
+/// Time between two KILLs for a process that does not go. It is in uninterruptible sleep; only the
+/// device it waits for can free it, so there is no hurry and nothing to be gained by giving up.
+pub(super) const KILL_AGAIN: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Asks its process to end. Does nothing where there is none, and waits where one is about to
+    /// be.
+    pub fn stop(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        match self.state {
+            State::Starting {
+                since,
+                pid: Some(pid),
+            }
+            | State::Up { since, pid, .. } => {
+                out.note(Note::ServiceStopping { service: self.id });
+                self.tell_to_end(s, now, (since, pid), StopCause::Asked, Signal::Stop, out);
+            }
+            State::Starting { pid: None, .. }
+            | State::Down { .. }
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    /// Kills whatever there is of it, without further waiting.
+    pub fn kill(&mut self, now: Mono, out: &mut Actions) {
+        match self.state {
+            State::Starting {
+                since,
+                pid: Some(pid),
+            }
+            | State::Up { since, pid, .. } => {
+                self.kill_run(now, since, pid, now, StopCause::Asked, out);
+            }
+            State::Stopping {
+                since,
+                pid,
+                told,
+                cause,
+                killed: false,
+            } => {
+                self.kill_run(now, since, pid, told, cause, out);
+            }
+            State::Stopping { killed: true, .. }
+            | State::Starting { pid: None, .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
+        }
+    }
+
+    pub(super) fn kill_run(
+        &mut self,
+        now: Mono,
+        since: Mono,
+        pid: Pid,
+        told: Mono,
+        cause: StopCause,
+        out: &mut Actions,
+    ) {
+        out.note(Note::ServiceKilled {
+            service: self.id,
+            waited: now.since(told),
+        });
+        self.signal(Signal::Kill, Reach::All, out);
+        self.state = State::Stopping {
+            since,
+            pid,
+            told,
+            cause,
+            killed: true,
+        };
+        self.due = Some(now.after(KILL_AGAIN));
+    }
+
+    pub(super) fn tell_to_end(
+        &mut self,
+        s: &Settings,
+        now: Mono,
+        (since, pid): (Mono, Pid),
+        cause: StopCause,
+        signal: Signal,
+        out: &mut Actions,
+    ) {
+        self.state = State::Stopping {
+            since,
+            pid,
+            told: now,
+            cause,
+            killed: false,
+        };
+        if s.stop_timeout.is_zero() {
+            self.kill_run(now, since, pid, now, cause, out);
+            return;
+        }
+        self.signal(signal, Reach::Main, out);
+        self.due = Some(now.after(s.stop_timeout));
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal, reach: Reach, out: &mut Actions) {
+        self.unsent = None;
+        self.said = signal;
+        self.order = Some(out.push(Action::Signal {
+            service: self.id,
+            run: self.run,
+            signal,
+            reach,
+        }));
+    }
+}

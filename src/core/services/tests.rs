@@ -1,0 +1,210 @@
+//! Shedding: who is stopped to save power, in which order, and how all come back.
+
+use super::Services;
+use crate::core::action::{Action, Actions};
+use crate::core::fact::{Asker, Change, Exit, Fact, Pid, Request, RunId, ServiceId, Ticket};
+use crate::core::picture::{Picture, Shed, Verdict};
+use crate::core::settings::Settings;
+use crate::core::{Down, Pass, Policy, State};
+use crate::units::Mono;
+
+/// The database is of the class optional and is needed by the essential logger, so it counts as
+/// essential.
+const SERVICES: &str = r#"
+[service.camera]
+command = ["/usr/bin/camera"]
+class = "optional"
+[service.database]
+command = ["/usr/bin/database"]
+class = "optional"
+[service.gallery]
+command = ["/usr/bin/gallery"]
+class = "optional"
+after = ["camera"]
+[service.logger]
+command = ["/usr/bin/logger"]
+class = "essential"
+after = ["database"]
+[service.uplink]
+command = ["/usr/bin/uplink"]
+"#;
+
+struct Set {
+    settings: Settings,
+    services: Services,
+    picture: Picture,
+    out: Actions,
+    now: Mono,
+}
+
+impl Set {
+    /// All services are up.
+    fn up() -> Set {
+        let config = crate::config::parse("test", SERVICES).unwrap().config;
+        let mut set = Set {
+            services: Services::new(&config.settings, 1),
+            settings: config.settings,
+            picture: Picture::default(),
+            out: Actions::default(),
+            now: Mono(1_000),
+        };
+        set.give(&Fact::Tick);
+        // Those that come after others are started as these come up.
+        while set.picture.up < set.picture.wanted {
+            assert!(set.run_what_is_started() > 0, "nothing is started");
+        }
+        set
+    }
+
+    /// One pass; what it wants done, in words.
+    fn give(&mut self, fact: &Fact) -> String {
+        self.out.clear();
+        self.services.step(&mut Pass {
+            now: self.now,
+            fact,
+            settings: &self.settings,
+            picture: &mut self.picture,
+            out: &mut self.out,
+        });
+        let name = |id: ServiceId| self.settings.name(id).to_owned();
+        let words = self.out.orders.iter().map(|o| match o.action {
+            Action::Start { service, .. } => format!("start {}", name(service)),
+            Action::Signal {
+                service, signal, ..
+            } => format!("{signal:?} {}", name(service)).to_lowercase(),
+            ref other => panic!("{other:?}"),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn shed(&mut self, shed: Shed) -> String {
+        self.picture.shed = shed;
+        self.give(&Fact::Tick)
+    }
+
+    fn news(&mut self, name: &str, change: Change) -> String {
+        let service = self.settings.service(name).unwrap();
+        let run = self.run(service);
+        self.give(&Fact::Child {
+            service,
+            run,
+            change,
+        })
+    }
+
+    fn run(&self, service: ServiceId) -> RunId {
+        let view = self.services.views().find(|v| v.service == service);
+        view.unwrap().run
+    }
+
+    fn started(&mut self, name: &str) -> String {
+        let pid = Pid::new(77).unwrap();
+        self.news(name, Change::Started { pid })
+    }
+
+    fn ended(&mut self, name: &str) -> String {
+        self.news(name, Change::Exited(Exit::Code(0)))
+    }
+
+    fn run_what_is_started(&mut self) -> usize {
+        let views: Vec<_> = self.services.views().collect();
+        let starting = views
+            .iter()
+            .filter(|v| matches!(v.state, State::Starting { .. }));
+        let names: Vec<String> = starting
+            .map(|v| self.settings.name(v.service).to_owned())
+            .collect();
+        for name in &names {
+            self.started(name);
+        }
+        names.len()
+    }
+
+    fn ask(&mut self, request: fn(ServiceId) -> Request, name: &str) -> String {
+        let request = request(self.settings.service(name).unwrap());
+        self.give(&Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::User(0),
+            request,
+        })
+    }
+
+    fn state(&self, name: &str) -> State {
+        let service = self.settings.service(name).unwrap();
+        let view = self.services.views().find(|v| v.service == service);
+        view.unwrap().state
+    }
+
+    fn is_held(&self, name: &str) -> bool {
+        self.state(name) == State::Down { why: Down::Held }
+    }
+}
+
+/// Optional services go first, those that come after others before these; what an essential one
+/// needs stays. All of it is no fault, and all come back in the order of the start.
+#[test]
+fn classes_go_in_their_order_and_come_back() {
+    let mut set = Set::up();
+    assert_eq!(set.shed(Shed::Optional), "stop gallery");
+    assert_eq!(set.ended("gallery"), "stop camera");
+    assert_eq!(set.ended("camera"), "");
+    assert!(set.is_held("gallery") && set.is_held("camera"));
+    assert_eq!(set.picture.services, Verdict::Ok);
+    assert_eq!((set.picture.up, set.picture.wanted), (3, 3));
+
+    assert_eq!(set.shed(Shed::Normal), "stop uplink");
+    assert_eq!(set.ended("uplink"), "");
+    assert_eq!((set.picture.up, set.picture.wanted), (2, 2));
+    for kept in ["database", "logger"] {
+        assert!(matches!(set.state(kept), State::Up { .. }), "{kept}");
+    }
+
+    assert_eq!(set.shed(Shed::Optional), "start uplink");
+    assert_eq!(set.shed(Shed::Nothing), "start camera");
+    assert_eq!(set.picture.services, Verdict::Warn);
+    assert_eq!(set.started("camera"), "start gallery");
+}
+
+/// A start that was under way becomes a process that is stopped; one that crashes while it is to be
+/// stopped is not started again before its time.
+#[test]
+fn nothing_that_is_held_runs() {
+    let mut set = Set::up();
+    assert_eq!(set.ended("gallery"), "start gallery");
+    assert_eq!(set.shed(Shed::Optional), "");
+    assert_eq!(set.started("gallery"), "stop gallery");
+    assert_eq!(set.ended("camera"), "");
+    assert!(set.is_held("camera"));
+    assert_eq!(set.ended("gallery"), "");
+    assert_eq!(set.shed(Shed::Nothing), "start camera");
+}
+
+/// Power comes back before the turn of one, and before another has ended: the first just stays.
+#[test]
+fn power_that_comes_back_in_between() {
+    let mut set = Set::up();
+    assert_eq!(set.shed(Shed::Optional), "stop gallery");
+    assert_eq!(set.shed(Shed::Nothing), "");
+    assert_eq!(set.ended("gallery"), "start gallery");
+    assert!(matches!(set.state("camera"), State::Up { .. }));
+}
+
+/// A wish changes nothing while a service is held, and is kept for afterwards.
+#[test]
+fn wishes_are_kept() {
+    let mut set = Set::up();
+    set.shed(Shed::Optional);
+    set.ended("gallery");
+    set.ended("camera");
+    assert_eq!(set.ask(Request::Stop, "gallery"), "");
+    assert_eq!(set.ask(Request::Restart, "camera"), "");
+    assert_eq!(set.ask(Request::Stop, "camera"), "");
+    assert_eq!(set.ask(Request::Start, "camera"), "");
+    assert!(set.is_held("camera"));
+    assert_eq!(set.shed(Shed::Nothing), "start camera");
+    assert_eq!(set.started("camera"), "");
+    assert!(matches!(
+        set.state("gallery"),
+        State::Down { why: Down::Stopped }
+    ));
+}
