@@ -57,7 +57,7 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// Temperature, memory, load, clock and power.
     pub machine: MachineStatus,
-    /// File systems that are watched and could be looked at.
+    /// File systems that are watched.
     pub mounts: Vec<MountStatus>,
     /// Threads of the daemon that are behind with their work.
     pub late_threads: Vec<ThreadStatus>,
@@ -155,7 +155,7 @@ impl Status {
             services_wanted: picture.wanted,
             services: list::services(core, now),
             machine: machine(core, now),
-            mounts: list::mounts(core),
+            mounts: list::mounts(core, now),
             late_threads: list::late_threads(core, now),
         };
         status.headline = headline::headline(&status);

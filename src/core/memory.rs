@@ -1,6 +1,7 @@
 //! Memory that programs can still have, and load.
 //!
-//! Never kills anything for want of memory: it reports, and those after it read the verdict.
+//! Never kills anything for want of memory: it reports, and those after it read the verdict. Silence
+//! takes nothing back: what was scarce stays so until a reading says otherwise.
 
 use super::fact::{Fact, Pulse, Reading, Source, Thread};
 use super::level::{Worse, judge};
@@ -80,14 +81,14 @@ impl Policy for Memory {
                 why,
             } => {
                 self.available.lose(Source::Memory, why, pass);
-                self.memory = Verdict::Unknown;
+                self.memory = self.memory.unseen();
             }
             Fact::Lost {
                 source: Source::Load,
                 why,
             } => {
                 self.load.lose(Source::Load, why, pass);
-                self.pressure = Verdict::Unknown;
+                self.pressure = self.pressure.unseen();
             }
             Fact::Thread {
                 thread: Thread::Vitals,
@@ -95,7 +96,7 @@ impl Policy for Memory {
             } => {
                 self.available.distrust();
                 self.load.distrust();
-                (self.memory, self.pressure) = (Verdict::Unknown, Verdict::Unknown);
+                (self.memory, self.pressure) = (self.memory.unseen(), self.pressure.unseen());
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,

@@ -44,6 +44,7 @@ pub use service::{Down, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
 use std::time::Duration;
+pub use storage::MountTrouble;
 pub use watchdog::Guard;
 
 /// What is known once, when the daemon starts.

@@ -24,6 +24,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What is left of it when nothing is read any more: harm that was seen stands until a reading
+    /// says otherwise, and what was well is not known to be.
+    pub fn unseen(self) -> Verdict {
+        self.max(Verdict::Unknown)
+    }
+
     /// The word for it: `ok`, `unknown`, `warn`, `critical`.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
 //! File systems: free space, free inodes, and whether writes can still succeed.
 //!
 //! Never writes and never deletes: it reports. A file system that was read-only when it was first
-//! seen is meant to be; one that turns read-only later is broken.
+//! seen is meant to be; one that turns read-only later is broken. One that cannot be looked at any more
+//! keeps what was bad about it: silence is no repair.
 
 use super::fact::{Fact, Fault, MountId, Pulse, Reading, Source, Thread};
 use super::level::{Worse, judge};
@@ -20,26 +21,43 @@ const MARGIN: u16 = 20;
 pub struct MountView {
     /// Which.
     pub mount: MountId,
+    /// The latest reading, and when it was taken; `None` before the first.
+    pub latest: Option<(MountSample, Mono)>,
+    /// That reading stands: nothing has been lost since.
+    pub stands: bool,
+    /// What is wrong with it, the worst first.
+    pub why: Option<MountTrouble>,
+    /// The worst of its verdicts.
+    pub verdict: Verdict,
+}
+
+/// What is wrong with a file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MountTrouble {
+    /// It could be written, and cannot any more.
+    ReadOnly,
+    /// Too little space.
+    Space,
+    /// Too few inodes.
+    Inodes,
+}
+
+/// One reading of a file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MountSample {
     /// Free space.
     pub space: Permille,
     /// Free inodes, where they are limited.
     pub inodes: Option<Permille>,
     /// No write can succeed.
     pub read_only: bool,
-    /// The worst of its verdicts.
-    pub verdict: Verdict,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Sample {
-    space: Permille,
-    inodes: Option<Permille>,
-    read_only: bool,
 }
 
 #[derive(Default)]
 struct Mount {
-    last: Last<Sample>,
+    last: Last<MountSample>,
+    /// The latest reading, whether it still stands or not.
+    latest: Option<(MountSample, Mono)>,
     space: Verdict,
     inodes: Verdict,
     /// It could be written when it was first seen.
@@ -49,16 +67,35 @@ struct Mount {
 
 impl Mount {
     fn verdict(&self) -> Verdict {
-        let broken = self.read_only && self.writable_once == Some(true);
+        let known = match self.broken() {
+            true => Verdict::Critical,
+            false => self.space.max(self.inodes),
+        };
         match self.last {
-            Last::At(_) if broken => Verdict::Critical,
-            Last::At(_) => self.space.max(self.inodes),
-            Last::Never | Last::Gone => Verdict::Unknown,
+            Last::At(_) => known,
+            Last::Never | Last::Gone => known.unseen(),
         }
     }
 
-    fn see(&mut self, mount: MountId, sample: Sample, pass: &mut Pass) {
+    fn broken(&self) -> bool {
+        self.read_only && self.writable_once == Some(true)
+    }
+
+    fn why(&self) -> Option<MountTrouble> {
+        if self.broken() {
+            Some(MountTrouble::ReadOnly)
+        } else if self.space.max(self.inodes) < Verdict::Warn {
+            None
+        } else if self.inodes > self.space {
+            Some(MountTrouble::Inodes)
+        } else {
+            Some(MountTrouble::Space)
+        }
+    }
+
+    fn see(&mut self, mount: MountId, sample: MountSample, pass: &mut Pass) {
         self.last.see(sample, Source::Mount(mount), pass);
+        self.latest = Some((sample, pass.now));
         let writable_once = *self.writable_once.get_or_insert(!sample.read_only);
         if sample.read_only != self.read_only && writable_once {
             pass.out.note(match sample.read_only {
@@ -78,7 +115,7 @@ impl Mount {
         self.judge(mount, sample, pass);
     }
 
-    fn judge(&mut self, mount: MountId, sample: Sample, pass: &mut Pass) {
+    fn judge(&mut self, mount: MountId, sample: MountSample, pass: &mut Pass) {
         let next = |before, value, limits: Limits<Permille>| {
             let above = |p: Permille| Permille(p.0.saturating_add(MARGIN));
             let release = Limits {
@@ -130,15 +167,12 @@ impl Storage {
     }
 
     pub fn views(&self) -> impl Iterator<Item = MountView> + '_ {
-        (0u16..).zip(&self.mounts).filter_map(|(at, m)| {
-            let sample = m.last.value()?;
-            Some(MountView {
-                mount: MountId(at),
-                space: sample.space,
-                inodes: sample.inodes,
-                read_only: sample.read_only,
-                verdict: m.verdict(),
-            })
+        (0u16..).zip(&self.mounts).map(|(at, m)| MountView {
+            mount: MountId(at),
+            latest: m.latest,
+            stands: m.last.value().is_some(),
+            why: m.why(),
+            verdict: m.verdict(),
         })
     }
 
@@ -158,7 +192,7 @@ impl Policy for Storage {
                 inodes,
                 read_only,
             }) => {
-                let sample = Sample {
+                let sample = MountSample {
                     space: *space,
                     inodes: *inodes,
                     read_only: *read_only,

@@ -1,6 +1,7 @@
 //! Temperature of the processor.
 //!
-//! Never acts on heat by itself: it reports, and those after it read the verdict.
+//! Never acts on heat by itself: it reports, and those after it read the verdict. Silence takes
+//! nothing back: what was hot stays so until a reading says otherwise.
 
 use super::fact::{Fact, Pulse, Reading, Source, Thread};
 use super::level::{Worse, judge};
@@ -57,14 +58,14 @@ impl Policy for Thermal {
                 why,
             } => {
                 self.last.lose(Source::Temperature, why, pass);
-                self.verdict = Verdict::Unknown;
+                self.verdict = self.verdict.unseen();
             }
             Fact::Thread {
                 thread: Thread::Vitals,
                 pulse: Pulse::Late { .. },
             } => {
                 self.last.distrust();
-                self.verdict = Verdict::Unknown;
+                self.verdict = self.verdict.unseen();
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,

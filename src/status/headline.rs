@@ -1,6 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
-use super::{Seconds, ServiceStatus, Status};
+use super::{MountStatus, Percent, Seconds, ServiceStatus, Status};
 use crate::text::for_people;
 
 /// Services that are named in the first line. More are only counted, so that the line stays one.
@@ -116,14 +116,16 @@ fn storage(status: &Status) -> Vec<String> {
         let path = &mount.path;
         Some(match mount.why.as_deref()? {
             "read-only" => format!("{path} has turned read-only"),
-            "inodes" => {
-                let free = mount.free_inodes_percent.unwrap_or(mount.free_percent);
-                format!("inodes on {path} are low ({} free)", free.0)
-            }
-            _ => format!("space on {path} is low ({} free)", mount.free_percent.0),
+            "inodes" => low("inodes", "are", path, mount.free_inodes_percent),
+            _ => low("space", "is", path, mount.free_percent),
         })
     });
     bad.collect()
+}
+
+fn low(what: &str, are: &str, path: &str, free: Option<Percent>) -> String {
+    let free = free.map_or_else(String::new, |free| format!(" ({} free)", free.0));
+    format!("{what} on {path} {are} low{free}")
 }
 
 fn machine(status: &Status) -> Vec<String> {
@@ -133,11 +135,10 @@ fn machine(status: &Status) -> Vec<String> {
     if let Some(time) = machine.on_battery_seconds {
         reasons.push(format!("on battery for {}", for_people(time.0)));
     }
-    if let (true, Some(t)) = (
-        bad(&status.verdicts.temperature),
-        machine.temperature_celsius,
-    ) {
-        reasons.push(format!("processor at {}", t.0));
+    match machine.temperature_celsius {
+        _ if !bad(&status.verdicts.temperature) => {}
+        Some(t) => reasons.push(format!("processor at {}", t.0)),
+        None => reasons.push("processor was hot when it was read last".to_owned()),
     }
     if bad(&status.verdicts.memory) {
         let memory = machine
@@ -147,7 +148,10 @@ fn machine(status: &Status) -> Vec<String> {
             .load_per_cpu
             .map(|l| format!("load {}", crate::text::hundredths(l.0)));
         let both: Vec<String> = [memory, load].into_iter().flatten().collect();
-        reasons.push(both.join(" and "));
+        reasons.push(match both.is_empty() {
+            true => "memory or load was bad when it was read last".to_owned(),
+            false => both.join(" and "),
+        });
     }
     reasons
 }
@@ -164,23 +168,36 @@ fn threads(status: &Status) -> Vec<String> {
     .collect()
 }
 
-/// What nobody knows, if there is nothing worse to say about it.
+/// What nobody knows, whatever else there is to say: it may be worse than what is known.
 fn unknown(status: &Status) -> Vec<String> {
-    if status.verdict != "unknown" {
-        return Vec::new();
-    }
     let v = &status.verdicts;
     let power = v.power.as_deref().unwrap_or("ok");
     let subjects = [
         (&*v.watchdog, "the watchdog has not answered yet"),
         (&v.temperature, "no reading of the temperature"),
         (&v.memory, "no reading of memory or load"),
-        (&v.storage, "no reading of the file systems"),
         (&v.clock, "nobody keeps the clock right"),
         (power, "no reading of mains"),
     ];
     let unknown = subjects
         .into_iter()
         .filter(|(verdict, _)| *verdict == "unknown");
-    unknown.map(|(_, text)| text.to_owned()).collect()
+    let subjects = unknown.map(|(_, text)| text.to_owned());
+    subjects.chain(unseen_mounts(status)).collect()
+}
+
+/// File systems that cannot be looked at.
+fn unseen_mounts(status: &Status) -> Option<String> {
+    let unseen: Vec<&MountStatus> = status.mounts.iter().filter(|m| !m.readable).collect();
+    match unseen[..] {
+        [] => None,
+        _ if unseen.len() == status.mounts.len() => {
+            Some("no reading of the file systems".to_owned())
+        }
+        _ if unseen.len() > NAMED => Some(format!("no reading of {} file systems", unseen.len())),
+        _ => {
+            let paths: Vec<&str> = unseen.iter().map(|m| m.path.as_str()).collect();
+            Some(format!("no reading of {}", paths.join(", ")))
+        }
+    }
 }

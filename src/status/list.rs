@@ -2,9 +2,8 @@
 
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
-use crate::core::picture::Verdict;
 use crate::core::settings::Settings;
-use crate::core::{Core, Down, State, StopCause, View, Wish};
+use crate::core::{Core, Down, MountTrouble, State, StopCause, View, Wish};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -52,14 +51,19 @@ pub struct MountStatus {
     pub path: String,
     /// What the storage policy thinks of it: `ok`, `unknown`, `warn` or `critical`.
     pub verdict: String,
-    /// What it thinks so for: `space`, `inodes` or `read-only`; `null` while all is well.
+    /// What it thinks so for: `space`, `inodes` or `read-only`; `null` while nothing is wrong.
     pub why: Option<String>,
-    /// Free space.
-    pub free_percent: Percent,
+    /// Free space, as far as it was ever read.
+    pub free_percent: Option<Percent>,
     /// Free inodes, where they are limited.
     pub free_inodes_percent: Option<Percent>,
     /// No write can succeed.
-    pub read_only: bool,
+    pub read_only: Option<bool>,
+    /// The latest reading stands; otherwise it cannot be looked at, and what is above is what was
+    /// read last.
+    pub readable: bool,
+    /// Time since the latest reading; `null` before the first.
+    pub seen_seconds: Option<Seconds>,
 }
 
 /// One thread of the daemon that is behind.
@@ -206,27 +210,31 @@ fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<Str
         .collect()
 }
 
-pub(super) fn mounts(core: &Core) -> Vec<MountStatus> {
+pub(super) fn mounts(core: &Core, now: Mono) -> Vec<MountStatus> {
     let settings = core.settings();
     core.mounts()
         .map(|view| {
-            let bad = view.verdict >= Verdict::Warn;
-            let why = match (view.read_only, view.inodes) {
-                (true, _) => "read-only",
-                // Both can be low; the scarcer one is what will stop writes first.
-                (false, Some(inodes)) if inodes < view.space => "inodes",
-                (false, _) => "space",
-            };
+            let sample = view.latest.map(|(sample, _)| sample);
             MountStatus {
                 path: settings.mount(view.mount).to_owned(),
                 verdict: view.verdict.word().to_owned(),
-                why: bad.then(|| why.to_owned()),
-                free_percent: Percent(view.space),
-                free_inodes_percent: view.inodes.map(Percent),
-                read_only: view.read_only,
+                why: view.why.map(|why| trouble_word(why).to_owned()),
+                free_percent: sample.map(|s| Percent(s.space)),
+                free_inodes_percent: sample.and_then(|s| s.inodes).map(Percent),
+                read_only: sample.map(|s| s.read_only),
+                readable: view.stands,
+                seen_seconds: view.latest.map(|(_, at)| Seconds(now.since(at))),
             }
         })
         .collect()
+}
+
+fn trouble_word(trouble: MountTrouble) -> &'static str {
+    match trouble {
+        MountTrouble::ReadOnly => "read-only",
+        MountTrouble::Space => "space",
+        MountTrouble::Inodes => "inodes",
+    }
 }
 
 pub(super) fn late_threads(core: &Core, now: Mono) -> Vec<ThreadStatus> {

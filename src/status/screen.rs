@@ -287,19 +287,28 @@ fn mount(mount: &MountStatus) -> Vec<Cell> {
     let inodes = mount
         .free_inodes_percent
         .map_or_else(String::new, |i| format!("{} of inodes free", i.0));
-    let note = match (mount.why.as_deref(), mount.read_only) {
-        (Some("read-only"), _) => "has turned read-only: nothing can be written".to_owned(),
-        (Some(why), _) => format!("{why} low"),
-        (None, true) => "read-only".to_owned(),
-        (None, false) => String::new(),
+    let free = mount
+        .free_percent
+        .map_or_else(String::new, |free| format!("{} free", free.0));
+    let trouble = match (mount.why.as_deref(), mount.read_only) {
+        (Some("read-only"), _) => Some("has turned read-only: nothing can be written".to_owned()),
+        (Some(why), _) => Some(format!("{why} low")),
+        (None, Some(true)) => Some("read-only".to_owned()),
+        (None, Some(false) | None) => None,
     };
+    let unseen = match (mount.readable, mount.seen_seconds) {
+        (true, _) => None,
+        (false, Some(s)) => Some(format!("unknown, last seen {} ago", for_people(s.0))),
+        (false, None) => Some("not seen yet".to_owned()),
+    };
+    let notes: Vec<String> = [unseen, trouble].into_iter().flatten().collect();
     vec![
         mark(style),
         Cell::plain(&mount.path),
         Cell::new(&mount.verdict, style),
-        Cell::plain(&format!("{} free", mount.free_percent.0)),
+        Cell::plain(&free),
         Cell::plain(&inodes),
-        Cell::plain(&note),
+        Cell::plain(&notes.join("; ")),
     ]
 }
 

@@ -394,3 +394,66 @@ fn everything_is_documented() {
         );
     }
 }
+
+/// What cannot be looked at any more is shown with what was seen of it last, and what was bad about
+/// it stays in the first line.
+#[test]
+fn silence_is_shown() {
+    let mut rig = well();
+    for service in [0, 1, 3, 4] {
+        rig.started(service);
+    }
+    rig.child(500, 4, Change::Ready);
+    let lost = |source| Fact::Lost {
+        source,
+        why: Fault::Errno(Errno(5)),
+    };
+    rig.tell(10, lost(Source::Mount(MountId(0))));
+    let status = rig.status();
+    assert_eq!(status.headline, "unknown: no reading of /");
+    assert_eq!((status.mounts.len(), status.mounts[0].readable), (2, false));
+    rig.tell(
+        10,
+        Fact::Seen(Reading::Mount {
+            mount: MountId(1),
+            space: Permille(210),
+            inodes: None,
+            read_only: true,
+        }),
+    );
+    rig.tell(60_000, lost(Source::Mount(MountId(1))));
+    rig.tell(0, Fact::Seen(Reading::Temperature(MilliCelsius(90_000))));
+    rig.tell(10, lost(Source::Temperature));
+    let status = rig.status();
+    assert_eq!(
+        status.headline,
+        "critical: /data has turned read-only; processor was hot when it was read last; no reading \
+         of the file systems"
+    );
+    let screen = rig.screen(0);
+    let data = "/data  critical  21% free  unknown, last seen 1 min ago; has turned read-only: \
+                nothing can be written";
+    let screen = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let data = data.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains(&data), "{screen}");
+}
+
+/// Of space and inodes, the one that is beyond its limit is named, not the one with less left.
+#[test]
+fn the_limit_that_was_passed_is_named() {
+    let mut rig = well();
+    rig.tell(
+        10,
+        Fact::Seen(Reading::Mount {
+            mount: MountId(1),
+            space: Permille(145),
+            inodes: Some(Permille(120)),
+            read_only: false,
+        }),
+    );
+    let mount = &rig.status().mounts[1];
+    assert_eq!(
+        (mount.verdict.as_str(), mount.why.as_deref()),
+        ("warn", Some("space"))
+    );
+}

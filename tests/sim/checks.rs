@@ -1,6 +1,7 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
 use crate::mains::Heard;
+use crate::silence::Before;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
 use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
 use fieldwarden::core::note::Note;
@@ -67,6 +68,7 @@ pub struct Checks {
     over: bool,
     given: u64,
     mains: Heard,
+    before: Before,
 }
 
 /// An end that was accepted.
@@ -90,6 +92,7 @@ impl Checks {
             over: false,
             given: 0,
             mains: Heard::default(),
+            before: Before::default(),
         };
         checks.new_life();
         checks
@@ -108,6 +111,7 @@ impl Checks {
         self.over = false;
         self.given = 0;
         self.mains = Heard::default();
+        self.before = Before::default();
     }
 
     /// The latest run of a service.
@@ -142,6 +146,7 @@ impl Checks {
             check(self, v)?;
         }
         self.mains.mains_are_judged(v)?;
+        self.before.silence_is_no_repair(v)?;
         self.remember(v);
         self.the_end_comes(v)
     }

@@ -18,6 +18,7 @@ mod mains;
 mod plan;
 mod process;
 mod rng;
+mod silence;
 mod story;
 mod strikes;
 mod tally;
