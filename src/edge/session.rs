@@ -19,10 +19,6 @@ mod tests {
     use std::process::{Command, Stdio};
 
     /// `setsid` gives a process a session of its own, and one that is gone has none.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test needs a process that leads a session"
-    )]
     #[test]
     #[allow(
         clippy::disallowed_methods,
