@@ -25,7 +25,7 @@ pub use screen::{MARK, event_line, screen};
 
 use crate::core::picture::{Ending, Picture, Verdict};
 use crate::core::settings::WatchdogOwner;
-use crate::core::{Core, Guard, Supply};
+use crate::core::{Core, Guard, Outside, Supply};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub struct Verdicts {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct WatchdogStatus {
     /// `off`, `arming`, `armed`, `withheld` (no pets: a reset is coming), `failed`, or `elsewhere`
-    /// (systemd has it).
+    /// (systemd has it). `off` with the owner systemd: systemd was not told to pet it.
     pub state: String,
     /// Who is to pet it: `fieldwarden`, `systemd` or `nobody`.
     pub owner: String,
@@ -100,7 +100,7 @@ pub struct WatchdogStatus {
     pub nowayout: Option<bool>,
     /// It ended the boot before this one.
     pub caused_reset: Option<bool>,
-    /// Why it cannot be had.
+    /// Why it cannot be had; or what systemd was not told, if it is to pet it.
     pub why: Option<String>,
     /// Time until it is tried again.
     pub retry_seconds: Option<Seconds>,
@@ -216,13 +216,29 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
 
 fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
     let stuck = core.picture().stuck.map(text::thread_word);
+    let (outside, watched) = core.outside();
+    let ours = core.settings().watchdog.owner != WatchdogOwner::Systemd;
+    let elsewhere = match outside {
+        Outside::Runs { timeout } if !ours => timeout,
+        Outside::Runs { .. } | Outside::Unseen | Outside::Stopped => None,
+    };
+    let gap = match outside {
+        _ if ours => None,
+        Outside::Stopped => Some("RuntimeWatchdogSec= of systemd is not set".to_owned()),
+        _ if !watched => Some("WatchdogSec= of the daemon's unit is not set".to_owned()),
+        Outside::Runs { .. } | Outside::Unseen => None,
+    };
     let state = match (core.guard(), stuck) {
         (Guard::Armed(_), Some(_)) => "withheld",
+        (Guard::Idle { .. }, Some(_)) if !ours => "withheld",
         (Guard::Armed(_), None) => "armed",
         (Guard::Arming, _) => "arming",
         (Guard::Failed { .. }, _) => "failed",
         (Guard::Idle { owner }, _) => match owner {
-            WatchdogOwner::Systemd => "elsewhere",
+            WatchdogOwner::Systemd => match outside {
+                Outside::Stopped => "off",
+                Outside::Unseen | Outside::Runs { .. } => "elsewhere",
+            },
             WatchdogOwner::Fieldwarden | WatchdogOwner::Nobody => "off",
         },
     };
@@ -243,10 +259,10 @@ fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
         state: state.to_owned(),
         owner: owner.to_owned(),
         identity: seen.map(|s| s.identity.to_string()),
-        timeout_seconds: seen.map(|s| Seconds(s.timeout)),
+        timeout_seconds: seen.map(|s| s.timeout).or(elsewhere).map(Seconds),
         nowayout: seen.map(|s| s.nowayout),
         caused_reset: seen.map(|s| s.caused_reset),
-        why: failed.map(|(why, _)| text::fault_sentence(why)),
+        why: failed.map(|(why, _)| text::fault_sentence(why)).or(gap),
         retry_seconds: failed.map(|(_, retry)| Seconds(retry.since(now))),
         stuck_thread: stuck.map(str::to_owned),
     }

@@ -26,14 +26,14 @@ use crate::edge::systemd::{Environment, Init};
 use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
-use crate::edge::{children, clock, mountinfo, process, senses, signals, thread};
+use crate::edge::{children, clock, mountinfo, process, senses, signals, thread, watchdog_look};
 use crate::journal::Journal;
 use crate::trace::Ring;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -336,12 +336,10 @@ fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
     match (named, devices) {
         (Some(named), _) => named.to_vec(),
         (None, Devices::Simulated(_)) => vec![PathBuf::from("/")],
-        (None, Devices::Real(_)) => {
-            mountinfo::discover(std::path::Path::new("/")).unwrap_or_else(|e| {
-                log::warn!("file systems are not watched: {e}; name them in [storage] mounts");
-                Vec::new()
-            })
-        }
+        (None, Devices::Real(_)) => mountinfo::discover(Path::new("/")).unwrap_or_else(|e| {
+            log::warn!("file systems are not watched: {e}; name them in [storage] mounts");
+            Vec::new()
+        }),
     }
 }
 
@@ -444,8 +442,13 @@ fn instruments(
                 .iter()
                 .map(|m| PathBuf::from(&**m))
                 .collect();
+            let elsewhere = settings.watchdog.owner == WatchdogOwner::Systemd;
             let samplers = Samplers {
-                vitals: Box::new(move || vitals.sample()),
+                vitals: Box::new(move || {
+                    let mut facts = vitals.sample();
+                    facts.extend(elsewhere.then(|| watchdog_look::look(Path::new("/"))));
+                    facts
+                }),
                 disk: Box::new(move || disk.sample(&mounts)),
             };
             let device = &config.wiring.watchdog_device;

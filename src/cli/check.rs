@@ -2,6 +2,7 @@
 
 use super::printer::Printer;
 use crate::config::{self, Problem};
+use crate::edge::watchdog_look;
 use crate::error::Error;
 use std::path::Path;
 
@@ -18,7 +19,10 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         }
     };
     let mut warnings = loaded.warnings;
-    warnings.extend(config::check_machine(&loaded.config));
+    warnings.extend(config::check_machine(
+        &loaded.config,
+        watchdog_look::runs(Path::new("/")),
+    ));
     show(&warnings);
     let services = counted(loaded.config.settings.services.len(), "service");
     let found = match warnings.len() {

@@ -18,7 +18,8 @@ const SHEBANG_MAX: u64 = 255;
 
 /// Looks for programs, directories and devices that are not there or cannot be used. All of what
 /// it finds are warnings. It opens nothing but programs, to see which interpreter they name.
-pub fn check_machine(config: &Config) -> Vec<Problem> {
+/// `watchdog_runs`: a hardware watchdog runs on this machine now; `None` if nobody can tell.
+pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Problem> {
     let mut report = Report::new(&config.name, &config.source);
     // The text was parsed before, so this cannot fail; without a tree all places are the top.
     let tree = DeTable::parse(&config.source).ok();
@@ -28,6 +29,7 @@ pub fn check_machine(config: &Config) -> Vec<Problem> {
             .unwrap_or(0..0)
     };
     machine(&mut report, config, &find);
+    watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
     for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
         let name = &*service.name;
         program(
@@ -71,6 +73,22 @@ fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> 
         let what = format!("there is no {}", mount.display());
         let help = "it counts as unknown until it is there";
         report.warning(find(&["storage", "mounts"]), what, help.to_owned());
+    }
+}
+
+/// A watchdog that systemd is to pet is of no use until systemd has been told so.
+fn watchdog_elsewhere(
+    report: &mut Report<'_>,
+    config: &Config,
+    runs: Option<bool>,
+    find: &impl Fn(&[&str]) -> Range<usize>,
+) {
+    let systemds = config.settings.watchdog.owner == WatchdogOwner::Systemd;
+    if systemds && config.wiring.board != Board::Sim && runs == Some(false) {
+        let what = "systemd is to pet the hardware watchdog, and none runs".to_owned();
+        let help = "set RuntimeWatchdogSec= in a file below /etc/systemd/system.conf.d and load \
+                    the driver, or set watchdog.owner to \"fieldwarden\"";
+        report.warning(find(&["watchdog", "owner"]), what, help.to_owned());
     }
 }
 

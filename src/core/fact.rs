@@ -156,6 +156,13 @@ pub enum Reading {
     },
     /// The hardware watchdog answered.
     Watchdog(WatchdogSeen),
+    /// A hardware watchdog that somebody else is to pet, looked at and not opened.
+    WatchdogElsewhere {
+        /// One is running; otherwise nobody guards the machine.
+        running: bool,
+        /// Its timeout, where the kernel shows it.
+        timeout: Option<Duration>,
+    },
     /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
     /// nothing is lost.
     Gauge {

@@ -45,7 +45,7 @@ pub use services::View;
 use settings::Settings;
 use std::time::Duration;
 pub use storage::MountTrouble;
-pub use watchdog::Guard;
+pub use watchdog::{Guard, Outside};
 
 /// What is known once, when the daemon starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,6 +171,11 @@ impl Core {
     /// How the hardware watchdog stands.
     pub fn guard(&self) -> &Guard {
         self.watchdog.guard()
+    }
+
+    /// What is seen of a hardware watchdog that init is to pet, and whether init watches this daemon.
+    pub fn outside(&self) -> (Outside, bool) {
+        self.watchdog.outside()
     }
 
     /// What the machine runs on; `None` where nothing tells.

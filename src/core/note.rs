@@ -186,11 +186,22 @@ pub enum Note {
     PetWithheld {
         /// The thread that is stuck.
         thread: Thread,
-        /// Time in which the reset comes, if there is a hardware watchdog.
+        /// Time in which the reset comes, if there is a hardware watchdog of ours.
         timeout: Option<Duration>,
+        /// Time in which init restarts the daemon, if it watches it.
+        init: Option<Duration>,
     },
     /// Pets go on.
     PetResumed,
+    /// Init is to pet a hardware watchdog, and one runs.
+    WatchdogRuns {
+        /// Its timeout, where the kernel shows it.
+        timeout: Option<Duration>,
+    },
+    /// Init is to pet a hardware watchdog, and none runs.
+    WatchdogIdle,
+    /// Init has the hardware watchdog, and does not watch this daemon.
+    DaemonUnwatched,
     /// The hardware watchdog was stopped, because the configuration says so.
     WatchdogDisarmed,
     /// The daemon ends and the hardware watchdog runs on.
@@ -310,6 +321,7 @@ impl Note {
             | Note::ServiceExited { asked: true, .. }
             | Note::WatchdogArmed { .. }
             | Note::PetResumed
+            | Note::WatchdogRuns { .. }
             | Note::ThreadOnTime { .. }
             | Note::SourceBack { .. }
             | Note::MountWritable { .. }
@@ -325,6 +337,8 @@ impl Note {
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed
+            | Note::WatchdogIdle
+            | Note::DaemonUnwatched
             | Note::WatchdogLeftArmed { .. }
             | Note::ThreadLate { .. }
             | Note::SourceLost { .. }

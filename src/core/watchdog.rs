@@ -14,8 +14,11 @@
 //! Never pets for a thread that it has not heard from; never stops the hardware watchdog unless the
 //! configuration says so and the daemon was asked to end.
 
+mod outside;
 #[cfg(test)]
 mod tests;
+
+pub use outside::Outside;
 
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Reading, Source, WatchdogSeen};
@@ -83,6 +86,8 @@ pub(crate) struct Watchdog {
     in_force: Option<Duration>,
     parting: Parting,
     told: Option<Fault>,
+    /// What is seen of a device that is init's.
+    outside: Outside,
 }
 
 /// The end, as far as the guards are concerned.
@@ -115,11 +120,17 @@ impl Watchdog {
             in_force: None,
             parting: Parting::No,
             told: None,
+            outside: Outside::default(),
         }
     }
 
     pub fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// What is seen of a device that is init's, and whether init watches this daemon.
+    pub fn outside(&self) -> (Outside, bool) {
+        (self.outside, self.init.is_some())
     }
 
     /// Timeout of the hardware watchdog, while we are the one who pets it.
@@ -131,7 +142,9 @@ impl Watchdog {
     }
 
     fn period(&self) -> Duration {
-        let shortest = [self.timeout(), self.init].into_iter().flatten().min();
+        // A device that cannot be petted any more may be running still, with the timeout it had.
+        let device = self.timeout().or(self.in_force);
+        let shortest = [device, self.init].into_iter().flatten().min();
         shortest.map_or(UNGUARDED, |t| BUSIEST.max(t / PETS_PER_TIMEOUT))
     }
 
@@ -233,8 +246,12 @@ impl Watchdog {
         if let Some(thread) = pass.picture.stuck {
             if !self.withheld {
                 self.withheld = true;
-                let timeout = self.timeout();
-                pass.out.note(Note::PetWithheld { thread, timeout });
+                let (timeout, init) = (self.timeout(), self.init);
+                pass.out.note(Note::PetWithheld {
+                    thread,
+                    timeout,
+                    init,
+                });
             }
             return;
         }
@@ -294,8 +311,8 @@ impl Watchdog {
             } => Verdict::Warn,
             Guard::Idle {
                 owner: WatchdogOwner::Systemd,
-            }
-            | Guard::Armed(_) => Verdict::Ok,
+            } => self.outside.verdict(self.init.is_some()),
+            Guard::Armed(_) => Verdict::Ok,
             Guard::Idle {
                 owner: WatchdogOwner::Fieldwarden,
             }
@@ -310,6 +327,7 @@ impl Policy for Watchdog {
         if let Parting::Settled { told } = &mut self.parting {
             *told = None;
         }
+        self.outside.step(pass);
         match pass.fact {
             Fact::Seen(Reading::Watchdog(seen)) => self.armed(seen, pass),
             Fact::Lost {
@@ -353,8 +371,12 @@ impl Watchdog {
         if !begun || self.arming.is_some() {
             return;
         }
+        let first = self.next_pet.is_none();
         self.next_pet.get_or_insert(pass.now);
         match &self.guard {
+            Guard::Idle {
+                owner: WatchdogOwner::Systemd,
+            } if first && self.init.is_none() => pass.out.note(Note::DaemonUnwatched),
             Guard::Idle {
                 owner: WatchdogOwner::Fieldwarden,
             } => self.arm(pass),

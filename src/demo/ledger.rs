@@ -242,6 +242,9 @@ impl Ledger {
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed
             | Note::WatchdogLeftArmed { .. }
+            | Note::WatchdogRuns { .. }
+            | Note::WatchdogIdle
+            | Note::DaemonUnwatched
             | Note::ThreadLate { .. }
             | Note::ThreadOnTime { .. }
             | Note::SourceLost { .. }
@@ -274,7 +277,10 @@ impl Signs {
             Reading::Load { centi_per_cpu } => self.load = Some(*centi_per_cpu),
             Reading::Clock { synced } => self.synced = Some(*synced),
             Reading::Mains { present } => self.mains = Some(*present),
-            Reading::Mount { .. } | Reading::Watchdog(_) | Reading::Gauge { .. } => {}
+            Reading::Mount { .. }
+            | Reading::Watchdog(_)
+            | Reading::WatchdogElsewhere { .. }
+            | Reading::Gauge { .. } => {}
         }
     }
 }

@@ -244,6 +244,7 @@ fn pets_and_gaps() {
         vec![Note::PetWithheld {
             thread: Thread::Watchdog,
             timeout: None,
+            init: None,
         }],
     );
     pet(&mut t, 6, 41_000, 41_000, Ok(()));

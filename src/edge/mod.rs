@@ -39,3 +39,4 @@ pub mod thread;
 pub mod vitals;
 pub mod watchdog_device;
 pub mod watchdog_driver;
+pub mod watchdog_look;

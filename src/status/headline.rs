@@ -57,6 +57,10 @@ fn phase(status: &Status) -> Vec<String> {
 fn watchdog(status: &Status) -> Vec<String> {
     let watchdog = &status.watchdog;
     let reason = match watchdog.state.as_str() {
+        "withheld" if watchdog.owner == "systemd" => {
+            let thread = watchdog.stuck_thread.as_deref().unwrap_or("?");
+            format!("thread {thread} is stuck: no more pets to systemd")
+        }
         "withheld" => {
             let thread = watchdog.stuck_thread.as_deref().unwrap_or("?");
             let timeout = watchdog
@@ -68,6 +72,11 @@ fn watchdog(status: &Status) -> Vec<String> {
             let why = watchdog.why.as_deref().unwrap_or("unknown");
             format!("no hardware watchdog: {why}")
         }
+        "off" if watchdog.owner == "systemd" => {
+            let why = watchdog.why.as_deref().unwrap_or("unknown");
+            format!("no hardware watchdog runs: {why}")
+        }
+        "elsewhere" if watchdog.why.is_some() => watchdog.why.clone().unwrap_or_default(),
         "off" if watchdog.owner == "nobody" => "no hardware watchdog is configured".to_owned(),
         _ => return Vec::new(),
     };
@@ -157,7 +166,12 @@ fn machine(status: &Status) -> Vec<String> {
 }
 
 fn threads(status: &Status) -> Vec<String> {
-    let late = status.late_threads.iter().filter(|t| !t.essential);
+    // Of an essential one is told with the pets that are withheld, where there are any.
+    let withheld = status.watchdog.state == "withheld";
+    let late = status
+        .late_threads
+        .iter()
+        .filter(|t| !(t.essential && withheld));
     late.map(|t| {
         format!(
             "thread {} is late by {}",
@@ -171,9 +185,13 @@ fn threads(status: &Status) -> Vec<String> {
 /// What nobody knows, whatever else there is to say: it may be worse than what is known.
 fn unknown(status: &Status) -> Vec<String> {
     let v = &status.verdicts;
+    let watchdog = match status.watchdog.owner.as_str() {
+        "systemd" => "nobody can tell whether a watchdog runs",
+        _ => "the watchdog has not answered yet",
+    };
     let power = v.power.as_deref().unwrap_or("ok");
     let subjects = [
-        (&*v.watchdog, "the watchdog has not answered yet"),
+        (&*v.watchdog, watchdog),
         (&v.temperature, "no reading of the temperature"),
         (&v.memory, "no reading of memory or load"),
         (&v.clock, "nobody keeps the clock right"),

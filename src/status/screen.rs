@@ -91,7 +91,8 @@ fn mark(style: Style) -> Cell {
 
 fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
     let style = match watchdog.state.as_str() {
-        "armed" | "elsewhere" => GOOD,
+        "armed" => GOOD,
+        "elsewhere" if watchdog.why.is_none() => GOOD,
         "withheld" | "failed" => BAD,
         _ => DOUBTFUL,
     };
@@ -104,7 +105,7 @@ fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
     );
     match (watchdog.state.as_str(), watchdog.owner.as_str()) {
         ("failed" | "withheld", _) => {}
-        (_, "nobody") => details.push("nobody pets it".to_owned()),
+        (_, "nobody") | ("off", "systemd") => details.push("nobody pets it".to_owned()),
         (_, owner) => details.push(format!("petted by {owner}")),
     }
     if watchdog.nowayout == Some(true) {

@@ -216,12 +216,23 @@ impl Describer<'_> {
                 fields.push(("retry", time(*retry)));
                 ("watchdog-failed", fields)
             }
-            Note::PetWithheld { thread, timeout } => {
+            Note::PetWithheld {
+                thread,
+                timeout,
+                init,
+            } => {
                 let mut fields = vec![("thread", word(thread_word(*thread)))];
                 fields.extend(timeout.map(|t| ("timeout", time(t))));
+                fields.extend(init.map(|t| ("init", time(t))));
                 ("pet-withheld", fields)
             }
             Note::PetResumed => ("pet-resumed", vec![]),
+            Note::WatchdogRuns { timeout } => (
+                "watchdog-runs",
+                timeout.map(|t| ("timeout", time(t))).into_iter().collect(),
+            ),
+            Note::WatchdogIdle => ("watchdog-idle", vec![]),
+            Note::DaemonUnwatched => ("daemon-unwatched", vec![]),
             Note::WatchdogDisarmed => ("watchdog-disarmed", vec![]),
             Note::WatchdogLeftArmed { timeout } => {
                 ("watchdog-left-armed", vec![("timeout", time(*timeout))])

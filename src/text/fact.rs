@@ -72,6 +72,11 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             flag(seen.nowayout),
             flag(seen.caused_reset)
         ),
+        Reading::WatchdogElsewhere { running, timeout } => format!(
+            "watchdog running={} timeout={}",
+            flag(*running),
+            known(*timeout, seconds)
+        ),
         Reading::Gauge {
             voltage,
             charge,

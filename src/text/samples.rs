@@ -264,6 +264,7 @@ fn guard() -> Vec<(Note, &'static str)> {
             Note::PetWithheld {
                 thread: Thread::Children,
                 timeout: Some(seconds(15)),
+                init: None,
             },
             "our children thread is stuck: no more pets, the hardware resets this machine within \
              15 s",
@@ -272,11 +273,34 @@ fn guard() -> Vec<(Note, &'static str)> {
             Note::PetWithheld {
                 thread: Thread::Watchdog,
                 timeout: None,
+                init: None,
             },
             "our watchdog thread is stuck: no more pets, but there is no hardware watchdog to \
              reset this machine",
         ),
-        (Note::PetResumed, "petting the hardware watchdog again"),
+        (
+            Note::PetWithheld {
+                thread: Thread::Watchdog,
+                timeout: None,
+                init: Some(seconds(30)),
+            },
+            "our watchdog thread is stuck: no more pets, systemd restarts this daemon within 30 s",
+        ),
+        (Note::PetResumed, "pets go on"),
+        (
+            Note::WatchdogRuns {
+                timeout: Some(seconds(15)),
+            },
+            "a hardware watchdog runs, and systemd is to pet it; timeout 15 s",
+        ),
+        (
+            Note::WatchdogIdle,
+            "no hardware watchdog runs, although systemd is to pet it: set RuntimeWatchdogSec=",
+        ),
+        (
+            Note::DaemonUnwatched,
+            "systemd does not notice when this daemon hangs: set WatchdogSec= in its unit",
+        ),
         (
             Note::WatchdogDisarmed,
             "hardware watchdog stopped, as `disarm_on_stop` wants: nothing guards this machine",

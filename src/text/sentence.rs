@@ -141,8 +141,24 @@ impl Speaker<'_> {
                 "the previous boot was ended by the hardware watchdog".to_owned()
             }
             Note::WatchdogFailed { why, retry } => no_watchdog(why, *retry),
-            Note::PetWithheld { thread, timeout } => withheld(*thread, *timeout),
-            Note::PetResumed => "petting the hardware watchdog again".to_owned(),
+            Note::PetWithheld {
+                thread,
+                timeout,
+                init,
+            } => withheld(*thread, *timeout, *init),
+            Note::PetResumed => "pets go on".to_owned(),
+            Note::WatchdogRuns { timeout } => format!(
+                "a hardware watchdog runs, and systemd is to pet it{}",
+                timeout.map_or_else(String::new, |t| format!("; timeout {}", for_people(t)))
+            ),
+            Note::WatchdogIdle => {
+                "no hardware watchdog runs, although systemd is to pet it: set RuntimeWatchdogSec="
+                    .to_owned()
+            }
+            Note::DaemonUnwatched => {
+                "systemd does not notice when this daemon hangs: set WatchdogSec= in its unit"
+                    .to_owned()
+            }
             Note::WatchdogDisarmed => {
                 "hardware watchdog stopped, as `disarm_on_stop` wants: nothing guards this machine"
                     .to_owned()
@@ -328,15 +344,19 @@ fn no_watchdog(why: &Fault, retry: Duration) -> String {
     )
 }
 
-fn withheld(thread: Thread, timeout: Option<Duration>) -> String {
+fn withheld(thread: Thread, timeout: Option<Duration>, init: Option<Duration>) -> String {
     let thread = thread_word(thread);
-    match timeout {
-        Some(timeout) => format!(
+    match (timeout, init) {
+        (Some(timeout), _) => format!(
             "our {thread} thread is stuck: no more pets, the hardware resets this machine \
              within {}",
             for_people(timeout)
         ),
-        None => format!(
+        (None, Some(init)) => format!(
+            "our {thread} thread is stuck: no more pets, systemd restarts this daemon within {}",
+            for_people(init)
+        ),
+        (None, None) => format!(
             "our {thread} thread is stuck: no more pets, but there is no hardware watchdog to \
              reset this machine"
         ),

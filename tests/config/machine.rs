@@ -27,7 +27,7 @@ fn what_this_machine_lacks_is_a_warning_at_its_place() {
          [service.script]\ncommand = [\"{d}/script\"]\n\
          [service.fine]\ncommand = [\"{d}/fine\"]\ndirectory = \"{d}/plain\"\n"
     );
-    let found = config::check_machine(&good(&text).config);
+    let found = config::check_machine(&good(&text).config, None);
     let found: Vec<(usize, String)> = found
         .iter()
         .map(|problem| {
@@ -62,5 +62,21 @@ fn what_this_machine_lacks_is_a_warning_at_its_place() {
 #[test]
 fn a_machine_that_has_everything_is_not_complained_about() {
     let text = "board = \"sim\"\n[service.a]\ncommand = [\"/bin/sh\"]\n";
-    assert_eq!(config::check_machine(&good(text).config), []);
+    assert_eq!(config::check_machine(&good(text).config, None), []);
+}
+
+#[test]
+fn a_watchdog_of_systemd_that_does_not_run_is_a_warning() {
+    let text = "[watchdog]\nowner = \"systemd\"\n";
+    let config = good(text).config;
+    let found = config::check_machine(&config, Some(false));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].place().unwrap().line, 2);
+    let what = "systemd is to pet the hardware watchdog, and none runs";
+    assert_eq!(found[0].what(), what);
+    for runs in [Some(true), None] {
+        assert_eq!(config::check_machine(&config, runs), [], "{runs:?}");
+    }
+    let ours = good("[watchdog]\nowner = \"nobody\"\n").config;
+    assert_eq!(config::check_machine(&ours, Some(false)), []);
 }

@@ -1,11 +1,14 @@
 //! Where a watchdog's parts are found, and who holds it.
 
 use crate::fixture;
+use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source};
 use fieldwarden::edge::holder::{device_number, holder};
 use fieldwarden::edge::watchdog_driver::WatchdogPaths;
+use fieldwarden::edge::watchdog_look::{look, runs};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
 /// A procfs with one process that has one descriptor.
 fn add_process(proc: &Path, pid: u32, name: &str, target: &str) {
@@ -82,4 +85,34 @@ fn this_process_is_found_in_the_real_procfs() {
 fn a_regular_file_is_no_device() {
     assert_eq!(device_number(Path::new("/proc/version")), None);
     assert_eq!(device_number(Path::new("/nowhere")), None);
+}
+
+/// Of several devices, one that runs is enough; and a kernel that does not show it leaves it open.
+#[test]
+fn a_watchdog_is_looked_at_without_opening_it() {
+    let seen = |running, timeout: Option<u64>| {
+        Fact::Seen(Reading::WatchdogElsewhere {
+            running,
+            timeout: timeout.map(Duration::from_secs),
+        })
+    };
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    assert_eq!((look(root), runs(root)), (seen(false, None), Some(false)));
+    let write = |device: &str, name: &str, text: &str| {
+        let folder = root.join("sys/class/watchdog").join(device);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    };
+    write("watchdog1", "timeout", "60\n");
+    let hidden = Fact::Lost {
+        source: Source::Watchdog,
+        why: Fault::Errno(Errno(libc::ENOENT)),
+    };
+    assert_eq!((look(root), runs(root)), (hidden, None));
+    write("watchdog1", "state", "inactive\n");
+    assert_eq!((look(root), runs(root)), (seen(false, None), Some(false)));
+    write("watchdog0", "state", "active\n");
+    write("watchdog0", "timeout", "15\n");
+    assert_eq!((look(root), runs(root)), (seen(true, Some(15)), Some(true)));
 }

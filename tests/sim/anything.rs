@@ -228,6 +228,10 @@ fn reading(rng: &mut Rng) -> Reading {
             inodes: rng.pick(&[None, Some(share)]),
             read_only: rng.chance(30),
         },
+        Source::Watchdog if rng.chance(30) => Reading::WatchdogElsewhere {
+            running: rng.chance(50),
+            timeout: rng.pick(&[None, Some(Duration::ZERO), Some(Duration::MAX)]),
+        },
         Source::Watchdog => Reading::Watchdog(WatchdogSeen {
             identity: "".into(),
             timeout: rng.pick(&[

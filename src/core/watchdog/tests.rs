@@ -220,4 +220,11 @@ fn period_follows_the_shortest_timeout() {
     w.init = None;
     w.guard = Guard::Arming;
     assert_eq!(w.period(), secs(10));
+    // One that fails may be open still: what it had is in force, and every pet may be the one it takes.
+    w.in_force = Some(secs(15));
+    w.guard = Guard::Failed {
+        why: Fault::Errno(Errno(5)),
+        retry: NOW,
+    };
+    assert_eq!(w.period(), secs(5));
 }

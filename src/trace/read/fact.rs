@@ -96,6 +96,10 @@ impl Line<'_, '_> {
                 inodes: self.known("inodes", "PERCENT%|none", value::percent)?,
                 read_only: self.flag("read-only")?,
             },
+            Source::Watchdog if self.words.has_key("running") => Reading::WatchdogElsewhere {
+                running: self.flag("running")?,
+                timeout: self.known("timeout", "15s|none", value::seconds)?,
+            },
             Source::Watchdog => Reading::Watchdog(WatchdogSeen {
                 identity: self.words.keyed("identity", "TEXT")?.into(),
                 timeout: value::seconds(&self.words.keyed("timeout", "15s")?)?,

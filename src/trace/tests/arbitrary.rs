@@ -109,6 +109,8 @@ fn reading() -> impl Strategy<Value = Reading> {
                 caused_reset,
             })
         }),
+        (any::<bool>(), option::of(any::<Duration>()))
+            .prop_map(|(running, timeout)| Reading::WatchdogElsewhere { running, timeout }),
         gauge.prop_map(|(voltage, charge, current)| Reading::Gauge {
             voltage: voltage.map(Millivolts),
             charge,

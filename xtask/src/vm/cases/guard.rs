@@ -64,7 +64,7 @@ pub const CASES: &[Case] = &[
     ),
     Case::daemon(
         "guard-owner-systemd",
-        "with owner = systemd a stopped daemon is replaced by systemd, services live on",
+        "owner = systemd: whether the device runs is seen; a stopped daemon is replaced; systemd held: reset",
         owner_systemd,
     ),
     Case::daemon(
@@ -82,6 +82,9 @@ const SLACK: Duration = Duration::from_secs(15);
 
 /// Time after which a thread that owes an order is called stuck.
 const STUCK: Duration = Duration::from_secs(3);
+
+/// Whether the device runs, as the kernel shows it.
+const STATE: &str = "cat /sys/class/watchdog/watchdog0/state";
 
 /// Longest time between two pets of this boot, in milliseconds, from the trace.
 const LONGEST_GAP: &str = "cat /run/fieldwarden/trace.1 /run/fieldwarden/trace 2>/dev/null | \
@@ -283,13 +286,12 @@ fn left_or_disarmed(machine: &mut Machine) -> Result<()> {
     configure(machine, &disarmed)?;
     start(machine)?;
     let mark = machine.mark();
-    let state = "cat /sys/class/watchdog/watchdog0/state";
     // Only when asked to end: killed, or restarted, it stays armed.
     machine.ok("systemctl restart fieldwarden")?;
     all_up(machine)?;
-    ensure!(machine.ok(state)? == "active");
+    ensure!(machine.ok(STATE)? == "active");
     machine.ok("systemctl stop fieldwarden")?;
-    ensure!(machine.ok(state)? == "inactive");
+    ensure!(machine.ok(STATE)? == "inactive");
     machine.sh_within("sleep 12", SOON)?;
     ensure!(
         machine.events_since(mark).is_empty(),
@@ -298,7 +300,7 @@ fn left_or_disarmed(machine: &mut Machine) -> Result<()> {
     configure(machine, &disarmed.replace("disarm_on_stop = true", ""))?;
     start(machine)?;
     machine.ok("systemctl stop fieldwarden")?;
-    ensure!(machine.ok(state)? == "active");
+    ensure!(machine.ok(STATE)? == "active");
     machine.wait_event("WATCHDOG", mark, TIMEOUT + SLACK)?;
     machine.wait_boot()
 }
@@ -311,9 +313,61 @@ fn owner_systemd(machine: &mut Machine) -> Result<()> {
     let path = "/etc/systemd/system/fieldwarden.service.d/watchdog.conf";
     machine.put_bytes(drop_in.as_bytes(), path, 0o644)?;
     machine.ok("systemctl daemon-reload")?;
+    nobody_guards(machine)?;
+    systemd_guards(machine)?;
+    daemon_is_replaced(machine)?;
+    init_is_bitten(machine)
+}
+
+/// systemd's own default is to pet nothing: that is said, and nothing is opened.
+fn nobody_guards(machine: &Machine) -> Result<()> {
+    let found = machine.sh("fieldwarden check 2>&1")?;
+    ensure!(
+        found.stdout.contains("RuntimeWatchdogSec="),
+        "check does not warn: {found:?}"
+    );
     start(machine)?;
+    let off =
+        "fieldwarden status | grep '^degraded: no hardware watchdog runs: RuntimeWatchdogSec='";
+    machine.wait_until("the gap to be told", off, SOON)?;
+    wait_event(machine, "watchdog-idle", "")?;
+    ensure!(status(machine)?["watchdog"]["state"] == "off");
+    ensure!(machine.ok(STATE)? == "inactive", "somebody armed it");
+    Ok(())
+}
+
+/// Told to, systemd pets it, and the daemon sees that in the kernel.
+fn systemd_guards(machine: &Machine) -> Result<()> {
+    let manager = format!("[Manager]\nRuntimeWatchdogSec={}s\n", TIMEOUT.as_secs());
+    let path = "/etc/systemd/system.conf.d/watchdog.conf";
+    machine.put_bytes(manager.as_bytes(), path, 0o644)?;
+    machine.ok("systemctl daemon-reexec")?;
+    machine.wait_until(
+        "systemd to arm it",
+        &format!("[ $({STATE}) = active ]"),
+        SOON,
+    )?;
+    let ours = "fieldwarden status --json | grep -q '\"state\":\"elsewhere\"'";
+    machine.wait_until("that to be seen", ours, SOON)?;
+    wait_event(machine, "watchdog-runs", "")?;
+    let said = status(machine)?;
+    ensure!(said["verdicts"]["watchdog"] == "ok", "{}", said["watchdog"]);
+    ensure!(
+        said["watchdog"]["timeout_seconds"] == 8,
+        "{}",
+        said["watchdog"]
+    );
+    ensure!(
+        !machine
+            .sh("fieldwarden check 2>&1")?
+            .stdout
+            .contains("RuntimeWatchdogSec=")
+    );
+    Ok(())
+}
+
+fn daemon_is_replaced(machine: &Machine) -> Result<()> {
     let mark = machine.mark();
-    ensure!(status(machine)?["watchdog"]["state"] == "elsewhere");
     let steady = "fieldwarden status --json | grep -o '\"name\":\"steady\"[^}]*\"pid\":[0-9]*'";
     let before = machine.ok(steady)?;
     machine.sh_within("sleep 12", SOON)?;
@@ -329,6 +383,32 @@ fn owner_systemd(machine: &mut Machine) -> Result<()> {
     ensure!(
         machine.events_since(mark).is_empty(),
         "the machine was reset"
+    );
+    Ok(())
+}
+
+/// systemd hangs: nobody pets the device, and it bites.
+fn init_is_bitten(machine: &mut Machine) -> Result<()> {
+    let mark = machine.mark();
+    machine.ok("setsid hold-thread 1 systemd > /run/held-init 2>&1 < /dev/null &")?;
+    machine.wait_until("systemd to stand", "grep -q held /run/held-init", SOON)?;
+    let held = Instant::now();
+    let bite = machine.wait_event("WATCHDOG", mark, TIMEOUT + SLACK)?;
+    let wait = bite.at - held;
+    println!(
+        "vm:         reset {:.1} s after systemd was held",
+        wait.as_secs_f32()
+    );
+    // It pets at half of the timeout at the latest, so half of it must have been left.
+    ensure!(
+        wait + Duration::from_secs(1) >= TIMEOUT / 2,
+        "it bit after {wait:?}"
+    );
+    machine.wait_boot()?;
+    all_up(machine)?;
+    ensure!(
+        machine.ok(STATE)? == "active",
+        "the next boot is not guarded"
     );
     Ok(())
 }
