@@ -197,7 +197,11 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
         None => (None, None),
         Some(Supply::Unknown { .. }) => (Some("unknown"), None),
         Some(Supply::OnLine { .. }) => (Some("mains"), None),
-        Some(Supply::OnBattery { since, .. }) => (Some("battery"), Some(now.since(since))),
+        Some(
+            Supply::OnBattery { since, .. }
+            | Supply::LowBattery { since, .. }
+            | Supply::ForcedShutdown { since, .. },
+        ) => (Some("battery"), Some(now.since(since))),
     };
     MachineStatus {
         temperature_celsius: core.temperature().map(Celsius),

@@ -9,7 +9,7 @@ use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
 use super::{Board, CgroupChoice, Command, Wiring, limits, order};
-use crate::core::settings::{Limits, Service, Settings, Watchdog, WatchdogOwner};
+use crate::core::settings::{Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::{MilliCelsius, Permille};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,10 +35,11 @@ pub(super) fn config<'i>(
     if newer(&mut top) {
         return None;
     }
-    top.refuse_unknown(&["watchdog", "stop", "vitals", "storage", "service"]);
+    top.refuse_unknown(&["watchdog", "stop", "power", "vitals", "storage", "service"]);
     let root = root(&mut top);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
     let budget = top.below("stop", keys::STOP.keys).duration("budget");
+    let power = power(top.below("power", keys::POWER.keys));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
     let drafts = service::drafts(&mut top);
@@ -59,6 +60,7 @@ pub(super) fn config<'i>(
         inodes: storage.inodes,
         stop_budget: budget?.value,
         board: crate::core::settings::Board::NONE,
+        power: power?,
     };
     let wiring = Wiring {
         board: root.board,
@@ -162,6 +164,20 @@ fn socket_names(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[
         let help = format!("choose one of at most {room} bytes, or shorten the longest name");
         top.report().error(span, what, help);
     }
+}
+
+/// What is done while mains are away.
+fn power(mut table: Table<'_, '_, '_>) -> Option<Power> {
+    let ride_through = table.word_or_duration("ride_through");
+    let low_charge = table.share("low_charge");
+    let shed_optional = table.duration("shed_optional");
+    let shed_normal = table.share("shed_normal");
+    Some(Power {
+        ride_through: ride_through?.value,
+        low_charge: low_charge.map(|share| share.value),
+        shed_optional: shed_optional?.value,
+        shed_normal: shed_normal?.value,
+    })
 }
 
 struct Vitals {

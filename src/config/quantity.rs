@@ -108,7 +108,18 @@ pub(super) fn duration(
     bounds: (Duration, Duration),
 ) -> Option<Duration> {
     let kind = Kind::Duration(bounds.0, bounds.1);
-    let text = text(report, path, node, &kind, "s")?;
+    duration_as(report, path, node, bounds, &kind)
+}
+
+/// The same, where something else may stand there too; `kind` says what.
+pub(super) fn duration_as(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    bounds: (Duration, Duration),
+    kind: &Kind,
+) -> Option<Duration> {
+    let text = text(report, path, node, kind, "s")?;
     let Ok(duration) = SpanParser::new().parse_unsigned_duration(text) else {
         let form = "write a number with its unit, as in \"500ms\", \"30s\", \"1m 30s\" or \"2h\"";
         let help = with_unit(text, "s").unwrap_or(form.to_owned());
@@ -118,7 +129,7 @@ pub(super) fn duration(
     if (bounds.0..=bounds.1).contains(&duration) {
         return Some(duration);
     }
-    outside(report, path, node.span(), &brief(duration), &kind);
+    outside(report, path, node.span(), &brief(duration), kind);
     None
 }
 

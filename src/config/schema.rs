@@ -66,6 +66,8 @@ pub enum Kind {
     Count(u32, u32),
     /// An absolute path.
     Path,
+    /// One of these words, or a duration, from the first to the second, both included.
+    WordOrDuration(&'static [&'static str], Duration, Duration),
     /// One of these words, or an absolute path.
     WordOrPath(&'static [&'static str]),
     /// A list of absolute paths.
@@ -119,6 +121,12 @@ impl Kind {
             Kind::Share => Some("0% to 100%".to_owned()),
             Kind::Load(min, max) => Some(format!("{min}% to {max}%")),
             Kind::Count(min, max) => Some(format!("{min} to {max}")),
+            Kind::WordOrDuration(words, min, max) => Some(format!(
+                "\"{}\", or {} to {}",
+                words.join("\", \""),
+                brief(min),
+                brief(max)
+            )),
             Kind::Version
             | Kind::Flag
             | Kind::Path
@@ -139,6 +147,15 @@ impl fmt::Display for Kind {
             Kind::Choice(words) => return f.write_str(&quoted(words)),
             Kind::WordOrPath(words) => {
                 return write!(f, "\"{}\" or an absolute path", words.join("\", \""));
+            }
+            Kind::WordOrDuration(words, min, max) => {
+                return write!(
+                    f,
+                    "\"{}\" or a duration from {} to {}",
+                    words.join("\", \""),
+                    brief(min),
+                    brief(max)
+                );
             }
             Kind::Version => "a whole number",
             Kind::Flag => "true or false",

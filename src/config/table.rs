@@ -239,6 +239,21 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         })
     }
 
+    /// The value of a [`Kind::WordOrDuration`]; `None` inside is one of its words.
+    pub(super) fn word_or_duration(&mut self, name: &str) -> Option<At<Option<Duration>>> {
+        self.read(name, |report, path, node, kind| {
+            let Kind::WordOrDuration(words, min, max) = kind else {
+                return None;
+            };
+            match node.get_ref().as_str() {
+                Some(text) if words.contains(&text) => Some(None),
+                Some(_) | None => {
+                    quantity::duration_as(report, path, node, (min, max), &kind).map(Some)
+                }
+            }
+        })
+    }
+
     /// The value of a [`Kind::Temperature`].
     pub(super) fn temperature(&mut self, name: &str) -> Option<At<MilliCelsius>> {
         self.read(name, |report, path, node, kind| {

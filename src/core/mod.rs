@@ -39,7 +39,9 @@ use crate::units::Mono;
 use action::Actions;
 use fact::Fact;
 use picture::Picture;
-pub use power::{Gauge, Supply};
+pub use power::{
+    Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
+};
 pub use service::{Down, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
@@ -98,7 +100,7 @@ impl Core {
         Core {
             picture: Picture::default(),
             clock: clock::Clock::default(),
-            power: power::Power::default(),
+            power: power::Power::new(&settings),
             thermal: thermal::Thermal::default(),
             memory: memory::Memory::default(),
             storage: storage::Storage::new(&settings),
@@ -181,6 +183,11 @@ impl Core {
     /// What the machine runs on; `None` where nothing tells.
     pub fn supply(&self) -> Option<Supply> {
         self.power.supply()
+    }
+
+    /// How power stands in full: what each source says, and what would happen when.
+    pub fn power(&self, now: Mono) -> PowerView {
+        self.power.view(now, &self.settings)
     }
 
     /// What the battery's gauge says; `None` without one, and while it cannot be read.

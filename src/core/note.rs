@@ -6,7 +6,7 @@
 use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
-use crate::units::{MilliCelsius, Permille};
+use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::time::Duration;
 
 /// How much a note matters.
@@ -288,19 +288,39 @@ pub enum Note {
     ClockSynced,
     /// Nobody disciplines the clock any more.
     ClockUnsynced,
-    /// Mains are gone and the machine runs on its battery. This version only reports it.
+    /// Mains are gone and the machine runs on its battery.
     MainsLost,
     /// They are back, and stable.
     MainsBack {
         /// From the first reading without them to the first with them.
         lasted: Duration,
     },
+    /// The battery is low: on battery by signs that agree, and then a halt follows if that lasts; on
+    /// mains by its level alone, and nothing follows.
+    BatteryLow {
+        /// Voltage of the pack.
+        voltage: Option<Millivolts>,
+        /// What is left of a full battery.
+        charge: Option<Permille>,
+        /// Mains are believed to be there.
+        on_mains: bool,
+    },
+    /// Services are stopped to save power, or may run again.
+    Shedding {
+        /// Which are stopped now.
+        shed: super::picture::Shed,
+    },
+    /// Signs about mains and battery contradict each other: somebody has to look at the board.
+    SignsDisagree {
+        /// Which.
+        dispute: super::power::Dispute,
+    },
 }
 
 impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
-        use super::picture::Verdict;
+        use super::picture::{Shed, Verdict};
         use Severity::{Error, Info, Warning};
         let of = |v: Verdict| match v {
             Verdict::Ok => Info,
@@ -326,7 +346,10 @@ impl Note {
             | Note::SourceBack { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
-            | Note::MainsBack { .. } => Info,
+            | Note::MainsBack { .. }
+            | Note::Shedding {
+                shed: Shed::Nothing,
+            } => Info,
             Note::StopOverran { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
@@ -343,12 +366,18 @@ impl Note {
             | Note::ThreadLate { .. }
             | Note::SourceLost { .. }
             | Note::ClockUnsynced
-            | Note::MainsLost => Warning,
+            | Note::MainsLost
+            | Note::Shedding { .. }
+            | Note::SignsDisagree { .. }
+            | Note::BatteryLow { on_mains: true, .. } => Warning,
             Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
             | Note::WatchdogFailed { .. }
             | Note::PetWithheld { .. }
-            | Note::MountReadOnly { .. } => Error,
+            | Note::MountReadOnly { .. }
+            | Note::BatteryLow {
+                on_mains: false, ..
+            } => Error,
             Note::Heat { verdict, .. }
             | Note::Memory { verdict, .. }
             | Note::Load { verdict, .. }

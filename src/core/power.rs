@@ -1,180 +1,134 @@
-//! Power: does the machine run on mains or on its battery?
+//! Power: does the machine run on mains or on its battery, and for how much longer?
 //!
 //! ```text
-//! nothing heard ──first news──► unknown ◄──silence── on line ◄──first good reading── unknown
-//!   unknown, on line ──gone for 2 s──► on battery ──back for 5 s, by a reading──► on line
+//! line ────┐                                     ┌─► verdict, mains
+//!          ├─► supply (five states) ─► plan ─────┼─► what is shed
+//! current ─┘      ▲                   ▲          └─► the ask for a halt
+//! gauge ─► believed ─► windows ─► signs
 //! ```
 //!
-//! Terms: mains are *failing* when they were seen gone and that is not believed yet, and
-//! *returning* when they were seen back and that is not believed yet.
+//! Terms: the *line* is whatever tells of mains alone, be it a GPIO line, a register bit or the
+//! kernel; where there is none, the *sign* of the battery's current speaks for it. An outage is
+//! *confirmed* when more than the sign of a current says so: by a line, or by the battery itself, whose
+//! voltage gave way at the cut or falls, or which has lost charge.
 //!
-//! Both waits count from the reading that began them. Readings come at the interval of the vitals,
-//! so a cut is told up to one interval later than that, and a return at the first reading after its
-//! wait.
-//!
-//! Silence is never good news: it makes mains that were there unknown, takes back neither a failure
-//! nor a battery, and interrupts a return. A machine on which no such reading was ever heard of has
-//! nothing to lose, and no verdict.
+//! Silence is never good news: of mains that were there it makes unknown ones, it takes back neither
+//! a failure nor a battery, it interrupts a return, and on battery it counts down by itself. A machine
+//! on which neither mains nor a battery was ever heard of has nothing to lose, and no verdict.
 //!
 //! On battery, the gauge is to be looked at closely. An order for that which was not taken is given
 //! again when the gauge is next heard of, because then its thread works again.
 //!
-//! Never acts otherwise: this version only reports. Nothing is halted, shed or saved because of it.
+//! Never halts or stops anything: it asks for that in the picture. Never asks for a halt while mains
+//! are believed to be there, however low the battery is.
+
+mod dispute;
+mod gauge;
+mod low;
+mod plan;
+mod sign;
+mod supply;
+mod trend;
+mod view;
+
+pub use dispute::Dispute;
+pub use gauge::{Gauge, Quality};
+pub use low::Signs;
+pub use plan::{Held, Plan};
+pub use supply::Supply;
+pub use trend::Course;
+pub use view::{GaugeView, LineView, PowerView};
 
 use super::action::Action;
-use super::fact::{Fact, OrderId, Pulse, Reading, Source, Thread};
+use super::fact::{Fact, Fault, OrderId, Pulse, Reading, Source, Thread};
 use super::note::Note;
-use super::picture::Verdict;
+use super::picture::{HaltCause, Shed, Verdict};
 use super::sense::Last;
+use super::settings::Settings;
 use super::{Pass, Policy};
-use crate::units::{Milliamps, Millivolts, Mono, Permille};
+use crate::units::Mono;
+use dispute::Disputed;
+use gauge::Believed;
+use low::Limits;
+use sign::Sign;
 use std::time::Duration;
+use trend::{Trend, Window};
 
-/// Mains that are seen gone for this long are believed to be. Shorter: every flicker of the grid is
-/// told. Longer: a small battery is half empty before anybody knows.
-const GONE_FOR: Duration = Duration::from_secs(2);
+/// Least difference between quarters of a window of the voltage, in millivolts for each cell.
+const VOLTAGE_GRAIN: i64 = 2;
 
-/// Mains that are seen back for this long are believed to be. Shorter: mains that come and go tell
-/// a new cut each time. Longer: a battery is spared that is charging again.
-const BACK_FOR: Duration = Duration::from_secs(5);
+/// The same for the charge, in thousandths.
+const CHARGE_GRAIN: i64 = 1;
 
-/// What the machine runs on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Supply {
-    /// Nobody can tell.
-    Unknown {
-        /// When they were first seen gone, if they are failing.
-        failing: Option<Mono>,
-    },
-    /// Mains.
-    OnLine {
-        /// When they were first seen gone, if they are failing.
-        failing: Option<Mono>,
-    },
-    /// Its battery.
-    OnBattery {
-        /// When mains were first seen gone.
-        since: Mono,
-        /// When they were first seen back, if they are returning.
-        returning: Option<Mono>,
-    },
-}
-
-/// What the battery's gauge says. What it cannot tell is `None`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Gauge {
-    /// Voltage of the pack.
-    pub voltage: Option<Millivolts>,
-    /// What is left of a full battery.
-    pub charge: Option<Permille>,
-    /// Current into the battery.
-    pub current: Option<Milliamps>,
-}
-
-impl Supply {
-    /// What follows from a reading, or from its loss (`None`).
-    fn hear(self, mains: Option<bool>, now: Mono) -> Supply {
-        use Supply::{OnBattery, OnLine, Unknown};
-        match (self, mains) {
-            (Unknown { .. } | OnLine { .. }, Some(true)) => OnLine { failing: None },
-            (Unknown { failing }, Some(false)) => Unknown {
-                failing: failing.or(Some(now)),
-            },
-            (OnLine { failing }, Some(false)) => OnLine {
-                failing: failing.or(Some(now)),
-            },
-            (Unknown { failing } | OnLine { failing }, None) => Unknown { failing },
-            (OnBattery { since, .. }, Some(false) | None) => OnBattery {
-                since,
-                returning: None,
-            },
-            (OnBattery { since, returning }, Some(true)) => match returning {
-                Some(back) if now.since(back) >= BACK_FOR => OnLine { failing: None },
-                Some(_) | None => OnBattery {
-                    since,
-                    returning: returning.or(Some(now)),
-                },
-            },
-        }
-    }
-
-    /// What follows from time alone: a failure that nobody took back is believed. A return is not,
-    /// without a reading.
-    fn wait(self, now: Mono) -> Supply {
-        match self.failing() {
-            Some(since) if now >= since.after(GONE_FOR) => Supply::OnBattery {
-                since,
-                returning: None,
-            },
-            Some(_) | None => self,
-        }
-    }
-
-    fn failing(self) -> Option<Mono> {
-        match self {
-            Supply::Unknown { failing } | Supply::OnLine { failing } => failing,
-            Supply::OnBattery { .. } => None,
-        }
-    }
-
-    fn on_battery(self) -> bool {
-        match self {
-            Supply::Unknown { .. } | Supply::OnLine { .. } => false,
-            Supply::OnBattery { .. } => true,
-        }
-    }
-
-    /// What is believed of mains.
-    fn mains(self) -> Option<bool> {
-        match self {
-            Supply::Unknown { .. } => None,
-            Supply::OnLine { .. } => Some(true),
-            Supply::OnBattery { .. } => Some(false),
-        }
-    }
-
-    fn verdict(self) -> Verdict {
-        match self {
-            Supply::Unknown { .. } => Verdict::Unknown,
-            Supply::OnLine { .. } => Verdict::Ok,
-            Supply::OnBattery { .. } => Verdict::Warn,
-        }
-    }
-}
-
-/// What there is to tell about a change.
-fn news(before: Supply, after: Supply) -> Option<Note> {
-    use Supply::{OnBattery, OnLine, Unknown};
-    match (before, after) {
-        (Unknown { .. } | OnLine { .. }, OnBattery { .. }) => Some(Note::MainsLost),
-        (OnBattery { since, returning }, OnLine { .. }) => Some(Note::MainsBack {
-            lasted: returning.unwrap_or(since).since(since),
-        }),
-        (Unknown { .. } | OnLine { .. }, Unknown { .. } | OnLine { .. })
-        | (OnBattery { .. }, OnBattery { .. } | Unknown { .. }) => None,
-    }
-}
+/// An outage that nothing but a current speaks for, and with it a low battery, must last for this
+/// long: then its voltage has shown which way it goes.
+const UNCONFIRMED: low::Proof = low::Proof {
+    lasting: Duration::from_secs(90),
+    readings: 20,
+};
 
 /// State of the policy.
-#[derive(Default)]
 pub(crate) struct Power {
-    last: Last<bool>,
     /// `None` until anything was heard.
     supply: Option<Supply>,
-    gauge: Last<Gauge>,
+    line: Last<bool>,
+    /// Something tells of mains alone.
+    line_heard: bool,
+    /// When mains were last told of, by either.
+    mains_at: Option<Mono>,
+    sign: Sign,
+    raw: Last<Gauge>,
+    gauge: Believed,
+    volts: Window,
+    charge: Window,
+    /// Charge when the outage began.
+    charge_then: Option<u16>,
+    confirmed: bool,
+    /// Since when the signs of a low battery agree, and in how many readings.
+    agreed: Option<(Mono, u32)>,
+    low_told: bool,
+    shed: Shed,
+    dispute: Disputed,
+    needed: Duration,
     /// The latest order about the gauge.
     watch: Option<OrderId>,
     /// It was not taken.
     unheard: bool,
+    /// When it wants to be asked again.
+    due: Option<Mono>,
 }
 
 impl Power {
+    pub fn new(settings: &Settings) -> Power {
+        Power {
+            supply: None,
+            line: Last::Never,
+            line_heard: false,
+            mains_at: None,
+            sign: Sign::default(),
+            raw: Last::Never,
+            gauge: Believed::default(),
+            volts: Window::default(),
+            charge: Window::default(),
+            charge_then: None,
+            confirmed: false,
+            agreed: None,
+            low_told: false,
+            shed: Shed::Nothing,
+            dispute: Disputed::default(),
+            needed: plan::needed(settings),
+            watch: None,
+            unheard: false,
+            due: None,
+        }
+    }
+
     pub fn supply(&self) -> Option<Supply> {
         self.supply
     }
 
     pub fn gauge(&self) -> Option<Gauge> {
-        self.gauge.value()
+        self.raw.value()
     }
 
     fn watch(&mut self, closely: bool, pass: &mut Pass) {
@@ -185,37 +139,317 @@ impl Power {
     /// The gauge was heard of: its thread takes orders.
     fn gauge_spoke(&mut self, pass: &mut Pass) {
         if self.unheard {
-            self.watch(self.supply.is_some_and(Supply::on_battery), pass);
+            self.watch(self.supply.is_some_and(Supply::closely), pass);
         }
     }
 
+    /// Enters a state, and tells what is new about it.
     fn turn(&mut self, next: Supply, pass: &mut Pass) {
         let before = self.supply.replace(next);
-        let note = before.and_then(|before| news(before, next));
+        let note = before.and_then(|before| before.news(next));
         if let Some(note) = note {
             pass.out.note(note);
         }
-        if before.is_some_and(Supply::on_battery) != next.on_battery() {
-            self.watch(next.on_battery(), pass);
+        let outage = |s: Option<Supply>| s.and_then(Supply::outage);
+        if outage(before) != outage(Some(next)) {
+            // Another story begins; nothing of the old one may come due in it.
+            self.volts.forget();
+            self.charge.forget();
+            self.charge_then = self.gauge.last().charge.map(|c| c.0);
+            self.confirmed = false;
+            self.agreed = None;
+            self.low_told = false;
         }
-        pass.picture.power = Some(next.verdict());
-        pass.picture.mains = next.mains();
+        if before.is_some_and(Supply::closely) != next.closely() {
+            self.watch(next.closely(), pass);
+        }
+    }
+
+    fn hear(&mut self, mains: Option<bool>, pass: &mut Pass) {
+        if mains.is_some() {
+            self.mains_at = Some(pass.now);
+        }
+        let before = self.supply.unwrap_or(Supply::Unknown { failing: None });
+        self.turn(before.hear(mains, pass.now), pass);
     }
 
     /// A thread is stuck: what it would tell is not known any more.
     fn distrust(&mut self, thread: Thread, pass: &mut Pass) {
         if thread == Thread::Bus {
-            self.gauge.distrust();
+            self.raw.distrust();
         }
-        if thread == pass.settings.board.mains_by && self.supply.is_some() {
-            self.last.distrust();
+        if thread == pass.settings.board.mains_by && self.line_heard {
+            self.line.distrust();
             self.hear(None, pass);
         }
     }
 
-    fn hear(&mut self, mains: Option<bool>, pass: &mut Pass) {
-        let before = self.supply.unwrap_or(Supply::Unknown { failing: None });
-        self.turn(before.hear(mains, pass.now), pass);
+    fn hear_line(&mut self, said: Result<bool, &Fault>, pass: &mut Pass) {
+        self.line_heard = true;
+        match said {
+            Ok(present) => self.line.see(present, Source::Mains, pass),
+            Err(why) => self.line.lose(Source::Mains, why, pass),
+        }
+        self.hear(said.ok(), pass);
+    }
+
+    fn hear_gauge(&mut self, said: Gauge, pass: &mut Pass) {
+        self.raw.see(said, Source::Gauge, pass);
+        self.gauge_spoke(pass);
+        let battery = pass.settings.board.battery.as_ref();
+        let heard = self.gauge.see(pass.now, said, battery);
+        if self.supply.is_none() {
+            self.turn(Supply::Unknown { failing: None }, pass);
+        }
+        if let Some(v) = heard.voltage {
+            self.volts.see(pass.now, i64::from(v.0));
+        }
+        if let Some(c) = heard.charge {
+            self.charge.see(pass.now, i64::from(c.0));
+        }
+        let course = self.course(pass.settings).map(|t| t.course);
+        let cells = battery.map_or(1, |b| b.cells);
+        let said = self.sign.see(pass.now, heard, course, cells);
+        if let (Some(present), false) = (said, self.line_heard) {
+            self.hear(Some(present), pass);
+        }
+        self.count_signs(heard.voltage.is_some() || heard.charge.is_some(), pass);
+    }
+
+    /// The sign of the current has said nothing for long, and nothing else speaks of mains.
+    fn miss_sign(&mut self, pass: &mut Pass) {
+        if !self.line_heard && self.sign.falls_silent(pass.now) {
+            self.hear(None, pass);
+        }
+    }
+
+    fn course(&self, settings: &Settings) -> Option<Trend> {
+        let cells = settings.board.battery.map_or(1, |b| i64::from(b.cells));
+        self.volts.trend(VOLTAGE_GRAIN * cells)
+    }
+
+    fn signs(&self, now: Mono, settings: &Settings) -> Signs {
+        let mains = self.supply.and_then(Supply::mains);
+        // An unconfirmed outage is the current's word, which speaks for itself.
+        let lost = mains == Some(false) && (self.line_heard || self.confirmed);
+        let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
+        let course = self.course(settings).map(|t| t.course);
+        let gauge = self.gauge.now(now);
+        Signs::of(gauge, course, lost, self.line.value().is_some(), &limits)
+    }
+
+    /// A reading of the level counts for the signs that agree, or ends their agreement.
+    fn count_signs(&mut self, level: bool, pass: &mut Pass) {
+        let signs = self.signs(pass.now, pass.settings);
+        let short = self.remaining(pass.settings, pass.now);
+        let short = signs.lost && short.is_some_and(|left| left <= self.needed);
+        let agree = signs.agree() || short;
+        let mains = self.supply.and_then(Supply::mains) == Some(true);
+        self.agreed = match self.agreed {
+            _ if !agree || mains => None,
+            Some((since, readings)) => Some((since, readings + u32::from(level))),
+            None => Some((pass.now, 1)),
+        };
+        if let Some(supply) = self.supply {
+            self.turn(supply.lower(self.agreed.is_some(), pass.now), pass);
+        }
+        self.tell_low(if mains { signs.level() } else { agree }, mains, pass);
+    }
+
+    /// A low battery is told once in an outage, and once on mains until it is no more.
+    fn tell_low(&mut self, low: bool, on_mains: bool, pass: &mut Pass) {
+        let gauge = self.gauge.now(pass.now);
+        let limits = Limits::of(&pass.settings.power, pass.settings.board.battery.as_ref());
+        if low && !self.low_told {
+            self.low_told = true;
+            let Gauge {
+                voltage, charge, ..
+            } = gauge;
+            let note = Note::BatteryLow {
+                voltage,
+                charge,
+                on_mains,
+            };
+            pass.out.note(note);
+        } else if on_mains && limits.recovered(gauge) {
+            self.low_told = false;
+        }
+    }
+
+    /// How long the signs must agree before it is acted upon.
+    fn proof(&self, now: Mono, settings: &Settings) -> low::Proof {
+        match self.line_heard || self.confirmed {
+            true => self.signs(now, settings).proof(),
+            false => UNCONFIRMED,
+        }
+    }
+
+    /// The battery is low, by signs that have agreed for long enough. Silence does not stop the count.
+    fn low(&self, now: Mono, settings: &Settings) -> bool {
+        let proof = self.proof(now, settings);
+        self.agreed.is_some_and(|(since, readings)| {
+            let lasted = now.since(since);
+            let silent = lasted >= proof.lasting + gauge::STALE;
+            lasted >= proof.lasting && (readings >= proof.readings || silent)
+        })
+    }
+
+    fn remaining(&self, settings: &Settings, now: Mono) -> Option<Duration> {
+        self.supply.and_then(Supply::outage)?;
+        let falling = |trend: Option<Trend>| {
+            let trend = trend.filter(|t| t.course == Course::Falling);
+            trend.map(|t| t.per_hour)
+        };
+        let gauge = self.gauge.now(now);
+        let charge = falling(self.charge.trend(CHARGE_GRAIN));
+        let volts = falling(self.course(settings));
+        let empty = settings.board.battery.map(|b| b.empty.0);
+        plan::remaining(
+            gauge.charge.zip(charge),
+            gauge
+                .voltage
+                .zip(empty)
+                .zip(volts)
+                .map(|((v, empty), slope)| (v.0, empty, slope)),
+        )
+    }
+
+    /// More than the sign of the current says that mains are gone.
+    fn confirm(&mut self, pass: &Pass) {
+        let Some(since) = self.supply.and_then(Supply::outage) else {
+            return;
+        };
+        let charge = self.gauge.now(pass.now).charge.map(|c| c.0);
+        let drained = self
+            .charge_then
+            .zip(charge)
+            .is_some_and(|(then, now)| now + sign::CHARGE_LOST <= then);
+        let falling = self.course(pass.settings).map(|t| t.course) == Some(Course::Falling);
+        self.confirmed |= self.line_heard || drained || falling || self.sign.cut_near(since);
+    }
+
+    fn held(&self, now: Mono) -> Option<Held> {
+        let supply = self.supply?;
+        let (line, confirmed) = (self.line_heard, self.confirmed);
+        plan::held(supply, self.mains_at, &self.gauge, line, confirmed, now)
+    }
+
+    /// What is due in this outage, if there is one.
+    fn plan(&self, now: Mono, settings: &Settings) -> Option<Plan> {
+        let since = self.supply?.outage()?;
+        Some(Plan::of(since, &self.gauge, self.held(now), settings))
+    }
+
+    /// Acts upon what is due, and writes down what holds now.
+    fn judge(&mut self, pass: &mut Pass) {
+        self.miss_sign(pass);
+        let Some(supply) = self.supply else { return };
+        self.confirm(pass);
+        let plan = self.plan(pass.now, pass.settings);
+        let returning = self.held(pass.now) == Some(Held::Returning);
+        let low = !returning && self.low(pass.now, pass.settings);
+        let cause = match low {
+            true => Some(HaltCause::LowBattery),
+            false => plan.and_then(|plan| plan.halt(pass.now)),
+        };
+        if let Some(cause) = cause {
+            self.turn(supply.force(cause, pass.now), pass);
+        }
+        self.shed(plan, pass);
+        self.dispute(pass);
+        self.publish(pass);
+        self.due = self.next(pass.now, pass.settings);
+    }
+
+    /// What is shed comes back all at once, when mains do.
+    fn shed(&mut self, plan: Option<Plan>, pass: &mut Pass) {
+        let spare = plan::spare(&self.gauge, pass.settings, pass.now);
+        let returning = plan.is_some_and(|p| p.held == Some(Held::Returning));
+        let acting = (self.line_heard || self.confirmed) && !returning;
+        let shed = match plan {
+            Some(plan) if acting => self.shed.max(plan.shed(pass.now, spare)),
+            Some(_) => self.shed,
+            None => Shed::Nothing,
+        };
+        // Where no service is of such a class, nobody needs to hear of it.
+        let services = &pass.settings.services;
+        let held = |shed: Shed| services.iter().filter(|s| shed.holds(s.class)).count();
+        if held(shed) != held(self.shed) {
+            pass.out.note(Note::Shedding { shed });
+        }
+        self.shed = shed;
+    }
+
+    fn dispute(&mut self, pass: &mut Pass) {
+        let course = self.course(pass.settings).map(|t| t.course);
+        let gauge = self.gauge.now(pass.now);
+        let fresh = self
+            .supply
+            .and_then(Supply::outage)
+            .is_none_or(|since| self.gauge.current_at() > Some(since));
+        let current = gauge.current.filter(|_| fresh);
+        let line = self.line.value();
+        let mains = self.supply.and_then(Supply::mains);
+        let found = dispute::of(line, mains, current, course);
+        if let Some(note) = self.dispute.hear(found, pass.now) {
+            pass.out.note(note);
+        }
+    }
+
+    fn verdict(&self, now: Mono) -> Option<Verdict> {
+        let of = match self.supply? {
+            Supply::Unknown { .. } => Verdict::Unknown,
+            Supply::OnLine { .. } => {
+                let known = match self.gauge.quality(now) {
+                    Quality::Absent | Quality::Good => Verdict::Ok,
+                    Quality::Stale | Quality::Implausible => Verdict::Unknown,
+                };
+                // What was low stays so until a reading says otherwise.
+                match self.low_told {
+                    true => Verdict::Warn,
+                    false => known,
+                }
+            }
+            Supply::OnBattery { .. } => Verdict::Warn,
+            Supply::LowBattery { .. } | Supply::ForcedShutdown { .. } => Verdict::Critical,
+        };
+        Some(match self.dispute.told() {
+            Some(_) => of.max(Verdict::Warn),
+            None => of,
+        })
+    }
+
+    fn publish(&mut self, pass: &mut Pass) {
+        pass.picture.power = self.verdict(pass.now);
+        pass.picture.mains = self.supply.and_then(Supply::mains);
+        pass.picture.shed = self.shed;
+        if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
+            pass.picture.ask_halt(cause);
+        }
+    }
+
+    /// The next instant at which time alone changes something.
+    fn next(&self, now: Mono, settings: &Settings) -> Option<Mono> {
+        let failing = self.supply.and_then(Supply::failing);
+        let believed = failing.map(|since| since.after(supply::GONE_FOR));
+        let plan = self.plan(now, settings);
+        let proof = self.proof(now, settings).lasting;
+        let agreed = self.agreed.map(|(since, _)| since);
+        // What was heard grows old, and with it a return, a charge, a sign, a level.
+        let old = [
+            self.gauge.level_at(),
+            self.gauge.current_at(),
+            self.sign.at(),
+            self.mains_at.filter(|_| plan.is_some()),
+        ];
+        let old = old.into_iter().flatten().map(|at| at.after(gauge::STALE));
+        old.chain(believed)
+            .chain(plan.iter().flat_map(Plan::instants))
+            .chain(agreed.map(|since| since.after(proof)))
+            .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
+            .chain(self.dispute.due())
+            .filter(|at| *at > now)
+            .min()
     }
 }
 
@@ -224,19 +458,14 @@ impl Policy for Power {
         // Time first: news that come late find what was due before them.
         if let Some(supply) = self.supply {
             self.turn(supply.wait(pass.now), pass);
+            self.judge(pass);
         }
         match pass.fact {
-            Fact::Seen(Reading::Mains { present }) => {
-                self.last.see(*present, Source::Mains, pass);
-                self.hear(Some(*present), pass);
-            }
+            Fact::Seen(Reading::Mains { present }) => self.hear_line(Ok(*present), pass),
             Fact::Lost {
                 source: Source::Mains,
                 why,
-            } => {
-                self.last.lose(Source::Mains, why, pass);
-                self.hear(None, pass);
-            }
+            } => self.hear_line(Err(why), pass),
             Fact::Seen(Reading::Gauge {
                 voltage,
                 charge,
@@ -248,14 +477,14 @@ impl Policy for Power {
                     charge,
                     current,
                 };
-                self.gauge.see(gauge, Source::Gauge, pass);
-                self.gauge_spoke(pass);
+                self.hear_gauge(gauge, pass);
             }
             Fact::Lost {
                 source: Source::Gauge,
                 why,
             } => {
-                self.gauge.lose(Source::Gauge, why, pass);
+                self.raw.lose(Source::Gauge, why, pass);
+                self.gauge.lose(why);
                 self.gauge_spoke(pass);
             }
             Fact::Thread {
@@ -266,133 +495,13 @@ impl Policy for Power {
                 order,
                 outcome: Err(_),
             } => self.unheard |= self.watch == Some(*order),
-            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
+            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }
+        self.judge(pass);
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let failing = self.supply.and_then(Supply::failing)?;
-        Some(failing.after(GONE_FOR))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Supply::{OnBattery, OnLine, Unknown};
-
-    const YES: Option<bool> = Some(true);
-    const NO: Option<bool> = Some(false);
-    const NOW: Mono = Mono(10_000);
-
-    fn unknown(failing: Option<u64>) -> Supply {
-        Unknown {
-            failing: failing.map(Mono),
-        }
-    }
-
-    fn line(failing: Option<u64>) -> Supply {
-        OnLine {
-            failing: failing.map(Mono),
-        }
-    }
-
-    fn battery(returning: Option<u64>) -> Supply {
-        OnBattery {
-            since: Mono(1_000),
-            returning: returning.map(Mono),
-        }
-    }
-
-    /// Every state with every reading, at 10 s.
-    #[test]
-    fn states_and_readings() {
-        for (state, yes, no, silence) in [
-            (
-                unknown(None),
-                line(None),
-                unknown(Some(10_000)),
-                unknown(None),
-            ),
-            (
-                unknown(Some(9_000)),
-                line(None),
-                unknown(Some(9_000)),
-                unknown(Some(9_000)),
-            ),
-            (line(None), line(None), line(Some(10_000)), unknown(None)),
-            (
-                line(Some(9_000)),
-                line(None),
-                line(Some(9_000)),
-                unknown(Some(9_000)),
-            ),
-            (
-                battery(None),
-                battery(Some(10_000)),
-                battery(None),
-                battery(None),
-            ),
-            (
-                battery(Some(5_001)),
-                battery(Some(5_001)),
-                battery(None),
-                battery(None),
-            ),
-            (
-                battery(Some(5_000)),
-                line(None),
-                battery(None),
-                battery(None),
-            ),
-        ] {
-            assert_eq!(state.hear(YES, NOW), yes, "{state:?}, present");
-            assert_eq!(state.hear(NO, NOW), no, "{state:?}, gone");
-            assert_eq!(state.hear(None, NOW), silence, "{state:?}, silent");
-        }
-    }
-
-    /// Nothing more is ever heard: a failure becomes a battery after its wait, and nothing else
-    /// changes, however long it takes.
-    #[test]
-    fn nothing_more_is_ever_heard() {
-        let since = Mono(8_001);
-        let on_battery = OnBattery {
-            since,
-            returning: None,
-        };
-        for state in [unknown(Some(8_001)), line(Some(8_001))] {
-            assert_eq!(state.wait(NOW), state);
-            assert_eq!(state.wait(Mono(10_001)), on_battery);
-            assert_eq!(state.wait(Mono(u64::MAX)), on_battery);
-        }
-        for state in [
-            unknown(None),
-            line(None),
-            battery(None),
-            battery(Some(2_000)),
-        ] {
-            assert_eq!(state.wait(Mono(u64::MAX)), state);
-        }
-    }
-
-    /// A cut lasts from the first reading without mains to the first with them, and is told once.
-    #[test]
-    fn what_is_told() {
-        let back = battery(Some(5_000));
-        let lasted = Duration::from_secs(4);
-        assert_eq!(news(back, line(None)), Some(Note::MainsBack { lasted }));
-        for before in [unknown(Some(1_000)), line(Some(1_000))] {
-            assert_eq!(news(before, battery(None)), Some(Note::MainsLost));
-        }
-        for (before, after) in [
-            (unknown(None), line(None)),
-            (line(None), unknown(None)),
-            (line(None), line(Some(1))),
-            (battery(None), battery(Some(2))),
-        ] {
-            assert_eq!(news(before, after), None, "{before:?}, {after:?}");
-        }
+        self.due
     }
 }

@@ -28,6 +28,32 @@ pub struct Settings {
     pub stop_budget: Duration,
     /// The board that supplies the machine with power.
     pub board: Board,
+    /// What is done while mains are away.
+    pub power: Power,
+}
+
+/// What is done while mains are away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Power {
+    /// How long mains may stay away until the machine is halted; `None`: only the battery decides.
+    pub ride_through: Option<Duration>,
+    /// At or below it the machine is halted; `None`: what the board says.
+    pub low_charge: Option<Permille>,
+    /// After this time on battery, optional services are stopped.
+    pub shed_optional: Duration,
+    /// At or below this charge, normal services are stopped too; half of the ride-through does it as
+    /// well.
+    pub shed_normal: Permille,
+}
+
+impl Power {
+    /// As in the sample configuration.
+    pub const DEFAULT: Power = Power {
+        ride_through: Some(Duration::from_secs(60)),
+        low_charge: None,
+        shed_optional: Duration::from_secs(10),
+        shed_normal: Permille(600),
+    };
 }
 
 /// The board that supplies the machine with power, as its board file describes it.
@@ -222,6 +248,7 @@ impl Settings {
             inodes: share,
             stop_budget: Duration::from_secs(80),
             board: Board::NONE,
+            power: Power::DEFAULT,
         }
     }
 }

@@ -255,7 +255,10 @@ impl Ledger {
             | Note::MountReadOnly { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
-            | Note::ClockUnsynced => {}
+            | Note::ClockUnsynced
+            | Note::BatteryLow { .. }
+            | Note::Shedding { .. }
+            | Note::SignsDisagree { .. } => {}
         }
     }
 

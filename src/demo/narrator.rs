@@ -208,7 +208,6 @@ impl Words<'_> {
             Note::Began { .. } => Vec::new(),
             Note::ServiceHung { service, silent } => self.hung(*service, *silent),
             Note::WatchdogFailed { why, retry } => self.watchdog_failed(why, *retry),
-            Note::MainsLost => mains_lost(),
             other => self.plain(other).into_iter().collect(),
         }
     }
@@ -379,16 +378,6 @@ impl Words<'_> {
         let retry = format!("tries to arm it again in {}", for_people(retry));
         vec![(Mark::Bad, what), (Mark::Effect, retry)]
     }
-}
-
-/// What is wrong, and what is not done about it.
-fn mains_lost() -> Vec<(Mark, String)> {
-    let lost = "mains are gone: running on battery";
-    let honest = "this version only reports that; it cannot halt the board in time yet";
-    vec![
-        (Mark::Bad, lost.to_owned()),
-        (Mark::Quiet, honest.to_owned()),
-    ]
 }
 
 /// The mark of a note that has no words of its own.

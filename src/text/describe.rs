@@ -1,14 +1,14 @@
 //! Notes for machines: a fixed name and fields with units.
 
 use super::errno_word;
-use super::quantity::{celsius, hundredths, percent, seconds};
+use super::quantity::{celsius, hundredths, percent, seconds, volts};
 use super::signal_word;
 use super::token;
-use super::words::{flag, request_parts, source, stage_word, thread_word};
+use super::words::{dispute_word, flag, request_parts, shed_word, source, stage_word, thread_word};
 use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
 use crate::core::note::Note;
 use crate::core::settings::Settings;
-use crate::units::{MilliCelsius, Permille};
+use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::fmt;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub enum Value {
     Share(Permille),
     /// A value in hundredths; in JSON a number.
     Hundredths(u32),
+    /// A voltage; in JSON a number of volts.
+    Volts(Millivolts),
 }
 
 impl Value {
@@ -51,6 +53,7 @@ impl Value {
             Value::Heat(t) => scaled(t.0.into(), 1000),
             Value::Share(p) => scaled(p.0.into(), 10),
             Value::Hundredths(h) => scaled((*h).into(), 100),
+            Value::Volts(v) => scaled(v.0.into(), 1000),
         }
     }
 }
@@ -66,6 +69,7 @@ impl fmt::Display for Value {
             Value::Heat(t) => f.write_str(&celsius(*t)),
             Value::Share(p) => f.write_str(&percent(*p)),
             Value::Hundredths(h) => f.write_str(&hundredths(*h)),
+            Value::Volts(v) => f.write_str(&volts(*v)),
         }
     }
 }
@@ -300,6 +304,22 @@ impl Describer<'_> {
             Note::ClockUnsynced => ("clock-unsynced", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),
+            Note::BatteryLow {
+                voltage,
+                charge,
+                on_mains,
+            } => {
+                let volts = voltage.map(|v| ("volts", Value::Volts(v)));
+                let charge = charge.map(|c| ("charge", Value::Share(c)));
+                let on_mains = Some(("on-mains", Value::Flag(*on_mains)));
+                let fields = [volts, charge, on_mains];
+                ("battery-low", fields.into_iter().flatten().collect())
+            }
+            Note::Shedding { shed } => ("shedding", vec![("shed", word(shed_word(*shed)))]),
+            Note::SignsDisagree { dispute } => {
+                let dispute = word(dispute_word(*dispute));
+                ("signs-disagree", vec![("dispute", dispute)])
+            }
         }
     }
 

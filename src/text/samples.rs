@@ -4,6 +4,7 @@
 //! [`Note`].
 
 mod made;
+mod power;
 
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
@@ -32,6 +33,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         service_ends(),
         guard(),
         readings(),
+        power::power(),
     ]
     .concat()
 }
@@ -393,14 +395,6 @@ fn readings() -> Vec<(Note, &'static str)> {
         (
             Note::ClockUnsynced,
             "the clock is not synchronised any more: wall times may drift",
-        ),
-        (
-            Note::MainsLost,
-            "mains are gone: running on battery; this version only reports it",
-        ),
-        (
-            Note::MainsBack { lasted: seconds(4) },
-            "mains are back after 4 s",
         ),
     ]
 }

@@ -1,5 +1,7 @@
 //! Notes for people: what happened, and what to do where that helps.
 
+mod power;
+
 use super::errno_message;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
@@ -232,12 +234,17 @@ impl Speaker<'_> {
             Note::ClockUnsynced => {
                 "the clock is not synchronised any more: wall times may drift".to_owned()
             }
-            Note::MainsLost => {
-                "mains are gone: running on battery; this version only reports it".to_owned()
-            }
+            Note::MainsLost => "mains are gone: running on battery".to_owned(),
             Note::MainsBack { lasted } => {
                 format!("mains are back after {}", for_people(*lasted))
             }
+            Note::BatteryLow {
+                voltage,
+                charge,
+                on_mains,
+            } => power::battery_low(*voltage, *charge, *on_mains),
+            Note::Shedding { shed } => power::shedding(*shed).to_owned(),
+            Note::SignsDisagree { dispute } => power::disagree(*dispute).to_owned(),
         }
     }
 

@@ -3,8 +3,10 @@
 use super::errno::errno_word;
 use super::signal::signal_word;
 use super::token::token;
+use crate::core::Dispute;
 use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread};
 use crate::core::note::Severity;
+use crate::core::picture::Shed;
 use crate::core::settings::Settings;
 
 /// Makes, from one list, the word of each variant, the list of all variants, and the way back.
@@ -73,6 +75,24 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
         Source::Watchdog => "watchdog".to_owned(),
         Source::Gauge => "gauge".to_owned(),
+    }
+}
+
+/// Which services are stopped to save power: `nothing`, `optional`, `normal`.
+pub fn shed_word(shed: Shed) -> &'static str {
+    match shed {
+        Shed::Nothing => "nothing",
+        Shed::Optional => "optional",
+        Shed::Normal => "normal",
+    }
+}
+
+/// Signs that contradict each other: `used-on-mains`.
+pub fn dispute_word(dispute: Dispute) -> &'static str {
+    match dispute {
+        Dispute::UsedOnMains => "used-on-mains",
+        Dispute::ChargedOnBattery => "charged-on-battery",
+        Dispute::CurrentAgainstVoltage => "current-against-voltage",
     }
 }
 

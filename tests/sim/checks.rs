@@ -554,6 +554,10 @@ impl Checks {
                 _ => {}
             }
         }
+        // What was stopped to save power is started again by a wish, as if somebody had asked for it.
+        for held in v.core.services().filter(|s| s.held) {
+            self.services[usize::from(held.service.0)].asked = true;
+        }
         self.given = v.orders.last().map_or(self.given, |o| o.id.0);
         self.over |= count(v, |a| matches!(a, Action::Exit { .. })) > 0;
     }

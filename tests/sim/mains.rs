@@ -106,14 +106,19 @@ impl Heard {
         self.hear(v);
         let verdict = v.core.picture().power;
         self.verdict = verdict;
-        let lost = verdict == Some(Verdict::Warn);
-        let was_lost = before == Some(Verdict::Warn);
+        let on_battery = [Some(Verdict::Warn), Some(Verdict::Critical)];
+        let lost = v.core.picture().mains == Some(false);
+        let was_lost = on_battery.contains(&before);
         let aged = |since: Option<u64>, age| since.is_some_and(|s| v.now >= s + age);
         let seen = matches!(v.fact, Fact::Seen(Reading::Mains { present: true }));
         for (wrong, what) in [
             (
                 verdict.is_some() != self.any,
                 "P1: a verdict on mains without news of them, or news without a verdict",
+            ),
+            (
+                lost != on_battery.contains(&verdict),
+                "P2: the verdict and what is believed of mains differ",
             ),
             (
                 aged(self.gone, LOST_AFTER) && !lost,

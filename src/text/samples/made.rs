@@ -1,7 +1,7 @@
 //! Settings for tests.
 
 use crate::core::settings::{
-    Backoff, Board, Limits, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
+    Backoff, Board, Limits, Power, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         inodes: share(100, 20),
         stop_budget: Duration::from_secs(30),
         board: Board::NONE,
+        power: Power::DEFAULT,
     }
 }
 

@@ -1,0 +1,348 @@
+//! When things happen in an outage: instants, from its beginning and from what the battery says.
+//!
+//! The policy compares them with `now`; `fieldwarden power` shows how far off they are. So what is
+//! shown is what will be done.
+//!
+//! Never acts.
+
+use super::gauge::{Believed, STALE};
+use super::low::DEAD_BAND;
+use super::supply::Supply;
+use crate::core::picture::{HaltCause, Shed};
+use crate::core::settings::Settings;
+use crate::units::{Mono, Permille};
+use std::time::Duration;
+
+/// A battery whose level has not been known for this long, on battery, counts as a low one. Shorter:
+/// a bus that has to be mended costs a halt. Longer: more of the battery drains unseen.
+const UNSEEN: Duration = Duration::from_secs(30);
+
+/// What the machine needs beside the stop of its services, once it goes down: records, file systems,
+/// and what the wait for agreement may have cost.
+const BESIDE: Duration = Duration::from_secs(30);
+
+/// Voltage at which normal services are stopped where no charge is told: a quarter of the way from
+/// low to full.
+const QUARTER: u32 = 4;
+
+/// Why the end of the ride-through is not acted upon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// Mains are seen again; they count as back after five seconds of that.
+    Returning,
+    /// Mains are said to be gone, but the battery is being charged.
+    Charging,
+    /// Only the sign of the current says that mains are gone, and the battery gives no sign of it.
+    Unconfirmed,
+}
+
+/// What is due in an outage, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Optional services are stopped.
+    pub optional: Mono,
+    /// Normal services are stopped; `None` if only the level of the battery decides that.
+    pub normal: Option<Mono>,
+    /// The halt is asked for because mains stayed away; `None` if that alone is no reason.
+    pub ride: Option<Mono>,
+    /// The halt is asked for because the level of the battery is not known any more; `None` where
+    /// there is no gauge, and something else ends the outage.
+    pub unseen: Option<Mono>,
+    /// Why the end of the ride-through is not acted upon now.
+    pub held: Option<Held>,
+}
+
+impl Plan {
+    /// What is due in an outage that began at `since`.
+    pub(super) fn of(
+        since: Mono,
+        gauge: &Believed,
+        held: Option<Held>,
+        settings: &Settings,
+    ) -> Plan {
+        let power = &settings.power;
+        let optional = since.after(power.shed_optional);
+        let half = power.ride_through.map(|ride| since.after(ride / 2));
+        Plan {
+            optional,
+            normal: half.map(|half| half.max(optional)),
+            ride: power.ride_through.map(|ride| since.after(ride)),
+            unseen: unseen(since, gauge, settings),
+            held,
+        }
+    }
+
+    /// The services that are to be stopped now.
+    pub(super) fn shed(&self, now: Mono, level: bool) -> Shed {
+        let normal = self.normal.is_some_and(|at| now >= at) || level;
+        match (now >= self.optional, normal) {
+            (false, _) => Shed::Nothing,
+            (true, false) => Shed::Optional,
+            (true, true) => Shed::Normal,
+        }
+    }
+
+    /// The reason to halt that time alone has brought about.
+    pub(super) fn halt(&self, now: Mono) -> Option<HaltCause> {
+        let due = |at: Option<Mono>| at.is_some_and(|at| now >= at);
+        match self.held {
+            Some(Held::Returning) => None,
+            Some(Held::Charging | Held::Unconfirmed) | None if due(self.unseen) => {
+                Some(HaltCause::GaugeSilent)
+            }
+            None if due(self.ride) => Some(HaltCause::RideThrough),
+            Some(Held::Charging | Held::Unconfirmed) | None => None,
+        }
+    }
+
+    /// The first of both, if nothing changes.
+    pub fn next_halt(&self) -> Option<(Mono, HaltCause)> {
+        let ride = match self.held {
+            None | Some(Held::Returning) => self.ride,
+            Some(Held::Charging | Held::Unconfirmed) => None,
+        };
+        let ride = ride.map(|at| (at, HaltCause::RideThrough));
+        let unseen = self.unseen.map(|at| (at, HaltCause::GaugeSilent));
+        [ride, unseen]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// All instants, for whoever has to be woken at them.
+    pub(super) fn instants(&self) -> impl Iterator<Item = Mono> + use<> {
+        [Some(self.optional), self.normal, self.ride, self.unseen]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// When the level has been unknown for too long. A machine without any gauge is never in the dark
+/// about one, unless nothing else would end the outage.
+fn unseen(since: Mono, gauge: &Believed, settings: &Settings) -> Option<Mono> {
+    let expected = gauge.heard || settings.board.battery.is_some();
+    if !expected && settings.power.ride_through.is_some() {
+        return None;
+    }
+    let level = gauge.level_at().unwrap_or(since).after(STALE);
+    let dark = gauge.frozen_from(since).map_or(level, |f| f.min(level));
+    Some(dark.max(since).after(UNSEEN))
+}
+
+/// Why the end of the ride-through is not acted upon.
+pub(super) fn held(
+    supply: Supply,
+    mains_at: Option<Mono>,
+    gauge: &Believed,
+    line: bool,
+    confirmed: bool,
+    now: Mono,
+) -> Option<Held> {
+    let since = supply.outage()?;
+    // A return of which no more is heard is none.
+    let seen = mains_at.is_some_and(|at| now.since(at) < STALE);
+    let charging = gauge.now(now).current.is_some_and(|c| c.0 > DEAD_BAND.0)
+        && gauge.current_at() > Some(since);
+    if supply.returning().is_some() && seen {
+        Some(Held::Returning)
+    } else if line && charging {
+        Some(Held::Charging)
+    } else if !line && !confirmed {
+        Some(Held::Unconfirmed)
+    } else {
+        None
+    }
+}
+
+/// The level at which normal services are stopped, whatever the time.
+pub(super) fn spare(gauge: &Believed, settings: &Settings, now: Mono) -> bool {
+    let level = gauge.now(now);
+    let volts = level.voltage.zip(settings.board.battery);
+    match (level.charge, volts) {
+        (Some(charge), _) => charge <= settings.power.shed_normal,
+        (None, Some((v, b))) => v.0 <= b.low.0 + b.full.0.saturating_sub(b.low.0) / QUARTER,
+        (None, None) => false,
+    }
+}
+
+/// What is left to run on, at least: half of what the slower of charge and voltage allow in a
+/// straight line. Both bend downwards in the end; the half is for that.
+pub(super) fn remaining(
+    charge: Option<(Permille, i64)>,
+    volts: Option<(u32, u32, i64)>,
+) -> Option<Duration> {
+    let until = |left: i64, per_hour: i64| {
+        let seconds = left.max(0).saturating_mul(3600) / per_hour.checked_neg()?.max(1);
+        u64::try_from(seconds / 2).ok().map(Duration::from_secs)
+    };
+    let by_charge = charge.and_then(|(charge, slope)| until(i64::from(charge.0), slope));
+    let by_volts =
+        volts.and_then(|(now, empty, slope)| until(i64::from(now.saturating_sub(empty)), slope));
+    [by_charge, by_volts].into_iter().flatten().min()
+}
+
+/// Runtime below which the halt has to begin: twice the stop of the longest chain of services, and
+/// what comes beside it.
+pub(super) fn needed(settings: &Settings) -> Duration {
+    let n = settings.services.len();
+    let own = |at: usize| {
+        settings
+            .services
+            .get(at)
+            .map_or(Duration::ZERO, |s| s.stop_timeout)
+    };
+    let mut chain: Vec<Duration> = (0..n).map(own).collect();
+    // Free of cycles, so as many rounds as there are services are enough; most need two or three.
+    for _ in 0..n {
+        let before = chain.clone();
+        for (at, service) in settings.services.iter().enumerate() {
+            let rest = service
+                .after
+                .iter()
+                .filter_map(|id| chain.get(usize::from(id.0)))
+                .max();
+            chain[at] = own(at).saturating_add(rest.copied().unwrap_or_default());
+        }
+        if chain == before {
+            break;
+        }
+    }
+    let longest = chain.into_iter().max().unwrap_or_default();
+    longest.min(settings.stop_budget) * 2 + BESIDE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::power::gauge::Gauge;
+    use crate::core::settings::{Battery, Board};
+    use crate::units::Millivolts;
+
+    fn settings(ride: Option<u64>) -> Settings {
+        let mut settings = Settings::nothing();
+        settings.power.ride_through = ride.map(Duration::from_secs);
+        settings
+    }
+
+    const SINCE: Mono = Mono(100_000);
+
+    fn after(seconds: u64) -> Mono {
+        SINCE.after(Duration::from_secs(seconds))
+    }
+
+    /// Without a gauge only time counts; without an end of the ride-through, something else has to.
+    #[test]
+    fn times_of_an_outage() {
+        let plan = Plan::of(SINCE, &Believed::default(), None, &settings(Some(60)));
+        assert_eq!(plan.optional, after(10));
+        assert_eq!(plan.normal, Some(after(30)));
+        assert_eq!(plan.ride, Some(after(60)));
+        assert_eq!(plan.unseen, None);
+        assert_eq!(plan.next_halt(), Some((after(60), HaltCause::RideThrough)));
+        let never = Plan::of(SINCE, &Believed::default(), None, &settings(None));
+        assert_eq!((never.normal, never.ride), (None, None));
+        assert_eq!(never.next_halt(), Some((after(45), HaltCause::GaugeSilent)));
+        // A short ride-through does not stop normal services before optional ones.
+        let short = Plan::of(SINCE, &Believed::default(), None, &settings(Some(8)));
+        assert_eq!(short.normal, Some(after(10)));
+        for (at, level, shed) in [
+            (9, true, Shed::Nothing),
+            (10, false, Shed::Optional),
+            (10, true, Shed::Normal),
+            (30, false, Shed::Normal),
+        ] {
+            assert_eq!(plan.shed(after(at), level), shed, "{at} s, {level}");
+        }
+    }
+
+    /// Silence counts from the latest level, but never before the outage; a gauge that is there and
+    /// was never heard is silent from its beginning on.
+    #[test]
+    fn silence_has_its_own_clock() {
+        let mut gauge = Believed::default();
+        let said = Gauge {
+            voltage: Some(Millivolts(4_000)),
+            ..Gauge::default()
+        };
+        gauge.see(Mono(10_000), said, None);
+        let unseen = |gauge: &Believed| Plan::of(SINCE, gauge, None, &settings(None)).unseen;
+        assert_eq!(unseen(&gauge), Some(after(30)));
+        gauge.see(after(20), said, None);
+        assert_eq!(unseen(&gauge), Some(after(65)));
+        // It never changes: that is noticed after ten minutes of the outage.
+        for second in (25..2_000).step_by(5) {
+            gauge.see(after(second), said, None);
+        }
+        assert_eq!(unseen(&gauge), Some(after(630)));
+        let mut with = settings(Some(60));
+        with.board = Board {
+            battery: Some(Battery {
+                cells: 1,
+                empty: Millivolts(3_000),
+                low: Millivolts(3_300),
+                full: Millivolts(4_200),
+                low_charge: None,
+                current: false,
+            }),
+            ..Board::NONE
+        };
+        let never_heard = Plan::of(SINCE, &Believed::default(), None, &with);
+        assert_eq!(never_heard.unseen, Some(after(45)));
+    }
+
+    /// What is held is not acted upon; silence waits for nothing but a return.
+    #[test]
+    fn what_is_held() {
+        let plan = |held| Plan::of(SINCE, &Believed::default(), held, &settings(Some(60)));
+        assert_eq!(plan(None).halt(after(59)), None);
+        assert_eq!(plan(None).halt(after(60)), Some(HaltCause::RideThrough));
+        let silent = |held| Plan {
+            unseen: Some(after(45)),
+            ..plan(held)
+        };
+        for held in [Held::Returning, Held::Charging, Held::Unconfirmed] {
+            assert_eq!(plan(Some(held)).halt(after(600)), None, "{held:?}");
+            let wanted = match held {
+                Held::Returning => None,
+                Held::Charging | Held::Unconfirmed => Some(HaltCause::GaugeSilent),
+            };
+            assert_eq!(silent(Some(held)).halt(after(600)), wanted, "{held:?}");
+        }
+        assert_eq!(silent(None).halt(after(50)), Some(HaltCause::GaugeSilent));
+    }
+
+    /// The lower bound is the least of what is known, and half of it; a battery that does not fall
+    /// gives none.
+    #[test]
+    fn remaining_runtime() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        // 50% at 25% an hour; 3.7 V at 0.7 V an hour.
+        let charge = Some((Permille(500), -250));
+        let volts = Some((3_700, 3_000, -700));
+        assert_eq!(remaining(charge, None), seconds(3600));
+        assert_eq!(remaining(None, volts), seconds(1800));
+        assert_eq!(remaining(charge, volts), seconds(1800));
+        assert_eq!(remaining(None, None), None);
+        assert_eq!(remaining(Some((Permille(0), -1)), None), seconds(0));
+        assert_eq!(remaining(None, Some((2_900, 3_000, -1))), seconds(0));
+        assert_eq!(remaining(Some((Permille(1), i64::MIN)), None), None);
+    }
+
+    /// The longest chain of services counts, and no more than the budget.
+    #[test]
+    fn needed_runtime() {
+        use crate::core::fact::ServiceId;
+        let mut settings = settings(None);
+        assert_eq!(needed(&settings), Duration::from_secs(30));
+        settings.services = crate::text::samples::settings(&["a", "b", "c", "d"], &[]).services;
+        // 0 after 3 after 1, and 2 beside them.
+        let parts: [(&[u16], u64); 4] = [(&[3], 10), (&[], 5), (&[], 12), (&[1], 7)];
+        for (service, (after, stop)) in settings.services.iter_mut().zip(parts) {
+            service.after = after.iter().copied().map(ServiceId).collect();
+            service.stop_timeout = Duration::from_secs(stop);
+        }
+        assert_eq!(needed(&settings), Duration::from_secs(22 * 2 + 30));
+        settings.stop_budget = Duration::from_secs(20);
+        assert_eq!(needed(&settings), Duration::from_secs(20 * 2 + 30));
+    }
+}

@@ -1,0 +1,231 @@
+//! Where a quantity of the battery is going: a slope over a bounded window, in whole numbers.
+//!
+//! Terms: a *window* is the latest samples, none closer together than [`SPACING`] and none older
+//! than [`LONGEST`]; its *course* is steady unless all four quarters of it agree on a direction.
+//!
+//! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. One
+//! jump can set apart two neighbouring quarters, and two more if it falls into one of them, but not
+//! all four; only a creep does that.
+//!
+//! Never looks at a limit: what a fall means is not known here.
+
+use crate::units::Mono;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Least time between two samples that are kept. Shorter: the window needs more memory. Longer: a
+/// battery that lasts minutes has too few samples.
+const SPACING: Duration = Duration::from_secs(2);
+
+/// Age at which a sample is dropped. Longer: a change of course is seen late. Shorter: a slow
+/// discharge disappears between the steps of a coarse gauge.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Samples that a window holds at most.
+const MOST: usize = 300;
+
+/// Shortest span of which anything is said. Shorter: the jump at the cut would be all of it.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// Fewest samples of which anything is said: three for each quarter.
+const FEWEST: usize = 12;
+
+/// The samples of one quantity.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Window {
+    samples: VecDeque<(Mono, i64)>,
+}
+
+/// Where it is going.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Course {
+    /// All of the window goes down.
+    Falling,
+    /// It goes nowhere, or not all the time.
+    Steady,
+    /// All of the window goes up.
+    Rising,
+}
+
+/// What a window shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Trend {
+    /// Change in an hour along the straight line that fits best.
+    pub per_hour: i64,
+    /// The direction on which all of the window agrees.
+    pub course: Course,
+}
+
+impl Window {
+    /// Takes a sample in. One that comes too soon after the one before is left out.
+    pub fn see(&mut self, now: Mono, value: i64) {
+        if let Some((last, _)) = self.samples.back()
+            && now < last.after(SPACING)
+        {
+            return;
+        }
+        while self
+            .samples
+            .front()
+            .is_some_and(|(at, _)| now.since(*at) > LONGEST)
+            || self.samples.len() >= MOST
+        {
+            self.samples.pop_front();
+        }
+        self.samples.push_back((now, value));
+    }
+
+    /// Forgets all samples: what comes belongs to another story.
+    pub fn forget(&mut self) {
+        self.samples.clear();
+    }
+
+    /// What the window shows; `None` while it is too short. `grain` is the least difference between
+    /// two quarters that counts as one.
+    pub fn trend(&self, grain: i64) -> Option<Trend> {
+        let (first, last) = (self.samples.front()?.0, self.samples.back()?.0);
+        if self.samples.len() < FEWEST || last.since(first) < SHORTEST {
+            return None;
+        }
+        Some(Trend {
+            per_hour: self.per_hour(first)?,
+            course: self.course(grain),
+        })
+    }
+
+    /// Least squares: a slope in thousandths would do, an hour has 3.6 million milliseconds.
+    fn per_hour(&self, first: Mono) -> Option<i64> {
+        let n = i128::try_from(self.samples.len()).ok()?;
+        let (mut t, mut v, mut tt, mut tv) = (0i128, 0i128, 0i128, 0i128);
+        for (at, value) in &self.samples {
+            let x = i128::from(at.0.saturating_sub(first.0));
+            let y = i128::from(*value);
+            t += x;
+            v += y;
+            tt += x * x;
+            tv += x * y;
+        }
+        let below = n * tt - t * t;
+        let slope = (n * tv - t * v) * 3_600_000;
+        i64::try_from(slope.checked_div(below)?).ok()
+    }
+
+    fn course(&self, grain: i64) -> Course {
+        let quarters = self.quarters();
+        let apart = |way: i64| {
+            quarters
+                .windows(2)
+                .all(|pair| (pair[1] - pair[0]) * way >= grain)
+        };
+        if apart(-1) {
+            Course::Falling
+        } else if apart(1) {
+            Course::Rising
+        } else {
+            Course::Steady
+        }
+    }
+
+    /// Means of the four quarters, by number of samples.
+    fn quarters(&self) -> [i64; 4] {
+        let n = self.samples.len();
+        [0, 1, 2, 3].map(|quarter| {
+            let (from, to) = (n * quarter / 4, n * (quarter + 1) / 4);
+            let sum: i64 = self.samples.range(from..to).map(|(_, v)| v).sum();
+            // Never empty: there are at least twelve samples.
+            sum / i64::try_from(to - from).unwrap_or(1).max(1)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window with one sample in each of `every` seconds.
+    fn window(every: u64, values: impl IntoIterator<Item = i64>) -> Window {
+        let mut window = Window::default();
+        for (n, value) in (0..).zip(values) {
+            window.see(Mono(n * every * 1000), value);
+        }
+        window
+    }
+
+    /// A straight line has its own slope, whatever its direction and its place.
+    #[test]
+    fn slope_of_a_line() {
+        for step in [-7, -1, 1, 30] {
+            let trend = window(5, (0..60).map(|n| 4_000 + n * step)).trend(2);
+            let trend = trend.expect("long enough");
+            assert_eq!(trend.per_hour, step * 720);
+            let course = if step < 0 {
+                Course::Falling
+            } else {
+                Course::Rising
+            };
+            assert_eq!(trend.course, course, "step {step}");
+        }
+    }
+
+    /// Nothing is said of few samples, nor of a short time.
+    #[test]
+    fn short_windows_say_nothing() {
+        assert_eq!(window(5, [4_000; 11]).trend(2), None);
+        assert_eq!(window(5, [4_000; 12]).trend(2), None);
+        let steady = Trend {
+            per_hour: 0,
+            course: Course::Steady,
+        };
+        assert_eq!(window(5, [4_000; 13]).trend(2), Some(steady));
+        // Samples that come faster are left out, not squeezed in.
+        let mut fast = Window::default();
+        for ms in 0..59_999 {
+            fast.see(Mono(ms), 4_000);
+        }
+        assert_eq!(fast.trend(2), None);
+        assert!(fast.samples.len() <= 30);
+    }
+
+    /// A jump of any height at any place is no course; a creep with a jump in it is.
+    #[test]
+    fn a_jump_is_no_course() {
+        for at in 0..60 {
+            for height in [-300, -20, 20, 300] {
+                let values = (0..60).map(|n| if n < at { 4_000 } else { 4_000 + height });
+                let trend = window(5, values).trend(2).expect("long enough");
+                assert_eq!(trend.course, Course::Steady, "{height} at {at}");
+            }
+        }
+        let falling = window(5, (0..60).map(|n| 4_000 - n - if n < 30 { 0 } else { 100 }));
+        assert_eq!(falling.trend(2).map(|t| t.course), Some(Course::Falling));
+    }
+
+    /// A gauge in steps of 4 mV with a bit of noise still shows 1 mV in 10 s.
+    #[test]
+    fn coarse_gauges_show_a_creep() {
+        let values = (0..120).map(|n: i64| (4_000 - n / 2 + n * 7 % 3) / 4 * 4);
+        let trend = window(5, values).trend(2).expect("long enough");
+        assert_eq!(trend.course, Course::Falling);
+        assert!((-400..-320).contains(&trend.per_hour), "{trend:?}");
+    }
+
+    /// Old samples go, and there are never more than the bound.
+    #[test]
+    fn the_window_is_bounded() {
+        let mut window = window(2, 0..10_000);
+        assert!(window.samples.len() <= MOST);
+        let (first, last) = (window.samples[0].0, window.samples.back().unwrap().0);
+        assert!(last.since(first) <= LONGEST);
+        window.see(Mono(u64::MAX), i64::MAX);
+        assert_eq!(window.samples.len(), 1);
+        assert_eq!(window.trend(2), None);
+    }
+
+    /// Whatever the values are, nothing overflows.
+    #[test]
+    fn extremes_do_no_harm() {
+        for values in [[i64::from(i32::MIN); 20], [i64::from(u32::MAX); 20]] {
+            assert!(window(30, values).trend(2).is_some());
+        }
+    }
+}
