@@ -320,7 +320,7 @@ pub enum Note {
 impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
-        use super::picture::{Shed, Verdict};
+        use super::picture::Verdict;
         use Severity::{Error, Info, Warning};
         let of = |v: Verdict| match v {
             Verdict::Ok => Info,
@@ -346,10 +346,7 @@ impl Note {
             | Note::SourceBack { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
-            | Note::MainsBack { .. }
-            | Note::Shedding {
-                shed: Shed::Nothing,
-            } => Info,
+            | Note::MainsBack { .. } => Info,
             Note::StopOverran { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
@@ -367,17 +364,15 @@ impl Note {
             | Note::SourceLost { .. }
             | Note::ClockUnsynced
             | Note::MainsLost
-            | Note::Shedding { .. }
-            | Note::SignsDisagree { .. }
-            | Note::BatteryLow { on_mains: true, .. } => Warning,
+            | Note::SignsDisagree { .. } => Warning,
+            Note::Shedding { shed } => of(shed.verdict()),
+            Note::BatteryLow { on_mains: true, .. } => Warning,
             Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
             | Note::WatchdogFailed { .. }
             | Note::PetWithheld { .. }
             | Note::MountReadOnly { .. }
-            | Note::BatteryLow {
-                on_mains: false, ..
-            } => Error,
+            | Note::BatteryLow { .. } => Error,
             Note::Heat { verdict, .. }
             | Note::Memory { verdict, .. }
             | Note::Load { verdict, .. }

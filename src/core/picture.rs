@@ -101,6 +101,14 @@ pub enum Shed {
 }
 
 impl Shed {
+    /// What there is to think of it.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Shed::Nothing => Verdict::Ok,
+            Shed::Optional | Shed::Normal => Verdict::Warn,
+        }
+    }
+
     /// Services of this class are stopped.
     pub fn holds(self, class: Class) -> bool {
         match class {

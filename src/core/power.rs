@@ -26,6 +26,7 @@ mod dispute;
 mod gauge;
 mod low;
 mod plan;
+mod publish;
 mod sign;
 mod supply;
 mod trend;
@@ -42,7 +43,7 @@ pub use view::{GaugeView, LineView, PowerView};
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Pulse, Reading, Source, Thread};
 use super::note::Note;
-use super::picture::{HaltCause, Shed, Verdict};
+use super::picture::{HaltCause, Shed};
 use super::sense::Last;
 use super::settings::Settings;
 use super::{Pass, Policy};
@@ -123,8 +124,10 @@ impl Power {
         }
     }
 
+    /// `None` where nothing was ever heard of mains: a gauge alone knows nothing of them.
     pub fn supply(&self) -> Option<Supply> {
-        self.supply
+        let told = self.line_heard || self.mains_at.is_some();
+        self.supply.filter(|s| told || s.outage().is_some())
     }
 
     pub fn gauge(&self) -> Option<Gauge> {
@@ -245,10 +248,9 @@ impl Power {
         let short = signs.lost && short.is_some_and(|left| left <= self.needed);
         let agree = signs.agree() || short;
         let mains = self.supply.and_then(Supply::mains) == Some(true);
-        self.agreed = match self.agreed {
-            _ if !agree || mains => None,
+        self.agreed = match self.agreed.filter(|_| agree && !mains) {
             Some((since, readings)) => Some((since, readings + u32::from(level))),
-            None => Some((pass.now, 1)),
+            None => (agree && !mains).then_some((pass.now, 1)),
         };
         if let Some(supply) = self.supply {
             self.turn(supply.lower(self.agreed.is_some(), pass.now), pass);
@@ -378,78 +380,6 @@ impl Power {
             pass.out.note(Note::Shedding { shed });
         }
         self.shed = shed;
-    }
-
-    fn dispute(&mut self, pass: &mut Pass) {
-        let course = self.course(pass.settings).map(|t| t.course);
-        let gauge = self.gauge.now(pass.now);
-        let fresh = self
-            .supply
-            .and_then(Supply::outage)
-            .is_none_or(|since| self.gauge.current_at() > Some(since));
-        let current = gauge.current.filter(|_| fresh);
-        let line = self.line.value();
-        let mains = self.supply.and_then(Supply::mains);
-        let found = dispute::of(line, mains, current, course);
-        if let Some(note) = self.dispute.hear(found, pass.now) {
-            pass.out.note(note);
-        }
-    }
-
-    fn verdict(&self, now: Mono) -> Option<Verdict> {
-        let of = match self.supply? {
-            Supply::Unknown { .. } => Verdict::Unknown,
-            Supply::OnLine { .. } => {
-                let known = match self.gauge.quality(now) {
-                    Quality::Absent | Quality::Good => Verdict::Ok,
-                    Quality::Stale | Quality::Implausible => Verdict::Unknown,
-                };
-                // What was low stays so until a reading says otherwise.
-                match self.low_told {
-                    true => Verdict::Warn,
-                    false => known,
-                }
-            }
-            Supply::OnBattery { .. } => Verdict::Warn,
-            Supply::LowBattery { .. } | Supply::ForcedShutdown { .. } => Verdict::Critical,
-        };
-        Some(match self.dispute.told() {
-            Some(_) => of.max(Verdict::Warn),
-            None => of,
-        })
-    }
-
-    fn publish(&mut self, pass: &mut Pass) {
-        pass.picture.power = self.verdict(pass.now);
-        pass.picture.mains = self.supply.and_then(Supply::mains);
-        pass.picture.shed = self.shed;
-        if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
-            pass.picture.ask_halt(cause);
-        }
-    }
-
-    /// The next instant at which time alone changes something.
-    fn next(&self, now: Mono, settings: &Settings) -> Option<Mono> {
-        let failing = self.supply.and_then(Supply::failing);
-        let believed = failing.map(|since| since.after(supply::GONE_FOR));
-        let plan = self.plan(now, settings);
-        let proof = self.proof(now, settings).lasting;
-        let agreed = self.agreed.map(|(since, _)| since);
-        // What was heard grows old, and with it a return, a charge, a sign, a level.
-        let old = [
-            self.gauge.level_at(),
-            self.gauge.current_at(),
-            self.sign.at(),
-            self.mains_at.filter(|_| plan.is_some()),
-        ];
-        let old = old.into_iter().flatten().map(|at| at.after(gauge::STALE));
-        old.chain(believed)
-            .chain(plan.iter().flat_map(Plan::instants))
-            .chain(agreed.map(|since| since.after(proof)))
-            .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
-            .chain(self.dispute.due())
-            .filter(|at| *at > now)
-            .min()
     }
 }
 

@@ -392,6 +392,7 @@ fn mark_of(note: &Note) -> Mark {
         | Note::ThreadOnTime { .. }
         | Note::PetResumed
         | Note::MainsBack { .. } => Mark::Good,
+        Note::MainsLost => Mark::Bad,
         other => match other.severity() {
             Severity::Info => Mark::Quiet,
             Severity::Warning => Mark::Care,

@@ -190,12 +190,16 @@ fn unknown(status: &Status) -> Vec<String> {
         _ => "the watchdog has not answered yet",
     };
     let power = v.power.as_deref().unwrap_or("ok");
+    let no_power = match status.machine.power.as_deref() {
+        Some("mains") => "no reading of the battery",
+        Some(_) | None => "no reading of mains",
+    };
     let subjects = [
         (&*v.watchdog, watchdog),
         (&v.temperature, "no reading of the temperature"),
         (&v.memory, "no reading of memory or load"),
         (&v.clock, "nobody keeps the clock right"),
-        (power, "no reading of mains"),
+        (power, no_power),
     ];
     let unknown = subjects
         .into_iter()

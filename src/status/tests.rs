@@ -7,7 +7,7 @@ use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, Pid, Pulse, Reading, Request, ServiceId,
     Source, Thread, Ticket, WatchdogSeen,
 };
-use crate::core::settings::{Backoff, Ready, Restart, Service, Settings, Watchdog};
+use crate::core::settings::{Backoff, Power, Ready, Restart, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::time::Duration;
@@ -128,6 +128,12 @@ fn settings() -> Settings {
             web,
         ],
         mounts: vec!["/".into(), "/data".into()],
+        // Nothing is stopped to save power in these stories.
+        power: Power {
+            ride_through: None,
+            shed_optional: Duration::from_secs(3600),
+            ..Power::DEFAULT
+        },
         watchdog: Watchdog {
             owner: WatchdogOwner::Fieldwarden,
             timeout: Duration::from_secs(15),
@@ -428,7 +434,7 @@ fn silence_is_shown() {
     assert_eq!(
         status.headline,
         "critical: /data has turned read-only; processor was hot when it was read last; no reading \
-         of the file systems"
+         of the battery; no reading of the file systems"
     );
     let screen = rig.screen(0);
     let data = "/data  critical  21% free  unknown, last seen 1 min ago; has turned read-only: \

@@ -1,0 +1,82 @@
+//! What the policy leaves behind after each pass: the picture, contradictions, and when it wants to be
+//! asked again.
+
+use super::{Plan, Power, Quality, Supply, dispute, gauge, supply};
+use crate::core::Pass;
+use crate::core::picture::Verdict;
+use crate::core::settings::Settings;
+use crate::units::Mono;
+
+impl Power {
+    pub(super) fn dispute(&mut self, pass: &mut Pass) {
+        let course = self.course(pass.settings).map(|t| t.course);
+        let gauge = self.gauge.now(pass.now);
+        let fresh = self
+            .supply
+            .and_then(Supply::outage)
+            .is_none_or(|since| self.gauge.current_at() > Some(since));
+        let current = gauge.current.filter(|_| fresh);
+        let line = self.line.value();
+        let mains = self.supply.and_then(Supply::mains);
+        let found = dispute::of(line, mains, current, course);
+        if let Some(note) = self.dispute.hear(found, pass.now) {
+            pass.out.note(note);
+        }
+    }
+
+    fn verdict(&self, now: Mono) -> Option<Verdict> {
+        let of = match self.supply()? {
+            Supply::Unknown { .. } => Verdict::Unknown,
+            Supply::OnLine { .. } => {
+                let known = match self.gauge.quality(now) {
+                    Quality::Absent | Quality::Good => Verdict::Ok,
+                    Quality::Stale | Quality::Implausible => Verdict::Unknown,
+                };
+                // What was low stays so until a reading says otherwise.
+                match self.low_told {
+                    true => Verdict::Warn,
+                    false => known,
+                }
+            }
+            Supply::OnBattery { .. } => Verdict::Warn,
+            Supply::LowBattery { .. } | Supply::ForcedShutdown { .. } => Verdict::Critical,
+        };
+        Some(match self.dispute.told() {
+            Some(_) => of.max(Verdict::Warn),
+            None => of,
+        })
+    }
+
+    pub(super) fn publish(&mut self, pass: &mut Pass) {
+        pass.picture.power = self.verdict(pass.now);
+        pass.picture.mains = self.supply.and_then(Supply::mains);
+        pass.picture.shed = self.shed;
+        if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
+            pass.picture.ask_halt(cause);
+        }
+    }
+
+    /// The next instant at which time alone changes something.
+    pub(super) fn next(&self, now: Mono, settings: &Settings) -> Option<Mono> {
+        let failing = self.supply.and_then(Supply::failing);
+        let believed = failing.map(|since| since.after(supply::GONE_FOR));
+        let plan = self.plan(now, settings);
+        let proof = self.proof(now, settings).lasting;
+        let agreed = self.agreed.map(|(since, _)| since);
+        // What was heard grows old, and with it a return, a charge, a sign, a level.
+        let old = [
+            self.gauge.level_at(),
+            self.gauge.current_at(),
+            self.sign.at(),
+            self.mains_at.filter(|_| plan.is_some()),
+        ];
+        let old = old.into_iter().flatten().map(|at| at.after(gauge::STALE));
+        old.chain(believed)
+            .chain(plan.iter().flat_map(Plan::instants))
+            .chain(agreed.map(|since| since.after(proof)))
+            .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
+            .chain(self.dispute.due())
+            .filter(|at| *at > now)
+            .min()
+    }
+}
