@@ -25,8 +25,9 @@ use crate::edge::control::{ControlOrder, Reply};
 use crate::edge::guards::GuardOrder;
 use crate::edge::inbox::Facts;
 use crate::edge::ledger::{Entry, Ledger};
+use crate::edge::output::OutputOrder;
 use crate::edge::recorder::Observer;
-use crate::edge::signals;
+use crate::edge::signals::{self, RollCall};
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::systemd::Environment;
 use crate::status::Status;
@@ -214,13 +215,19 @@ impl Bridge {
                 self.ledger.call(now);
                 Ok(())
             }
-            // They have polls of their own, or a pet passes through them.
+            Thread::Output => self.queues.output.give(now, OutputOrder::RollCall),
+            Thread::Signals => match &self.queues.signals {
+                Some(signals) => signals.give(now, RollCall),
+                None => Ok(()),
+            },
+            // They have polls of their own, a pet passes through them, or a log line does.
             Thread::Children
             | Thread::Watchdog
             | Thread::Vitals
             | Thread::Disk
             | Thread::Bus
-            | Thread::Line => Ok(()),
+            | Thread::Line
+            | Thread::Log => Ok(()),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::edge::places::Places;
 use crate::edge::pool::Pool;
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::Recorder;
+use crate::edge::signals::{self, RollCall};
 use crate::edge::sim_board::SimBoard;
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{Recipe, SpawnOrder, Spawning};
@@ -26,7 +27,7 @@ use crate::edge::systemd::{Environment, Init};
 use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
-use crate::edge::{children, clock, mountinfo, process, senses, signals, thread, watchdog_look};
+use crate::edge::{children, clock, logging, mountinfo, process, senses, thread, watchdog_look};
 use crate::journal::Journal;
 use crate::trace::Ring;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -52,14 +53,17 @@ const VITALS: Duration = Duration::from_secs(30);
 /// A look at a file system may wait for a card that is being written to.
 const DISK: Duration = Duration::from_secs(60);
 
-/// The control thread never waits for anything.
-const CONTROL: Duration = Duration::from_secs(10);
+/// The control, output and signals threads never wait for anything.
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// The recorder syncs to the card.
 const RECORDER: Duration = Duration::from_secs(60);
 
 /// Orders for the guards that may wait. There is one pet at a time, and few announcements.
 const GUARD_QUEUE: usize = 32;
+
+/// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
+const SIGNAL_QUEUE: usize = 8;
 
 /// Time for the threads to end. One that is stuck ends with the process.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -93,10 +97,13 @@ pub(super) struct Queues {
     pub children: Orders<ChildOrder>,
     pub guards: Orders<GuardOrder>,
     pub control: Orders<ControlOrder>,
-    output: Orders<OutputOrder>,
+    pub output: Orders<OutputOrder>,
+    /// Only where the process is ours.
+    pub signals: Option<Orders<RollCall>>,
     vitals: Arc<Pulse>,
     disk: Arc<Pulse>,
     recorder: Arc<Pulse>,
+    log: Option<Arc<Pulse>>,
 }
 
 impl Queues {
@@ -106,11 +113,14 @@ impl Queues {
             self.children.pulse(),
             self.guards.pulse(),
             self.control.pulse(),
+            self.output.pulse(),
             &self.vitals,
             &self.disk,
             &self.recorder,
         ];
-        queues.into_iter().cloned().collect()
+        let signals = self.signals.iter().map(Orders::pulse);
+        let some = signals.chain(&self.log);
+        queues.into_iter().chain(some).cloned().collect()
     }
 }
 
@@ -131,18 +141,19 @@ fn queues(services: usize) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
     let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
     let (control, control_work) =
-        orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, CONTROL))?;
-    // Its lateness is not the core's concern: it has no pulse that anybody looks at.
-    let (output, output_work) = orders::with_bell(room, pulse(Thread::Recorder, RECORDER))?;
+        orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
+    let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
     let queues = Queues {
         spawner,
         children,
         guards,
         control,
         output,
+        signals: None,
         vitals: pulse(Thread::Vitals, VITALS),
         disk: pulse(Thread::Disk, DISK),
         recorder: pulse(Thread::Recorder, RECORDER),
+        log: logging::pulse(),
     };
     let works = Works {
         spawner: spawner_work,
@@ -360,7 +371,7 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     let (mut ground, door) = Ground::prepare(&mut plan)?;
     let (inbox, facts) = inbox();
     let services = ground.settings.services.len();
-    let (queues, works, asked) = queues(services).map_err(AppError::kernel("order queues"))?;
+    let (mut queues, works, asked) = queues(services).map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses);
     let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
@@ -380,7 +391,7 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
     hands.man_senses(&plan.config, &queues, samplers, &quit, &inbox)?;
     if own_process {
-        hands.man_signals(&inbox)?;
+        queues.signals = Some(hands.man_signals(&inbox)?);
     }
     if let Some(requests) = plan.requests.take() {
         man_requests(requests, inbox.clone())?;
@@ -564,16 +575,19 @@ impl Hands {
     }
 
     /// The process is ours: its signals are for us, and its memory stays where it is.
-    fn man_signals(&mut self, inbox: &Inbox) -> Result<(), AppError> {
+    fn man_signals(&mut self, inbox: &Inbox) -> Result<Orders<RollCall>, AppError> {
         if let Err(e) = process::lock_memory() {
             log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
         }
         let caught = signals::caught().map_err(AppError::kernel("signal handlers"))?;
         let inbox = inbox.clone();
         // It ends with the process: a handler cannot be waited for.
-        thread::start("signals", move || signals::run(caught, &inbox))
-            .map_err(AppError::kernel("thread"))?;
-        Ok(())
+        let pulse = Arc::new(Pulse::new(Thread::Signals, PROMPT));
+        let (calls, work) =
+            orders::with_bell(SIGNAL_QUEUE, pulse).map_err(AppError::kernel("signals"))?;
+        let run = move || fatal("signals", signals::run(caught, &work, &inbox));
+        thread::start("signals", run).map_err(AppError::kernel("thread"))?;
+        Ok(calls)
     }
 
     fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {
@@ -613,6 +627,7 @@ fn man_requests(requests: Receiver<Request>, inbox: Inbox) -> Result<(), AppErro
 fn fatal(name: &str, outcome: io::Result<()>) {
     if let Err(e) = outcome {
         log::error!("thread {name} ended: {e}");
+        logging::flush();
         std::process::abort();
     }
 }

@@ -45,7 +45,7 @@ impl AppError {
     }
 
     /// For `map_err`: the kernel refused this.
-    pub(super) fn kernel(what: &'static str) -> impl FnOnce(io::Error) -> AppError {
+    pub(crate) fn kernel(what: &'static str) -> impl FnOnce(io::Error) -> AppError {
         move |why| AppError::Kernel { what, why }
     }
 }

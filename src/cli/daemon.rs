@@ -1,6 +1,6 @@
 //! `run` and `demo`: become the daemon.
 
-use crate::app::{self, Devices, Plan};
+use crate::app::{self, AppError, Devices, Plan};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::edge::systemd::Environment;
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error> {
     let environment = Environment::of_this_process();
     process::use_one_heap();
-    logging::begin(environment.get("JOURNAL_STREAM").and_then(|s| s.to_str()));
+    let stream = environment.get("JOURNAL_STREAM").and_then(|s| s.to_str());
+    let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
     let config = load(path, runtime_dir)?;
     let devices = Devices::of(config.wiring.board);
     app::run(Plan {

@@ -319,11 +319,17 @@ pub enum Thread {
     Bus,
     /// Watches the line that tells of mains.
     Line,
+    /// Reads what services write.
+    Output,
+    /// Hears signals sent to the daemon.
+    Signals,
+    /// Writes log lines. May wait for whoever reads them.
+    Log,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 9] = [
+    pub const ALL: [Thread; 12] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -333,6 +339,9 @@ impl Thread {
         Thread::Recorder,
         Thread::Bus,
         Thread::Line,
+        Thread::Output,
+        Thread::Signals,
+        Thread::Log,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -345,7 +354,10 @@ impl Thread {
             | Thread::Control
             | Thread::Recorder
             | Thread::Bus
-            | Thread::Line => false,
+            | Thread::Line
+            | Thread::Output
+            | Thread::Signals
+            | Thread::Log => false,
         }
     }
 }

@@ -20,7 +20,13 @@ use std::time::Duration;
 const ROLL_CALL: Duration = Duration::from_secs(60);
 
 /// Threads that have no poll of their own and may go without orders for days.
-const CALLED: [Thread; 3] = [Thread::Spawner, Thread::Control, Thread::Recorder];
+const CALLED: [Thread; 5] = [
+    Thread::Spawner,
+    Thread::Control,
+    Thread::Recorder,
+    Thread::Output,
+    Thread::Signals,
+];
 
 /// State of the policy.
 #[derive(Default)]

@@ -1,24 +1,200 @@
 //! Log lines: for people at a terminal, or for the system's journal.
+//!
+//! ```text
+//! any thread ──line──► queue, bounded ──► log thread ──► standard error
+//! ```
+//!
+//! Whoever is to take standard error may cease to: a pipe that nobody reads, a terminal that stands
+//! still, a journal that hangs. Then lines wait in the queue up to a bound; what does not fit is
+//! counted, and the count is told as soon as lines go out again.
+//!
+//! Never makes any thread wait but its own. So a log that is stuck holds up no decision, no record
+//! and no end.
 
-use env_logger::{Builder, Env, Target};
+use super::clock;
+use super::orders::{self, Orders, Work};
+use super::pulse::Pulse;
+use super::thread;
+use crate::core::fact::Thread;
+use env_logger::{Builder, Env, Target, WriteStyle};
 use log::{Level, LevelFilter, Record};
+use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Lines that may wait: what a busy daemon says in some minutes.
+const LINES: usize = 1024;
+
+/// Bytes that may wait. They are locked in memory, as everything is.
+const BYTES: usize = 256 * 1024;
+
+/// A line that has waited for this long is late. The system's journal takes one within milliseconds;
+/// a terminal that somebody halted is not worth hiding either.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Time that the last lines get before the process ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Time between two looks whether they are out.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The one queue of the process.
+static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
+
+/// Lines on their way to the log thread.
+struct Queue {
+    lines: Orders<Box<[u8]>>,
+    /// Bytes in it.
+    bytes: AtomicUsize,
+    /// Lines that found no room since that was told last.
+    lost: AtomicU64,
+}
+
+impl Queue {
+    fn new() -> (Queue, Work<Box<[u8]>>) {
+        let pulse = Arc::new(Pulse::new(Thread::Log, LIMIT));
+        let (lines, work) = orders::plain(LINES, pulse);
+        let queue = Queue {
+            lines,
+            bytes: AtomicUsize::new(0),
+            lost: AtomicU64::new(0),
+        };
+        (queue, work)
+    }
+
+    fn put(&self, line: &[u8]) {
+        let before = self.bytes.fetch_add(line.len(), SeqCst);
+        let fits = before + line.len() <= BYTES;
+        if !fits || self.lines.give(clock::now(), line.into()).is_err() {
+            self.bytes.fetch_sub(line.len(), SeqCst);
+            self.lost.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// The log thread: takes lines out until nobody can put any in.
+    fn carry(&self, work: &Work<Box<[u8]>>, out: &mut impl Write, journal: bool) {
+        while let Some(line) = work.wait() {
+            // There is nowhere to tell that a log cannot be written.
+            let _ = out.write_all(&line);
+            self.bytes.fetch_sub(line.len(), SeqCst);
+            let lost = self.lost.swap(0, SeqCst);
+            if lost > 0 {
+                let prefix = if journal { "<4>" } else { "" };
+                let _ = writeln!(
+                    out,
+                    "{prefix}{lost} log lines were lost: standard error was not read in time"
+                );
+            }
+            work.finish(clock::now());
+        }
+    }
+}
+
+/// Where the logger puts its lines.
+struct Mouth(Arc<Queue>);
+
+impl Write for Mouth {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.put(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error, without the lock that the rest of the program may hold.
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let out = io::stderr();
+        match rustix::io::write(out.as_fd(), bytes) {
+            // Somebody who shares it with us has made it non-blocking.
+            Err(rustix::io::Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&out, PollFlags::OUT)], None);
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sees to it that the last lines are written, as far as that goes quickly.
+#[must_use = "the last lines are written when this is dropped"]
+pub struct Log(());
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        flush();
+    }
+}
 
 /// Begins to log to standard error. `FIELDWARDEN_LOG` sets what is shown (default: `info`).
-pub fn begin(journal_stream: Option<&str>) {
+///
+/// A second call in one process keeps the first logger.
+///
+/// # Errors
+/// When the kernel gives no thread.
+pub fn begin(journal_stream: Option<&str>) -> io::Result<Log> {
     let environment = Env::new().filter_or("FIELDWARDEN_LOG", "info");
     let mut builder = Builder::from_env(environment);
-    builder
-        .target(Target::Stderr)
-        .filter_module("rppal", LevelFilter::Warn);
-    if journal_stream.is_some_and(leads_to_stderr) {
+    builder.filter_module("rppal", LevelFilter::Warn);
+    let journal = journal_stream.is_some_and(leads_to_stderr);
+    if journal {
         builder.format(|out, record| journal_line(out, record));
     } else {
-        builder.format_target(false);
+        let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        builder.format_target(false).write_style(match colours {
+            true => WriteStyle::Always,
+            false => WriteStyle::Never,
+        });
     }
-    // A second call (the demo runs a daemon of its own) keeps the first logger.
-    let _ = builder.try_init();
+    let (queue, work) = Queue::new();
+    let queue = Arc::new(queue);
+    if QUEUE.set(queue.clone()).is_ok() {
+        let carried = queue.clone();
+        thread::start("log", move || {
+            carried.carry(&work, &mut StandardError, journal);
+        })?;
+        builder.target(Target::Pipe(Box::new(Mouth(queue))));
+        // Only ever refused where a test has a logger of its own.
+        let _ = builder.try_init();
+        std::panic::set_hook(Box::new(|panic| {
+            log::error!("{panic}");
+            flush();
+        }));
+    }
+    Ok(Log(()))
+}
+
+/// The counters of the log thread, if there is one.
+pub fn pulse() -> Option<Arc<Pulse>> {
+    QUEUE.get().map(|queue| queue.lines.pulse().clone())
+}
+
+/// Half of the room is free. What services write has to leave the other half to our own words.
+pub fn has_room() -> bool {
+    let bytes = QUEUE.get().map_or(0, |queue| queue.bytes.load(SeqCst));
+    bytes <= BYTES / 2
+}
+
+/// Waits until every line is out, or until the time for that is over.
+pub fn flush() {
+    let Some(queue) = QUEUE.get() else { return };
+    let end = clock::now().after(FAREWELL);
+    while queue.lines.pulse().late_at().is_some() && clock::now() < end {
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// systemd tells in `JOURNAL_STREAM` which file its journal reads; only if that is our standard
@@ -47,4 +223,41 @@ fn journal_line(out: &mut dyn Write, record: &Record) -> io::Result<()> {
         "<{priority}>{}",
         record.args().to_string().replace('\n', " ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::Pulse as How;
+    use crate::units::Mono;
+
+    /// Nobody takes lines: putting them in never waits, the room is bounded, what is lost is
+    /// counted and told, and the thread is late meanwhile.
+    #[test]
+    fn a_log_that_nobody_takes_is_bounded_and_told() {
+        let (queue, work) = Queue::new();
+        for number in 0..LINES + 10 {
+            queue.put(format!("line {number}\n").as_bytes());
+        }
+        queue.put(&[b'x'; BYTES]);
+        let pulse = queue.lines.pulse().clone();
+        assert!(matches!(pulse.judge(Mono(u64::MAX)), How::Late { .. }));
+
+        let mut out = Vec::new();
+        // Nobody can put in any more: it ends when all lines are out.
+        let Queue { lines, bytes, lost } = queue;
+        let (other, _) = orders::plain(1, pulse.clone());
+        drop(lines);
+        let queue = Queue {
+            lines: other,
+            bytes,
+            lost,
+        };
+        queue.carry(&work, &mut out, false);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), LINES + 1);
+        assert_eq!(text.lines().nth(1).unwrap().split(' ').next(), Some("11"));
+        assert_eq!(queue.bytes.load(SeqCst), 0);
+        assert_eq!(pulse.judge(Mono(u64::MAX)), How::OnTime);
+    }
 }

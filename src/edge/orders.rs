@@ -107,12 +107,10 @@ impl<T> Orders<T> {
     }
 
     /// Leaves an order for when the thread wakes next, for whatever reason; waits while the queue is
-    /// full.
-    pub fn leave(&self, now: Mono, order: T) {
-        self.pulse.give(now);
-        if self.queue.send(order).is_err() {
-            self.pulse.take_back();
-        }
+    /// full. The thread does not owe it, and must not [`finish`](Work::finish) it.
+    pub fn leave(&self, order: T) {
+        // It fails when the thread is gone, and with it whatever the order was for.
+        let _ = self.queue.send(order);
     }
 
     /// Hands an order over, waiting while the queue is full. Only between edges, and only towards

@@ -6,9 +6,10 @@
 //!
 //! Never lets one service's flood hold up another's line for longer than a pause, and never lets it
 //! use the processor up: what comes faster than it can be thrown away stays in the FIFO, and the
-//! service waits.
+//! service waits. Never waits for whoever reads the log: lines that find no room are left out.
 
 use super::clock;
+use super::logging;
 use super::orders::{Orders, Work};
 use crate::core::fact::ServiceId;
 use crate::units::Mono;
@@ -47,6 +48,8 @@ pub enum OutputOrder {
         /// Our end.
         fifo: OwnedFd,
     },
+    /// Show that this thread still takes orders.
+    RollCall,
     /// End the thread, after reading what is there.
     Quit,
 }
@@ -82,7 +85,7 @@ impl Taps {
             name,
             fifo,
         };
-        self.orders.leave(clock::now(), order);
+        self.orders.leave(order);
         Ok(())
     }
 }
@@ -157,6 +160,7 @@ impl Output {
                     let source = Source::new(name, fifo);
                     self.sources.insert(service.0.into(), source);
                 }
+                OutputOrder::RollCall => work.finish(clock::now()),
                 OutputOrder::Quit => {
                     for source in self.sources.values_mut() {
                         source.drain(&mut self.buffer, clock::now());
@@ -165,7 +169,6 @@ impl Output {
                     return false;
                 }
             }
-            work.finish(clock::now());
         }
         true
     }
@@ -233,7 +236,7 @@ impl Source {
                 log::warn!(target: "output", "{}: {left_out} lines were left out", self.name);
             }
         }
-        if self.used >= ALLOWANCE {
+        if self.used >= ALLOWANCE || !logging::has_room() {
             self.left_out += 1;
             return false;
         }

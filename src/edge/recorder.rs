@@ -105,15 +105,15 @@ impl Recorder {
         }
         self.trace(batch);
         self.tell(batch);
+        self.keep(batch);
         if let Some(observer) = &mut self.observer {
             for entry in &batch.entries {
                 observer.pass(entry, &self.settings);
             }
         }
-        self.keep(batch);
     }
 
-    /// The trace goes first: it costs no card, and is what is left when the next step hangs.
+    /// Trace and log go first: they wait for nobody, and are what is left when the card hangs.
     fn trace(&mut self, batch: &Batch) {
         let Some(first) = batch.entries.first() else {
             return;

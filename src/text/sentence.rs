@@ -375,7 +375,14 @@ fn blame(thread: Thread) -> &'static str {
     match thread {
         Thread::Disk | Thread::Recorder | Thread::Spawner => ": the storage may hang",
         Thread::Bus => ": the bus may be stuck",
-        Thread::Children | Thread::Watchdog | Thread::Vitals | Thread::Control | Thread::Line => "",
+        Thread::Log => ": nobody reads our log",
+        Thread::Children
+        | Thread::Watchdog
+        | Thread::Vitals
+        | Thread::Control
+        | Thread::Line
+        | Thread::Output
+        | Thread::Signals => "",
     }
 }
 

@@ -39,6 +39,9 @@ words! {
     Recorder => "recorder",
     Bus => "bus",
     Line => "line",
+    Output => "output",
+    Signals => "signals",
+    Log => "log",
 }
 
 words! {

@@ -52,9 +52,26 @@ impl Rig {
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let child = self.command().stderr(log).spawn().unwrap();
+        self.start_with(log.into());
+    }
+
+    /// The same, with its standard error led there.
+    pub fn start_with(&mut self, errors: Stdio) {
+        let child = self.command().stderr(errors).spawn().unwrap();
         self.daemon = Some(child);
         self.until("the daemon answers", |rig| rig.ask("status").is_some());
+    }
+
+    /// Events of this kind in the journal, as lines of JSON.
+    pub fn journaled(&self, event: &str) -> Vec<String> {
+        let event = format!("\"event\":\"{event}\"");
+        let files = fs::read_dir(self.path("state/journal")).into_iter();
+        let texts = files
+            .flatten()
+            .flatten()
+            .map(|f| fs::read_to_string(f.path()).unwrap());
+        let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        lines.filter(|line| line.contains(&event)).collect()
     }
 
     /// `fieldwarden run` for this rig.

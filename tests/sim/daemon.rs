@@ -397,7 +397,10 @@ impl World {
             | Thread::Control
             | Thread::Recorder
             | Thread::Bus
-            | Thread::Line => {}
+            | Thread::Line
+            | Thread::Output
+            | Thread::Signals
+            | Thread::Log => {}
         }
     }
 

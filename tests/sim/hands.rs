@@ -140,7 +140,10 @@ impl World {
             | Thread::Control
             | Thread::Recorder
             | Thread::Bus
-            | Thread::Line => 1,
+            | Thread::Line
+            | Thread::Output
+            | Thread::Signals
+            | Thread::Log => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 
 use super::super::case::Case;
 use super::super::machine::Machine;
-use super::daemon::{SOON, all_up, configure, start, status, wait_event};
+use super::daemon::{SOON, all_up, configure, service, start, status, wait_event};
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
@@ -193,7 +193,7 @@ fn thread_blocked(machine: &mut Machine, thread: &str) -> Result<()> {
 fn others_blocked(machine: &mut Machine) -> Result<()> {
     start(machine)?;
     let mark = machine.mark();
-    let others = ["vitals", "disk", "spawner", "recorder"];
+    let others = ["vitals", "disk", "spawner", "output", "signals", "recorder"];
     for thread in others {
         hold(machine, thread)?;
     }
@@ -218,11 +218,27 @@ fn others_blocked(machine: &mut Machine) -> Result<()> {
     machine.wait_until("control to be late", told, Duration::from_secs(120))?;
     machine.ok("pkill hold-thread")?;
     machine.wait_until("all threads on time", on_time, Duration::from_secs(60))?;
+    log_blocked(machine, on_time)?;
     ensure!(
         machine.events_since(mark).is_empty(),
         "a thread that is not essential cost a reset"
     );
     Ok(())
+}
+
+/// A log that is stuck is told where it can be, costs no record, and what it held comes out later.
+fn log_blocked(machine: &Machine, on_time: &str) -> Result<()> {
+    hold(machine, "log")?;
+    // Something to say: without a line, a log thread that stands does no harm.
+    let steady = service(machine, "steady")?["pid"].clone();
+    machine.ok(&format!("kill -9 {steady}"))?;
+    wait_event(machine, "thread-late", "\"thread\":\"log\"")?;
+    ensure!(status(machine)?["verdicts"]["threads"] == "warn");
+    machine.ok("! journalctl -u fieldwarden --no-pager | grep -q 'our log thread is late'")?;
+    machine.ok("pkill hold-thread")?;
+    machine.wait_until("the log on time", on_time, SOON)?;
+    let told = "journalctl -u fieldwarden --no-pager | grep -q 'our log thread is late'";
+    machine.wait_until("its lines to come out", told, SOON)
 }
 
 fn device_taken(machine: &mut Machine) -> Result<()> {

@@ -1,0 +1,49 @@
+//! A log that is stuck.
+
+use super::rig::{Rig, kill, shell, sleeper};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use std::fs::File;
+use std::io::Write;
+use std::process::Stdio;
+
+/// Nobody reads what the daemon says: a crash is mended and recorded all the same, services that
+/// write are not held up, it is told, and the daemon ends when it is asked to.
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    let chatty = shell(
+        "chatty",
+        "",
+        "while :; do echo chatter; echo >> $ALIVE; sleep 0.01; done",
+    );
+    let mut rig = Rig::new("");
+    let alive = rig.path("alive");
+    let settings = format!("environment = {{ ALIVE = \"{}\" }}\n", alive.display());
+    rig.configure(&(chatty + &settings + &sleeper("plain", "")));
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
+    let size = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    let mut writer = File::from(writer);
+    writer
+        .write_all(&vec![b'.'; usize::try_from(size).unwrap()])
+        .unwrap();
+    rig.start_with(Stdio::from(writer));
+    let plain = rig.up("plain");
+    rig.until("the log is told to be late", |rig| {
+        rig.status().late_threads.iter().any(|t| t.thread == "log")
+    });
+    assert_eq!(rig.status().verdicts.threads, "warn");
+    let lines = || std::fs::metadata(&alive).unwrap().len();
+    let before = lines();
+    rig.until("the chatty service goes on", |_| lines() > before + 200);
+    kill(plain);
+    rig.until("it is back", |rig| {
+        rig.service("plain").pid.is_some_and(|p| p != plain)
+    });
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    let exited = rig.journaled("service-exited");
+    assert!(exited[0].contains("\"plain\""), "{exited:?}");
+    assert_eq!(rig.journaled("ended").len(), 1);
+    assert!(rig.journaled("thread-late")[0].contains("\"log\""));
+    drop(reader);
+}
