@@ -11,6 +11,7 @@
 mod crew;
 mod error;
 mod lateness;
+mod legacy;
 
 pub use crew::Devices;
 pub use error::AppError;
@@ -107,14 +108,29 @@ impl Bridge {
             for order in &out.orders {
                 self.dispatch(now, order);
             }
+            let memos = std::mem::take(&mut out.memos);
+            self.leave(now, memos);
             self.ledger.enter(Entry {
                 now,
                 fact,
                 answer: out.take(),
             });
             if let Some(ended) = self.ended {
+                if !ended.services_left {
+                    self.leave(now, legacy::closing(&self.core));
+                }
                 return ended;
             }
+        }
+    }
+
+    /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the
+    /// machine is reset and there is no successor in this boot.
+    fn leave(&self, now: Mono, memos: Vec<legacy::Found>) {
+        for (service, run, memo) in memos {
+            let line = legacy::line(service, run, &memo, self.core.settings());
+            let order = ChildOrder::Remember { service, line };
+            let _ = self.queues.children.give(now, order);
         }
     }
 

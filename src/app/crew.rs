@@ -1,9 +1,10 @@
 //! The crew: the threads of the daemon, their queues, and how they come and go.
 
+use super::legacy::{self, Found};
 use super::{AppError, Bridge, Plan};
 use crate::config::{Board, CgroupChoice, Config};
 use crate::core::fact::{Asker, Change, Fact, Request, ServiceId, Thread};
-use crate::core::settings::{Ready, Settings, WatchdogOwner};
+use crate::core::settings::{Ready, Service, Settings, WatchdogOwner};
 use crate::core::{BootFacts, Core};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::children::{Child, ChildOrder, Children};
@@ -232,6 +233,8 @@ struct Ground {
     boot: BootFacts,
     boot_id: Box<str>,
     survivors: Vec<(ServiceId, Survivor)>,
+    /// What an earlier daemon of this boot left about the services.
+    memos: Vec<Found>,
     /// The limit of open descriptors that we were given, if we have raised it.
     descriptors: Option<Limit>,
 }
@@ -258,7 +261,8 @@ impl Ground {
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
         let init_watchdog = plan.environment.watchdog(std::process::id());
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
-        let survivors = survivors(&settings, &places, pool.as_ref());
+        let memos = memos(&settings, &places);
+        let survivors = survivors(&settings, &places, pool.as_ref(), &memos);
         let boot = BootFacts {
             seed,
             init_watchdog,
@@ -271,6 +275,7 @@ impl Ground {
             boot,
             boot_id,
             survivors,
+            memos,
             descriptors: plan.own_process.then(process::open_more).flatten(),
         };
         Ok((ground, door))
@@ -358,10 +363,23 @@ fn survivors(
     settings: &Settings,
     places: &Places,
     pool: Option<&Pool>,
+    memos: &[Found],
 ) -> Vec<(ServiceId, Survivor)> {
+    let find = |(id, s): (ServiceId, &Service)| {
+        let mut survivor = adoption::find(&s.name, places, pool)?;
+        // One that was found without a record has a number that may have been used before.
+        let known = memos.iter().find(|(whose, ..)| *whose == id);
+        let known = known.map_or(survivor.record.run, |(_, run, _)| *run);
+        survivor.record.run = survivor.record.run.max(known);
+        Some((id, survivor))
+    };
     let ids = (0u16..).map(ServiceId);
-    ids.zip(&settings.services)
-        .filter_map(|(id, s)| Some((id, adoption::find(&s.name, places, pool)?)))
+    ids.zip(&settings.services).filter_map(find).collect()
+}
+
+fn memos(settings: &Settings, places: &Places) -> Vec<Found> {
+    let ids = (0u16..).map(ServiceId).take(settings.services.len());
+    ids.filter_map(|id| legacy::find(id, settings, places))
         .collect()
 }
 
@@ -396,15 +414,25 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     if let Some(requests) = plan.requests.take() {
         man_requests(requests, inbox.clone())?;
     }
-    let own = opening(&queues, std::mem::take(&mut ground.survivors));
+    let memos = std::mem::take(&mut ground.memos);
+    let own = opening(&queues, memos, std::mem::take(&mut ground.survivors));
     hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
 }
 
 /// Hands the survivors over to their threads; returns the facts that the core begins with.
-fn opening(queues: &Queues, survivors: Vec<(ServiceId, Survivor)>) -> VecDeque<Fact> {
-    let mut facts = VecDeque::new();
+fn opening(
+    queues: &Queues,
+    memos: Vec<Found>,
+    survivors: Vec<(ServiceId, Survivor)>,
+) -> VecDeque<Fact> {
+    let recalled = |(service, run, memo)| Fact::Child {
+        service,
+        run,
+        change: Change::Recalled(memo),
+    };
+    let mut facts: VecDeque<Fact> = memos.into_iter().map(recalled).collect();
     for (service, Survivor { record, pidfd }) in survivors {
         let (run, pid, ready) = (record.run, record.pid, record.ready);
         let change = Change::Adopted { pid, ready };

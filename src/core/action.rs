@@ -5,6 +5,7 @@
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
 use super::fact::{OrderId, RunId, ServiceId, Thread, Ticket};
+use super::memo::Memo;
 use super::note::Note;
 use std::time::Duration;
 
@@ -126,7 +127,7 @@ pub struct Order {
 
 /// What one step of the core wants and has to say, in order.
 ///
-/// The two lists are bounded: a step deals with one fact, and only a tick that finds many deadlines
+/// The lists are bounded: a step deals with one fact, and only a tick that finds many deadlines
 /// due at once, or the start and the stop of all services, makes them long.
 #[derive(Default, Debug)]
 pub struct Actions {
@@ -135,6 +136,8 @@ pub struct Actions {
     pub orders: Vec<Order>,
     /// To be written down, in this order.
     pub notes: Vec<Note>,
+    /// To be kept for a successor; whatever was kept about the same service before is out of date.
+    pub memos: Vec<(ServiceId, RunId, Memo)>,
 }
 
 impl Actions {
@@ -162,6 +165,7 @@ impl Actions {
             next: self.next,
             orders,
             notes,
+            memos: std::mem::take(&mut self.memos),
         }
     }
 
@@ -169,5 +173,6 @@ impl Actions {
     pub fn clear(&mut self) {
         self.orders.clear();
         self.notes.clear();
+        self.memos.clear();
     }
 }

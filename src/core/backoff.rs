@@ -36,6 +36,23 @@ impl Backoff {
         u32::try_from(self.restarts.len()).unwrap_or(u32::MAX)
     }
 
+    /// When it was restarted last.
+    pub fn latest(&self) -> Option<Mono> {
+        self.restarts.back().copied()
+    }
+
+    /// The latest restarts, oldest first, at most so many.
+    pub fn latest_restarts(&self, most: usize) -> Box<[Mono]> {
+        let excess = self.restarts.len().saturating_sub(most);
+        self.restarts.iter().skip(excess).copied().collect()
+    }
+
+    /// Goes on from what an earlier daemon had counted.
+    pub fn recall(&mut self, failures: u32, restarts: &[Mono], now: Mono) {
+        self.failures = failures;
+        self.restarts = restarts.iter().copied().filter(|t| *t <= now).collect();
+    }
+
     /// Forgets everything: an operator says that it is mended.
     pub fn forgive(&mut self) {
         *self = Backoff::default();

@@ -6,6 +6,7 @@
 //! one. Facts never ask for anything to be done; the one exception, [`Fact::Asked`], reports that
 //! somebody did.
 
+use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
 
@@ -228,6 +229,8 @@ pub enum Change {
         /// It had said that it was ready.
         ready: bool,
     },
+    /// What an earlier daemon left about this service was found; the run is its latest then.
+    Recalled(Memo),
     /// It said `READY=1`.
     Ready,
     /// It said `WATCHDOG=1`.

@@ -21,6 +21,7 @@ mod clock;
 mod desk;
 pub mod fact;
 mod level;
+pub mod memo;
 mod memory;
 pub mod note;
 pub mod picture;

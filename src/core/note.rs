@@ -6,6 +6,7 @@
 use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
+use super::memo::Left;
 use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::time::Duration;
 
@@ -93,6 +94,13 @@ pub enum Note {
         service: ServiceId,
         /// Its main process.
         pid: Pid,
+    },
+    /// A service that does not run was left so by an earlier daemon, or ended unseen after it.
+    ServiceRecalled {
+        /// Which.
+        service: ServiceId,
+        /// How it was left.
+        left: Left,
     },
     /// A service did not say that it was ready in time, and is stopped.
     ServiceNotReady {
@@ -373,11 +381,25 @@ impl Note {
             | Note::PetWithheld { .. }
             | Note::MountReadOnly { .. }
             | Note::BatteryLow { .. } => Error,
+            Note::ServiceRecalled { left, .. } => recalled(*left),
             Note::Heat { verdict, .. }
             | Note::Memory { verdict, .. }
             | Note::Load { verdict, .. }
             | Note::Space { verdict, .. }
             | Note::Inodes { verdict, .. } => of(*verdict),
         }
+    }
+}
+
+/// That a process ended and nobody saw it needs a look; all else is as it was.
+fn recalled(left: Left) -> Severity {
+    match left {
+        Left::Running => Severity::Warning,
+        Left::Over
+        | Left::Waiting
+        | Left::Ending
+        | Left::Resting { .. }
+        | Left::Backoff { .. }
+        | Left::GaveUp { .. } => Severity::Info,
     }
 }

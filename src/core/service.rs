@@ -17,16 +17,19 @@
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
 mod end;
+mod legacy;
 mod news;
 #[cfg(test)]
 mod tests;
 mod time;
 
+pub(crate) use legacy::Digest;
 pub(crate) use news::Turn;
 
 use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
 use super::fact::{OrderId, Pid, RunId, ServiceId};
+use super::memo::Left;
 use super::note::Note;
 use super::settings::Service as Settings;
 use crate::units::Mono;
@@ -149,6 +152,8 @@ pub(crate) struct Service {
     said: Signal,
     /// The deadline that was put off because the daemon was held up. It is put off once.
     last_call: Option<Mono>,
+    /// How an earlier daemon left it.
+    recalled: Option<Left>,
     /// When it wants to be looked at.
     pub due: Option<Mono>,
 }
@@ -175,6 +180,7 @@ impl Service {
             unsent: None,
             said: Signal::Stop,
             last_call: None,
+            recalled: None,
             due: None,
         }
     }

@@ -8,6 +8,7 @@
 //! its neighbours, however many there are.
 
 mod count;
+mod legacy;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use count::{Count, Part};
+use legacy::Legacy;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How one service stands, for those who ask.
@@ -58,6 +60,7 @@ pub(crate) struct Services {
     /// Whose order it is, as far as a service waits for its outcome.
     orders: BTreeMap<OrderId, ServiceId>,
     ordered: Vec<Option<OrderId>>,
+    legacy: Legacy,
     /// Services whose neighbours may have to move.
     moved: VecDeque<ServiceId>,
     count: Count,
@@ -101,6 +104,7 @@ impl Services {
             registered: vec![None; n],
             orders: BTreeMap::new(),
             ordered: vec![None; n],
+            legacy: Legacy::new(n),
             moved: VecDeque::new(),
             count: Count::default(),
             begun: false,
@@ -146,8 +150,15 @@ impl Services {
         });
         for id in self.ids() {
             let at = usize::from(id.0);
-            if pass.settings.services[at].autostart && self.course == Course::Kept {
-                self.services[at].want_run();
+            let s = &pass.settings.services[at];
+            let mut turn = Turn {
+                s,
+                now: pass.now,
+                jitter: 0,
+                out: pass.out,
+            };
+            if self.course == Course::Kept {
+                self.services[at].begin(s.autostart, &mut turn);
             }
             self.touch(id);
         }
@@ -176,6 +187,7 @@ impl Services {
             }
             self.ordered[at] = service.order;
         }
+        self.legacy.look(id, service.digest());
         let part = Part::of(service);
         let before = self.parts[at];
         if part != before || service.wants_start() {
@@ -215,7 +227,8 @@ impl Services {
 
     fn child(&mut self, id: ServiceId, run: RunId, change: &Change, pass: &mut Pass) {
         // All that is to be adopted was told before the first tick; run numbers have gone on.
-        let too_late = self.begun && matches!(change, Change::Adopted { .. });
+        let old = matches!(change, Change::Adopted { .. } | Change::Recalled(_));
+        let too_late = self.begun && old;
         if too_late || self.course == Course::Left {
             return;
         }
@@ -359,6 +372,7 @@ impl Policy for Services {
             self.tick(pass.settings, pass.now, pass.out);
         }
         self.settle(pass);
+        self.leave_memos(pass.out);
         self.publish(pass);
     }
 

@@ -197,6 +197,7 @@ impl Ledger {
             Change::Started { .. }
             | Change::StartFailed { .. }
             | Change::Adopted { .. }
+            | Change::Recalled(_)
             | Change::Ready
             | Change::Exited(_) => {}
         }
@@ -237,6 +238,7 @@ impl Ledger {
             | Note::Asked { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceAdopted { .. }
+            | Note::ServiceRecalled { .. }
             | Note::ServiceKilled { .. }
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset

@@ -7,6 +7,7 @@
 //!
 //! Never adopts a process because its number fits.
 
+use super::memo;
 use super::places::Places;
 use super::pool::Pool;
 use super::run_record::RunRecord;
@@ -129,6 +130,7 @@ pub fn end_strangers(known: &[Box<str>], places: &Places, pool: Option<&Pool>) {
         .chain(pool.map(Pool::names).unwrap_or_default())
         .collect();
     for name in names.iter().filter(|n| !known.iter().any(|k| **k == ***n)) {
+        memo::remove(&places.memo(name));
         let survivor = RunRecord::load(&places.run_record(name)).and_then(known_alive);
         let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();
         if survivor.is_none() && grouped.is_empty() {

@@ -17,6 +17,7 @@ pub use order::{Child, ChildOrder};
 use super::clock;
 use super::guards::GuardOrder;
 use super::inbox::Inbox;
+use super::memo;
 use super::orders::{Orders, Work};
 use super::places::Places;
 use super::pool::Pool;
@@ -213,12 +214,27 @@ impl Children {
                 } => {
                     self.signal(service, run, signal, reach);
                 }
+                ChildOrder::Remember { service, line } => self.remember(service, &line),
                 ChildOrder::Pet { order } => self.pass_pet_on(order),
                 ChildOrder::Quit => return false,
             }
             work.finish(clock::now());
         }
         true
+    }
+
+    fn remember(&self, service: ServiceId, line: &str) {
+        let Some(slot) = self.slots.get(usize::from(service.0)) else {
+            return;
+        };
+        let name = &slot.child.name;
+        let stored = self
+            .places
+            .make_service(name)
+            .and_then(|()| memo::store(&self.places.memo(name), line));
+        if let Err(e) = stored {
+            log::warn!("{name}: not noted for a successor: {e}");
+        }
     }
 
     fn pass_pet_on(&self, order: OrderId) {

@@ -17,6 +17,7 @@ pub mod holder;
 pub mod inbox;
 pub mod ledger;
 pub mod logging;
+pub mod memo;
 pub mod mountinfo;
 pub mod orders;
 pub mod output;

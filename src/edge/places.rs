@@ -52,6 +52,11 @@ impl Places {
         self.service(name).join("run")
     }
 
+    /// What a successor of this daemon has to know about a service.
+    pub fn memo(&self, name: &str) -> PathBuf {
+        self.service(name).join("memo")
+    }
+
     /// Socket on which a service says that it is ready and alive.
     pub fn notify(&self, name: &str) -> PathBuf {
         self.service(name).join("notify")

@@ -216,7 +216,7 @@ impl Recorder {
             Change::Exited(_) => {
                 self.alive.remove(service);
             }
-            Change::StartFailed { .. } | Change::Heartbeat => {}
+            Change::StartFailed { .. } | Change::Recalled(_) | Change::Heartbeat => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Notes for machines: a fixed name and fields with units.
 
 use super::errno_word;
+use super::legacy::left_word;
 use super::quantity::{celsius, hundredths, percent, seconds, volts};
 use super::signal_word;
 use super::token;
@@ -140,6 +141,10 @@ impl Describer<'_> {
             Note::ServiceAdopted { service, pid } => (
                 "service-adopted",
                 self.of(*service, [("pid", count(pid.number()))]),
+            ),
+            Note::ServiceRecalled { service, left } => (
+                "service-recalled",
+                self.of(*service, [("left", word(left_word(*left)))]),
             ),
             Note::ServiceNotReady { service, waited } => (
                 "service-not-ready",

@@ -1,11 +1,14 @@
 //! Facts as text. `crate::trace` reads it back; both sides of that pair are tested against each
 //! other.
 
+use super::legacy::left_word;
 use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts};
 use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
 use super::{errno_word, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading};
+use crate::core::memo::Left;
 use crate::core::settings::Settings;
+use crate::units::Mono;
 
 /// A fact without its time, on one line: `child web run=1 exited code=1`.
 pub fn fact(fact: &Fact, settings: &Settings) -> String {
@@ -106,8 +109,35 @@ fn change(change: &Change) -> String {
         Change::Adopted { pid, ready } => {
             format!("adopted pid={} ready={}", pid.number(), flag(*ready))
         }
+        Change::Recalled(memo) => format!(
+            "recalled {} failures={} restarts={}",
+            left(memo.left),
+            memo.failures,
+            times(&memo.restarts)
+        ),
         Change::Ready => "ready".to_owned(),
         Change::Heartbeat => "heartbeat".to_owned(),
         Change::Exited(how) => format!("exited {}", exit(*how)),
+    }
+}
+
+fn left(left: Left) -> String {
+    let word = left_word(left);
+    match left {
+        Left::Backoff { until } | Left::GaveUp { until } => format!("{word} until={until}"),
+        Left::Over | Left::Waiting | Left::Running | Left::Ending | Left::Resting { .. } => {
+            word.to_owned()
+        }
+    }
+}
+
+fn times(times: &[Mono]) -> String {
+    match times {
+        [] => "none".to_owned(),
+        times => times
+            .iter()
+            .map(Mono::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
     }
 }

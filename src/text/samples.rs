@@ -9,6 +9,7 @@ mod power;
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
+use crate::core::memo::{Left, Rest};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
 use crate::core::settings::Settings;
@@ -135,6 +136,20 @@ fn service_life() -> Vec<(Note, &'static str)> {
                 took: Duration::from_millis(120),
             },
             "web is up after 120 ms (pid 812)",
+        ),
+        (
+            Note::ServiceRecalled {
+                service: WEB,
+                left: Left::Resting { why: Rest::Stopped },
+            },
+            "web was stopped under the last daemon, and stays stopped",
+        ),
+        (
+            Note::ServiceRecalled {
+                service: WEB,
+                left: Left::Running,
+            },
+            "web ended while no daemon was there to see it",
         ),
         (
             Note::ServiceAdopted {

@@ -3,6 +3,7 @@
 mod power;
 
 use super::errno_message;
+use super::legacy::recalled;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::words::{stage_word, thread_word};
@@ -75,6 +76,7 @@ impl Speaker<'_> {
                 name(*service),
                 pid.number()
             ),
+            Note::ServiceRecalled { service, left } => recalled(name(*service), *left),
             Note::ServiceNotReady { service, waited } => format!(
                 "{} did not say READY=1 within {}: stopping it; if it never says so, use \
                  `ready = \"exec\"`",

@@ -5,6 +5,7 @@ use super::signal::signal_word;
 use super::token::token;
 use crate::core::Dispute;
 use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread};
+use crate::core::memo::Rest;
 use crate::core::note::Severity;
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
@@ -57,6 +58,15 @@ words! {
     User => "user",
     Directory => "directory",
     Exec => "exec",
+}
+
+words! {
+    /// The word for why a service is at rest.
+    Rest, RESTS, rest_word, rest_named:
+    NotStarted => "not-started",
+    Stopped => "stopped",
+    Finished => "finished",
+    Failed => "failed",
 }
 
 words! {

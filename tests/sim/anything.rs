@@ -11,6 +11,7 @@ use fieldwarden::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
     ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
+use fieldwarden::core::memo::{Left, Memo, Rest};
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
@@ -156,7 +157,7 @@ fn request(rng: &mut Rng, services: u64) -> Request {
 
 fn change(rng: &mut Rng) -> Change {
     let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
-    match (rng.range(0, 7), pid) {
+    match (rng.range(0, 9), pid) {
         (0 | 1, Some(pid)) => Change::Started { pid },
         (2, _) => Change::StartFailed {
             stage: Stage::Exec,
@@ -166,8 +167,9 @@ fn change(rng: &mut Rng) -> Change {
             pid,
             ready: rng.chance(50),
         },
-        (4, _) => Change::Ready,
-        (5, _) => Change::Heartbeat,
+        (4, _) => Change::Recalled(memo(rng)),
+        (5, _) => Change::Ready,
+        (6, _) => Change::Heartbeat,
         _ => Change::Exited(rng.pick(&[
             Exit::Code(0),
             Exit::Code(255),
@@ -175,6 +177,26 @@ fn change(rng: &mut Rng) -> Change {
             Exit::Signal(255),
             Exit::Unknown,
         ])),
+    }
+}
+
+fn memo(rng: &mut Rng) -> Memo {
+    let until = Mono(rng.pick(&[0, 1 << 30, 1 << 41]));
+    Memo {
+        left: rng.pick(&[
+            Left::Over,
+            Left::Waiting,
+            Left::Running,
+            Left::Ending,
+            Left::Resting { why: Rest::Stopped },
+            Left::Resting {
+                why: Rest::Finished,
+            },
+            Left::Backoff { until },
+            Left::GaveUp { until },
+        ]),
+        failures: rng.pick(&[0, 1, u32::MAX]),
+        restarts: vec![until; usize::try_from(rng.range(0, 40)).unwrap_or(0)].into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
+use crate::heritage::Heritage;
 use crate::mains::Heard;
 use crate::silence::Before;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
@@ -61,6 +62,8 @@ struct Seen {
 pub struct Checks {
     settings: Settings,
     services: Vec<Seen>,
+    /// The core has had its first tick.
+    begun: bool,
     ending: Option<Ending>,
     stuck: BTreeSet<Thread>,
     withheld: bool,
@@ -69,6 +72,7 @@ pub struct Checks {
     given: u64,
     mains: Heard,
     before: Before,
+    heritage: Heritage,
 }
 
 /// An end that was accepted.
@@ -85,6 +89,7 @@ impl Checks {
         let mut checks = Checks {
             settings: settings.clone(),
             services: Vec::new(),
+            begun: false,
             ending: None,
             stuck: BTreeSet::new(),
             withheld: false,
@@ -93,6 +98,7 @@ impl Checks {
             given: 0,
             mains: Heard::default(),
             before: Before::default(),
+            heritage: Heritage::default(),
         };
         checks.new_life();
         checks
@@ -104,6 +110,7 @@ impl Checks {
             ..Seen::default()
         };
         self.services = vec![seen; self.settings.services.len()];
+        self.begun = false;
         self.ending = None;
         self.stuck.clear();
         self.withheld = false;
@@ -112,6 +119,16 @@ impl Checks {
         self.given = 0;
         self.mains = Heard::default();
         self.before = Before::default();
+    }
+
+    /// Another boot: nothing is left of the one before.
+    pub fn new_boot(&mut self) {
+        self.heritage = Heritage::default();
+    }
+
+    /// The daemon has ended in good order: the next one begins with its configuration.
+    pub fn forget_wishes(&mut self) {
+        self.heritage.forget_wishes();
     }
 
     /// The latest run of a service.
@@ -147,6 +164,7 @@ impl Checks {
         }
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
+        self.heritage.nothing_is_forgotten(v, &self.settings)?;
         self.remember(v);
         self.the_end_comes(v)
     }
@@ -162,7 +180,7 @@ impl Checks {
                 service,
                 run,
                 change: Change::Adopted { .. },
-            } if self.given == 0 => {
+            } if !self.begun => {
                 if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
                     seen.run = run.0;
                     seen.asked = false;
@@ -546,6 +564,7 @@ impl Checks {
                 Note::ServiceGaveUp { service, retry, .. } => {
                     self.wait(*service, v.now + millis(*retry));
                 }
+                Note::Began { .. } => self.begun = true,
                 Note::StopOverran { .. } => {
                     if let Some(ending) = &mut self.ending {
                         ending.overran = true;

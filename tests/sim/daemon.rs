@@ -7,6 +7,7 @@ use fieldwarden::core::action::Actions;
 use fieldwarden::core::fact::{
     Change, Errno, Fact, Fault, OrderId, Pid, RunId, ServiceId, Stage, Thread,
 };
+use fieldwarden::core::memo::Left;
 use fieldwarden::core::picture::{Ending, Verdict};
 use fieldwarden::core::settings::WatchdogOwner;
 use fieldwarden::core::{BootFacts, Core, Guard, State, Wish};
@@ -117,6 +118,7 @@ impl World {
         if let Some(timeout) = self.plan.init_watchdog {
             self.after(timeout, Event::InitLooks(self.lives));
         }
+        self.recall();
         self.adopt();
         self.step(&Fact::Tick, 0);
         for (thread, every) in [
@@ -124,6 +126,20 @@ impl World {
             (Thread::Disk, DISK_EVERY),
         ] {
             self.plan_poll(thread, every);
+        }
+    }
+
+    fn recall(&mut self) {
+        for (service, (run, memo)) in self.memos.clone() {
+            let change = Change::Recalled(memo);
+            self.step(
+                &Fact::Child {
+                    service,
+                    run,
+                    change,
+                },
+                0,
+            );
         }
     }
 
@@ -178,8 +194,14 @@ impl World {
     /// The core has ordered its own end.
     pub fn daemon_ended(&mut self, services_left: bool) {
         self.tally.ended += 1;
-        if !services_left && let Err(why) = self.checks.ended(&self.alive) {
-            self.fail(why);
+        if !services_left {
+            if let Err(why) = self.checks.ended(&self.alive) {
+                self.fail(why);
+            }
+            for (_, memo) in self.memos.values_mut() {
+                memo.left = Left::Over;
+            }
+            self.checks.forget_wishes();
         }
         self.end_life();
         let delay = match self.strikes(Kind::SlowInit, 50) {

@@ -14,6 +14,7 @@ mod daemon;
 mod faults;
 mod hands;
 mod hardware;
+mod heritage;
 mod mains;
 mod plan;
 mod process;

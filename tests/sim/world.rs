@@ -13,7 +13,8 @@ use crate::process::Proc;
 use crate::rng::Rng;
 use crate::story::Book;
 use crate::tally::Tally;
-use fieldwarden::core::fact::{Exit, Fact};
+use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
+use fieldwarden::core::memo::Memo;
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
@@ -68,6 +69,8 @@ pub struct World {
     /// No daemon ran in this boot.
     pub first: bool,
     pub procs: BTreeMap<u32, Proc>,
+    /// What the daemon has left about services for its successor in this boot.
+    pub memos: BTreeMap<ServiceId, (RunId, Memo)>,
     pub next_pid: u32,
     /// Processes of each service that are alive.
     pub alive: Vec<u16>,
@@ -128,6 +131,7 @@ impl World {
             lives: 0,
             first: true,
             procs: BTreeMap::new(),
+            memos: BTreeMap::new(),
             next_pid: 1000,
             alive: vec![0; n],
             beats: vec![0; n],
@@ -256,6 +260,9 @@ impl World {
         if let Err(why) = self.checks.step(&view) {
             self.failure.get_or_insert(why);
         }
+        for (service, run, memo) in std::mem::take(&mut life.out.memos) {
+            self.memos.insert(service, (run, memo));
+        }
         let orders = std::mem::take(&mut life.out.orders);
         for order in orders {
             self.dispatch(order);
@@ -273,6 +280,8 @@ impl World {
     pub fn reboot(&mut self, by_device: bool) {
         self.end_life();
         self.procs.clear();
+        self.memos.clear();
+        self.checks.new_boot();
         self.alive.iter_mut().for_each(|n| *n = 0);
         self.device.reset(by_device);
         self.first = true;

@@ -55,6 +55,9 @@ impl Service {
         if let (Change::Adopted { pid, ready }, false) = (change, self.alive()) {
             return self.adopt(run, *pid, *ready, turn);
         }
+        if let Change::Recalled(memo) = change {
+            return self.recall(run, memo, turn);
+        }
         if run != self.run {
             return;
         }
@@ -69,16 +72,17 @@ impl Service {
             }
             Change::Exited(exit) => self.exited(*exit, turn),
             // It is alive already.
-            Change::Adopted { .. } => {}
+            Change::Adopted { .. } | Change::Recalled(_) => {}
         }
     }
 
     fn adopt(&mut self, run: RunId, pid: Pid, ready: bool, turn: &mut Turn) {
         let now = turn.now;
+        let ending = self.was_ending(run);
         self.run = run;
         self.ordered = now;
         self.adopted = true;
-        self.wish = Wish::Run;
+        self.wish = if ending { Wish::Rest } else { Wish::Run };
         turn.out.note(Note::ServiceAdopted {
             service: self.id,
             pid,
@@ -87,6 +91,9 @@ impl Service {
             self.be_up(now, pid, turn);
         } else {
             self.await_ready(pid, turn);
+        }
+        if ending {
+            self.stop(turn.s, now, turn.out);
         }
     }
 

@@ -30,6 +30,13 @@ pub enum ChildOrder {
         /// To whom.
         reach: Reach,
     },
+    /// Keep this line about a service for a successor of this daemon.
+    Remember {
+        /// Which.
+        service: ServiceId,
+        /// What it has to know.
+        line: Box<str>,
+    },
     /// Pass a pet on to the guards.
     Pet {
         /// To be quoted in the outcome.

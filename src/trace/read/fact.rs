@@ -7,8 +7,9 @@ use crate::core::fact::{
     Asker, Change, Exit, Fact, Fault, MountId, OrderId, Pulse, Reading, Request, RunId, ServiceId,
     Source, Ticket, WatchdogSeen,
 };
+use crate::core::memo::{Left, Memo};
 use crate::core::settings::Settings;
-use crate::text::{REQUEST_WORDS, stage_named, thread_named};
+use crate::text::{REQUEST_WORDS, rest_named, stage_named, thread_named};
 use crate::units::Mono;
 
 /// Reads a fact line, with its time.
@@ -152,7 +153,7 @@ impl Line<'_, '_> {
 
     fn change(&mut self) -> Result<Change, Problem> {
         const CHANGES: &str =
-            "`started`, `start-failed`, `adopted`, `ready`, `heartbeat` or `exited`";
+            "`started`, `start-failed`, `adopted`, `recalled`, `ready`, `heartbeat` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -170,10 +171,43 @@ impl Line<'_, '_> {
                 pid: value::pid(&self.words.keyed("pid", "NUMBER")?)?,
                 ready: self.flag("ready")?,
             }),
+            "recalled" => self.memo().map(Change::Recalled),
             "ready" => Ok(Change::Ready),
             "heartbeat" => Ok(Change::Heartbeat),
             "exited" => self.exit().map(Change::Exited),
             other => Err(expected(CHANGES, other)),
+        }
+    }
+
+    fn memo(&mut self) -> Result<Memo, Problem> {
+        Ok(Memo {
+            left: self.left()?,
+            failures: self.number("failures")?,
+            restarts: match &*self.words.keyed("restarts", "TIME,TIME|none")? {
+                "none" => Box::default(),
+                times => times
+                    .split(',')
+                    .map(value::mono)
+                    .collect::<Result<_, _>>()?,
+            },
+        })
+    }
+
+    fn left(&mut self) -> Result<Left, Problem> {
+        const LEFT: &str = "`over`, `waiting`, `running`, `ending`, `not-started`, `stopped`, \
+                            `finished`, `failed`, `backoff` or `gave-up`";
+        let word = self.words.plain(LEFT)?;
+        let mut until = || value::mono(&self.words.keyed("until", "TIME")?);
+        match &*word {
+            "over" => Ok(Left::Over),
+            "waiting" => Ok(Left::Waiting),
+            "running" => Ok(Left::Running),
+            "ending" => Ok(Left::Ending),
+            "backoff" => Ok(Left::Backoff { until: until()? }),
+            "gave-up" => Ok(Left::GaveUp { until: until()? }),
+            other => rest_named(other)
+                .map(|why| Left::Resting { why })
+                .ok_or_else(|| expected(LEFT, other)),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
     ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
+use crate::core::memo::{Left, Memo, Rest};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
 use proptest::option;
 use proptest::prelude::*;
@@ -55,6 +56,30 @@ fn mount() -> impl Strategy<Value = MountId> {
 /// Any instant.
 pub(super) fn mono() -> impl Strategy<Value = Mono> {
     prop_oneof![0..100_000_000u64, any::<u64>()].prop_map(Mono)
+}
+
+fn memo() -> impl Strategy<Value = Memo> {
+    let rest = prop_oneof![
+        Just(Rest::NotStarted),
+        Just(Rest::Stopped),
+        Just(Rest::Finished),
+        Just(Rest::Failed),
+    ];
+    let left = prop_oneof![
+        Just(Left::Over),
+        Just(Left::Waiting),
+        Just(Left::Running),
+        Just(Left::Ending),
+        rest.prop_map(|why| Left::Resting { why }),
+        mono().prop_map(|until| Left::Backoff { until }),
+        mono().prop_map(|until| Left::GaveUp { until }),
+    ];
+    let restarts = prop::collection::vec(mono(), 0..4);
+    (left, any::<u32>(), restarts).prop_map(|(left, failures, restarts)| Memo {
+        left,
+        failures,
+        restarts: restarts.into(),
+    })
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -139,6 +164,7 @@ fn change() -> impl Strategy<Value = Change> {
         pid().prop_map(|pid| Change::Started { pid }),
         (stage(), errno()).prop_map(|(stage, errno)| Change::StartFailed { stage, errno }),
         (pid(), any::<bool>()).prop_map(|(pid, ready)| Change::Adopted { pid, ready }),
+        memo().prop_map(Change::Recalled),
         Just(Change::Ready),
         Just(Change::Heartbeat),
         any::<u8>().prop_map(|code| Change::Exited(Exit::Code(code))),

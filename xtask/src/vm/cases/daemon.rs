@@ -15,7 +15,8 @@ use super::super::machine::Machine;
 pub const CASES: &[Case] = &[
     Case::daemon(
         "daemon-is-killed",
-        "kill -9 of the daemon, again and again: back in seconds, no service doubled or restarted",
+        "kill -9 of the daemon, again and again: back in seconds, no service doubled, restarted or \
+         run against its wish",
         is_killed,
     ),
     Case::daemon(
@@ -124,10 +125,15 @@ fn is_killed(machine: &mut Machine) -> Result<()> {
     configure(
         machine,
         &(include_str!("../../../../tests/vm/config/fieldwarden.toml").to_owned()
-            + "[service.more]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"beating\"]\n"),
+            + "[service.more]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"beating\"]\n"
+            + "[service.stopped]\ncommand = [\"/bin/sleep\", \"infinity\"]\n"
+            + "[service.job]\ncommand = [\"/bin/sh\", \"-c\", \"echo done >> /run/job\"]\n\
+               restart = \"never\"\n"),
     )?;
     start(machine)?;
     let mark = machine.mark();
+    machine.ok("fieldwarden stop stopped")?;
+    at_rest(machine)?;
     let names = ["steady", "beating", "more"];
     let pids = |machine: &Machine| -> Result<Vec<u64>> {
         names.iter().map(|name| pid(machine, name)).collect()
@@ -146,6 +152,7 @@ fn is_killed(machine: &mut Machine) -> Result<()> {
                 "round {round}: {service}"
             );
         }
+        at_rest(machine)?;
     }
     // In quick succession: it dies while it starts, while it adopts, while it arms.
     // Each daemon arms the device first of all, so all this time the machine stays guarded.
@@ -158,6 +165,7 @@ fn is_killed(machine: &mut Machine) -> Result<()> {
         "after ten kills in a row: {:?}",
         pids(machine)?
     );
+    at_rest(machine)?;
     // One process each; the shell of `beating` may have its sleep beside it.
     let population: u32 = population(machine)?.trim().parse()?;
     ensure!(
@@ -168,6 +176,20 @@ fn is_killed(machine: &mut Machine) -> Result<()> {
         machine.events_since(mark).is_empty(),
         "the machine was reset"
     );
+    Ok(())
+}
+
+/// What was stopped is down, and what has finished was done once.
+fn at_rest(machine: &Machine) -> Result<()> {
+    let down = |name: &str, why: &str| {
+        format!(
+            "fieldwarden status --json | grep -q '\"name\":\"{name}\",\"state\":\"down\",[^}}]*\"why\":\"{why}\"'"
+        )
+    };
+    machine.wait_until("the stop", &down("stopped", "stopped"), SOON)?;
+    machine.wait_until("the job's end", &down("job", "finished"), SOON)?;
+    let done = machine.ok("cat /run/job")?;
+    ensure!(done.trim() == "done", "the job was run again: {done}");
     Ok(())
 }
 

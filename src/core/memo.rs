@@ -1,0 +1,66 @@
+//! What a daemon leaves about each service, for its successor in the same boot.
+//!
+//! A daemon may be gone without warning, so this is kept up to date all the time: what an operator
+//! has stopped stays stopped, what has finished is not run again, and what keeps failing goes on
+//! waiting, whichever daemon comes next.
+
+use crate::units::Mono;
+
+/// What a daemon leaves about a service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Memo {
+    /// How far it had come.
+    pub left: Left,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When it was last started again without having been asked to, oldest first; at most
+    /// [`Memo::RESTARTS`] of them.
+    pub restarts: Box<[Mono]>,
+}
+
+impl Memo {
+    /// Restarts that are remembered: far more than the usual limit within a window, and few enough
+    /// for a file of one page.
+    pub const RESTARTS: usize = 32;
+}
+
+/// How far a service had come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// The daemon has ended in good order: nothing counts any more but the number of the run.
+    Over,
+    /// It was to run, and waited for others or to be let.
+    Waiting,
+    /// It was to run, and a process was there or about to be.
+    Running,
+    /// It was to rest, and a process was there or about to be.
+    Ending,
+    /// It was at rest.
+    Resting {
+        /// Why.
+        why: Rest,
+    },
+    /// It had failed and waited.
+    Backoff {
+        /// Until when.
+        until: Mono,
+    },
+    /// It had failed too often.
+    GaveUp {
+        /// When it was to be tried once more.
+        until: Mono,
+    },
+}
+
+/// Why a service is at rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Nobody has asked for it.
+    NotStarted,
+    /// It was asked to stop.
+    Stopped,
+    /// It ended well, and is not to be restarted.
+    Finished,
+    /// It failed, and is not to be restarted.
+    Failed,
+}

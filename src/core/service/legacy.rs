@@ -1,0 +1,141 @@
+//! What passes from one daemon to the next in one boot: what this one leaves, and what it makes of
+//! what it was left.
+
+use super::{Down, Service, State, Turn, Wish};
+use crate::core::fact::RunId;
+use crate::core::memo::{Left, Memo, Rest};
+use crate::core::note::Note;
+use crate::core::settings::Restart;
+use crate::units::Mono;
+
+/// The parts of a memo that tell whether it has changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest {
+    left: Left,
+    run: RunId,
+    failures: u32,
+    restarts: (u32, Option<Mono>),
+}
+
+impl Service {
+    /// What a successor would have to know now, in short.
+    pub fn digest(&self) -> Digest {
+        Digest {
+            left: self.left(),
+            run: self.run,
+            failures: self.backoff.failures(),
+            restarts: (self.backoff.restarts(), self.backoff.latest()),
+        }
+    }
+
+    /// What a successor would have to know now.
+    pub fn memo(&self) -> Memo {
+        Memo {
+            left: self.left(),
+            failures: self.backoff.failures(),
+            restarts: self.backoff.latest_restarts(Memo::RESTARTS),
+        }
+    }
+
+    fn left(&self) -> Left {
+        match (self.state, self.wish) {
+            (State::Down { .. }, Wish::Run) => Left::Waiting,
+            (State::Down { why }, Wish::Rest) => Left::Resting {
+                why: match why {
+                    Down::NotStarted => Rest::NotStarted,
+                    Down::Stopped | Down::Waiting | Down::Held => Rest::Stopped,
+                    Down::Finished => Rest::Finished,
+                    Down::Failed => Rest::Failed,
+                },
+            },
+            (State::Starting { .. } | State::Up { .. } | State::Stopping { .. }, Wish::Run) => {
+                Left::Running
+            }
+            (State::Starting { .. } | State::Up { .. } | State::Stopping { .. }, Wish::Rest) => {
+                Left::Ending
+            }
+            (State::Backoff { until }, _) => Left::Backoff { until },
+            (State::GaveUp { until }, _) => Left::GaveUp { until },
+        }
+    }
+
+    /// Takes up what an earlier daemon left, before it is known what lives on.
+    pub fn recall(&mut self, run: RunId, memo: &Memo, turn: &Turn) {
+        if self.alive() || self.recalled.is_some() {
+            return;
+        }
+        self.run = run;
+        if memo.left == Left::Over {
+            return;
+        }
+        self.recalled = Some(memo.left);
+        let (limits, now) = (&turn.s.backoff, turn.now);
+        self.backoff.recall(memo.failures, &memo.restarts, now);
+        // No wait is longer, whatever the memo says.
+        let longest = limits.cap.max(limits.cooldown).max(limits.window);
+        let bounded = |until: Mono| until.min(now.after(longest));
+        match memo.left {
+            Left::Over => {}
+            Left::Waiting | Left::Running => {
+                self.wish = Wish::Run;
+                self.await_turn();
+            }
+            Left::Ending => self.rest_in(Down::Stopped),
+            Left::Resting { why } => self.rest_in(match why {
+                Rest::NotStarted => Down::NotStarted,
+                Rest::Stopped => Down::Stopped,
+                Rest::Finished => Down::Finished,
+                Rest::Failed => Down::Failed,
+            }),
+            Left::Backoff { until } => {
+                self.wish = Wish::Run;
+                let until = bounded(until);
+                self.state = State::Backoff { until };
+                self.due = Some(until);
+            }
+            Left::GaveUp { until } => {
+                self.wish = Wish::Run;
+                let until = bounded(until);
+                self.state = State::GaveUp { until };
+                self.due = Some(until);
+            }
+        }
+    }
+
+    /// A process of it lives on. Was it being stopped?
+    pub fn was_ending(&self, run: RunId) -> bool {
+        // A memo that is older than the process says nothing about it.
+        self.recalled == Some(Left::Ending) && run == self.run
+    }
+
+    /// The daemon begins; what lives on was told before. `autostart`: it is to run unless it was
+    /// left otherwise.
+    pub fn begin(&mut self, autostart: bool, turn: &mut Turn) {
+        let Some(left) = self.recalled.filter(|_| !self.adopted) else {
+            if autostart && self.recalled.is_none() {
+                self.want_run();
+            }
+            return;
+        };
+        let silent = matches!(
+            left,
+            Left::Over
+                | Left::Waiting
+                | Left::Resting {
+                    why: Rest::NotStarted
+                }
+        );
+        if !silent {
+            turn.out.note(Note::ServiceRecalled {
+                service: self.id,
+                left,
+            });
+        }
+        // How it ended nobody knows; a job that is to run once may have done its work.
+        if left == Left::Running && turn.s.restart == Restart::Never {
+            self.wish = Wish::Rest;
+            turn.out.note(Note::ServiceFinished { service: self.id });
+            self.rest_in(Down::Failed);
+        }
+    }
+}

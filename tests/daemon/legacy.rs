@@ -1,0 +1,105 @@
+//! What one daemon leaves to the next beside processes.
+
+use super::rig::{Rig, shell, sleeper};
+use nix::sys::signal::Signal;
+use std::fs;
+
+fn services(done: &std::path::Path) -> String {
+    let job = format!(
+        "restart = \"never\"\nenvironment = {{ DONE = \"{}\" }}",
+        done.display()
+    );
+    let slow = "backoff = { immediate = 1, first = \"10m\", cap = \"10m\", cooldown = \"20m\" }";
+    sleeper("runs", "")
+        + &sleeper("stopped", "")
+        + &sleeper("later", "autostart = false")
+        + &shell("job", &job, "echo done >> $DONE")
+        + &shell("crashes", slow, "exit 3")
+}
+
+/// The daemon is killed: what an operator has stopped stays stopped, a job is not run again, what
+/// keeps failing goes on waiting, and no number of a run is given twice in a boot.
+#[test]
+fn a_successor_knows_how_services_were_left() {
+    let mut rig = Rig::new("");
+    let done = rig.path("done");
+    rig.configure(&services(&done));
+    rig.start();
+    rig.up("runs");
+    rig.up("stopped");
+    rig.ask_about("stop", Some("stopped")).unwrap();
+    let settled = |rig: &Rig| {
+        let state = |name: &str| rig.service(name).state;
+        let why = |name: &str| rig.service(name).why.unwrap_or_default();
+        why("stopped") == "stopped" && why("job") == "finished" && state("crashes") == "backoff"
+    };
+    rig.until("each is where it stays", settled);
+    let before = rig.status().services;
+    for _ in 0..2 {
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        rig.start();
+        for old in &before {
+            let new = rig.service(&old.name);
+            let same = |s: &fieldwarden::status::ServiceStatus| {
+                let s = s.clone();
+                (s.state, s.wish, s.why, s.pid, s.run, s.failures)
+            };
+            assert_eq!(same(&new), same(old));
+        }
+    }
+    assert_eq!(fs::read_to_string(&done).unwrap(), "done\n");
+    rig.until("it is told", |rig| rig.log().contains("stays stopped"));
+
+    // What is asked for is done, by this daemon as by the first.
+    rig.ask_about("start", Some("stopped")).unwrap();
+    rig.up("stopped");
+    rig.ask_about("restart", Some("runs")).unwrap();
+    rig.until("it runs again", |rig| {
+        rig.service("runs").run == 2 && rig.service("runs").state == "up"
+    });
+
+    // An end in good order is another matter: then the configuration counts, and numbers go on.
+    rig.ask_about("stop", Some("stopped")).unwrap();
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    rig.start();
+    rig.up("stopped");
+    rig.up("runs");
+    rig.until("the job is done again", |_| {
+        fs::read_to_string(&done).unwrap() == "done\ndone\n"
+    });
+    assert_eq!(rig.service("runs").run, 3);
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    let mut starts: Vec<String> = rig.journaled("service-starting");
+    let run = |line: &String| line.split("\"data\"").nth(1).unwrap().to_owned();
+    let all = starts.len();
+    starts.sort_by_key(run);
+    starts.dedup_by_key(|line| run(line));
+    assert_eq!(starts.len(), all, "{starts:?}");
+}
+
+/// A job that ended while no daemon was there may have done its work: it is not run again.
+#[test]
+fn a_job_that_ended_unseen_is_not_run_again() {
+    let mut rig = Rig::new("");
+    let done = rig.path("done");
+    let settings = format!(
+        "restart = \"never\"\nenvironment = {{ DONE = \"{}\" }}",
+        done.display()
+    );
+    let script = "echo begun >> $DONE; while [ ! -e $DONE.go ]; do sleep 0.05; done";
+    rig.configure(&(shell("job", &settings, script) + &sleeper("plain", "")));
+    rig.start();
+    let job = rig.up("job");
+    rig.until("it has begun", |_| done.exists());
+    rig.signal(Signal::SIGKILL);
+    rig.wait();
+    fs::write(rig.path("done.go"), "").unwrap();
+    rig.until("it is gone", |_| !super::rig::alive(job));
+    rig.start();
+    rig.up("plain");
+    assert_eq!(rig.service("job").why.as_deref(), Some("failed"));
+    assert_eq!(fs::read_to_string(&done).unwrap(), "begun\n");
+}
