@@ -105,6 +105,8 @@ pub enum Announcement {
     Ready,
     /// The services are being stopped.
     Stopping,
+    /// The stop needs at least this long from now on.
+    Extend(Duration),
     /// One line of status changed.
     Status {
         /// Services that are up.

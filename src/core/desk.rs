@@ -14,6 +14,13 @@ use std::time::Duration;
 /// messages to PID 1.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
 
+/// Time between two requests to init for more time, while services are being stopped.
+const EXTEND_EVERY: Duration = Duration::from_secs(10);
+
+/// The time that is asked for. It lasts for one request that was lost and a busy machine; and a
+/// daemon that hangs in the middle of its end is ended by init when it is over.
+const EXTEND_BY: Duration = Duration::from_secs(30);
+
 /// State of the policy.
 #[derive(Default)]
 pub(crate) struct Desk {
@@ -63,6 +70,18 @@ impl Desk {
         }
     }
 
+    /// Init gives the stop of a unit a time of its own, and kills the daemon in the middle of an
+    /// ordered stop that takes longer. So it is asked for more for as long as our own budget allows.
+    fn announce_need_of_time(&mut self, pass: &mut Pass) {
+        if !matches!(pass.picture.ending, Ending::Stopping { .. }) {
+            self.due = None;
+        } else if self.due.is_some_and(|due| due <= pass.now) {
+            self.due = Some(pass.now.after(EXTEND_EVERY));
+            let extend = Announcement::Extend(EXTEND_BY);
+            pass.out.push(Action::Announce(extend));
+        }
+    }
+
     fn announce_status(&mut self, pass: &mut Pass) {
         let now = (pass.picture.up, pass.picture.wanted, pass.picture.worst());
         self.due = None;
@@ -87,9 +106,10 @@ impl Policy for Desk {
         if pass.picture.ending != Ending::No {
             if !self.stopping {
                 self.stopping = true;
-                self.due = None;
+                self.due = Some(pass.now);
                 pass.out.push(Action::Announce(Announcement::Stopping));
             }
+            self.announce_need_of_time(pass);
             return;
         }
         self.announce_ready(pass);

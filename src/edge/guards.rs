@@ -120,6 +120,7 @@ impl Guards {
                 told
             }
             Announcement::Stopping => self.init.stopping(),
+            Announcement::Extend(time) => self.init.extend(time),
             Announcement::Status { up, wanted, worst } => self
                 .init
                 .status(&format!("{}: {up} of {wanted} services up", worst.word())),

@@ -159,6 +159,16 @@ impl Init {
         self.tell(&[NotifyState::Stopping])
     }
 
+    /// Asks for at least this long, from now on, before init takes the start or the end for stuck.
+    /// Whatever time init had for it anyway stays.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub fn extend(&mut self, time: Duration) -> Result<(), Fault> {
+        let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        self.tell(&[NotifyState::ExtendTimeoutUsec(micros)])
+    }
+
     /// Pets init's watchdog.
     ///
     /// # Errors

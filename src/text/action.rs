@@ -67,6 +67,7 @@ fn announcement(what: Announcement) -> String {
     match what {
         Announcement::Ready => "ready".to_owned(),
         Announcement::Stopping => "stopping".to_owned(),
+        Announcement::Extend(time) => format!("extend {}", seconds(time)),
         Announcement::Status { up, wanted, worst } => {
             format!("status up={up} wanted={wanted} worst={}", worst.word())
         }

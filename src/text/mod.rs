@@ -32,6 +32,6 @@ pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
 pub use token::token;
 pub use words::{
-    REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, severity_named, severity_word,
-    shed_word, source, stage_named, stage_word, thread_named, thread_word,
+    REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, severity_named,
+    severity_word, shed_word, source, stage_named, stage_word, thread_named, thread_word,
 };

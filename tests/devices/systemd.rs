@@ -96,6 +96,21 @@ fn an_init_that_goes_is_missed_and_found_again() {
 }
 
 #[test]
+fn more_time_is_asked_for_in_microseconds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let listener = UnixDatagram::bind(&path).unwrap();
+    let mut init = init_at(&path);
+    init.extend(Duration::from_secs(30)).unwrap();
+    assert_eq!(next(&listener), "EXTEND_TIMEOUT_USEC=30000000\n");
+    init.extend(Duration::from_secs(100_000)).unwrap();
+    assert_eq!(
+        next(&listener),
+        format!("EXTEND_TIMEOUT_USEC={}\n", u32::MAX)
+    );
+}
+
+#[test]
 fn a_status_is_one_line_of_bounded_length() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");

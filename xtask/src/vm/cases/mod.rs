@@ -8,6 +8,7 @@ mod holder;
 mod install;
 mod lab;
 mod power_cut;
+mod unit;
 
 use super::case::Case;
 
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Case> {
         install::CASES,
         daemon::CASES,
         guard::CASES,
+        unit::CASES,
     ]
     .concat()
 }
