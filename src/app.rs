@@ -114,6 +114,7 @@ impl Bridge {
                 now,
                 fact,
                 answer: out.take(),
+                trust: self.core.clock_trust(),
             });
             if let Some(ended) = self.ended {
                 if !ended.services_left {

@@ -19,6 +19,7 @@ mod budget;
 mod files;
 mod news;
 pub mod own;
+mod past;
 mod queue;
 mod reader;
 mod record;
@@ -29,10 +30,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use crate::core::note::Trust;
 pub use budget::{DAILY_INFO, DAILY_URGENT, DAY};
 pub use news::News;
+pub use past::newest_synced;
 pub use reader::{Damage, Reader};
-pub use record::{FORMAT, Record, Stamp, Trust};
+pub use record::{FORMAT, Record, Stamp};
 pub use store::{Directory, Store};
 pub use writer::{BATCH, DELAY, Journal, KEPT, RETRY, SEGMENT, SEGMENTS, Sizes};
 

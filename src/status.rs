@@ -10,6 +10,7 @@
 //!
 //! Never decides anything; what it calls bad, a policy has called bad before.
 
+mod clock;
 mod headline;
 mod list;
 mod quantity;
@@ -19,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use clock::RtcStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, screen};
@@ -119,6 +121,10 @@ pub struct MachineStatus {
     pub load_per_cpu: Option<Load>,
     /// Somebody disciplines the clock.
     pub clock_synced: Option<bool>,
+    /// How far its time can be trusted: `unset`, `floor`, `rtc`, `synced` or `holdover`.
+    pub clock_trust: String,
+    /// The battery-backed clock; null where there is none.
+    pub rtc: Option<RtcStatus>,
     /// What it runs on: `mains`, `battery` or `unknown`; null where nothing tells.
     pub power: Option<String>,
     /// Time since mains were first seen gone, on battery.
@@ -208,6 +214,8 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
         memory_available_percent: memory.map(Percent),
         load_per_cpu: load.map(Load),
         clock_synced: core.clock_synced(),
+        clock_trust: text::trust_word(core.clock_trust()).to_owned(),
+        rtc: core.rtc().map(clock::rtc),
         power: power.map(str::to_owned),
         on_battery_seconds: on_battery.map(Seconds),
         battery: core.gauge().map(|gauge| BatteryStatus {

@@ -32,6 +32,41 @@ impl fmt::Display for Mono {
     }
 }
 
+/// Wall time: whole seconds since the beginning of 1970, UTC.
+///
+/// What some clock showed, however wrong it was. Never counted from, and never turned into [`Mono`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Wall(u64);
+
+impl Wall {
+    /// The last time that can be written with a year of four digits everywhere: some hours before
+    /// the end of the year 9999.
+    pub const MAX: Wall = Wall(253_402_207_200);
+
+    /// `None` before 1970 and after [`Wall::MAX`].
+    pub fn new(seconds: i64) -> Option<Wall> {
+        let wall = Wall(u64::try_from(seconds).ok()?);
+        (wall <= Wall::MAX).then_some(wall)
+    }
+
+    /// Seconds since the beginning of 1970.
+    pub fn seconds(self) -> i64 {
+        // At most `MAX`.
+        self.0.cast_signed()
+    }
+
+    /// The time `d` later, at most [`Wall::MAX`].
+    #[must_use]
+    pub fn later(self, d: Duration) -> Wall {
+        Wall(self.0.saturating_add(d.as_secs())).min(Wall::MAX)
+    }
+
+    /// By how much this time is later than `other`; `None` if it is earlier.
+    pub fn beyond(self, other: Wall) -> Option<Duration> {
+        self.0.checked_sub(other.0).map(Duration::from_secs)
+    }
+}
+
 /// Temperature in thousandths of a degree Celsius, as the kernel's thermal zones report it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct MilliCelsius(pub i32);

@@ -3,10 +3,11 @@
 use super::legacy::{self, Found};
 use super::{AppError, Bridge, Plan};
 use crate::config::{Board, CgroupChoice, Config};
-use crate::core::fact::{Asker, Change, Fact, Request, ServiceId, Thread};
+use crate::core::fact::{Asker, Change, Fact, Reading, Request, ServiceId, Thread};
 use crate::core::settings::{Ready, Service, Settings, WatchdogOwner};
 use crate::core::{BootFacts, Core};
 use crate::edge::adoption::{self, Survivor};
+use crate::edge::build_date::build_date;
 use crate::edge::children::{Child, ChildOrder, Children};
 use crate::edge::control::{CLIENTS_MAX, Control, ControlOrder, Door, EventRing};
 use crate::edge::disk::Disk;
@@ -29,8 +30,9 @@ use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
 use crate::edge::{children, clock, logging, mountinfo, process, senses, thread, watchdog_look};
-use crate::journal::Journal;
+use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
+use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -394,7 +396,7 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     let mut hands = Hands::new(senses);
     let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
-    hands.man_recorder(&mut plan, &ground, &events, reader)?;
+    hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
     let own_process = plan.own_process;
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
@@ -453,6 +455,8 @@ fn opening(
         );
         queues.spawner.hand(now, SpawnOrder::Prepare { service });
     }
+    let time = build_date();
+    facts.push_back(Fact::Seen(Reading::Floor { time }));
     facts.push_back(Fact::Tick);
     facts
 }
@@ -475,6 +479,9 @@ fn instruments(
     let (watchdog, samplers): (Box<dyn WatchdogDevice>, _) = match devices {
         Devices::Real(hardware) => {
             let mut vitals = Vitals::new("/".into());
+            if let Some(every) = config.wiring.rtc_every {
+                vitals = vitals.with_rtc(every);
+            }
             let mut disk = Disk::new("/".into());
             let mounts: Vec<PathBuf> = settings
                 .mounts
@@ -512,17 +519,27 @@ impl Hands {
         plan: &mut Plan,
         ground: &Ground,
         events: &Arc<EventRing>,
-        reader: Reader,
+        (reader, inbox): (Reader, &Inbox),
     ) -> Result<(), AppError> {
         let ring = Ring::new(ground.places.root(), &ground.boot_id, &plan.config.source)
             .with_meta(ground.replay_meta());
         let (settings, observer) = (ground.settings.clone(), plan.observer.take());
         let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
         let state_dir = plan.config.wiring.state_dir.clone();
+        // A simulated board has a clock of its own, which knows nothing of our journal.
+        let real = matches!(plan.devices, Devices::Real(_));
+        let inbox = real.then(|| inbox.clone());
         self.man("recorder", move || {
             // Here and not before the thread starts: the card may take its time.
             let _ = std::fs::create_dir_all(&state_dir);
-            let journal = Journal::open(&state_dir.join("journal"), &boot_id);
+            let directory = state_dir.join("journal");
+            let past = inbox.and_then(|inbox| Some((inbox, newest_synced(&directory)?)));
+            if let Some((inbox, past)) = past
+                && let Some(time) = Wall::new(past.as_second())
+            {
+                inbox.send(Fact::Seen(Reading::Floor { time }));
+            }
+            let journal = Journal::open(&directory, &boot_id);
             Recorder::new(settings, ring, journal, events, observer, log).run(&reader);
         })
     }

@@ -35,12 +35,15 @@ pub(super) fn config<'i>(
     if newer(&mut top) {
         return None;
     }
-    top.refuse_unknown(&["watchdog", "stop", "power", "vitals", "storage", "service"]);
+    top.refuse_unknown(&[
+        "watchdog", "stop", "power", "vitals", "clock", "storage", "service",
+    ]);
     let root = root(&mut top);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
     let budget = top.below("stop", keys::STOP.keys).duration("budget");
     let power = power(top.below("power", keys::POWER.keys));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
+    let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
     let drafts = service::drafts(&mut top);
     if let Some(root) = &root {
@@ -48,6 +51,7 @@ pub(super) fn config<'i>(
     }
     let services = order::services(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
+    let (rtc_every, clock_tolerance) = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
@@ -61,6 +65,7 @@ pub(super) fn config<'i>(
         stop_budget: budget?.value,
         board: crate::core::settings::Board::NONE,
         power: power?,
+        clock_tolerance,
     };
     let wiring = Wiring {
         board: root.board,
@@ -69,6 +74,7 @@ pub(super) fn config<'i>(
         cgroup: root.cgroup,
         watchdog_device: device,
         vitals_every: vitals.every,
+        rtc_every,
         disk_every: storage.every,
         mounts: storage.mounts,
         commands,
@@ -198,6 +204,16 @@ fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
         memory: memory?,
         load: load?,
     })
+}
+
+/// Time between two looks at the battery-backed clock, if it is to be looked at; and how far it may
+/// be from the kernel's.
+fn clock(mut table: Table<'_, '_, '_>) -> Option<(Option<Duration>, Duration)> {
+    let rtc = table.choice("rtc");
+    let every = table.duration("every");
+    let tolerance = table.duration("tolerance");
+    let every = every?.value;
+    Some(((rtc?.value == "auto").then_some(every), tolerance?.value))
 }
 
 struct Storage {

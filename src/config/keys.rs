@@ -42,7 +42,9 @@ const TEMPERATURE: Kind = Kind::Temperature(-40, 125);
 const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
-pub const SECTIONS: &[Section] = &[ROOT, WATCHDOG, STOP, POWER, VITALS, STORAGE, SERVICE];
+pub const SECTIONS: &[Section] = &[
+    ROOT, WATCHDOG, STOP, POWER, VITALS, CLOCK, STORAGE, SERVICE,
+];
 
 /// The keys above the first header.
 pub const ROOT: Section = Section {
@@ -208,6 +210,33 @@ pub const VITALS: Section = Section {
 
 const WARN: &str = "From here on somebody should look";
 const CRITICAL: &str = "From here on it is broken";
+
+/// The clocks.
+pub const CLOCK: Section = Section {
+    header: "clock",
+    meaning: "The clocks, which are judged and never set.",
+    keys: &[
+        key(
+            "rtc",
+            Kind::Choice(&["auto", "none"]),
+            Default("\"auto\""),
+            "The battery-backed clock: the best one that the kernel shows, or none, such as for a Pi \
+             5 without a battery",
+        ),
+        key(
+            "every",
+            Kind::Duration(s(1), hours(1)),
+            Default("\"60s\""),
+            "Least time between two looks at it; it is looked at when the vitals are",
+        ),
+        key(
+            "tolerance",
+            Kind::Duration(s(2), hours(1)),
+            Default("\"30s\""),
+            "How far it may be from the kernel's clock before that is told",
+        ),
+    ],
+};
 
 /// File systems.
 pub const STORAGE: Section = Section {

@@ -81,6 +81,9 @@ pub struct Wiring {
     pub watchdog_device: PathBuf,
     /// Time between two readings of temperature, memory and load. 1 s to 10 min.
     pub vitals_every: Duration,
+    /// Least time between two looks at the battery-backed clock, 1 s to 1 h; `None` if it is not to
+    /// be looked at.
+    pub rtc_every: Option<Duration>,
     /// Time between two looks at the file systems. 5 s to 1 h.
     pub disk_every: Duration,
     /// Mount points to watch; `None` for every writable local file system.

@@ -6,8 +6,11 @@
 //! one. Facts never ask for anything to be done; the one exception, [`Fact::Asked`], reports that
 //! somebody did.
 
+mod clock;
+
 use super::memo::Memo;
-use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
+pub use clock::{RtcSeen, Shown};
 use std::time::Duration;
 
 /// Index of a service in [`Settings::services`](super::settings::Settings::services).
@@ -109,6 +112,10 @@ pub enum Source {
     Load,
     /// The kernel's opinion of its own clock.
     Clock,
+    /// The battery-backed clock. Machines without one do not have this source at all.
+    Rtc,
+    /// What is known to be past.
+    Floor,
     /// Power from outside. Machines that cannot see it do not have this source at all.
     Mains,
     /// One file system.
@@ -138,6 +145,16 @@ pub enum Reading {
     Clock {
         /// Estimated maximum error below 16 s: somebody disciplines the clock.
         synced: bool,
+        /// What it shows; `None` where nobody looked, or for a year beyond 9999.
+        shown: Option<Shown>,
+    },
+    /// The battery-backed clock.
+    Rtc(RtcSeen),
+    /// A time that is past for certain, such as that of the program's making. No clock that shows
+    /// an earlier one is right.
+    Floor {
+        /// The time.
+        time: Wall,
     },
     /// Power from outside.
     Mains {

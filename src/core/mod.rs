@@ -34,10 +34,12 @@ mod shutdown;
 mod storage;
 mod thermal;
 mod threads;
+mod trust;
 mod watchdog;
 
 use crate::units::Mono;
 use action::Actions;
+pub use clock::RtcView;
 use fact::Fact;
 use picture::Picture;
 pub use power::{
@@ -218,6 +220,16 @@ impl Core {
 
     /// The kernel's clock is disciplined; `None` if that is not known.
     pub fn clock_synced(&self) -> Option<bool> {
-        self.clock.latest()
+        self.clock.synced()
+    }
+
+    /// How far wall time can be trusted.
+    pub fn clock_trust(&self) -> note::Trust {
+        self.clock.trust()
+    }
+
+    /// How the battery-backed clock stands; `None` where there is none.
+    pub fn rtc(&self) -> Option<RtcView> {
+        self.clock.rtc()
     }
 }

@@ -7,6 +7,7 @@ use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
 use super::memo::Left;
+pub use super::trust::{Doubt, RtcDoubt, Trust};
 use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::time::Duration;
 
@@ -296,6 +297,30 @@ pub enum Note {
     ClockSynced,
     /// Nobody disciplines the clock any more.
     ClockUnsynced,
+    /// The clock, which is not synced, is trusted so far.
+    ClockTrust {
+        /// How far.
+        trust: Trust,
+    },
+    /// The clock shows a time that cannot be true.
+    ClockWrong {
+        /// Why.
+        why: Doubt,
+    },
+    /// Somebody set the clock.
+    ClockStepped {
+        /// By how much, in whole seconds.
+        by: Duration,
+        /// It was set ahead, not back.
+        ahead: bool,
+    },
+    /// The battery-backed clock cannot be trusted.
+    RtcWrong {
+        /// Why.
+        why: RtcDoubt,
+    },
+    /// Nothing speaks against it any more.
+    RtcRight,
     /// Mains are gone and the machine runs on its battery.
     MainsLost,
     /// They are back, and stable.
@@ -354,6 +379,9 @@ impl Note {
             | Note::SourceBack { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
+            | Note::ClockTrust { .. }
+            | Note::ClockStepped { .. }
+            | Note::RtcRight
             | Note::MainsBack { .. } => Info,
             Note::StopOverran { .. }
             | Note::ServiceStartStuck { .. }
@@ -371,6 +399,8 @@ impl Note {
             | Note::ThreadLate { .. }
             | Note::SourceLost { .. }
             | Note::ClockUnsynced
+            | Note::ClockWrong { .. }
+            | Note::RtcWrong { .. }
             | Note::MainsLost
             | Note::SignsDisagree { .. } => Warning,
             Note::Shedding { shed } => of(shed.verdict()),

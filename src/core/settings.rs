@@ -26,6 +26,8 @@ pub struct Settings {
     pub inodes: Limits<Permille>,
     /// Time for the orderly stop of all services together.
     pub stop_budget: Duration,
+    /// How far the battery-backed clock may be from the kernel's. 2 s to 1 h.
+    pub clock_tolerance: Duration,
     /// The board that supplies the machine with power.
     pub board: Board,
     /// What is done while mains are away.
@@ -249,6 +251,7 @@ impl Settings {
             stop_budget: Duration::from_secs(80),
             board: Board::NONE,
             power: Power::DEFAULT,
+            clock_tolerance: Duration::from_secs(30),
         }
     }
 }

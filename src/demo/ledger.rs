@@ -258,6 +258,11 @@ impl Ledger {
             | Note::MountWritable { .. }
             | Note::ClockSynced
             | Note::ClockUnsynced
+            | Note::ClockTrust { .. }
+            | Note::ClockWrong { .. }
+            | Note::ClockStepped { .. }
+            | Note::RtcWrong { .. }
+            | Note::RtcRight
             | Note::BatteryLow { .. }
             | Note::Shedding { .. }
             | Note::SignsDisagree { .. } => {}
@@ -280,8 +285,9 @@ impl Signs {
             }
             Reading::Memory { available } => self.memory = Some(*available),
             Reading::Load { centi_per_cpu } => self.load = Some(*centi_per_cpu),
-            Reading::Clock { synced } => self.synced = Some(*synced),
+            Reading::Clock { synced, .. } => self.synced = Some(*synced),
             Reading::Mains { present } => self.mains = Some(*present),
+            Reading::Rtc(_) | Reading::Floor { .. } => {}
             Reading::Mount { .. }
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }

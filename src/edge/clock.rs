@@ -4,8 +4,8 @@
 //! and jumps whenever somebody sets it; the clock is *synced* while somebody disciplines it.
 //! Nothing here sets a clock, and nothing converts one time into the other.
 
-use crate::core::fact::Errno;
-use crate::units::Mono;
+use crate::core::fact::{Errno, Reading, Shown};
+use crate::units::{Mono, Wall};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::c_long;
 use std::path::Path;
@@ -71,6 +71,24 @@ pub fn wall() -> jiff::Timestamp {
     let time = clock_gettime(ClockId::Realtime);
     let nanos = i32::try_from(time.tv_nsec).unwrap_or(0);
     jiff::Timestamp::new(time.tv_sec, nanos).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// What wall time shows now.
+pub fn shown() -> Option<Shown> {
+    let time = Wall::new(clock_gettime(ClockId::Realtime).tv_sec)?;
+    Some(Shown { time, at: now() })
+}
+
+/// The kernel's clock: who keeps it, and what it shows.
+///
+/// # Errors
+/// As [`sync_state`].
+pub fn reading() -> Result<Reading, Errno> {
+    let synced = sync_state()?;
+    Ok(Reading::Clock {
+        synced,
+        shown: shown(),
+    })
 }
 
 /// The identity of this boot: a UUID in lower case, different after every start of the kernel.

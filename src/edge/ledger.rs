@@ -8,6 +8,7 @@
 use super::pulse::Pulse;
 use crate::core::action::{Action, Actions, Order};
 use crate::core::fact::Fact;
+use crate::core::note::Trust;
 use crate::journal::urgent;
 use crate::units::Mono;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -34,6 +35,8 @@ pub struct Entry {
     pub fact: Fact,
     /// What was ordered and what was said.
     pub answer: Actions,
+    /// How far wall time can be trusted after it.
+    pub trust: Trust,
 }
 
 /// When the passes that wait are to be written down.
@@ -274,6 +277,7 @@ mod tests {
             now: Mono(at),
             fact: Fact::Tick,
             answer: Actions::default(),
+            trust: Trust::Unset,
         }
     }
 

@@ -7,6 +7,7 @@
 //! no circle of waiting can arise.
 
 pub mod adoption;
+pub mod build_date;
 pub mod children;
 pub mod clock;
 pub mod control;
@@ -28,6 +29,7 @@ pub mod proc_text;
 pub mod process;
 pub mod pulse;
 pub mod recorder;
+pub mod rtc;
 pub mod run_record;
 pub mod senses;
 pub mod session;

@@ -7,7 +7,7 @@
 use super::clock;
 use super::control::EventRing;
 use super::ledger::{Batch, Entry, Reader};
-use crate::core::fact::{Change, Fact, Pid, Reading, RunId, ServiceId};
+use crate::core::fact::{Change, Fact, Pid, RunId, ServiceId};
 use crate::core::note::{Note, Severity};
 use crate::core::settings::Settings;
 use crate::journal::{Directory, Journal, Stamp, Trust};
@@ -133,6 +133,7 @@ impl Recorder {
             checkpoint(alive, first.now)
         });
         for entry in &batch.entries {
+            self.trust = entry.trust;
             self.follow(&entry.fact);
         }
     }
@@ -154,7 +155,10 @@ impl Recorder {
 
     /// The journal, and those who follow it.
     fn keep(&mut self, batch: &Batch) {
-        let stamped = |e: &Entry| self.stamp(e.now);
+        let stamped = |e: &Entry| Stamp {
+            trust: e.trust,
+            ..self.stamp(e.now)
+        };
         let notes: Vec<(Stamp, &Note)> = batch
             .entries
             .iter()
@@ -186,13 +190,6 @@ impl Recorder {
     }
 
     fn follow(&mut self, fact: &Fact) {
-        if let Fact::Seen(Reading::Clock { synced }) = fact {
-            self.trust = match (*synced, self.trust) {
-                (true, _) => Trust::Synced,
-                (false, Trust::Synced | Trust::Holdover) => Trust::Holdover,
-                (false, trust) => trust,
-            };
-        }
         let Fact::Child {
             service,
             run,

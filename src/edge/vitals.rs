@@ -1,7 +1,8 @@
-//! Reads the machine's vital signs: temperature, memory, load, the state of the clock, and mains.
+//! Reads the machine's vital signs: temperature, memory, load, the clocks, and mains.
 //!
-//! Every sample gives a fact for each of the first four, in the order of [`Source`]: a reading or
-//! its loss; then one for mains, on machines that can tell. Files are opened once and read in place,
+//! Every sample gives a fact for each of temperature, memory, load and the kernel's clock, in this
+//! order: a reading or its loss; then one for mains and one for the battery-backed clock, on machines
+//! that have them. Files are opened once and read in place,
 //! so a sample costs four short reads and a look for power supplies; a file that fails is opened
 //! again for the next sample, because drivers come and go. Never judges a reading, except
 //! that one which cannot be true is lost.
@@ -9,11 +10,13 @@
 use super::clock;
 use super::power_supply::{PowerSupplies, fault_of};
 use super::proc_text;
+use super::rtc::Rtc;
 use crate::core::fact::{Errno, Fact, Fault, Reading, Source};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Types of thermal zones that measure the processor, best first. The first is the Pi's.
 const CPU_ZONES: [&str; 4] = ["cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp"];
@@ -25,8 +28,8 @@ const CPU_MONITORS: [&str; 3] = ["cpu_thermal", "coretemp", "k10temp"];
 /// would do too, as the lines that matter come first.
 const ROOM: usize = 4096;
 
-/// Tells whether somebody disciplines the clock.
-pub type ClockProbe = Box<dyn FnMut() -> Result<bool, Errno> + Send>;
+/// Reads the kernel's clock.
+pub type ClockProbe = Box<dyn FnMut() -> Result<Reading, Errno> + Send>;
 
 /// The files behind the vital signs, open.
 pub struct Vitals {
@@ -37,6 +40,7 @@ pub struct Vitals {
     load: KeptFile,
     cpus: KeptFile,
     mains: PowerSupplies,
+    rtc: Option<Rtc>,
     room: Box<[u8; ROOM]>,
 }
 
@@ -44,7 +48,7 @@ impl Vitals {
     /// The vital signs of the machine whose `/proc` and `/sys` are below `root`, and of the
     /// kernel's clock. Nothing is opened yet.
     pub fn new(root: PathBuf) -> Vitals {
-        Vitals::with_clock(root, Box::new(clock::sync_state))
+        Vitals::with_clock(root, Box::new(clock::reading))
     }
 
     /// The same with another opinion of the clock.
@@ -56,12 +60,21 @@ impl Vitals {
             load: KeptFile::at(root.join("proc/loadavg")),
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
             mains: PowerSupplies::new(&root),
+            rtc: None,
             room: Box::new([0; ROOM]),
             root,
         }
     }
 
-    /// Takes all readings: temperature, memory, load, clock, and mains where anything tells.
+    /// Looks at the battery-backed clock, too, with at least `every` between two looks.
+    #[must_use]
+    pub fn with_rtc(mut self, every: Duration) -> Vitals {
+        self.rtc = Some(Rtc::new(&self.root, every));
+        self
+    }
+
+    /// Takes all readings: temperature, memory, load, clock; mains where anything tells; and the
+    /// battery-backed clock where there is one and it is time to look.
     pub fn sample(&mut self) -> Vec<Fact> {
         let mut facts = vec![
             fact(Source::Temperature, self.temperature()),
@@ -70,6 +83,7 @@ impl Vitals {
             fact(Source::Clock, self.clock()),
         ];
         facts.extend(self.mains.sample());
+        facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
         facts
     }
 
@@ -106,9 +120,7 @@ impl Vitals {
     }
 
     fn clock(&mut self) -> Result<Reading, Fault> {
-        (self.clock)()
-            .map(|synced| Reading::Clock { synced })
-            .map_err(Fault::Errno)
+        (self.clock)().map_err(Fault::Errno)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One record, and its line.
 
-use crate::core::note::{Note, Severity};
+use crate::core::note::{Note, Severity, Trust};
 use crate::core::settings::Settings;
 use crate::text::{describe, sentence};
 use crate::units::Mono;
@@ -9,23 +9,6 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the form of a record. A record with a larger one is left alone.
 pub const FORMAT: u32 = 1;
-
-/// How far wall time can be trusted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Trust {
-    /// Nobody ever set the clock.
-    #[default]
-    Unset,
-    /// Not earlier than something known, such as the date of the last record.
-    Floor,
-    /// From a battery-backed clock.
-    Rtc,
-    /// Disciplined by a time source.
-    Synced,
-    /// Was synced, and runs free since.
-    Holdover,
-}
 
 /// When something happened, by both clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +38,7 @@ pub struct Record {
     #[serde(with = "wall")]
     pub wall: Option<Timestamp>,
     /// How far that can be trusted.
+    #[serde(with = "trust")]
     pub trust: Trust,
     /// How much it matters.
     #[serde(with = "severity")]
@@ -210,5 +194,21 @@ mod severity {
     pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Severity, D::Error> {
         let word = String::deserialize(from)?;
         severity_named(&word).ok_or_else(|| D::Error::custom("no such severity"))
+    }
+}
+
+/// The word for it.
+mod trust {
+    use super::Trust;
+    use crate::text::{trust_named, trust_word};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(it: &Trust, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(trust_word(*it))
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Trust, D::Error> {
+        let word = String::deserialize(from)?;
+        trust_named(&word).ok_or_else(|| D::Error::custom("no such trust"))
     }
 }

@@ -1,6 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
-use super::{MountStatus, Percent, Seconds, ServiceStatus, Status};
+use super::{MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
 use crate::text::for_people;
 
 /// Services that are named in the first line. More are only counted, so that the line stays one.
@@ -40,6 +40,7 @@ fn reasons(status: &Status) -> Vec<String> {
         services(status),
         storage(status),
         machine(status),
+        clock::reasons(status),
         threads(status),
         unknown(status),
     ];

@@ -1,5 +1,6 @@
 //! The status report for people: the verdict first, then what it rests on.
 
+use super::clock::{clock_line, rtc_line};
 use super::quantity::Seconds;
 use super::table::{Cell, harmless, lines};
 use super::{BatteryStatus, MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus};
@@ -225,10 +226,7 @@ fn machine(status: &Status) -> String {
         Some(text) => Cell::plain(&text),
         None => Cell::new("unknown", QUIET),
     };
-    let clock = machine.clock_synced.map(|synced| match synced {
-        true => "synced".to_owned(),
-        false => "not synced: its time may be wrong".to_owned(),
-    });
+    let clock = clock_line(machine);
     let temperature = machine.temperature_celsius.map(|t| t.0.to_string());
     let memory = machine
         .memory_available_percent
@@ -245,6 +243,13 @@ fn machine(status: &Status) -> String {
         vec![Cell::plain("load"), cell(load, &verdicts.memory)],
         vec![Cell::plain("clock"), cell(clock, &verdicts.clock)],
     ];
+    if let Some(rtc) = &machine.rtc {
+        let verdict = match rtc.state.as_str() {
+            "right" => "ok",
+            _ => "warn",
+        };
+        rows.push(vec![Cell::plain("rtc"), cell(Some(rtc_line(rtc)), verdict)]);
+    }
     // A machine on which nothing tells has no such line.
     if let Some(verdict) = &verdicts.power {
         rows.push(vec![Cell::plain("power"), cell(power(machine), verdict)]);

@@ -168,7 +168,10 @@ fn well() -> Rig {
             available: Permille(435),
         }),
         Fact::Seen(Reading::Load { centi_per_cpu: 35 }),
-        Fact::Seen(Reading::Clock { synced: true }),
+        Fact::Seen(Reading::Clock {
+            synced: true,
+            shown: None,
+        }),
         Fact::Seen(Reading::Mains { present: true }),
         Fact::Seen(Reading::Gauge {
             voltage: Some(Millivolts(4_112)),

@@ -5,9 +5,12 @@ use super::legacy::left_word;
 use super::quantity::{celsius, hundredths, percent, seconds, volts};
 use super::signal_word;
 use super::token;
-use super::words::{dispute_word, flag, request_parts, shed_word, source, stage_word, thread_word};
+use super::words::{
+    dispute_word, flag, request_parts, rtc_doubt_word, shed_word, source, stage_word, thread_word,
+    trust_word,
+};
 use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
-use crate::core::note::Note;
+use crate::core::note::{Doubt, Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::fmt;
@@ -307,6 +310,16 @@ impl Describer<'_> {
             Note::MountWritable { mount } => ("mount-writable", vec![self.mount(*mount)]),
             Note::ClockSynced => ("clock-synced", vec![]),
             Note::ClockUnsynced => ("clock-unsynced", vec![]),
+            Note::ClockTrust { trust } => {
+                ("clock-trust", vec![("trust", word(trust_word(*trust)))])
+            }
+            Note::ClockWrong { why } => ("clock-wrong", doubt(RtcDoubt::Untrue(*why))),
+            Note::ClockStepped { by, ahead } => (
+                "clock-stepped",
+                vec![("by", time(*by)), ("ahead", Value::Flag(*ahead))],
+            ),
+            Note::RtcWrong { why } => ("rtc-wrong", doubt(*why)),
+            Note::RtcRight => ("rtc-right", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),
             Note::BatteryLow {
@@ -359,6 +372,17 @@ fn asker(by: Asker) -> (&'static str, Value) {
         Asker::User(user) => ("user", count(user)),
         Asker::Signal(number) => ("signal", Value::Text(signal_word(number))),
     }
+}
+
+fn doubt(doubt: RtcDoubt) -> Fields {
+    let by = match doubt {
+        RtcDoubt::Stopped | RtcDoubt::Invalid | RtcDoubt::Frozen => None,
+        RtcDoubt::Untrue(Doubt::Early { by } | Doubt::Future { by }) => Some(by),
+        RtcDoubt::Ahead { by } | RtcDoubt::Behind { by } => Some(by),
+    };
+    let mut fields = vec![("why", word(rtc_doubt_word(doubt)))];
+    fields.extend(by.map(|by| ("by", time(by))));
+    fields
 }
 
 fn how(exit: Exit) -> (&'static str, Value) {

@@ -2,10 +2,10 @@
 //! other.
 
 use super::legacy::left_word;
-use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts};
+use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts, wall};
 use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
 use super::{errno_word, token};
-use crate::core::fact::{Change, Fact, Pulse, Reading};
+use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown};
 use crate::core::memo::Left;
 use crate::core::settings::Settings;
 use crate::units::Mono;
@@ -54,7 +54,12 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Temperature(t) => format!("temperature {}", celsius(*t)),
         Reading::Memory { available } => format!("memory available={}", percent(*available)),
         Reading::Load { centi_per_cpu } => format!("load per-cpu={}", hundredths(*centi_per_cpu)),
-        Reading::Clock { synced } => format!("clock synced={}", flag(*synced)),
+        Reading::Clock { synced, shown } => {
+            let shown = shown.map_or_else(String::new, self::shown);
+            format!("clock synced={}{shown}", flag(*synced))
+        }
+        Reading::Rtc(seen) => rtc(seen),
+        Reading::Floor { time } => format!("floor time={}", wall(*time)),
         Reading::Mains { present } => format!("mains present={}", flag(*present)),
         Reading::Mount {
             mount,
@@ -96,6 +101,22 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
 /// What is not known is `none`.
 fn known<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "none".to_owned(), text)
+}
+
+/// What a clock showed, behind what was said of it before: ` time=... at=12.400`.
+fn shown(shown: Shown) -> String {
+    format!(" time={} at={}", wall(shown.time), shown.at)
+}
+
+fn rtc(seen: &RtcSeen) -> String {
+    let stopped = match seen.oscillator_stopped {
+        Some(stopped) => flag(stopped),
+        None => "unknown",
+    };
+    let shown = seen.shown.map_or_else(String::new, self::shown);
+    let temperature = seen.temperature.map(celsius);
+    let temperature = temperature.map_or_else(String::new, |t| format!(" temperature={t}"));
+    format!("rtc stopped={stopped}{shown}{temperature}")
 }
 
 fn change(change: &Change) -> String {

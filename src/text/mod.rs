@@ -27,11 +27,12 @@ pub use action::action;
 pub use describe::{Described, Value, describe};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
-pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts};
+pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
 pub use token::token;
 pub use words::{
-    REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, severity_named,
-    severity_word, shed_word, source, stage_named, stage_word, thread_named, thread_word,
+    REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, rtc_doubt_word,
+    severity_named, severity_word, shed_word, source, stage_named, stage_word, thread_named,
+    thread_word, trust_named, trust_word,
 };

@@ -1,6 +1,6 @@
 //! Quantities as text: exact for machines, short for people. Integer arithmetic throughout.
 
-use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille, Wall};
 use std::time::Duration;
 
 /// Exact seconds: `15s`, `0.25s`, `3.200000001s`. Parsed back it is the same duration.
@@ -45,6 +45,15 @@ pub fn percent(share: Permille) -> String {
 /// Hundredths with two places: `1.25`.
 pub fn hundredths(value: u32) -> String {
     format!("{}.{:02}", value / 100, value % 100)
+}
+
+/// Wall time in UTC: `2031-07-04T12:34:56Z`.
+pub fn wall(time: Wall) -> String {
+    match jiff::Timestamp::from_second(time.seconds()) {
+        Ok(time) => time.to_string(),
+        // Not reached: the range of `Wall` lies inside.
+        Err(_) => time.seconds().to_string(),
+    }
 }
 
 /// A duration as people say it, in its two largest units, cut rather than rounded so that it never

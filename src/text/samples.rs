@@ -10,7 +10,7 @@ use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
 use crate::core::memo::{Left, Rest};
-use crate::core::note::Note;
+use crate::core::note::{Doubt, Note, RtcDoubt, Trust};
 use crate::core::picture::Verdict;
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Permille};
@@ -35,6 +35,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         guard(),
         readings(),
         power::power(),
+        clocks(),
     ]
     .concat()
 }
@@ -406,10 +407,73 @@ fn readings() -> Vec<(Note, &'static str)> {
             Note::MountWritable { mount: DATA },
             "/srv/my data is writable again",
         ),
+    ]
+}
+
+fn clocks() -> Vec<(Note, &'static str)> {
+    let year = seconds(365 * 86_400);
+    let rtc_wrong = |why| Note::RtcWrong { why };
+    vec![
         (Note::ClockSynced, "the clock is synchronised"),
         (
             Note::ClockUnsynced,
             "the clock is not synchronised any more: wall times may drift",
         ),
+        (
+            Note::ClockTrust {
+                trust: Trust::Floor,
+            },
+            "nobody keeps the clock right: what it shows can be true, and may be wrong",
+        ),
+        (
+            Note::ClockTrust { trust: Trust::Rtc },
+            "nobody keeps the clock right: the battery-backed clock shows the same time",
+        ),
+        (
+            Note::ClockWrong {
+                why: Doubt::Early { by: year },
+            },
+            "the clock is wrong: it shows a time that is past for certain, by 365 d; its times \
+             mislead until somebody sets it",
+        ),
+        (
+            Note::ClockWrong {
+                why: Doubt::Future { by: year * 73 },
+            },
+            "the clock is wrong: it shows a time 26645 d beyond anything known, and nobody \
+             vouches for it",
+        ),
+        (
+            Note::ClockStepped {
+                by: seconds(7200),
+                ahead: false,
+            },
+            "somebody set the clock back by 2 h",
+        ),
+        (
+            rtc_wrong(RtcDoubt::Stopped),
+            "the battery-backed clock had stopped: its battery is empty, or it was never set; \
+             change the battery if this comes again after the next boot",
+        ),
+        (
+            rtc_wrong(RtcDoubt::Invalid),
+            "the battery-backed clock says that its time is not valid: it was never set, or its \
+             battery is empty",
+        ),
+        (
+            rtc_wrong(RtcDoubt::Frozen),
+            "the battery-backed clock stands still: is it damaged?",
+        ),
+        (
+            rtc_wrong(RtcDoubt::Untrue(Doubt::Early { by: year })),
+            "the battery-backed clock is wrong: it shows a time that is past for certain, by \
+             365 d; its times mislead until somebody sets it",
+        ),
+        (
+            rtc_wrong(RtcDoubt::Behind { by: seconds(95) }),
+            "the battery-backed clock is 1 min 35 s behind the synchronised clock; `hwclock -w` \
+             sets it",
+        ),
+        (Note::RtcRight, "the battery-backed clock is right again"),
     ]
 }

@@ -1,5 +1,6 @@
 //! Notes for people: what happened, and what to do where that helps.
 
+mod clock;
 mod power;
 
 use super::errno_message;
@@ -236,6 +237,15 @@ impl Speaker<'_> {
             Note::ClockUnsynced => {
                 "the clock is not synchronised any more: wall times may drift".to_owned()
             }
+            Note::ClockTrust { trust } => clock::trusted(*trust).to_owned(),
+            Note::ClockWrong { why } => format!("the clock is wrong: {}", clock::untrue(*why)),
+            Note::ClockStepped { by, ahead } => format!(
+                "somebody set the clock {} by {}",
+                if *ahead { "ahead" } else { "back" },
+                for_people(*by)
+            ),
+            Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
+            Note::RtcRight => "the battery-backed clock is right again".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),
             Note::MainsBack { lasted } => {
                 format!("mains are back after {}", for_people(*lasted))
@@ -275,6 +285,8 @@ impl Speaker<'_> {
             Source::Memory => "available memory".to_owned(),
             Source::Load => "the load".to_owned(),
             Source::Clock => "the state of the clock".to_owned(),
+            Source::Rtc => "the battery-backed clock".to_owned(),
+            Source::Floor => "what is known to be past".to_owned(),
             Source::Mains => "the state of mains".to_owned(),
             Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
             Source::Watchdog => "the hardware watchdog".to_owned(),

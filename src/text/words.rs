@@ -6,7 +6,7 @@ use super::token::token;
 use crate::core::Dispute;
 use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread};
 use crate::core::memo::Rest;
-use crate::core::note::Severity;
+use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
 
@@ -77,6 +77,29 @@ words! {
     Error => "error",
 }
 
+words! {
+    /// The word for how far a clock can be trusted.
+    Trust, TRUSTS, trust_word, trust_named:
+    Unset => "unset",
+    Floor => "floor",
+    Rtc => "rtc",
+    Synced => "synced",
+    Holdover => "holdover",
+}
+
+/// The word for what speaks against a clock: `early`, `stopped`.
+pub fn rtc_doubt_word(doubt: RtcDoubt) -> &'static str {
+    match doubt {
+        RtcDoubt::Stopped => "stopped",
+        RtcDoubt::Invalid => "invalid",
+        RtcDoubt::Frozen => "frozen",
+        RtcDoubt::Untrue(Doubt::Early { .. }) => "early",
+        RtcDoubt::Untrue(Doubt::Future { .. }) => "future",
+        RtcDoubt::Ahead { .. } => "ahead",
+        RtcDoubt::Behind { .. } => "behind",
+    }
+}
+
 /// Where a reading comes from: `temperature`, `mount /data`.
 pub fn source(source: Source, settings: &Settings) -> String {
     match source {
@@ -84,6 +107,8 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Memory => "memory".to_owned(),
         Source::Load => "load".to_owned(),
         Source::Clock => "clock".to_owned(),
+        Source::Rtc => "rtc".to_owned(),
+        Source::Floor => "floor".to_owned(),
         Source::Mains => "mains".to_owned(),
         Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
         Source::Watchdog => "watchdog".to_owned(),

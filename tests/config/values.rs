@@ -58,12 +58,14 @@ fn an_empty_file_has_the_documented_defaults() {
         }
     );
     assert_eq!(settings.stop_budget, Duration::from_secs(80));
+    assert_eq!(settings.clock_tolerance, Duration::from_secs(30));
     assert_eq!(wiring.board, Board::None);
     assert_eq!(wiring.runtime_dir, Path::new("/run/fieldwarden"));
     assert_eq!(wiring.state_dir, Path::new("/var/lib/fieldwarden"));
     assert_eq!(wiring.cgroup, CgroupChoice::Auto);
     assert_eq!(wiring.watchdog_device, Path::new("/dev/watchdog0"));
     assert_eq!(wiring.vitals_every, Duration::from_secs(15));
+    assert_eq!(wiring.rtc_every, Some(Duration::from_secs(60)));
     assert_eq!(wiring.disk_every, Duration::from_secs(60));
     assert_eq!(wiring.mounts, None);
     assert!(wiring.commands.is_empty());
@@ -119,6 +121,9 @@ fn every_value_arrives() {
         temperature = { warn = "-12.5C", critical = "0.1 °C" }
         memory = { warn = "2.5%", critical = "0%" }
         load = { warn = "1%", critical = "100000%" }
+        [clock]
+        rtc = "none"
+        tolerance = "2s"
         [storage]
         every = "1h"
         mounts = ["/a", "/b c"]
@@ -132,6 +137,8 @@ fn every_value_arrives() {
     assert_eq!(settings.watchdog.timeout, Duration::from_secs(90));
     assert!(settings.watchdog.disarm_on_stop);
     assert_eq!(settings.stop_budget, Duration::from_secs(599));
+    assert_eq!(settings.clock_tolerance, Duration::from_secs(2));
+    assert_eq!(wiring.rtc_every, None);
     assert_eq!(
         settings.temperature,
         Limits {

@@ -10,6 +10,7 @@ mod clock;
 mod disk;
 mod mounts;
 mod power_supply;
+mod rtc;
 mod sim_board;
 mod systemd;
 mod vitals;

@@ -210,7 +210,7 @@ fn vital_signs_come_in_the_order_of_the_real_ones_and_are_healthy() {
         Fact::Seen(Reading::Temperature(heat)),
         Fact::Seen(Reading::Memory { available }),
         Fact::Seen(Reading::Load { centi_per_cpu }),
-        Fact::Seen(Reading::Clock { synced: true }),
+        Fact::Seen(Reading::Clock { synced: true, .. }),
         Fact::Seen(Reading::Mains { present: true }),
     ] = facts[..]
     else {
@@ -267,10 +267,16 @@ fn every_knob_shows() {
         panic!("{memory:?}");
     };
     board.set_synced(false);
-    assert_eq!(
-        board.sample(Mono(0))[3],
-        Fact::Seen(Reading::Clock { synced: false })
-    );
+    let clock = board.sample(Mono(0))[3].clone();
+    let Fact::Seen(Reading::Clock {
+        synced: false,
+        shown: Some(shown),
+    }) = clock
+    else {
+        panic!("{clock:?}");
+    };
+    assert_eq!(shown.at, Mono(0));
+    assert_eq!(shown.time.seconds(), board.wall(Mono(0)).as_second());
     board.set_mains(false);
     let mains = Reading::Mains { present: false };
     assert_eq!(board.sample(Mono(0))[4], Fact::Seen(mains));

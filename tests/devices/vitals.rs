@@ -9,9 +9,15 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 
+/// A clock that is synced, and at which nobody looked.
+const SYNCED: Reading = Reading::Clock {
+    synced: true,
+    shown: None,
+};
+
 /// The vital signs of a tree, with a clock that is synced.
 fn vitals(root: &Path) -> Vitals {
-    Vitals::with_clock(root.into(), Box::new(|| Ok(true)))
+    Vitals::with_clock(root.into(), Box::new(|| Ok(SYNCED)))
 }
 
 fn write(root: &Path, name: &str, text: &str) {
@@ -62,7 +68,7 @@ fn a_pi_4_tells_all_four() {
             available: Permille(853),
         },
         Reading::Load { centi_per_cpu: 13 },
-        Reading::Clock { synced: true },
+        SYNCED,
     ];
     assert_eq!(facts, expected.map(Fact::Seen));
 }
@@ -74,7 +80,7 @@ fn a_machine_that_shows_nothing_loses_three_and_keeps_its_clock() {
         lost(Source::Temperature, Fault::Absent),
         lost(Source::Memory, Fault::Absent),
         lost(Source::Load, Fault::Absent),
-        Fact::Seen(Reading::Clock { synced: true }),
+        Fact::Seen(SYNCED),
     ];
     assert_eq!(vitals(root.path()).sample(), expected);
 }

@@ -8,12 +8,12 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
-    ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
+    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::memo::{Left, Memo, Rest};
 use fieldwarden::core::{BootFacts, Core};
-use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
+use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::time::Duration;
 
 /// Facts for each seed.
@@ -217,11 +217,24 @@ fn source(rng: &mut Rng) -> Source {
         Source::Memory,
         Source::Load,
         Source::Clock,
+        Source::Rtc,
+        Source::Floor,
         Source::Mains,
         Source::Mount(mount),
         Source::Watchdog,
         Source::Gauge,
     ])
+}
+
+fn time(rng: &mut Rng) -> Wall {
+    let times = [0, 1, 2_000_000_000, 2_000_000_031, 4_000_000_000];
+    Wall::new(rng.pick(&times)).unwrap_or(Wall::MAX)
+}
+
+fn shown(rng: &mut Rng) -> Option<Shown> {
+    let at = Mono(rng.pick(&[0, 999, 1_000_000, u64::MAX]));
+    let time = time(rng);
+    rng.pick(&[None, Some(Shown { time, at })])
 }
 
 fn reading(rng: &mut Rng) -> Reading {
@@ -240,7 +253,14 @@ fn reading(rng: &mut Rng) -> Reading {
         },
         Source::Clock => Reading::Clock {
             synced: rng.chance(50),
+            shown: shown(rng),
         },
+        Source::Rtc => Reading::Rtc(RtcSeen {
+            shown: shown(rng),
+            oscillator_stopped: rng.pick(&[None, Some(false), Some(true)]),
+            temperature: rng.pick(&[None, Some(MilliCelsius(i32::MIN))]),
+        }),
+        Source::Floor => Reading::Floor { time: time(rng) },
         Source::Mains => Reading::Mains {
             present: rng.chance(50),
         },

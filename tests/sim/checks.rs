@@ -73,6 +73,7 @@ pub struct Checks {
     mains: Heard,
     before: Before,
     heritage: Heritage,
+    clocks: crate::clocks::Heard,
 }
 
 /// An end that was accepted.
@@ -99,6 +100,7 @@ impl Checks {
             mains: Heard::default(),
             before: Before::default(),
             heritage: Heritage::default(),
+            clocks: crate::clocks::Heard::default(),
         };
         checks.new_life();
         checks
@@ -119,6 +121,7 @@ impl Checks {
         self.given = 0;
         self.mains = Heard::default();
         self.before = Before::default();
+        self.clocks = crate::clocks::Heard::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -165,6 +168,7 @@ impl Checks {
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
+        self.clocks.clocks_are_judged(v)?;
         self.remember(v);
         self.the_end_comes(v)
     }

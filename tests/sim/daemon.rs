@@ -120,6 +120,8 @@ impl World {
         }
         self.recall();
         self.adopt();
+        let floor = self.clocks.floor();
+        self.step(&floor, 0);
         self.step(&Fact::Tick, 0);
         for (thread, every) in [
             (Thread::Vitals, self.plan.vitals_every),
@@ -440,6 +442,11 @@ impl World {
         let mains = self.mains.sensor.then_some(Verdict::Ok);
         if life.core.picture().power != mains {
             return Err(format!("mains: {:?}", life.core.supply()));
+        }
+        if let Some(rtc) = life.core.rtc()
+            && (rtc.seen.is_none() || rtc.doubt.is_some())
+        {
+            return Err(format!("{rtc:?}"));
         }
         if let Some(p) = self.procs.values().find(|p| p.hangs(self.now)) {
             let name = self.plan.settings.name(p.service);

@@ -65,6 +65,18 @@ pub enum Kind {
     MainsFlap,
     /// Nobody can tell whether there are mains.
     MainsUnseen,
+    /// The battery-backed clock shows another time.
+    RtcLies,
+    /// Its oscillator has stopped.
+    RtcStops,
+    /// It stands still.
+    RtcFreezes,
+    /// It is gone for a while.
+    RtcGone,
+    /// It gives one nonsense after the other.
+    RtcNonsense,
+    /// Somebody sets the kernel's clock.
+    WallStepped,
     /// A file system turns read-only.
     ReadOnly,
     /// Readings run into their limits.
@@ -87,7 +99,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 38] = [
+    pub const ALL: [Kind; 44] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -117,6 +129,12 @@ impl Kind {
         Kind::MainsCut,
         Kind::MainsFlap,
         Kind::MainsUnseen,
+        Kind::RtcLies,
+        Kind::RtcStops,
+        Kind::RtcFreezes,
+        Kind::RtcGone,
+        Kind::RtcNonsense,
+        Kind::WallStepped,
         Kind::ReadOnly,
         Kind::Shortage,
         Kind::LateNews,
@@ -142,6 +160,12 @@ impl Kind {
             Kind::DeviceFails => Some(60),
             Kind::DeviceVanishes => Some(120),
             Kind::MainsCut | Kind::MainsFlap | Kind::MainsUnseen => Some(60),
+            Kind::RtcLies
+            | Kind::RtcStops
+            | Kind::RtcFreezes
+            | Kind::RtcGone
+            | Kind::RtcNonsense
+            | Kind::WallStepped => Some(60),
             Kind::ReadOnly => Some(60),
             Kind::FalseNews => Some(2),
             Kind::Operator => Some(12),

@@ -1,15 +1,16 @@
 //! Seeded simulator: the shipped core against a machine in which things go wrong.
 //!
 //! One seed decides everything: the configuration, the faults, and every instant at which they
-//! strike. First faults and safety: the invariants of `checks.rs`, `hardware.rs`, `mains.rs` and
-//! `process.rs` hold at every step. Then the faults stop and liveness is required: everything that
-//! should be up is up again within a bounded time.
+//! strike. First faults and safety: the invariants of `checks.rs`, `clocks.rs`, `hardware.rs`,
+//! `mains.rs` and `process.rs` hold at every step. Then the faults stop and liveness is required:
+//! everything that should be up is up again within a bounded time.
 //!
 //! `cargo test --test sim` runs 1,000 seeds; `SIM_SEEDS=n` runs n; `SIM_SEED=n` replays one and
 //! prints all of it. The journal of a run that fails becomes a scenario file in `target/sim/`.
 
 mod anything;
 mod checks;
+mod clocks;
 mod daemon;
 mod faults;
 mod hands;

@@ -60,6 +60,12 @@ impl World {
             Kind::MainsCut => self.cut_mains(),
             Kind::MainsFlap => self.flap_mains(),
             Kind::MainsUnseen => self.blind_mains(),
+            Kind::RtcLies
+            | Kind::RtcStops
+            | Kind::RtcFreezes
+            | Kind::RtcGone
+            | Kind::RtcNonsense
+            | Kind::WallStepped => self.strike_clocks(kind),
             Kind::FalseNews => self.false_news(),
             Kind::Operator => self.operate(),
             Kind::AskedExit => self.ask(Request::Exit),
@@ -110,12 +116,6 @@ impl World {
             (Source::Temperature, self.temperature(bad)),
             (Source::Memory, self.memory(bad)),
             (Source::Load, self.load(bad)),
-            (
-                Source::Clock,
-                Reading::Clock {
-                    synced: self.rng.chance(90),
-                },
-            ),
         ];
         for (source, reading) in readings {
             let fact = match self.strikes(Kind::SensorLost, 10) {
@@ -127,6 +127,8 @@ impl World {
             };
             self.send(Thread::Vitals, fact);
         }
+        let synced = self.rng.chance(90);
+        self.read_clocks(synced);
         self.read_mains();
     }
 

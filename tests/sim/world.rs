@@ -4,6 +4,7 @@
 //! the daemon; a *strike* is a fault that happens by itself.
 
 use crate::checks::{Checks, View};
+use crate::clocks::Clocks;
 use crate::daemon::{Life, LifeEvent};
 use crate::faults::Kind;
 use crate::hardware::Device;
@@ -13,6 +14,7 @@ use crate::process::Proc;
 use crate::rng::Rng;
 use crate::story::Book;
 use crate::tally::Tally;
+use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
 use fieldwarden::core::memo::Memo;
 use fieldwarden::units::Mono;
@@ -78,6 +80,9 @@ pub struct World {
     pub beats: Vec<u64>,
     pub device: Device,
     pub mains: Mains,
+    pub clocks: Clocks,
+    /// All orders, if somebody wants to compare them.
+    pub kept: Option<Vec<(u64, Action)>>,
     pub calm: bool,
     well_since: Option<u64>,
     pub trouble: Trouble,
@@ -121,6 +126,8 @@ impl World {
         World {
             device: Device::of(&plan, &mut rng),
             mains: Mains::of(&plan, &mut rng),
+            clocks: Clocks::of(&plan),
+            kept: None,
             checks: Checks::new(&plan.settings),
             plan,
             rng,
@@ -264,6 +271,9 @@ impl World {
             self.memos.insert(service, (run, memo));
         }
         let orders = std::mem::take(&mut life.out.orders);
+        if let Some(kept) = &mut self.kept {
+            kept.extend(orders.iter().map(|o| (self.now, o.action.clone())));
+        }
         for order in orders {
             self.dispatch(order);
         }
@@ -285,6 +295,7 @@ impl World {
         self.alive.iter_mut().for_each(|n| *n = 0);
         self.device.reset(by_device);
         self.first = true;
+        self.clocks.boot();
         self.tally.reboots += 1;
         let boot = self.rng.range(2_000, 6_000);
         self.after(boot, Event::DaemonStart);
@@ -298,6 +309,7 @@ impl World {
         let (now, guarded) = (self.now, self.guarded());
         self.device.heal(now);
         self.mains.heal(now);
+        self.clocks.heal();
         self.unstick_all(guarded);
         self.after(1_000, Event::Survey);
     }

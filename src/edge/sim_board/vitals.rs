@@ -3,8 +3,8 @@
 //! All in whole numbers, and every deviation is computed from seed and time alone, so it does not
 //! matter how often somebody looks.
 
-use crate::core::fact::{MountId, Reading};
-use crate::units::{MilliCelsius, Mono, Permille};
+use crate::core::fact::{MountId, Reading, Shown};
+use crate::units::{MilliCelsius, Mono, Permille, Wall};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -127,8 +127,11 @@ impl Body {
     }
 
     pub fn clock(&self) -> Reading {
-        let synced = self.synced;
-        Reading::Clock { synced }
+        let time = Wall::new(self.wall().as_second());
+        Reading::Clock {
+            synced: self.synced,
+            shown: time.map(|time| Shown { time, at: self.now }),
+        }
     }
 
     pub fn mains(&self) -> Reading {

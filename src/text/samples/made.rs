@@ -34,6 +34,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         stop_budget: Duration::from_secs(30),
         board: Board::NONE,
         power: Power::DEFAULT,
+        clock_tolerance: Duration::from_secs(30),
     }
 }
 

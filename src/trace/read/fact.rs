@@ -4,8 +4,8 @@ use super::super::lexer::{Words, expected};
 use super::super::problem::{Problem, TraceError};
 use super::value;
 use crate::core::fact::{
-    Asker, Change, Exit, Fact, Fault, MountId, OrderId, Pulse, Reading, Request, RunId, ServiceId,
-    Source, Ticket, WatchdogSeen,
+    Asker, Change, Exit, Fact, Fault, MountId, OrderId, Pulse, Reading, Request, RtcSeen, RunId,
+    ServiceId, Shown, Source, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo};
 use crate::core::settings::Settings;
@@ -87,6 +87,11 @@ impl Line<'_, '_> {
             },
             Source::Clock => Reading::Clock {
                 synced: self.flag("synced")?,
+                shown: self.shown()?,
+            },
+            Source::Rtc => self.rtc().map(Reading::Rtc)?,
+            Source::Floor => Reading::Floor {
+                time: value::wall(&self.words.keyed("time", "2031-07-04T12:34:56Z")?)?,
             },
             Source::Mains => Reading::Mains {
                 present: self.flag("present")?,
@@ -115,14 +120,47 @@ impl Line<'_, '_> {
         })
     }
 
+    /// What a clock showed, if that is given.
+    fn shown(&mut self) -> Result<Option<Shown>, Problem> {
+        if !self.words.has_key("time") {
+            return Ok(None);
+        }
+        Ok(Some(Shown {
+            time: value::wall(&self.words.keyed("time", "2031-07-04T12:34:56Z")?)?,
+            at: value::mono(&self.words.keyed("at", "12.400")?)?,
+        }))
+    }
+
+    fn rtc(&mut self) -> Result<RtcSeen, Problem> {
+        let oscillator_stopped = match &*self.words.keyed("stopped", "yes|no|unknown")? {
+            "yes" => Some(true),
+            "no" => Some(false),
+            "unknown" => None,
+            other => return Err(expected("`yes`, `no` or `unknown`", other)),
+        };
+        let shown = self.shown()?;
+        let temperature = match self.words.has_key("temperature") {
+            true => Some(value::celsius(&self.words.keyed("temperature", "25.2C")?)?),
+            false => None,
+        };
+        Ok(RtcSeen {
+            shown,
+            oscillator_stopped,
+            temperature,
+        })
+    }
+
     fn source(&mut self) -> Result<Source, Problem> {
-        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `mains`, `mount PATH`, `watchdog` or `gauge`";
+        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, `mount PATH`, \
+             `watchdog` or `gauge`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
             "memory" => Ok(Source::Memory),
             "load" => Ok(Source::Load),
             "clock" => Ok(Source::Clock),
+            "rtc" => Ok(Source::Rtc),
+            "floor" => Ok(Source::Floor),
             "mains" => Ok(Source::Mains),
             "mount" => self.mount().map(Source::Mount),
             "watchdog" => Ok(Source::Watchdog),

@@ -4,7 +4,7 @@ use super::super::lexer::expected;
 use super::super::problem::Problem;
 use crate::core::fact::{Errno, Pid};
 use crate::text::{errno_named, signal_named};
-use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,6 +33,16 @@ pub(super) fn seconds(text: &str) -> Result<Duration, Problem> {
     u32::try_from(nanos)
         .map(|nanos| Duration::new(whole, nanos))
         .map_err(|_| wanted())
+}
+
+/// Wall time: RFC 3339 in whole seconds.
+pub(super) fn wall(text: &str) -> Result<Wall, Problem> {
+    let wanted = || expected("a time in UTC such as `2031-07-04T12:34:56Z`", text);
+    let time: jiff::Timestamp = text.parse().map_err(|_| wanted())?;
+    if time.subsec_nanosecond() != 0 {
+        return Err(wanted());
+    }
+    Wall::new(time.as_second()).ok_or_else(|| range(text, "years are 1970 to 9999"))
 }
 
 /// A temperature: degrees with at most three places, and `C`.

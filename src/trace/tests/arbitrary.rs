@@ -1,11 +1,11 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
-    ServiceId, Source, Stage, Thread, Ticket, WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
+    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo, Rest};
-use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use proptest::option;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -98,11 +98,35 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Memory),
         Just(Source::Load),
         Just(Source::Clock),
+        Just(Source::Rtc),
+        Just(Source::Floor),
         Just(Source::Mains),
         mount().prop_map(Source::Mount),
         Just(Source::Watchdog),
         Just(Source::Gauge),
     ]
+}
+
+fn wall() -> impl Strategy<Value = Wall> {
+    (0..=Wall::MAX.seconds()).prop_map(|s| Wall::new(s).unwrap())
+}
+
+fn shown() -> impl Strategy<Value = Shown> {
+    (wall(), mono()).prop_map(|(time, at)| Shown { time, at })
+}
+
+fn rtc() -> impl Strategy<Value = RtcSeen> {
+    let heat = any::<i32>().prop_map(MilliCelsius);
+    (
+        option::of(shown()),
+        option::of(any::<bool>()),
+        option::of(heat),
+    )
+        .prop_map(|(shown, oscillator_stopped, temperature)| RtcSeen {
+            shown,
+            oscillator_stopped,
+            temperature,
+        })
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
@@ -118,7 +142,10 @@ fn reading() -> impl Strategy<Value = Reading> {
             .prop_map(|t| Reading::Temperature(MilliCelsius(t))),
         share().prop_map(|available| Reading::Memory { available }),
         any::<u32>().prop_map(|centi_per_cpu| Reading::Load { centi_per_cpu }),
-        any::<bool>().prop_map(|synced| Reading::Clock { synced }),
+        (any::<bool>(), option::of(shown()))
+            .prop_map(|(synced, shown)| Reading::Clock { synced, shown }),
+        rtc().prop_map(Reading::Rtc),
+        wall().prop_map(|time| Reading::Floor { time }),
         any::<bool>().prop_map(|present| Reading::Mains { present }),
         on_mount.prop_map(|(mount, space, inodes, read_only)| Reading::Mount {
             mount,

@@ -1,5 +1,6 @@
 //! The list of cases, one module per subject.
 
+mod clock;
 mod cuse;
 mod daemon;
 mod devices;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Case> {
         daemon::CASES,
         guard::CASES,
         unit::CASES,
+        clock::CASES,
     ]
     .concat()
 }
