@@ -108,6 +108,8 @@ fn next(before: Trust, signs: &Signs) -> Trust {
 pub(crate) struct Clock {
     synced: Last<bool>,
     shown: Option<Shown>,
+    /// What it showed last, if it was synced and right: the rtc is measured by it.
+    master: Option<Shown>,
     floor: Option<Wall>,
     trust: Trust,
     /// Why the clock cannot be right, as it was told.
@@ -150,12 +152,13 @@ impl Clock {
         let tolerance = pass.settings.clock_tolerance;
         let judged = self.floor.zip(self.shown);
         let doubt = judged.and_then(|(floor, shown)| doubt(shown.time, floor));
-        let master = self.shown.filter(|_| {
+        let known = self.synced.value();
+        if let Some(synced) = known {
             let early = matches!(doubt, Some(Doubt::Early { .. }));
-            self.synced.value() == Some(true) && !early
-        });
-        self.rtc.judge(self.floor, master, tolerance, pass);
-        let Some(synced) = self.synced.value() else {
+            self.master = self.shown.filter(|_| synced && !early);
+        }
+        self.rtc.judge(self.floor, self.master, tolerance, pass);
+        let Some(synced) = known else {
             return;
         };
         let signs = Signs {
@@ -188,7 +191,8 @@ impl Clock {
         let clock = match (self.synced.value(), self.trust) {
             (Some(_), Trust::Synced | Trust::Rtc) => Verdict::Ok,
             (Some(_), Trust::Holdover) if self.rtc.is_good() => Verdict::Ok,
-            (Some(_), Trust::Unset) if self.wrong.is_some() => Verdict::Warn,
+            // Silence takes nothing back.
+            (_, Trust::Unset) if self.wrong.is_some() => Verdict::Warn,
             (Some(_), Trust::Unset | Trust::Floor | Trust::Holdover) | (None, _) => {
                 Verdict::Unknown
             }

@@ -14,7 +14,8 @@
 //! That the oscillator had stopped is told by the kernel's log. The driver of a DS3231 clears the
 //! chip's own mark of it and says so in one line, and then gives the time as if nothing had been
 //! (kernel: drivers/rtc/rtc-ds1307.c). A log without that line proves nothing: it may have been
-//! overwritten. Other drivers refuse to give a time (EINVAL).
+//! overwritten. One that stands there counts until the next boot, whoever has set the clock since:
+//! the battery is to be looked at all the same. Other drivers refuse to give a time (EINVAL).
 //!
 //! Never sets it, and never judges what it shows.
 
@@ -66,6 +67,8 @@ pub struct Rtc {
 struct Picked {
     rank: usize,
     name: String,
+    /// It was there at the last look.
+    there: bool,
     stopped: Option<bool>,
 }
 
@@ -97,11 +100,17 @@ impl Rtc {
             self.picked = Some(Picked {
                 rank: best.rank,
                 name: best.name.clone(),
-                stopped: had_stopped(&self.log, &best.name),
+                there: false,
+                stopped: None,
             });
         }
-        let picked = self.picked.as_ref()?;
+        let picked = self.picked.as_mut()?;
         let there = found.iter().find(|f| f.name == picked.name);
+        if there.is_some() && !picked.there {
+            // Its driver has looked at it anew, too.
+            picked.stopped = had_stopped(&self.log, &picked.name);
+        }
+        picked.there = there.is_some();
         let seen = there.map_or(Err(Fault::Absent), |f| look(&f.path, picked.stopped));
         Some(match seen {
             Ok(seen) => Fact::Seen(Reading::Rtc(seen)),

@@ -23,3 +23,40 @@ pub fn newest_synced(dir: &Path) -> Option<Timestamp> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::note::Note;
+    use crate::core::settings::Settings;
+    use crate::journal::{Journal, Stamp};
+    use crate::units::Mono;
+
+    /// The newest record of a synced clock counts, wherever it is, and no other.
+    #[test]
+    fn only_a_synced_clock_proves_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(newest_synced(&dir.path().join("missing")), None);
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let write = |records: &[(i64, Trust)]| {
+            let mut journal = Journal::open(dir.path(), "boot");
+            for (seconds, trust) in records {
+                let stamp = Stamp {
+                    mono: Mono(1),
+                    wall: Some(at(*seconds)),
+                    trust: *trust,
+                };
+                // A warning is on disk when this returns.
+                journal.append(stamp, &Note::MainsLost, &Settings::nothing());
+            }
+        };
+        write(&[(4_000, Trust::Floor), (9_000, Trust::Rtc)]);
+        assert_eq!(newest_synced(dir.path()), None);
+        write(&[(1_000, Trust::Synced), (2_000, Trust::Synced)]);
+        write(&[(8_000, Trust::Holdover), (7_000, Trust::Unset)]);
+        assert_eq!(newest_synced(dir.path()), Some(at(2_000)));
+        // A segment that is cut short does not hide the one before it.
+        std::fs::write(dir.path().join("0000000099.journal"), "00000000 {").unwrap();
+        assert_eq!(newest_synced(dir.path()), Some(at(2_000)));
+    }
+}

@@ -76,9 +76,18 @@ fn one_that_is_gone_is_lost_and_not_exchanged_for_a_lesser_one() {
     let chip = root.path().join("sys/class/rtc/rtc1");
     fs::remove_dir_all(&chip).unwrap();
     assert_eq!(rtc.sample(), lost(Fault::Absent));
-    // And is back under another number.
+    // And is back under another number, with something new to say about it.
     clock(root.path(), 3, DS3231, TIME + 9);
-    assert_eq!(time(seen(rtc.sample())), TIME + 9);
+    write(
+        root.path(),
+        "dev/kmsg",
+        &format!("4,9,1,-;{DS3231}: SET TIME!\n"),
+    );
+    let back = seen(rtc.sample());
+    assert_eq!(
+        (time(back), back.oscillator_stopped),
+        (TIME + 9, Some(true))
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use fieldwarden::core::picture::{Picture, Verdict};
 
 /// What the machine was thought to be before this step.
 #[derive(Default)]
-pub struct Before(Option<[Verdict; 3]>);
+pub struct Before(Option<[Verdict; 4]>);
 
 impl Before {
     /// Q1: the loss of a reading, or a stuck thread, takes no bad verdict back and leaves no good one.
@@ -30,7 +30,12 @@ impl Before {
     }
 }
 
-/// Temperature, memory and load, file systems.
-fn verdicts(picture: &Picture) -> [Verdict; 3] {
-    [picture.thermal, picture.memory, picture.storage]
+/// Clocks, temperature, memory and load, file systems.
+fn verdicts(picture: &Picture) -> [Verdict; 4] {
+    [
+        picture.clock,
+        picture.thermal,
+        picture.memory,
+        picture.storage,
+    ]
 }

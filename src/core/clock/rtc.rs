@@ -29,6 +29,8 @@ pub struct RtcView {
 #[derive(Default)]
 pub(super) struct Rtc {
     last: Last<RtcSeen>,
+    /// There is one, or was.
+    known: bool,
     /// What it showed last, until it is lost.
     shown: Option<Shown>,
     /// The first reading with the time that it shows now.
@@ -49,6 +51,7 @@ fn alike(one: RtcDoubt, other: RtcDoubt) -> bool {
 impl Rtc {
     pub fn see(&mut self, seen: RtcSeen, pass: &mut Pass) {
         self.last.see(seen, Source::Rtc, pass);
+        self.known = true;
         let turned = self
             .turned
             .filter(|t| Some(t.time) == seen.shown.map(|s| s.time));
@@ -58,6 +61,7 @@ impl Rtc {
 
     pub fn lose(&mut self, why: &Fault, pass: &mut Pass) {
         self.last.lose(Source::Rtc, why, pass);
+        self.known = true;
         self.turned = None;
         self.shown = None;
     }
@@ -142,19 +146,15 @@ impl Rtc {
     /// A machine without one lacks nothing; one that is gone or wrong needs somebody to look.
     pub fn verdict(&self) -> Verdict {
         match (&self.last, self.doubt) {
-            (Last::Gone, _) | (Last::At(_), Some(_)) => Verdict::Warn,
-            (Last::Never, _) | (Last::At(_), None) => Verdict::Ok,
+            (Last::Gone, _) | (Last::Never | Last::At(_), Some(_)) => Verdict::Warn,
+            (Last::Never | Last::At(_), None) => Verdict::Ok,
         }
     }
 
     pub fn view(&self, clock: Option<Shown>) -> Option<RtcView> {
-        let seen = match self.last {
-            Last::Never => return None,
-            Last::At(seen) => Some(seen),
-            Last::Gone => None,
-        };
+        let seen = self.last.value();
         let shown = seen.and_then(|s| s.shown);
-        Some(RtcView {
+        self.known.then_some(RtcView {
             seen,
             doubt: self.doubt.filter(|_| seen.is_some()),
             ahead_seconds: shown
