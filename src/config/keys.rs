@@ -42,9 +42,7 @@ const TEMPERATURE: Kind = Kind::Temperature(-40, 125);
 const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
-pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, VITALS, CLOCK, STORAGE, SERVICE,
-];
+pub const SECTIONS: &[Section] = &[ROOT, WATCHDOG, STOP, POWER, VITALS, CLOCK, STORAGE, SERVICE];
 
 /// The keys above the first header.
 pub const ROOT: Section = Section {
