@@ -65,7 +65,6 @@ fn tells_its_story() {
         "▶ the demo cuts the mains",
         "of memory available: critical",
         "✗ mains are gone: running on battery",
-        "· this version only reports that",
         "✓ mains are back after",
         "✓ watchdog armed",
         "── 6. ",
