@@ -239,11 +239,7 @@ impl Speaker<'_> {
             }
             Note::ClockTrust { trust } => clock::trusted(*trust).to_owned(),
             Note::ClockWrong { why } => format!("the clock is wrong: {}", clock::untrue(*why)),
-            Note::ClockStepped { by, ahead } => format!(
-                "somebody set the clock {} by {}",
-                if *ahead { "ahead" } else { "back" },
-                for_people(*by)
-            ),
+            Note::ClockStepped { by, ahead } => clock::stepped(*by, *ahead),
             Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
             Note::RtcRight => "the battery-backed clock is right again".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),

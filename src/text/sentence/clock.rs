@@ -2,6 +2,7 @@
 
 use crate::core::note::{Doubt, RtcDoubt, Trust};
 use crate::text::for_people;
+use std::time::Duration;
 
 pub(super) fn trusted(trust: Trust) -> &'static str {
     match trust {
@@ -11,6 +12,11 @@ pub(super) fn trusted(trust: Trust) -> &'static str {
         Trust::Synced => "the clock is synchronised",
         Trust::Holdover => "the clock was synchronised, and runs free since",
     }
+}
+
+pub(super) fn stepped(by: Duration, ahead: bool) -> String {
+    let way = if ahead { "ahead" } else { "back" };
+    format!("somebody set the clock {way} by {}", for_people(by))
 }
 
 pub(super) fn untrue(doubt: Doubt) -> String {
