@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
 use crate::core::fact::{Fact, Fault, OrderId, Request, Thread};
+use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Reply};
@@ -188,8 +189,16 @@ impl Bridge {
             Action::Pet => queues.children.give(now, ChildOrder::Pet { order: id }),
             Action::Disarm => queues.guards.give(now, GuardOrder::Disarm { order: id }),
             Action::Announce(what) => queues.guards.give(now, GuardOrder::Announce(*what)),
-            // No bus is read yet.
-            Action::WatchGauge { .. } => Ok(()),
+            Action::WatchGauge { closely } => match &queues.bus {
+                Some(bus) => bus.give(
+                    now,
+                    BusOrder::Watch {
+                        order: id,
+                        closely: *closely,
+                    },
+                ),
+                None => Err(Fault::Absent),
+            },
             Action::RollCall { thread } => self.call(now, id, *thread),
             Action::Reply { ticket, .. } if *ticket == signals::TICKET => Ok(()),
             Action::Reply { ticket, answer } => {

@@ -1,5 +1,6 @@
 //! fieldwarden: see docs/architecture.md.
 pub mod app;
+pub mod chip;
 pub mod cli;
 pub mod config;
 pub mod core;

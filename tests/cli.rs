@@ -78,6 +78,18 @@ fn closed_pipe_is_quiet() {
     }
 }
 
+/// `check` says which board file is in force, and what its owner has to do by hand.
+#[test]
+fn check_names_the_board() {
+    let place = Place::new();
+    place.write("board.toml", "board = \"x728\"\n");
+    let output = place.run(&["check", "board.toml"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let board = "board: Geekworm X728 v2.1 and later, from x728.toml (built in)\n";
+    assert!(output.status.success() && said.contains(board), "{said}");
+    assert!(said.contains("  fit the PLD jumper"), "{said}");
+}
+
 /// Whoever follows events sees each one while it happens, and is told when the daemon ends.
 #[test]
 fn events_are_followed() {

@@ -76,12 +76,13 @@ const NOT_IN_CORE: [&str; 24] = [
 ];
 
 /// What a module may use of the others. `core::{..}` alone is the whole of it.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("units", &[]),
     ("core", &["units", "core"]),
+    ("chip", &["units", "core::fact", "chip"]),
     (
         "config",
-        &["units", "core::fact", "core::settings", "config"],
+        &["units", "core::fact", "core::settings", "chip", "config"],
     ),
     ("text", &["units", "core", "text"]),
     ("trace", &["units", "core", "text", "trace"]),
@@ -105,6 +106,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "core::fact",
             "core::note",
             "core::settings",
+            "chip",
             "config",
             "text",
             "trace",

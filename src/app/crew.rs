@@ -2,23 +2,31 @@
 
 use super::legacy::{self, Found};
 use super::{AppError, Bridge, Plan};
-use crate::config::{Board, CgroupChoice, Config};
+use crate::config::board::{Board, MainsBy};
+use crate::config::{CgroupChoice, Config};
 use crate::core::fact::{Asker, Change, Fact, Reading, Request, ServiceId, Thread};
-use crate::core::settings::{Ready, Service, Settings, WatchdogOwner};
+use crate::core::settings::{self as core_settings, Ready, Service, Settings, WatchdogOwner};
 use crate::core::{BootFacts, Core};
 use crate::edge::adoption::{self, Survivor};
+use crate::edge::bound_chips::BoundChips;
 use crate::edge::build_date::build_date;
+use crate::edge::bus::{self, BusOrder};
 use crate::edge::children::{Child, ChildOrder, Children};
 use crate::edge::control::{CLIENTS_MAX, Control, ControlOrder, Door, EventRing};
 use crate::edge::disk::Disk;
+use crate::edge::gauge::{Gauge, Look};
+use crate::edge::gpio::KernelLine;
 use crate::edge::guards::{GuardOrder, Guards};
 use crate::edge::hardware::Hardware;
+use crate::edge::i2c::KernelBus;
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::{Reader, ledger};
+use crate::edge::line::{self, LineOrder};
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
+use crate::edge::power_supply::Supplies;
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::Recorder;
 use crate::edge::signals::{self, RollCall};
@@ -62,6 +70,15 @@ const PROMPT: Duration = Duration::from_secs(10);
 /// The recorder syncs to the card.
 const RECORDER: Duration = Duration::from_secs(60);
 
+/// A look at the chips may wait for a bus that gives up after a second, four times over.
+const BUS: Duration = Duration::from_secs(10);
+
+/// The line's thread never waits for anything but its line.
+const LINE: Duration = Duration::from_secs(10);
+
+/// Orders for the bus that may wait. They are few, and the latest one counts.
+const BUS_QUEUE: usize = 16;
+
 /// Orders for the guards that may wait. There is one pet at a time, and few announcements.
 const GUARD_QUEUE: usize = 32;
 
@@ -86,10 +103,10 @@ pub enum Devices {
 impl Devices {
     /// The devices that the configuration asks for. The only place where the permission to touch
     /// real hardware is given.
-    pub fn of(board: Board) -> Devices {
-        match board {
-            Board::None => Devices::Real(Hardware::of_this_machine()),
-            Board::Sim => Devices::Simulated(SimBoard::new(SIM_SEED, clock::now())),
+    pub fn of(board: &Board) -> Devices {
+        match board.simulated {
+            false => Devices::Real(Hardware::of_this_machine()),
+            true => Devices::Simulated(SimBoard::new(SIM_SEED, clock::now())),
         }
     }
 }
@@ -103,6 +120,9 @@ pub(super) struct Queues {
     pub output: Orders<OutputOrder>,
     /// Only where the process is ours.
     pub signals: Option<Orders<RollCall>>,
+    /// Only with a board that has something on its bus.
+    pub bus: Option<Orders<BusOrder>>,
+    line: Option<Orders<LineOrder>>,
     vitals: Arc<Pulse>,
     disk: Arc<Pulse>,
     recorder: Arc<Pulse>,
@@ -122,7 +142,9 @@ impl Queues {
             &self.recorder,
         ];
         let signals = self.signals.iter().map(Orders::pulse);
-        let some = signals.chain(&self.log);
+        let bus = self.bus.iter().map(Orders::pulse);
+        let line = self.line.iter().map(Orders::pulse);
+        let some = signals.chain(bus).chain(line).chain(&self.log);
         queues.into_iter().chain(some).cloned().collect()
     }
 }
@@ -133,11 +155,13 @@ struct Works {
     children: Work<ChildOrder>,
     guards: Work<GuardOrder>,
     output: Work<OutputOrder>,
+    bus: Option<Work<BusOrder>>,
+    line: Option<Work<LineOrder>>,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
 /// signals under way, so that a queue is only ever full when its thread is stuck.
-fn queues(services: usize) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
+fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
     let room = 4 * services + 64;
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
@@ -146,7 +170,16 @@ fn queues(services: usize) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
     let (control, control_work) =
         orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
+    let bus = board
+        .has_gauge()
+        .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
+    let (bus, bus_work) = bus.unzip();
+    let line = matches!(board.mains, MainsBy::Line { .. })
+        .then(|| orders::with_bell(1, pulse(Thread::Line, LINE)));
+    let (line, line_work) = line.transpose()?.unzip();
     let queues = Queues {
+        bus,
+        line,
         spawner,
         children,
         guards,
@@ -163,6 +196,8 @@ fn queues(services: usize) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
         children: children_work,
         guards: guards_work,
         output: output_work,
+        bus: bus_work,
+        line: line_work,
     };
     Ok((queues, works, control_work))
 }
@@ -210,6 +245,9 @@ impl Hands {
         let _ = queues.children.give(now, ChildOrder::Quit);
         let _ = queues.output.give(now, OutputOrder::Quit);
         let _ = queues.control.give(now, ControlOrder::Close);
+        if let Some(line) = &queues.line {
+            let _ = line.give(now, LineOrder::Quit);
+        }
         drop(queues);
         drop(self.senses);
         ledger.close();
@@ -284,7 +322,7 @@ impl Ground {
     }
 
     /// What a replay of the trace has to know beside the configuration.
-    fn replay_meta(&self) -> Vec<(&'static str, String)> {
+    fn replay_meta(&self, board: &Board) -> Vec<(&'static str, String)> {
         let first = if self.boot.first { "yes" } else { "no" };
         let mut meta = vec![
             ("seed", self.boot.seed.to_string()),
@@ -295,6 +333,10 @@ impl Ground {
         }
         let mounts = self.settings.mounts.iter();
         meta.extend(mounts.map(|mount| ("mount", mount.to_string())));
+        if board.settings() != core_settings::Board::NONE {
+            let lines = board.source.lines();
+            meta.extend(lines.map(|line| ("board", line.to_owned())));
+        }
         meta
     }
 
@@ -391,14 +433,16 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     let (mut ground, door) = Ground::prepare(&mut plan)?;
     let (inbox, facts) = inbox();
     let services = ground.settings.services.len();
-    let (mut queues, works, asked) = queues(services).map_err(AppError::kernel("order queues"))?;
+    let board = &plan.config.wiring.board;
+    let (mut queues, mut works, asked) =
+        queues(services, board).map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses);
     let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
     let own_process = plan.own_process;
-    let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
+    let (watchdog, mut samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let recipes = ground.recipes(&plan.config, &plan.environment);
     let kin = ground.children(&plan.config).map_err(AppError::Places)?;
@@ -408,7 +452,9 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
         inbox.clone(),
         events,
     )?;
+    let watched = (works.bus.take(), works.line.take());
     hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
+    hands.man_board(&plan.config.wiring.board, watched, &mut samplers, &inbox)?;
     hands.man_senses(&plan.config, &queues, samplers, &quit, &inbox)?;
     if own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
@@ -462,11 +508,68 @@ fn opening(
 }
 
 type Sampler = Box<dyn FnMut() -> Vec<Fact> + Send>;
+type Looker = Box<dyn FnMut() -> Look + Send>;
 
 /// How the machine is looked at.
 struct Samplers {
     vitals: Sampler,
     disk: Sampler,
+    /// The chips of the board, or the simulated ones.
+    gauge: Option<Looker>,
+    /// The line that tells of mains, if a line does.
+    line: Option<KernelLine>,
+}
+
+impl Samplers {
+    fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
+        let board = &config.wiring.board;
+        let mut vitals = Vitals::new("/".into(), Supplies::of(board));
+        if let Some(every) = config.wiring.rtc_every {
+            vitals = vitals.with_rtc(every);
+        }
+        let mut disk = Disk::new("/".into());
+        let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));
+        let mounts: Vec<PathBuf> = mounts.collect();
+        let elsewhere = settings.watchdog.owner == WatchdogOwner::Systemd;
+        let gauge = board.chips.first().map(|first| {
+            let bus = Box::new(KernelBus::of(first.bus, hardware));
+            let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
+            Box::new(move || gauge.look()) as Looker
+        });
+        Samplers {
+            vitals: Box::new(move || {
+                let mut facts = vitals.sample();
+                facts.extend(elsewhere.then(|| watchdog_look::look(Path::new("/"))));
+                facts
+            }),
+            disk: Box::new(move || disk.sample(&mounts)),
+            gauge,
+            line: match &board.mains {
+                MainsBy::Line {
+                    line,
+                    pull,
+                    debounce,
+                    ..
+                } => Some(KernelLine::of(line.clone(), *pull, *debounce, hardware)),
+                MainsBy::Supplies | MainsBy::Supply(_) => None,
+                MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+            },
+        }
+    }
+
+    fn simulated(board: &SimBoard, settings: &Settings) -> Samplers {
+        let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
+        let [vitals, disk, gauge] = [board.clone(), board.clone(), board.clone()];
+        Samplers {
+            vitals: Box::new(move || vitals.sample(clock::now())),
+            disk: Box::new(move || disk.sample_mounts(clock::now(), mounts)),
+            gauge: Some(Box::new(move || Look {
+                facts: gauge.sample_gauge(clock::now()),
+                doubtful: false,
+            })),
+            line: None,
+        }
+    }
 }
 
 /// The watchdog, if it is ours, and the samplers, real or simulated.
@@ -478,35 +581,13 @@ fn instruments(
     let ours = settings.watchdog.owner == WatchdogOwner::Fieldwarden;
     let (watchdog, samplers): (Box<dyn WatchdogDevice>, _) = match devices {
         Devices::Real(hardware) => {
-            let mut vitals = Vitals::new("/".into());
-            if let Some(every) = config.wiring.rtc_every {
-                vitals = vitals.with_rtc(every);
-            }
-            let mut disk = Disk::new("/".into());
-            let mounts: Vec<PathBuf> = settings
-                .mounts
-                .iter()
-                .map(|m| PathBuf::from(&**m))
-                .collect();
-            let elsewhere = settings.watchdog.owner == WatchdogOwner::Systemd;
-            let samplers = Samplers {
-                vitals: Box::new(move || {
-                    let mut facts = vitals.sample();
-                    facts.extend(elsewhere.then(|| watchdog_look::look(Path::new("/"))));
-                    facts
-                }),
-                disk: Box::new(move || disk.sample(&mounts)),
-            };
+            let samplers = Samplers::real(config, settings, &hardware);
             let device = &config.wiring.watchdog_device;
             (Box::new(KernelWatchdog::of(device, hardware)), samplers)
         }
         Devices::Simulated(board) => {
-            let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
-            let (other, watchdog) = (board.clone(), board.watchdog(Arc::new(clock::now)));
-            let samplers = Samplers {
-                vitals: Box::new(move || board.sample(clock::now())),
-                disk: Box::new(move || other.sample_mounts(clock::now(), mounts)),
-            };
+            let samplers = Samplers::simulated(&board, settings);
+            let watchdog = board.watchdog(Arc::new(clock::now));
             (Box::new(watchdog), samplers)
         }
     };
@@ -522,7 +603,7 @@ impl Hands {
         (reader, inbox): (Reader, &Inbox),
     ) -> Result<(), AppError> {
         let ring = Ring::new(ground.places.root(), &ground.boot_id, &plan.config.source)
-            .with_meta(ground.replay_meta());
+            .with_meta(ground.replay_meta(&plan.config.wiring.board));
         let (settings, observer) = (ground.settings.clone(), plan.observer.take());
         let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
         let state_dir = plan.config.wiring.state_dir.clone();
@@ -617,6 +698,35 @@ impl Hands {
             "disk",
             watch(config.wiring.disk_every, &queues.disk, samplers.disk),
         )
+    }
+
+    /// The board: its chips and its line, each with a thread of its own.
+    fn man_board(
+        &mut self,
+        board: &Board,
+        (bus, line): (Option<Work<BusOrder>>, Option<Work<LineOrder>>),
+        samplers: &mut Samplers,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        if let (Some(work), Some(sample)) = (bus, samplers.gauge.take()) {
+            let inbox = inbox.clone();
+            self.man("bus", move || bus::run(&work, &inbox, sample))?;
+        }
+        let MainsBy::Line {
+            lost_high,
+            debounce,
+            ..
+        } = board.mains
+        else {
+            return Ok(());
+        };
+        if let (Some(work), Some(mut kernel_line)) = (line, samplers.line.take()) {
+            let inbox = inbox.clone();
+            self.man("line", move || {
+                line::run(&mut kernel_line, (lost_high, debounce), &work, &inbox)
+            })?;
+        }
+        Ok(())
     }
 
     /// The process is ours: its signals are for us, and its memory stays where it is.

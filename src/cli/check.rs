@@ -1,7 +1,7 @@
 //! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
 
 use super::printer::Printer;
-use crate::config::{self, Problem};
+use crate::config::{self, Board, Problem};
 use crate::edge::watchdog_look;
 use crate::error::Error;
 use std::path::Path;
@@ -29,10 +29,23 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         0 => "no problems".to_owned(),
         n => counted(n, "warning"),
     };
-    Ok(out.line(&format!(
+    out.line(&format!(
         "{}: can be used; {services}, {found}",
         path.display()
-    ))?)
+    ))?;
+    board(&loaded.config.wiring.board, out)
+}
+
+/// Which board it is, where its file was found, and what no program can do for its owner.
+fn board(board: &Board, out: &mut Printer) -> Result<(), Error> {
+    if board.name == "none" || board.simulated {
+        return Ok(());
+    }
+    out.line(&format!("board: {}, from {}", board.title, board.origin))?;
+    for advice in &board.advice {
+        out.line(&format!("  {advice}"))?;
+    }
+    Ok(())
 }
 
 fn show(warnings: &[Problem]) {

@@ -16,7 +16,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let stream = environment.get("JOURNAL_STREAM").and_then(|s| s.to_str());
     let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
     let config = load(path, runtime_dir)?;
-    let devices = Devices::of(config.wiring.board);
+    let devices = Devices::of(&config.wiring.board);
     app::run(Plan {
         config,
         devices,

@@ -5,7 +5,7 @@
 //! made to refer to the same order by its new one.
 
 use super::printer::Printer;
-use crate::config;
+use crate::config::{self, Shelf};
 use crate::core::action::Actions;
 use crate::core::fact::{Fact, OrderId};
 use crate::core::settings::Settings;
@@ -77,7 +77,7 @@ fn read(path: &Path) -> Result<String, Error> {
 /// they are found on the machine, not configured.
 fn choose(name: &str, document: &Document, choice: &Path) -> Result<Settings, Error> {
     let loaded = match choice.to_str() {
-        Some("recorded") => config::parse(name, document.config)?,
+        Some("recorded") => config::parse_with(name, document.config, &recorded_boards(document))?,
         Some(_) | None => config::load(choice)?,
     };
     let mut settings = loaded.config.settings;
@@ -85,6 +85,15 @@ fn choose(name: &str, document: &Document, choice: &Path) -> Result<Settings, Er
         settings.mounts = document.metas("mount").map(Box::from).collect();
     }
     Ok(settings)
+}
+
+/// The board file that was in force then; that of the program where none was recorded.
+fn recorded_boards(document: &Document) -> Shelf {
+    let lines: Vec<&str> = document.metas("board").collect();
+    match lines.is_empty() {
+        true => Shelf::built_in(),
+        false => Shelf::recorded(lines.join("\n")),
+    }
 }
 
 /// What the daemon knew when it began.

@@ -25,20 +25,24 @@ const SOCKET_MAX: usize = 107;
 /// it with the places that the edges use.
 pub const SOCKET_EXTRA: usize = 16;
 
+/// Finds the board that a value names.
+pub(super) type Boards<'b> = dyn FnMut(&mut Report<'_>, &str, &Node<'_>) -> Option<Board> + 'b;
+
 /// Reads the tree. `None` if a value is wrong; the report has it.
 pub(super) fn config<'i>(
     report: &mut Report<'i>,
     tree: &DeTable<'i>,
     sound: bool,
+    boards: &mut Boards<'_>,
 ) -> Option<(Settings, Wiring)> {
-    let mut top = Table::top(report, keys::ROOT.keys, tree, sound);
+    let mut top = Table::top(report, keys::SECTIONS, tree, sound);
     if newer(&mut top) {
         return None;
     }
     top.refuse_unknown(&[
         "watchdog", "stop", "power", "vitals", "clock", "storage", "service",
     ]);
-    let root = root(&mut top);
+    let root = root(&mut top, boards);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
     let budget = top.below("stop", keys::STOP.keys).duration("budget");
     let power = power(top.below("power", keys::POWER.keys));
@@ -63,7 +67,7 @@ pub(super) fn config<'i>(
         space: storage.space,
         inodes: storage.inodes,
         stop_budget: budget?.value,
-        board: crate::core::settings::Board::NONE,
+        board: root.board.settings(),
         power: power?,
         clock_tolerance,
     };
@@ -118,17 +122,13 @@ struct Root {
     cgroup: CgroupChoice,
 }
 
-fn root(top: &mut Table<'_, '_, '_>) -> Option<Root> {
-    let board = top.choice("board");
+fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
+    let board = top.other("board", |report, path, node, _| boards(report, path, node));
     let runtime_dir = top.path("runtime_dir");
     let state_dir = top.path("state_dir");
     let cgroup = top.word_or_path("cgroup");
     Some(Root {
-        board: match board?.value {
-            "none" => Board::None,
-            "sim" => Board::Sim,
-            _ => return None,
-        },
+        board: board?.value,
         runtime_dir: runtime_dir?,
         state_dir: state_dir?.value,
         cgroup: match cgroup?.value.as_str() {

@@ -57,9 +57,10 @@ pub const ROOT: Section = Section {
         ),
         key(
             "board",
-            Kind::Choice(&["none", "sim"]),
+            Kind::Board,
             Default("\"none\""),
-            "The board that the computer is on; \"sim\" simulates watchdog and sensors on a bench",
+            "The board that supplies the computer with power, by the name of its board file; \"sim\" \
+             simulates watchdog, sensors and battery on a bench",
         ),
         key(
             "runtime_dir",

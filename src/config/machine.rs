@@ -4,7 +4,7 @@
 use super::problem::Problem;
 use super::report::Report;
 use super::value::{self, Node};
-use super::{Board, CgroupChoice, Command, Config};
+use super::{CgroupChoice, Command, Config};
 use crate::core::settings::WatchdogOwner;
 use std::fs::{self, File};
 use std::io::Read;
@@ -52,10 +52,20 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
 fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> Range<usize>) {
     let wiring = &config.wiring;
     let ours = config.settings.watchdog.owner == WatchdogOwner::Fieldwarden;
-    if ours && wiring.board != Board::Sim && !wiring.watchdog_device.exists() {
+    if ours && !wiring.board.simulated && !wiring.watchdog_device.exists() {
         let what = format!("there is no {}", wiring.watchdog_device.display());
         let help = "load the driver of the hardware watchdog, or set watchdog.owner to \"nobody\"";
         report.warning(find(&["watchdog", "device"]), what, help.to_owned());
+    }
+    if let Some(chip) = wiring.board.chips.first()
+        && !Path::new(&format!("/dev/i2c-{}", chip.bus)).exists()
+    {
+        let what = format!(
+            "there is no /dev/i2c-{}, which board {} needs",
+            chip.bus, wiring.board.name
+        );
+        let help = "write dtparam=i2c_arm=on into config.txt and load the module i2c-dev";
+        report.warning(find(&["board"]), what, help.to_owned());
     }
     if let CgroupChoice::At(path) = &wiring.cgroup
         && !path.join("cgroup.procs").exists()
@@ -84,7 +94,7 @@ fn watchdog_elsewhere(
     find: &impl Fn(&[&str]) -> Range<usize>,
 ) {
     let systemds = config.settings.watchdog.owner == WatchdogOwner::Systemd;
-    if systemds && config.wiring.board != Board::Sim && runs == Some(false) {
+    if systemds && !config.wiring.board.simulated && runs == Some(false) {
         let what = "systemd is to pet the hardware watchdog, and none runs".to_owned();
         let help = "set RuntimeWatchdogSec= in a file below /etc/systemd/system.conf.d and load \
                     the driver, or set watchdog.owner to \"fieldwarden\"";

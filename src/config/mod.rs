@@ -9,6 +9,7 @@
 //! [`parse`] looks at nothing but its arguments; [`load`] reads one file; [`check_machine`] looks
 //! at this machine. Nothing here changes anything or writes a file.
 
+pub mod board;
 mod build;
 mod command;
 pub mod keys;
@@ -25,6 +26,7 @@ mod syntax;
 mod table;
 mod value;
 
+pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
 pub use machine::check_machine;
 pub use problem::{Place, Problem, Problems, Severity};
@@ -90,15 +92,6 @@ pub struct Wiring {
     pub mounts: Option<Vec<PathBuf>>,
     /// How to run each service; indexed like [`Settings::services`].
     pub commands: Vec<Command>,
-}
-
-/// The board below the computer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Board {
-    /// None, or none that we know.
-    None,
-    /// Simulated watchdog and sensors.
-    Sim,
 }
 
 /// Where services run.
@@ -169,7 +162,7 @@ impl StopSignal {
     }
 }
 
-/// Reads and checks a file.
+/// Reads and checks a file. Board files are looked for in their places on this machine.
 ///
 /// # Errors
 /// Everything that makes the file unusable, together with its warnings; a file that cannot be
@@ -183,7 +176,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         return Err(syntax::unreadable(&name, &error).into());
     }
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text),
+        Ok(text) => parse_with(&name, &text, &Shelf::installed()),
         Err(error) => Err(syntax::not_utf8(&name, error.as_bytes())),
     }
 }
@@ -193,14 +186,29 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 /// # Errors
 /// Everything that makes the text unusable, together with its warnings.
 pub fn parse(name: &str, text: &str) -> Result<Loaded, Problems> {
+    parse_with(name, text, &Shelf::built_in())
+}
+
+/// The same, with board files from a shelf.
+///
+/// # Errors
+/// Everything that makes the text or the board file that it names unusable.
+pub fn parse_with(name: &str, text: &str, shelf: &Shelf) -> Result<Loaded, Problems> {
     if text.len() > FILE_MAX {
         return Err(syntax::too_long(name).into());
     }
     let mut report = report::Report::new(name, text);
     let tree = syntax::tree(text, &mut report);
-    let parts = build::config(&mut report, tree.table.get_ref(), tree.sound);
+    let mut of_board = None;
+    let mut boards = |report: &mut report::Report<'_>, path: &str, node: &value::Node<'_>| {
+        named_board(report, path, node, shelf, &mut of_board)
+    };
+    let parts = build::config(&mut report, tree.table.get_ref(), tree.sound, &mut boards);
     let failed = report.failed();
-    let problems = report.finish();
+    let mut problems = report.finish();
+    if let Some(of_board) = of_board {
+        problems.append(of_board);
+    }
     match parts {
         Some((settings, wiring)) if !failed => Ok(Loaded {
             config: Config {
@@ -212,5 +220,37 @@ pub fn parse(name: &str, text: &str) -> Result<Loaded, Problems> {
             warnings: problems.iter().cloned().collect(),
         }),
         Some(_) | None => Err(problems),
+    }
+}
+
+/// The board that the configuration names. What is wrong with its own file goes to `of_board`.
+fn named_board(
+    report: &mut report::Report<'_>,
+    path: &str,
+    node: &value::Node<'_>,
+    shelf: &Shelf,
+    of_board: &mut Option<Problems>,
+) -> Option<Board> {
+    let name = value::string(report, path, node, &schema::Kind::Board)?;
+    let Some(found) = shelf.find(name) else {
+        let names = shelf.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        value::unlisted(report, path, node, name, &names, &schema::quoted(&names));
+        return None;
+    };
+    let board = match found.text.map(String::from_utf8) {
+        Ok(Ok(text)) => board::parse(&found.file, name, &text),
+        Ok(Err(error)) => Err(syntax::not_utf8(&found.file, error.as_bytes())),
+        Err(error) => Err(syntax::unreadable(&found.file, &error).into()),
+    };
+    match board {
+        Ok(board) => Some(board),
+        Err(problems) => {
+            let what = format!("the file of board {name} cannot be used");
+            let help = "its mistakes are shown below".to_owned();
+            report.error(node.span(), what, help);
+            *of_board = Some(problems);
+            None
+        }
     }
 }

@@ -118,6 +118,13 @@ impl Problems {
         self.list.iter()
     }
 
+    /// Adds what is wrong with another file that this one names.
+    pub(super) fn append(&mut self, other: Problems) {
+        self.list.extend(other.list);
+        self.more += other.more;
+        self.partial |= other.partial;
+    }
+
     /// Number of problems of this severity that are listed.
     pub fn count(&self, severity: Severity) -> usize {
         self.list.iter().filter(|p| p.severity == severity).count()

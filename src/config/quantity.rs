@@ -150,6 +150,87 @@ fn tenths(text: &str) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
+/// Endings of a quantity, with what one of them is in the smallest unit that counts.
+pub(super) type Units = &'static [(&'static str, u64)];
+
+/// Voltages count in millivolts.
+pub(super) const VOLTS: Units = &[("mV", 1), ("V", 1000)];
+/// Currents count in milliamperes.
+pub(super) const AMPERES: Units = &[("mA", 1), ("A", 1000)];
+/// Resistances count in millionths of an ohm.
+pub(super) const OHMS: Units = &[("mOhm", 1000), ("Ohm", 1_000_000)];
+
+/// A quantity with one of these endings, within bounds.
+pub(super) fn physical(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: &Kind,
+    (units, bounds): (Units, (u32, u32)),
+) -> Option<u32> {
+    let (usual, _) = units.last()?;
+    let text = text(report, path, node, kind, usual)?;
+    let Some(value) = with_ending(text, units) else {
+        let help = format!("write {kind}, as in \"0.5{usual}\" or \"500m{usual}\"");
+        unreadable(report, path, node, text, noun(kind), &help);
+        return None;
+    };
+    match u32::try_from(value) {
+        Ok(value) if (bounds.0..=bounds.1).contains(&value) => Some(value),
+        Ok(_) | Err(_) => {
+            outside(report, path, node.span(), text, kind);
+            None
+        }
+    }
+}
+
+/// What a quantity is called.
+fn noun(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Voltage(..) => "voltage",
+        Kind::Current(..) => "current",
+        Kind::Resistance(..) => "resistance",
+        _ => "quantity",
+    }
+}
+
+/// A number with an ending, in the smallest unit; `None` if it is none, or not whole there.
+fn with_ending(text: &str, units: Units) -> Option<u64> {
+    /// More digits than any bound has; they keep the product below far from overflow.
+    const DIGITS: usize = 9;
+    let mut split = units
+        .iter()
+        .filter_map(|(ending, worth)| Some((text.strip_suffix(ending)?.trim_end(), *worth)));
+    let (number, worth) = split.next()?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let plain =
+        |s: &str| !s.is_empty() && s.len() <= DIGITS && s.bytes().all(|b| b.is_ascii_digit());
+    if !plain(whole) || !plain(part) {
+        return None;
+    }
+    let parts = 10u64.pow(u32::try_from(part.len()).ok()?);
+    let rest = part.parse::<u64>().ok()? * worth;
+    let exact = rest.is_multiple_of(parts);
+    exact.then_some(whole.parse::<u64>().ok()? * worth + rest / parts)
+}
+
+/// The address of a chip on an I2C bus.
+pub(super) fn address(report: &mut Report<'_>, path: &str, node: &Node<'_>) -> Option<u8> {
+    let help = || "write it as i2cdetect shows it, from 0x08 to 0x77, without quotes".to_owned();
+    let Some(integer) = node.get_ref().as_integer() else {
+        mistyped(report, path, node, &Kind::Address, help());
+        return None;
+    };
+    match u8::from_str_radix(integer.as_str(), integer.radix()) {
+        Ok(address @ 0x08..=0x77) => Some(address),
+        Ok(_) | Err(_) => {
+            let what = format!("`{path}` is out of range: {integer}");
+            report.error(node.span(), what, help());
+            None
+        }
+    }
+}
+
 /// A temperature within bounds, given in whole degrees Celsius.
 pub(super) fn temperature(
     report: &mut Report<'_>,

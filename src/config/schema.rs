@@ -64,6 +64,20 @@ pub enum Kind {
     Load(u32, u32),
     /// A whole number, from the first to the second, both included.
     Count(u32, u32),
+    /// A voltage in millivolts, from the first to the second, both included.
+    Voltage(u32, u32),
+    /// A current in milliamperes, from the first to the second, both included.
+    Current(u32, u32),
+    /// A resistance in millionths of an ohm, from the first to the second, both included.
+    Resistance(u32, u32),
+    /// The address of a chip on an I2C bus, 7 bits without those that are reserved.
+    Address,
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// The name of a board.
+    Board,
     /// An absolute path.
     Path,
     /// One of these words, or a duration, from the first to the second, both included.
@@ -127,6 +141,13 @@ impl Kind {
                 brief(min),
                 brief(max)
             )),
+            Kind::Voltage(min, max) => Some(format!("{} to {}", milli(min, "V"), milli(max, "V"))),
+            Kind::Current(min, max) => Some(format!("{} to {}", milli(min, "A"), milli(max, "A"))),
+            Kind::Resistance(min, max) => {
+                let text = |micro: u32| milli(micro / 1000, "Ohm");
+                Some(format!("{} to {}", text(min), text(max)))
+            }
+            Kind::Address => Some("0x08 to 0x77".to_owned()),
             Kind::Version
             | Kind::Flag
             | Kind::Path
@@ -135,6 +156,9 @@ impl Kind {
             | Kind::Command
             | Kind::Services
             | Kind::Environment
+            | Kind::Text
+            | Kind::Texts
+            | Kind::Board
             | Kind::Table(_) => None,
         }
     }
@@ -164,6 +188,13 @@ impl fmt::Display for Kind {
             Kind::Share => "a share",
             Kind::Load(..) => "a load",
             Kind::Count(..) => "a whole number",
+            Kind::Voltage(..) => "a voltage",
+            Kind::Current(..) => "a current",
+            Kind::Resistance(..) => "a resistance",
+            Kind::Address => "a number",
+            Kind::Text => "a text",
+            Kind::Texts => "a list of texts",
+            Kind::Board => "the name of a board",
             Kind::Path => "an absolute path",
             Kind::Paths => "a list of absolute paths",
             Kind::Command => "a list: a program by its absolute path, then its arguments",
@@ -186,6 +217,18 @@ pub(super) fn quoted(words: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
+    }
+}
+
+/// Thousandths of a unit as they are written in the file: `3.2V`, `50mA`.
+fn milli(value: u32, unit: &str) -> String {
+    match (value / 1000, value % 1000) {
+        (0, part) => format!("{part}m{unit}"),
+        (whole, 0) => format!("{whole}{unit}"),
+        (whole, part) => {
+            let part = format!("{part:03}");
+            format!("{whole}.{}{unit}", part.trim_end_matches('0'))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::quantity;
 use super::report::Report;
 use super::schema::{self, Absent, Key, Kind, Section};
 use super::value::{self, Node};
-use crate::units::{MilliCelsius, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,14 @@ pub(super) struct At<T> {
 }
 
 impl<T> At<T> {
+    /// The same place with what is made of the value.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> At<U> {
+        At {
+            value: make(self.value),
+            span: self.span,
+        }
+    }
+
     /// How the value came about, for messages that name several values.
     pub(super) fn origin(&self) -> &'static str {
         match self.span {
@@ -36,6 +44,8 @@ impl<T> At<T> {
 pub(super) struct Table<'r, 't, 'i> {
     report: &'r mut Report<'i>,
     keys: &'static [Key],
+    /// All sections of the file, for keys that stand in the wrong one.
+    sections: &'static [Section],
     /// Full name of the table; empty for the top of the file.
     path: String,
     /// Where to show that something is missing.
@@ -51,13 +61,15 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     /// The top of the file.
     pub(super) fn top(
         report: &'r mut Report<'i>,
-        keys: &'static [Key],
+        sections: &'static [Section],
         entries: &'t DeTable<'i>,
         sound: bool,
     ) -> Table<'r, 't, 'i> {
+        let top = sections.iter().find(|section| section.header.is_empty());
         Table {
             report,
-            keys,
+            keys: top.map_or(&[], |section| section.keys),
+            sections,
             path: String::new(),
             header: 0..0,
             entries: Some(entries),
@@ -96,6 +108,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         Table {
             report: &mut *self.report,
             keys,
+            sections: self.sections,
             path,
             header,
             entries,
@@ -135,6 +148,12 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         self.sound
     }
 
+    /// Does anything stand under this name?
+    pub(super) fn gives(&self, name: &str) -> bool {
+        self.entries
+            .is_some_and(|entries| entries.get(name).is_some())
+    }
+
     /// What stands in the table, under its keys.
     pub(super) fn entries(
         &self,
@@ -165,7 +184,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
             };
             let near = value::nearest(text, allowed());
             let list: Vec<&str> = allowed().collect();
-            let help = unknown_help(text, &self.path, near, &list.join(", "));
+            let help = unknown_help(text, (self.sections, &self.path), near, &list.join(", "));
             self.meant.extend(near);
             self.report
                 .error(name.span(), format!("unknown key `{shown}` {place}"), help);
@@ -176,7 +195,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     fn read<T>(
         &mut self,
         name: &str,
-        read: impl Fn(&mut Report<'_>, &str, &Node<'_>, Kind) -> Option<T>,
+        mut read: impl FnMut(&mut Report<'_>, &str, &Node<'_>, Kind) -> Option<T>,
     ) -> Option<At<T>> {
         // A name that is not in the list is a mistake in this program: nothing at all loads then.
         let key = self.keys.iter().find(|key| key.name == name)?;
@@ -291,6 +310,66 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         })
     }
 
+    /// The value of a [`Kind::Voltage`].
+    pub(super) fn voltage(&mut self, name: &str) -> Option<At<Millivolts>> {
+        self.physical(name, |kind| match kind {
+            Kind::Voltage(min, max) => Some((quantity::VOLTS, (min, max))),
+            _ => None,
+        })
+        .map(|at| at.map(Millivolts))
+    }
+
+    /// The value of a [`Kind::Current`].
+    pub(super) fn current(&mut self, name: &str) -> Option<At<Milliamps>> {
+        self.physical(name, |kind| match kind {
+            Kind::Current(min, max) => Some((quantity::AMPERES, (min, max))),
+            _ => None,
+        })
+        .map(|at| at.map(|n| Milliamps(n.cast_signed())))
+    }
+
+    /// The value of a [`Kind::Resistance`], in millionths of an ohm.
+    pub(super) fn resistance(&mut self, name: &str) -> Option<At<u32>> {
+        self.physical(name, |kind| match kind {
+            Kind::Resistance(min, max) => Some((quantity::OHMS, (min, max))),
+            _ => None,
+        })
+    }
+
+    fn physical(
+        &mut self,
+        name: &str,
+        form: impl Fn(Kind) -> Option<(quantity::Units, (u32, u32))>,
+    ) -> Option<At<u32>> {
+        self.read(name, |report, path, node, kind| {
+            let (units, bounds) = form(kind)?;
+            quantity::physical(report, path, node, &kind, (units, bounds))
+        })
+    }
+
+    /// The value of a [`Kind::Address`].
+    pub(super) fn address(&mut self, name: &str) -> Option<At<u8>> {
+        self.read(name, |report, path, node, _| {
+            quantity::address(report, path, node)
+        })
+    }
+
+    /// The value of a [`Kind::Text`] or [`Kind::Board`].
+    pub(super) fn text(&mut self, name: &str) -> Option<At<String>> {
+        self.read(name, |report, path, node, kind| {
+            value::string(report, path, node, &kind).map(str::to_owned)
+        })
+    }
+
+    /// The value of a [`Kind::Texts`].
+    pub(super) fn texts(&mut self, name: &str) -> Option<At<Vec<String>>> {
+        self.read(name, |report, path, node, kind| {
+            let items = value::list(report, path, node, &kind, "[\"text\"]")?;
+            let text = |item| value::string(report, path, item, &Kind::Text).map(str::to_owned);
+            items.iter().map(text).collect()
+        })
+    }
+
     /// The value of a [`Kind::Path`].
     pub(super) fn path(&mut self, name: &str) -> Option<At<PathBuf>> {
         self.read(name, |report, path, node, kind| {
@@ -322,7 +401,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     pub(super) fn other<T>(
         &mut self,
         name: &str,
-        read: impl Fn(&mut Report<'_>, &str, &Node<'_>, Kind) -> Option<T>,
+        read: impl FnMut(&mut Report<'_>, &str, &Node<'_>, Kind) -> Option<T>,
     ) -> Option<At<T>> {
         self.read(name, read)
     }
@@ -353,14 +432,17 @@ fn table_help(above: &str, name: &str, keys: &[Key]) -> String {
 }
 
 /// What to write instead of an unknown key. `list` has all keys that are allowed.
-fn unknown_help(name: &str, path: &str, near: Option<&str>, list: &str) -> String {
+fn unknown_help(
+    name: &str,
+    (sections, path): (&[Section], &str),
+    near: Option<&str>,
+    list: &str,
+) -> String {
     if let Some(word) = near {
         return format!("did you mean `{word}`? allowed here: {list}");
     }
     let has = |section: &&Section| section.keys.iter().any(|key| key.name == name);
-    let mut others = keys::SECTIONS
-        .iter()
-        .filter(|section| section.header != path);
+    let mut others = sections.iter().filter(|section| section.header != path);
     match others.find(has).map(|section| section.header) {
         Some("") => format!("`{name}` belongs above the first [header]; allowed here: {list}"),
         Some(header) => format!("`{name}` belongs in [{header}]; allowed here: {list}"),

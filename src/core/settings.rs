@@ -2,7 +2,7 @@
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
 use super::fact::{MountId, ServiceId, Thread};
-use crate::units::{MilliCelsius, Millivolts, Permille};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::time::Duration;
 
 /// Everything the policies need to know.
@@ -66,6 +66,9 @@ pub struct Board {
     pub mains_by: Thread,
     /// Its battery; `None` where no board is named, and then there is no gauge either.
     pub battery: Option<Battery>,
+    /// Where the battery's current tells of mains: what does not count of a current out of the
+    /// battery. Such a board gives no readings of mains; `mains_by` is the thread of its gauge.
+    pub dead_band: Option<Milliamps>,
 }
 
 impl Board {
@@ -73,6 +76,7 @@ impl Board {
     pub const NONE: Board = Board {
         mains_by: Thread::Vitals,
         battery: None,
+        dead_band: None,
     };
 }
 

@@ -7,16 +7,22 @@
 //! no circle of waiting can arise.
 
 pub mod adoption;
+pub mod bound_chips;
 pub mod build_date;
+pub mod bus;
 pub mod children;
 pub mod clock;
 pub mod control;
 pub mod disk;
+pub mod gauge;
+pub mod gpio;
 pub mod guards;
 pub mod hardware;
 pub mod holder;
+pub mod i2c;
 pub mod inbox;
 pub mod ledger;
+pub mod line;
 pub mod logging;
 pub mod memo;
 pub mod mountinfo;

@@ -6,12 +6,13 @@
 use super::pulse::Pulse;
 use crate::core::fact::Fault;
 use crate::units::Mono;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
 /// Where orders for one thread are put.
 pub struct Orders<T> {
@@ -35,6 +36,16 @@ pub struct Work<T> {
     queue: Receiver<T>,
     pulse: Arc<Pulse>,
     bell: Option<Arc<Bell>>,
+}
+
+/// What came of waiting for an order.
+pub enum Next<T> {
+    /// This one.
+    Order(T),
+    /// None in time.
+    Nothing,
+    /// None, and nobody can give any more.
+    Closed,
 }
 
 /// An eventfd that is written to once, however many orders come before the thread wakes.
@@ -143,6 +154,15 @@ impl<T> Work<T> {
     /// Waits for the next order; `None` when nobody can give any more.
     pub fn wait(&self) -> Option<T> {
         self.queue.recv().ok()
+    }
+
+    /// Waits for the next order for so long.
+    pub fn next_within(&self, wait: Duration) -> Next<T> {
+        match self.queue.recv_timeout(wait) {
+            Ok(order) => Next::Order(order),
+            Err(RecvTimeoutError::Timeout) => Next::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Next::Closed,
+        }
     }
 
     /// The next order, if there is one.

@@ -8,28 +8,66 @@
 //! has nothing to lose. A Pi without a UPS that has a kernel driver is such a machine. One whose
 //! supplies were there and are gone has lost its reading.
 //!
+//! A board that tells of mains in another way takes the place of all of this, and one that names one
+//! power supply has lost its reading while that one is not there.
+//!
 //! The list is read anew for each look, because drivers come and go; on most machines it is empty.
 //! Never judges a reading, except that one which cannot be true is lost.
 
+use crate::config::board::{Board, MainsBy};
 use crate::core::fact::{Errno, Fact, Fault, Reading, Source};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Which power supplies are looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Supplies {
+    /// All that count.
+    Any,
+    /// The one with this name, whatever its type is.
+    Named(String),
+    /// None: something else tells of mains.
+    Others,
+}
+
+impl Supplies {
+    /// Those that tell of mains on this board.
+    pub fn of(board: &Board) -> Supplies {
+        match &board.mains {
+            MainsBy::Supplies => Supplies::Any,
+            MainsBy::Supply(name) => Supplies::Named(name.clone()),
+            MainsBy::Line { .. } | MainsBy::Register { .. } | MainsBy::Current { .. } => {
+                Supplies::Others
+            }
+        }
+    }
+}
+
 /// Looks at the power supplies.
 pub struct PowerSupplies {
     class: PathBuf,
+    /// Only this one.
+    name: Option<String>,
     /// A supply that counts was seen before.
     known: bool,
 }
 
 impl PowerSupplies {
-    /// Those of the machine whose `/sys` is below `root`.
-    pub fn new(root: &Path) -> PowerSupplies {
-        PowerSupplies {
-            class: root.join("sys/class/power_supply"),
-            known: false,
-        }
+    /// Those of the machine whose `/sys` is below `root`; `None` if something else tells of mains.
+    pub fn new(root: &Path, which: Supplies) -> Option<PowerSupplies> {
+        let class = root.join("sys/class/power_supply");
+        let name = match which {
+            Supplies::Others => return None,
+            Supplies::Any => None,
+            Supplies::Named(name) => Some(name),
+        };
+        Some(PowerSupplies {
+            class,
+            // A supply that was named is expected.
+            known: name.is_some(),
+            name,
+        })
     }
 
     /// Whether there is power from outside; nothing where nothing can tell.
@@ -50,6 +88,9 @@ impl PowerSupplies {
 
     /// The state of each supply that counts.
     fn online(&self) -> Vec<Result<bool, Fault>> {
+        if let Some(name) = &self.name {
+            return vec![online(&self.class.join(name))];
+        }
         // Without such a directory the kernel knows no power supplies.
         let entries = fs::read_dir(&self.class).into_iter().flatten().flatten();
         let supplies: Vec<(Kind, PathBuf)> = entries

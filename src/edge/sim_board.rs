@@ -120,6 +120,17 @@ impl SimBoard {
         .collect()
     }
 
+    /// The battery, as [`Gauge::look`](super::gauge::Gauge::look) gives it.
+    pub fn sample_gauge(&self, now: Mono) -> Vec<Fact> {
+        let world = self.at(now);
+        vec![world.fact(Source::Gauge, world.body.gauge())]
+    }
+
+    /// Knob: what is left in the battery. It goes on charging or falling from there.
+    pub fn set_charge(&self, left: Permille) {
+        self.world().body.set_charge(left);
+    }
+
     /// This many file systems, as [`Disk::sample`](super::disk::Disk::sample) gives them.
     pub fn sample_mounts(&self, now: Mono, mounts: u16) -> Vec<Fact> {
         let world = self.at(now);
@@ -156,7 +167,7 @@ impl SimBoard {
 
     /// Knob: mains are there, or are cut and a battery runs the board.
     pub fn set_mains(&self, present: bool) {
-        self.world().body.mains = present;
+        self.world().body.set_mains(present);
     }
 
     /// What the board's clock shows: wall time that nothing of the daemon ever counts with.

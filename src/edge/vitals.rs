@@ -8,7 +8,7 @@
 //! that one which cannot be true is lost.
 
 use super::clock;
-use super::power_supply::{PowerSupplies, fault_of};
+use super::power_supply::{PowerSupplies, Supplies, fault_of};
 use super::proc_text;
 use super::rtc::Rtc;
 use crate::core::fact::{Errno, Fact, Fault, Reading, Source};
@@ -39,19 +39,23 @@ pub struct Vitals {
     memory: KeptFile,
     load: KeptFile,
     cpus: KeptFile,
-    mains: PowerSupplies,
+    mains: Option<PowerSupplies>,
     rtc: Option<Rtc>,
     room: Box<[u8; ROOM]>,
 }
 
 impl Vitals {
     /// The vital signs of the machine whose `/proc` and `/sys` are below `root`, and of the
-    /// kernel's clock. Nothing is opened yet.
-    pub fn new(root: PathBuf) -> Vitals {
-        Vitals::with_clock(root, Box::new(clock::reading))
+    /// kernel's clock; these supplies tell of mains. Nothing is opened yet.
+    pub fn new(root: PathBuf, supplies: Supplies) -> Vitals {
+        let mains = PowerSupplies::new(&root, supplies);
+        Vitals {
+            mains,
+            ..Vitals::with_clock(root, Box::new(clock::reading))
+        }
     }
 
-    /// The same with another opinion of the clock.
+    /// The same with another opinion of the clock, and with any supply.
     pub fn with_clock(root: PathBuf, clock: ClockProbe) -> Vitals {
         Vitals {
             clock,
@@ -59,7 +63,7 @@ impl Vitals {
             memory: KeptFile::at(root.join("proc/meminfo")),
             load: KeptFile::at(root.join("proc/loadavg")),
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
-            mains: PowerSupplies::new(&root),
+            mains: PowerSupplies::new(&root, Supplies::Any),
             rtc: None,
             room: Box::new([0; ROOM]),
             root,
@@ -82,7 +86,7 @@ impl Vitals {
             fact(Source::Load, self.load()),
             fact(Source::Clock, self.clock()),
         ];
-        facts.extend(self.mains.sample());
+        facts.extend(self.mains.as_mut().and_then(PowerSupplies::sample));
         facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
         facts
     }

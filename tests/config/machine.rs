@@ -80,3 +80,18 @@ fn a_watchdog_of_systemd_that_does_not_run_is_a_warning() {
     let ours = good("[watchdog]\nowner = \"nobody\"\n").config;
     assert_eq!(config::check_machine(&ours, Some(false)), []);
 }
+
+#[test]
+fn a_bus_that_is_not_there_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = include_str!("../../boards/x120x.toml");
+    let own = text.replace("address = 0x36", "address = 0x36\nbus = 253");
+    fs::write(folder.path().join("x120x.toml"), own).unwrap();
+    let shelf = config::Shelf::of([folder.path().to_owned()]);
+    let text = "board = \"x120x\"\nwatchdog.owner = \"nobody\"\n";
+    let loaded = config::parse_with("test.toml", text, &shelf).unwrap();
+    let found = config::check_machine(&loaded.config, Some(true));
+    let what: Vec<&str> = found.iter().map(config::Problem::what).collect();
+    assert_eq!(what, ["there is no /dev/i2c-253, which board x120x needs"]);
+    assert_eq!(found[0].place().unwrap().line, 1);
+}

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod any_text;
+mod boards;
 mod machine;
 mod mistakes;
 mod shipped;

@@ -1,7 +1,7 @@
 //! What the file says is what the core and the edges get.
 
 use super::{bad, good};
-use fieldwarden::config::{Board, CgroupChoice, Config, Output, SOCKET_EXTRA, StopSignal};
+use fieldwarden::config::{CgroupChoice, Config, Output, SOCKET_EXTRA, StopSignal};
 use fieldwarden::core::fact::ServiceId;
 use fieldwarden::core::settings::{Backoff, Limits, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
@@ -59,7 +59,8 @@ fn an_empty_file_has_the_documented_defaults() {
     );
     assert_eq!(settings.stop_budget, Duration::from_secs(80));
     assert_eq!(settings.clock_tolerance, Duration::from_secs(30));
-    assert_eq!(wiring.board, Board::None);
+    assert_eq!(wiring.board.name, "none");
+    assert!(!wiring.board.simulated);
     assert_eq!(wiring.runtime_dir, Path::new("/run/fieldwarden"));
     assert_eq!(wiring.state_dir, Path::new("/var/lib/fieldwarden"));
     assert_eq!(wiring.cgroup, CgroupChoice::Auto);
@@ -175,7 +176,7 @@ fn every_value_arrives() {
         }
     );
     assert_eq!(settings.mounts, ["/a".into(), "/b c".into()]);
-    assert_eq!(wiring.board, Board::Sim);
+    assert!(wiring.board.simulated);
     assert_eq!(
         (wiring.runtime_dir, wiring.state_dir),
         ("/r".into(), "/s".into())
@@ -282,7 +283,7 @@ fn the_longest_socket_that_passes_can_be_bound() {
 #[test]
 fn line_ends_and_byte_order_marks_of_other_systems_are_accepted() {
     let config = good("\u{feff}board = \"sim\"\r\n[stop]\r\nbudget = \"1s\"\r\n").config;
-    assert_eq!(config.wiring.board, Board::Sim);
+    assert!(config.wiring.board.simulated);
     let found = bad("[stop]\r\nbudget = 1\r\n").to_string();
     assert!(
         found.contains("  2 | budget = 1\n    |          ^\n"),

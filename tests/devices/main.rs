@@ -6,8 +6,10 @@
 // Helpers of tests fail the way tests do.
 #![allow(clippy::unwrap_used)]
 
+mod bus;
 mod clock;
 mod disk;
+mod gauge;
 mod mounts;
 mod power_supply;
 mod rtc;

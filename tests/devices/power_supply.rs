@@ -1,7 +1,7 @@
 //! Power supplies of the kernel: which count, what they say together, and machines without any.
 
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source};
-use fieldwarden::edge::power_supply::PowerSupplies;
+use fieldwarden::edge::power_supply::{PowerSupplies, Supplies};
 use std::fs;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ impl Machine {
     }
 
     fn look(&self) -> PowerSupplies {
-        PowerSupplies::new(self.0.path())
+        PowerSupplies::new(self.0.path(), Supplies::Any).unwrap()
     }
 
     fn sample(&self) -> Option<Fact> {
@@ -114,4 +114,23 @@ fn supplies_come_and_go() {
     assert_eq!(supplies.sample(), lost(Fault::Absent));
     machine.plug("AC", "Mains", "0");
     assert_eq!(supplies.sample(), seen(false));
+}
+
+/// A board that names its own way leaves the kernel's supplies alone; one that names a supply has
+/// lost its reading while that one is not there, even if another one is online.
+#[test]
+fn a_board_decides_which_supply_tells() {
+    let machine = Machine::new();
+    machine.plug("other-ac", "Mains", "1");
+    let root = machine.0.path();
+    assert!(PowerSupplies::new(root, Supplies::Others).is_none());
+    let mut named = PowerSupplies::new(root, Supplies::Named("x120x-ac".into())).unwrap();
+    let lost = Fact::Lost {
+        source: Source::Mains,
+        why: Fault::Absent,
+    };
+    assert_eq!(named.sample(), Some(lost));
+    machine.plug("x120x-ac", "Mains", "0");
+    let gone = Fact::Seen(Reading::Mains { present: false });
+    assert_eq!(named.sample(), Some(gone));
 }

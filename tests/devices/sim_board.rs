@@ -393,3 +393,37 @@ proptest! {
         }
     }
 }
+
+/// The battery falls while mains are cut and charges when they are back, by time alone; the knob
+/// sets what is left.
+#[test]
+fn the_battery_falls_and_charges() {
+    let board = SimBoard::new(1, Mono(0));
+    let look = |at: u64| match board.sample_gauge(Mono(at)).remove(0) {
+        Fact::Seen(Reading::Gauge {
+            voltage: Some(v),
+            charge: Some(c),
+            current: Some(a),
+        }) => (v.0, c.0, a.0),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(look(1_000), (4_200, 1000, 0));
+    board.set_mains(false);
+    let hour = 3_600_000;
+    for at in (2_000..hour).step_by(7_001) {
+        look(at);
+    }
+    assert_eq!(look(hour + 1_000), (3_540, 500, -1_400));
+    board.set_mains(true);
+    assert_eq!(look(2 * hour + 1_000), (3_900, 750, 700));
+    board.set_charge(Permille(100));
+    assert_eq!(look(2 * hour + 1_000).1, 100);
+    board.set_mains(false);
+    assert_eq!(look(9 * hour), (2_940, 0, -1_400));
+    board.silence(Source::Gauge, Some(Fault::Absent));
+    let lost = Fact::Lost {
+        source: Source::Gauge,
+        why: Fault::Absent,
+    };
+    assert_eq!(board.sample_gauge(Mono(9 * hour)), [lost]);
+}

@@ -2,6 +2,7 @@
 
 use crate::fixture;
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source};
+use fieldwarden::edge::power_supply::Supplies;
 use fieldwarden::edge::proc_text;
 use fieldwarden::edge::vitals::Vitals;
 use fieldwarden::units::{MilliCelsius, Permille};
@@ -182,7 +183,7 @@ fn a_clock_that_cannot_be_asked_is_lost() {
 
 #[test]
 fn this_machine_tells_its_memory_and_load() {
-    let facts = Vitals::new("/".into()).sample();
+    let facts = Vitals::new("/".into(), Supplies::Any).sample();
     assert!(facts.len() >= 4, "{facts:?}");
     for fact in &facts[1..3] {
         assert!(matches!(fact, Fact::Seen(_)), "{fact:?}");

@@ -5,6 +5,7 @@
 //! The tables of `docs/formats.md` and `docs/control.md` are compared with the code where the code
 //! is, in `src/journal/tests/records.rs` and `src/status/tests.rs`.
 
+mod boards;
 mod evidence;
 mod man;
 mod page;

@@ -4,7 +4,7 @@
 //! matter how often somebody looks.
 
 use crate::core::fact::{MountId, Reading, Shown};
-use crate::units::{MilliCelsius, Mono, Permille, Wall};
+use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -38,6 +38,27 @@ const NOISE: u64 = 150;
 /// so that it is seen to be none of the machine's own.
 const SWITCHED_ON: i64 = 1_767_268_800;
 
+/// Time in which the battery runs the board from full to empty: two hours, as two cells do.
+const RUN: Duration = Duration::from_secs(7_200);
+
+/// Time in which it charges from empty to full.
+const CHARGE: Duration = Duration::from_secs(14_400);
+
+/// A whole battery, in millionths.
+const FULL: u64 = 1_000_000;
+
+/// Voltage of an empty cell, and what a full one has more, in millivolts. The way between them is a
+/// straight line here; that of a real cell is none.
+const EMPTY: u64 = 3_000;
+const RISE: u64 = 1_200;
+
+/// What the voltage falls while the cell runs the board, in millivolts.
+const SAG: u64 = 60;
+
+/// Current out of the battery, and into it, in milliamperes.
+const DRAWN: i32 = -1_400;
+const FED: i32 = 700;
+
 /// Kinds of deviation, so that they differ from each other.
 mod stream {
     pub const DRIFT: u64 = 1;
@@ -65,7 +86,11 @@ pub struct Body {
     pub synced: bool,
     /// By how much the clock was set ahead of the true time.
     pub ahead: Duration,
-    pub mains: bool,
+    mains: bool,
+    /// What was left in the battery when mains last came or went, in millionths.
+    charge: u64,
+    /// When that was.
+    turned: Mono,
 }
 
 impl Body {
@@ -84,6 +109,8 @@ impl Body {
             synced: true,
             ahead: Duration::ZERO,
             mains: true,
+            charge: FULL,
+            turned: now,
         };
         body.micro = body.target(body.step);
         body
@@ -137,6 +164,46 @@ impl Body {
     pub fn mains(&self) -> Reading {
         let present = self.mains;
         Reading::Mains { present }
+    }
+
+    pub fn set_mains(&mut self, present: bool) {
+        self.charge = self.charge();
+        self.turned = self.now;
+        self.mains = present;
+    }
+
+    pub fn set_charge(&mut self, left: Permille) {
+        self.charge = u64::from(left.0.min(1000)) * FULL / 1000;
+        self.turned = self.now;
+    }
+
+    /// What is left in the battery now, in millionths.
+    fn charge(&self) -> u64 {
+        let passed = self.now.since(self.turned).as_millis();
+        let share = |whole: Duration| {
+            let share = passed * u128::from(FULL) / whole.as_millis();
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
+        match self.mains {
+            true => self.charge.saturating_add(share(CHARGE)).min(FULL),
+            false => self.charge.saturating_sub(share(RUN)),
+        }
+    }
+
+    pub fn gauge(&self) -> Reading {
+        let sag = if self.mains { 0 } else { SAG };
+        let charge = self.charge();
+        let millivolts = EMPTY + RISE * charge / FULL - sag;
+        let current = match (self.mains, charge) {
+            (false, _) => DRAWN,
+            (true, FULL) => 0,
+            (true, _) => FED,
+        };
+        Reading::Gauge {
+            voltage: u32::try_from(millivolts).ok().map(Millivolts),
+            charge: u16::try_from(charge * 1000 / FULL).ok().map(Permille),
+            current: Some(Milliamps(current)),
+        }
     }
 
     /// What the clock shows.

@@ -48,7 +48,7 @@ const SOON: Duration = Duration::from_secs(15);
 const STUCK: Duration = Duration::from_secs(1);
 
 /// Starts `cuse-device` and waits until its device is there.
-fn start(machine: &Machine, name: &str, arguments: &str) -> Result<()> {
+pub fn start(machine: &Machine, name: &str, arguments: &str) -> Result<()> {
     machine.ok("modprobe cuse")?;
     machine.ok(&format!(
         "systemd-run --quiet --unit cuse-{name} cuse-device {name} {arguments}"
@@ -58,7 +58,7 @@ fn start(machine: &Machine, name: &str, arguments: &str) -> Result<()> {
 }
 
 /// Gives an order to a device.
-fn ask(machine: &Machine, name: &str, order: &str) -> Result<String> {
+pub fn ask(machine: &Machine, name: &str, order: &str) -> Result<String> {
     machine.ok(&format!("cuse-device ask {name} {order}"))
 }
 

@@ -10,6 +10,7 @@ mod install;
 mod lab;
 mod power_cut;
 mod unit;
+mod ups;
 
 use super::case::Case;
 
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Case> {
         guard::CASES,
         unit::CASES,
         clock::CASES,
+        ups::CASES,
     ]
     .concat()
 }

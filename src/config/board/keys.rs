@@ -1,0 +1,344 @@
+//! Lists every key of a board file with its bounds, its default and its meaning.
+//!
+//! The schema is frozen: keys and sections are added, none is renamed or changes what it means. It
+//! never reads a file.
+
+use super::super::schema::{Absent, Key, Kind, Section};
+use Absent::{Default, Nothing, Required};
+use std::time::Duration;
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        absent,
+        meaning,
+    }
+}
+
+/// A pack of one to four cells, charged or not.
+const VOLTAGE: Kind = Kind::Voltage(1_000, 20_000);
+
+/// Lines that a header or an expander can have.
+const LINE: Kind = Kind::Count(0, 127);
+
+const LEVEL: Kind = Kind::Choice(&["high", "low"]);
+
+/// One byte of a chip.
+const BYTE: Kind = Kind::Count(0, 255);
+
+/// The longest that a line is held before it would have to be called stuck.
+const HOLD: Kind = Kind::Duration(Duration::from_millis(1), Duration::from_secs(30));
+
+const LINE_CHIP: Key = key(
+    "gpio",
+    Kind::Text,
+    Default("\"header\""),
+    "Label of the GPIO chip that the line belongs to; \"header\" is that of the Pi's pins",
+);
+
+/// The sections of a board file, in the order in which the page on boards shows them.
+pub const SECTIONS: &[Section] = &[
+    ROOT,
+    BATTERY,
+    CHIP,
+    MAINS_LINE,
+    MAINS_REGISTER,
+    MAINS_CURRENT,
+    MAINS_KERNEL,
+    ALIVE,
+    CUT_LINE,
+    CUT_REGISTER,
+    CHARGE,
+];
+
+/// The keys above the first header.
+pub const ROOT: Section = Section {
+    header: "",
+    meaning: "The board as a whole.",
+    keys: &[
+        key(
+            "version",
+            Kind::Count(1, 1),
+            Default("1"),
+            "Version of this file's format",
+        ),
+        key(
+            "name",
+            Kind::Text,
+            Required("\"x728\""),
+            "What `board` in the configuration calls it; the name of the file without .toml",
+        ),
+        key(
+            "title",
+            Kind::Text,
+            Required("\"Geekworm X728 v2.1 and later\""),
+            "What people call it, with its revisions",
+        ),
+        key(
+            "simulated",
+            Kind::Flag,
+            Default("false"),
+            "There is no such board: watchdog, sensors and gauge are simulated",
+        ),
+        key(
+            "advice",
+            Kind::Texts,
+            Default("[]"),
+            "What the owner has to do that no program can, such as fitting a jumper",
+        ),
+    ],
+};
+
+/// The battery.
+pub const BATTERY: Section = Section {
+    header: "battery",
+    meaning: "The battery. Voltages are those of the pack, all cells in series together.",
+    keys: &[
+        key("cells", Kind::Count(1, 4), Required("1"), "Cells in series"),
+        key(
+            "empty",
+            VOLTAGE,
+            Required("\"3V\""),
+            "Nothing is left: the board may switch off, or its cells take harm",
+        ),
+        key(
+            "low",
+            VOLTAGE,
+            Required("\"3.2V\""),
+            "At or below it the machine should be halted",
+        ),
+        key("full", VOLTAGE, Required("\"4.2V\""), "Charged, on mains"),
+        key(
+            "low_charge",
+            Kind::Share,
+            Nothing("\"15%\""),
+            "At or below it the machine should be halted; only with a chip that tells the charge",
+        ),
+    ],
+};
+
+/// One chip.
+pub const CHIP: Section = Section {
+    header: "chip.NAME",
+    meaning: "A chip on the I2C bus; there may be several, and what the first one cannot tell is \
+              taken from the next.",
+    keys: &[
+        key(
+            "driver",
+            Kind::Choice(&["max1704x", "ina219", "registers"]),
+            Required("\"max1704x\""),
+            "What kind of chip it is; \"registers\" tells nothing by itself, other sections name its \
+             registers",
+        ),
+        key("bus", Kind::Count(0, 255), Default("1"), "The bus"),
+        key(
+            "address",
+            Kind::Address,
+            Required("0x36"),
+            "Its address on the bus",
+        ),
+        key(
+            "model",
+            Kind::Choice(&[
+                "max17040", "max17041", "max17043", "max17044", "max17048", "max17049", "max17058",
+                "max17059",
+            ]),
+            Nothing("\"max17043\""),
+            "For max1704x: which of the family it is; it decides the scale of the voltage",
+        ),
+        key(
+            "shunt",
+            Kind::Resistance(1_000, 1_000_000),
+            Nothing("\"100mOhm\""),
+            "For ina219: its shunt",
+        ),
+        key(
+            "range",
+            Kind::Current(100, 20_000),
+            Nothing("\"3.2A\""),
+            "For ina219: the largest current to be measured",
+        ),
+        key(
+            "charging",
+            Kind::Choice(&["positive", "negative"]),
+            Nothing("\"positive\""),
+            "For ina219: the sign of the current that charges the battery",
+        ),
+    ],
+};
+
+/// Mains by a line.
+pub const MAINS_LINE: Section = Section {
+    header: "mains.line",
+    meaning: "Power from outside is told by a GPIO line. One of the four ways can be given; without \
+              any, the kernel's power supplies tell, if there are such.",
+    keys: &[
+        LINE_CHIP,
+        key(
+            "line",
+            LINE,
+            Required("6"),
+            "Number of the line on its chip",
+        ),
+        key(
+            "lost",
+            LEVEL,
+            Required("\"high\""),
+            "The level that means that there is no power from outside",
+        ),
+        key(
+            "pull",
+            Kind::Choice(&["as-is", "up", "down"]),
+            Default("\"as-is\""),
+            "The resistor that holds the line while nobody drives it; \"as-is\" leaves it as it was",
+        ),
+        key(
+            "debounce",
+            Kind::Duration(Duration::ZERO, Duration::from_secs(2)),
+            Default("\"50ms\""),
+            "A level that lasts shorter does not count",
+        ),
+    ],
+};
+
+/// Mains by a bit.
+pub const MAINS_REGISTER: Section = Section {
+    header: "mains.register",
+    meaning: "Power from outside is told by bits of a chip.",
+    keys: &[
+        key(
+            "chip",
+            Kind::Text,
+            Required("\"mcu\""),
+            "The chip, by its name",
+        ),
+        key("register", BYTE, Required("0x02"), "The register, one byte"),
+        key("mask", Kind::Count(1, 255), Required("0x20"), "The bits"),
+        key(
+            "present",
+            BYTE,
+            Required("0x20"),
+            "What these bits are while there is power from outside",
+        ),
+    ],
+};
+
+/// Mains by the current.
+pub const MAINS_CURRENT: Section = Section {
+    header: "mains.current",
+    meaning: "Power from outside is told by the battery's current: while it flows out, there is none.",
+    keys: &[key(
+        "dead_band",
+        Kind::Current(1, 1_000),
+        Default("\"50mA\""),
+        "A current out of the battery that is not larger does not count: the noise of the chip, or \
+         a charger that rests",
+    )],
+};
+
+/// Mains by the kernel.
+pub const MAINS_KERNEL: Section = Section {
+    header: "mains.kernel",
+    meaning: "Power from outside is told by one power supply of the kernel.",
+    keys: &[key(
+        "supply",
+        Kind::Text,
+        Required("\"x120x-ac\""),
+        "Its name below /sys/class/power_supply",
+    )],
+};
+
+/// The alive line.
+pub const ALIVE: Section = Section {
+    header: "alive",
+    meaning: "A line that shows the board that the computer runs.",
+    keys: &[
+        LINE_CHIP,
+        key(
+            "line",
+            LINE,
+            Required("12"),
+            "Number of the line on its chip",
+        ),
+        key(
+            "level",
+            LEVEL,
+            Default("\"high\""),
+            "The level while the computer runs",
+        ),
+    ],
+};
+
+/// Power cut by a line.
+pub const CUT_LINE: Section = Section {
+    header: "cut.line",
+    meaning: "The board cuts the power when a line is held for a while, after everything has been \
+              unmounted. Without one of the two ways of cutting the power, the board cuts none.",
+    keys: &[
+        LINE_CHIP,
+        key(
+            "line",
+            LINE,
+            Required("26"),
+            "Number of the line on its chip",
+        ),
+        key("level", LEVEL, Default("\"high\""), "The level to hold"),
+        key(
+            "hold",
+            HOLD,
+            Required("\"3s\""),
+            "For how long; then it is put back",
+        ),
+    ],
+};
+
+/// Power cut by a register.
+pub const CUT_REGISTER: Section = Section {
+    header: "cut.register",
+    meaning: "The board cuts the power some time after a register was written, which is done before \
+              the halt.",
+    keys: &[
+        key(
+            "chip",
+            Kind::Text,
+            Required("\"mcu\""),
+            "The chip, by its name",
+        ),
+        key("register", BYTE, Required("0x01"), "The register, one byte"),
+        key("value", BYTE, Required("0x55"), "What is written"),
+        key(
+            "delay",
+            Kind::Duration(Duration::from_secs(1), Duration::from_secs(600)),
+            Required("\"30s\""),
+            "The time that is left then",
+        ),
+        key(
+            "cancel",
+            BYTE,
+            Nothing("0x00"),
+            "What is written to take it back; without it, it cannot be taken back",
+        ),
+    ],
+};
+
+/// Charge control.
+pub const CHARGE: Section = Section {
+    header: "charge",
+    meaning: "A line that keeps the board from charging the battery.",
+    keys: &[
+        LINE_CHIP,
+        key(
+            "line",
+            LINE,
+            Required("16"),
+            "Number of the line on its chip",
+        ),
+        key(
+            "disable",
+            LEVEL,
+            Required("\"high\""),
+            "The level that stops charging",
+        ),
+    ],
+};

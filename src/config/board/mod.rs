@@ -1,0 +1,270 @@
+//! Board files: what a board is made of, as data.
+//!
+//! ```text
+//! /etc/fieldwarden/boards/NAME.toml, else /usr/lib/..., else the one in the program
+//!     -> Shelf -> text -> parse -> Board
+//! ```
+//!
+//! Terms: a *board* is what supplies the computer with power, usually a UPS HAT; a *shelf* is where
+//! board files are looked for. An address identifies no board, so none is ever guessed: the owner
+//! names it.
+//!
+//! What may be written is listed in [`keys`] and nowhere else. Nothing here looks at this machine.
+
+pub mod keys;
+mod read;
+mod shelf;
+
+pub use shelf::{BUILT_IN, PLACES, Shelf};
+
+use super::problem::Problems;
+use super::report::Report;
+use super::{FILE_MAX, syntax};
+use crate::chip::Variant;
+use crate::core::fact::Thread;
+use crate::core::settings::{self, Battery};
+use crate::units::Milliamps;
+use std::time::Duration;
+
+/// A board as its file describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Board {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Where its file was found, as messages show it.
+    pub origin: String,
+    /// The text of its file.
+    pub source: String,
+    /// There is no such board: everything is simulated.
+    pub simulated: bool,
+    /// What its owner has to do.
+    pub advice: Vec<String>,
+    /// Its battery.
+    pub battery: Option<Battery>,
+    /// Its chips, in the order of their names, all on one bus.
+    pub chips: Vec<ChipPlan>,
+    /// What tells of power from outside.
+    pub mains: MainsBy,
+    /// The line that shows the board that the computer runs.
+    pub alive: Option<Drive>,
+    /// How the board cuts the power.
+    pub cut: Cut,
+    /// The line that stops charging, at the level that does.
+    pub charge: Option<Drive>,
+}
+
+/// A chip and how it is wired.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChipPlan {
+    /// Its name in the board file.
+    pub name: String,
+    /// Number of its bus: `/dev/i2c-N`.
+    pub bus: u8,
+    /// Its address.
+    pub address: u8,
+    /// What it is.
+    pub driver: Driver,
+}
+
+/// What a chip is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Driver {
+    /// A fuel gauge of Maxim's.
+    Max1704x(Variant),
+    /// A monitor of voltage and current.
+    Ina219 {
+        /// Its shunt, in millionths of an ohm.
+        micro_ohms: u32,
+        /// The largest current.
+        range: Milliamps,
+        /// A positive current charges the battery.
+        charging_positive: bool,
+    },
+    /// Nothing but registers.
+    Registers,
+}
+
+impl Driver {
+    /// It tells what is left in the battery.
+    pub fn tells_charge(self) -> bool {
+        match self {
+            Driver::Max1704x(_) => true,
+            Driver::Ina219 { .. } | Driver::Registers => false,
+        }
+    }
+
+    /// It tells the current.
+    pub fn tells_current(self) -> bool {
+        match self {
+            Driver::Ina219 { .. } => true,
+            Driver::Max1704x(_) | Driver::Registers => false,
+        }
+    }
+
+    /// It tells anything at all.
+    pub fn tells(self) -> bool {
+        self.tells_charge() || self.tells_current()
+    }
+}
+
+/// A line of a GPIO chip.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Line {
+    /// Label of the chip; `None` for that of the Pi's header.
+    pub gpio: Option<String>,
+    /// Number of the line on it.
+    pub line: u32,
+}
+
+/// A line and the level to drive it to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Drive {
+    /// The line.
+    pub line: Line,
+    /// The level.
+    pub high: bool,
+}
+
+/// What tells of power from outside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MainsBy {
+    /// Any power supply of the kernel that counts, if there is one.
+    Supplies,
+    /// This power supply of the kernel.
+    Supply(String),
+    /// A line.
+    Line {
+        /// The line.
+        line: Line,
+        /// High means that there is none.
+        lost_high: bool,
+        /// The resistor that holds it.
+        pull: Pull,
+        /// A level that lasts shorter does not count.
+        debounce: Duration,
+    },
+    /// Bits of a register.
+    Register {
+        /// Address of the chip.
+        address: u8,
+        /// The register, one byte.
+        register: u8,
+        /// The bits.
+        mask: u8,
+        /// What they are while there is power.
+        present: u8,
+    },
+    /// The current of the battery: while more than this flows out, there is none. The core judges
+    /// it, by several readings.
+    Current {
+        /// What does not count.
+        dead_band: Milliamps,
+    },
+}
+
+/// A resistor that holds a line while nobody drives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pull {
+    /// Left as it was.
+    AsIs,
+    /// To high.
+    Up,
+    /// To low.
+    Down,
+}
+
+/// How the board cuts the power.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// It does not.
+    None,
+    /// After the halt: a line is held, and put back.
+    Line {
+        /// The line and the level to hold.
+        drive: Drive,
+        /// For how long.
+        hold: Duration,
+    },
+    /// Before the halt: a register is written.
+    Register {
+        /// Bus of the chip.
+        bus: u8,
+        /// Address of the chip.
+        address: u8,
+        /// The register, one byte.
+        register: u8,
+        /// What is written.
+        value: u8,
+        /// The time that is left then.
+        delay: Duration,
+        /// What is written to take it back, where that is possible.
+        cancel: Option<u8>,
+    },
+}
+
+impl Board {
+    /// No board.
+    pub fn none() -> Board {
+        Board {
+            name: "none".to_owned(),
+            title: "No board".to_owned(),
+            origin: String::new(),
+            source: String::new(),
+            simulated: false,
+            advice: Vec::new(),
+            battery: None,
+            chips: Vec::new(),
+            mains: MainsBy::Supplies,
+            alive: None,
+            cut: Cut::None,
+            charge: None,
+        }
+    }
+
+    /// What the core is told of it.
+    pub fn settings(&self) -> settings::Board {
+        settings::Board {
+            mains_by: match self.mains {
+                MainsBy::Supplies | MainsBy::Supply(_) => Thread::Vitals,
+                MainsBy::Line { .. } => Thread::Line,
+                MainsBy::Register { .. } | MainsBy::Current { .. } => Thread::Bus,
+            },
+            battery: self.battery,
+            dead_band: match self.mains {
+                MainsBy::Current { dead_band } => Some(dead_band),
+                MainsBy::Supplies | MainsBy::Supply(_) => None,
+                MainsBy::Line { .. } | MainsBy::Register { .. } => None,
+            },
+        }
+    }
+
+    /// It has something to be polled over its bus, or simulates that.
+    pub fn has_gauge(&self) -> bool {
+        self.simulated || !self.chips.is_empty()
+    }
+}
+
+/// Checks the text of a board file. `file` is what messages call it, `name` what the board must call
+/// itself.
+///
+/// # Errors
+/// Everything that makes it unusable.
+pub fn parse(file: &str, name: &str, text: &str) -> Result<Board, Problems> {
+    if text.len() > FILE_MAX {
+        return Err(syntax::too_long(file).into());
+    }
+    let mut report = Report::new(file, text);
+    let tree = syntax::tree(text, &mut report);
+    let board = read::board(&mut report, tree.table.get_ref(), tree.sound, name);
+    let failed = report.failed();
+    match board {
+        Some(board) if !failed => Ok(Board {
+            origin: file.to_owned(),
+            source: text.to_owned(),
+            ..board
+        }),
+        Some(_) | None => Err(report.finish()),
+    }
+}

@@ -1,0 +1,426 @@
+//! Reads the tree of a board file.
+//!
+//! Every value is read before anything is put together, so that one mistake hides no other.
+
+use super::super::report::Report;
+use super::super::table::{At, Table};
+use super::keys;
+use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull};
+use crate::chip::Variant;
+use crate::core::settings::Battery;
+use std::ops::Range;
+use toml::de::DeTable;
+
+/// The label of a line's chip that stands for the Pi's header.
+const HEADER: &str = "header";
+
+type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
+
+/// Reads the tree. `None` if a value is wrong; the report has it.
+pub(super) fn board<'i>(
+    report: &mut Report<'i>,
+    tree: &DeTable<'i>,
+    sound: bool,
+    wanted: &str,
+) -> Option<Board> {
+    let mut top = Table::top(report, keys::SECTIONS, tree, sound);
+    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "charge"]);
+    let version = top.count("version");
+    let name = name(&mut top, wanted);
+    let title = top.text("title");
+    let simulated = top.flag("simulated");
+    let advice = top.texts("advice");
+    let chips = chips(&mut top);
+    let battery = battery(&mut top, &chips, simulated.as_ref());
+    let mains = mains(&mut top, &chips);
+    let alive = drive(&mut top, "alive", keys::ALIVE.keys, "level");
+    let cut = cut(&mut top, &chips);
+    let charge = drive(&mut top, "charge", keys::CHARGE.keys, "disable");
+    version?;
+    let board = Board {
+        name: name?,
+        title: title?.value,
+        origin: String::new(),
+        source: String::new(),
+        simulated: simulated?.value,
+        advice: advice?.value,
+        battery: battery?,
+        chips: chips?.into_iter().map(|chip| chip.value).collect(),
+        mains: mains?,
+        alive: alive?,
+        cut: cut?,
+        charge: charge?,
+    };
+    lines_differ(&mut top, &board);
+    Some(board)
+}
+
+fn name(top: &mut Section, wanted: &str) -> Option<String> {
+    let name = top.text("name")?;
+    if name.value != wanted {
+        let span = name.span.clone().unwrap_or(top.header());
+        let what = format!(
+            "`name` is {:?} in a file that is called {wanted}",
+            name.value
+        );
+        let help = format!(
+            "write \"{wanted}\", or rename the file to {}.toml",
+            name.value
+        );
+        top.report().error(span, what, help);
+    }
+    Some(name.value)
+}
+
+/// All chips; `None` if anything is wrong with one of them.
+fn chips(top: &mut Section) -> Option<Vec<At<ChipPlan>>> {
+    let mut group = top.group("chip");
+    let mut names: Vec<_> = group.entries().map(|(name, _)| name).collect();
+    names.sort_by(|a, b| a.get_ref().cmp(b.get_ref()));
+    let mut chips: Vec<Option<At<ChipPlan>>> = Vec::new();
+    for name in names {
+        let text: &str = name.get_ref();
+        let chip = chip(group.below(text, keys::CHIP.keys), text);
+        chips.push(chip.map(|value| At {
+            value,
+            span: Some(name.span()),
+        }));
+    }
+    let chips: Vec<_> = chips.into_iter().collect::<Option<_>>()?;
+    for (at, chip) in chips.iter().enumerate() {
+        let (this, span) = (&chip.value, chip.span.clone().unwrap_or(0..0));
+        let before = chips[..at].iter().map(|other| &other.value);
+        if let Some(other) = before.clone().find(|other| other.bus != this.bus) {
+            let what = format!("chip {} is on another bus than {}", this.name, other.name);
+            let help = "all chips of a board are on one bus".to_owned();
+            group.report().error(span.clone(), what, help);
+        }
+        if let Some(other) = before.clone().find(|other| other.address == this.address) {
+            let what = format!("chip {} has the address of {}", this.name, other.name);
+            group
+                .report()
+                .error(span, what, "give each its own".to_owned());
+        }
+    }
+    Some(chips)
+}
+
+fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
+    let driver = table.choice("driver");
+    let bus = table.count("bus");
+    let address = table.address("address");
+    let model = table.choice("model");
+    let shunt = table.resistance("shunt");
+    let range = table.current("range");
+    let charging = table.choice("charging");
+    let driver = driver?.value;
+    let wanted: &[&str] = match driver {
+        "max1704x" => &["model"],
+        "ina219" => &["shunt", "range", "charging"],
+        _ => &[],
+    };
+    let right = fits(&mut table, driver, wanted);
+    let driver = match driver {
+        "max1704x" => Driver::Max1704x(variant(model?.value)?),
+        "ina219" => Driver::Ina219 {
+            micro_ohms: shunt?.value,
+            range: range?.value,
+            charging_positive: charging?.value == "positive",
+        },
+        _ => Driver::Registers,
+    };
+    right.then_some(ChipPlan {
+        name: name.to_owned(),
+        bus: u8::try_from(bus?.value).ok()?,
+        address: address?.value,
+        driver,
+    })
+}
+
+fn variant(model: &str) -> Option<Variant> {
+    let known = Variant::ALL.iter().find(|(word, _)| *word == model);
+    known.map(|(_, variant)| *variant)
+}
+
+/// Reports keys that the driver needs and does not have, and those that mean nothing to it.
+fn fits(table: &mut Section, driver: &str, wanted: &[&str]) -> bool {
+    let mut right = true;
+    for key in ["model", "shunt", "range", "charging"] {
+        let (given, needed) = (table.gives(key), wanted.contains(&key));
+        if given == needed || (!given && !table.sound()) {
+            continue;
+        }
+        let (path, span) = (table.full(key), table.header());
+        let (what, help) = match needed {
+            true => {
+                let entry = keys::CHIP.keys.iter().find(|k| k.name == key);
+                let example = entry.map_or_else(String::new, |k| k.shown());
+                (
+                    format!("`{path}` is missing, which {driver} needs"),
+                    format!("add a line such as {key} = {example}"),
+                )
+            }
+            false => (
+                format!("`{path}` means nothing to {driver}"),
+                format!("remove the line {key} = ..."),
+            ),
+        };
+        table.report().error(span, what, help);
+        right = false;
+    }
+    right
+}
+
+/// The battery. `None` if it is wrong; `Some(None)` if there is none and need not be.
+fn battery(
+    top: &mut Section,
+    chips: &Option<Vec<At<ChipPlan>>>,
+    simulated: Option<&At<bool>>,
+) -> Option<Option<Battery>> {
+    let drivers = chips.iter().flatten().map(|chip| chip.value.driver);
+    let simulated = simulated.is_some_and(|flag| flag.value);
+    let tells = drivers.clone().any(Driver::tells);
+    if !top.gives("battery") {
+        if !tells {
+            return Some(None);
+        }
+        if top.sound() {
+            let what = "there is a gauge and no battery".to_owned();
+            let help = "add [battery] with cells, empty, low and full".to_owned();
+            let span = top.header();
+            top.report().error(span, what, help);
+        }
+        return None;
+    }
+    let tells_charge = simulated || chips.is_none() || drivers.clone().any(Driver::tells_charge);
+    let current = simulated || drivers.clone().any(Driver::tells_current);
+    let mut table = top.below("battery", keys::BATTERY.keys);
+    let cells = table.count("cells");
+    let (empty, low, full) = (
+        table.voltage("empty"),
+        table.voltage("low"),
+        table.voltage("full"),
+    );
+    let low_charge = table.share("low_charge");
+    if let Some(low_charge) = low_charge.as_ref().filter(|_| !tells_charge) {
+        let what = "`battery.low_charge` needs a chip that tells the charge".to_owned();
+        let span = low_charge.span.clone().unwrap_or(table.header());
+        let help = "remove it; `low` is enough".to_owned();
+        table.report().error(span, what, help);
+    }
+    let (empty, low, full) = (empty?, low?, full?);
+    if !(empty.value < low.value && low.value < full.value) {
+        let what = "`battery.empty`, `low` and `full` must rise in this order".to_owned();
+        let span = low.span.clone().unwrap_or(table.header());
+        let help = "write voltages of the pack, not of one cell".to_owned();
+        table.report().error(span, what, help);
+        return None;
+    }
+    Some(Some(Battery {
+        cells: u8::try_from(cells?.value).ok()?,
+        empty: empty.value,
+        low: low.value,
+        full: full.value,
+        low_charge: low_charge.map(|share| share.value),
+        current,
+    }))
+}
+
+/// What tells of mains. `None` if it is wrong.
+fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy> {
+    let mut group = top.group("mains");
+    if !one_of(&mut group, &["line", "register", "current", "kernel"]) {
+        return None;
+    }
+    if group.gives("line") {
+        let mut table = group.below("line", keys::MAINS_LINE.keys);
+        let line = line(&mut table);
+        let lost = table.choice("lost");
+        let pull = table.choice("pull");
+        let debounce = table.duration("debounce");
+        return Some(MainsBy::Line {
+            line: line?,
+            lost_high: lost?.value == "high",
+            pull: match pull?.value {
+                "up" => Pull::Up,
+                "down" => Pull::Down,
+                _ => Pull::AsIs,
+            },
+            debounce: debounce?.value,
+        });
+    }
+    if group.gives("register") {
+        let mut table = group.below("register", keys::MAINS_REGISTER.keys);
+        let chip = named_chip(&mut table, chips);
+        let (register, mask, present) = (
+            byte(&mut table, "register"),
+            byte(&mut table, "mask"),
+            byte(&mut table, "present"),
+        );
+        return Some(MainsBy::Register {
+            address: chip?.address,
+            register: register?,
+            mask: mask?,
+            present: present?,
+        });
+    }
+    if group.gives("current") {
+        let tells = chips.is_none() || any(chips, Driver::tells_current);
+        let mut table = group.below("current", keys::MAINS_CURRENT.keys);
+        let dead_band = table.current("dead_band");
+        if !tells {
+            let what = "`mains.current` needs a chip that tells the current".to_owned();
+            let help = "add one, such as driver = \"ina219\"".to_owned();
+            let span = table.header();
+            table.report().error(span, what, help);
+        }
+        return Some(MainsBy::Current {
+            dead_band: dead_band?.value,
+        });
+    }
+    if group.gives("kernel") {
+        let supply = group
+            .below("kernel", keys::MAINS_KERNEL.keys)
+            .text("supply");
+        return Some(MainsBy::Supply(supply?.value));
+    }
+    Some(MainsBy::Supplies)
+}
+
+fn any(chips: &Option<Vec<At<ChipPlan>>>, tells: impl Fn(Driver) -> bool) -> bool {
+    let mut drivers = chips.iter().flatten().map(|chip| chip.value.driver);
+    drivers.any(tells)
+}
+
+/// How power is cut. `None` if it is wrong.
+fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
+    let mut group = top.group("cut");
+    if !one_of(&mut group, &["line", "register"]) {
+        return None;
+    }
+    if group.gives("line") {
+        let mut table = group.below("line", keys::CUT_LINE.keys);
+        let line = line(&mut table);
+        let level = table.choice("level");
+        let hold = table.duration("hold");
+        return Some(Cut::Line {
+            drive: Drive {
+                line: line?,
+                high: level?.value == "high",
+            },
+            hold: hold?.value,
+        });
+    }
+    if group.gives("register") {
+        let mut table = group.below("register", keys::CUT_REGISTER.keys);
+        let chip = named_chip(&mut table, chips);
+        let (register, value) = (byte(&mut table, "register"), byte(&mut table, "value"));
+        let delay = table.duration("delay");
+        let takes_back = table.gives("cancel");
+        let cancel = byte(&mut table, "cancel");
+        let chip = chip?;
+        return Some(Cut::Register {
+            bus: chip.bus,
+            address: chip.address,
+            register: register?,
+            value: value?,
+            delay: delay?.value,
+            cancel: match takes_back {
+                true => Some(cancel?),
+                false => None,
+            },
+        });
+    }
+    Some(Cut::None)
+}
+
+/// The group has these tables only, and at most one of them.
+fn one_of(group: &mut Section, names: &[&'static str]) -> bool {
+    group.refuse_unknown(names);
+    let given: Vec<&str> = names.iter().copied().filter(|n| group.gives(n)).collect();
+    if given.len() < 2 {
+        return true;
+    }
+    let (what, span) = (
+        format!("more than one way is given: {}", given.join(", ")),
+        group.header(),
+    );
+    group
+        .report()
+        .error(span, what, "keep one of them".to_owned());
+    false
+}
+
+/// A line that is driven. `None` if it is wrong; `Some(None)` if there is none.
+fn drive(
+    top: &mut Section,
+    name: &str,
+    keys: &'static [super::super::schema::Key],
+    level: &str,
+) -> Option<Option<Drive>> {
+    if !top.gives(name) {
+        return Some(None);
+    }
+    let mut table = top.below(name, keys);
+    let line = line(&mut table);
+    let level = table.choice(level);
+    Some(Some(Drive {
+        line: line?,
+        high: level?.value == "high",
+    }))
+}
+
+fn line(table: &mut Section) -> Option<Line> {
+    let gpio = table.text("gpio");
+    let line = table.count("line");
+    let gpio = gpio?.value;
+    Some(Line {
+        gpio: (gpio != HEADER).then_some(gpio),
+        line: line?.value,
+    })
+}
+
+fn byte(table: &mut Section, name: &str) -> Option<u8> {
+    u8::try_from(table.count(name)?.value).ok()
+}
+
+/// The chip that `chip` names.
+fn named_chip(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<ChipPlan> {
+    let name = table.text("chip")?;
+    let chips = chips.as_ref()?;
+    let found = chips.iter().find(|chip| chip.value.name == name.value);
+    if found.is_none() {
+        let span: Range<usize> = name.span.clone().unwrap_or(table.header());
+        let what = format!("there is no chip {:?}", name.value);
+        let known: Vec<&str> = chips.iter().map(|chip| &*chip.value.name).collect();
+        let help = match known.is_empty() {
+            true => format!("add [chip.{}]", name.value),
+            false => format!("name one of: {}", known.join(", ")),
+        };
+        table.report().error(span, what, help);
+    }
+    found.map(|chip| chip.value.clone())
+}
+
+/// No line has two jobs.
+fn lines_differ(top: &mut Section, board: &Board) {
+    let mains = match &board.mains {
+        MainsBy::Line { line, .. } => Some(line),
+        MainsBy::Supplies | MainsBy::Supply(_) => None,
+        MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+    };
+    let cut = match &board.cut {
+        Cut::Line { drive, .. } => Some(&drive.line),
+        Cut::None | Cut::Register { .. } => None,
+    };
+    let driven = [&board.alive, &board.charge];
+    let driven = driven.into_iter().flatten().map(|drive| &drive.line);
+    let mut lines: Vec<&Line> = mains.into_iter().chain(cut).chain(driven).collect();
+    lines.sort();
+    if let Some(pair) = lines.windows(2).find(|pair| pair[0] == pair[1]) {
+        let what = format!("line {} has two jobs", pair[0].line);
+        let span = top.header();
+        let help = "give each of [mains.line], [alive], [cut.line] and [charge] its own".to_owned();
+        top.report().error(span, what, help);
+    }
+}

@@ -1,0 +1,290 @@
+//! Board files: those that are shipped, the mistakes that there can be, and where they are looked for.
+
+use super::{bad, expect, files, good, root};
+use fieldwarden::chip::Variant;
+use fieldwarden::config::board::{self, BUILT_IN, Board, Cut, Drive, Driver, Line, MainsBy, Pull};
+use fieldwarden::config::{self, Shelf};
+use fieldwarden::core::fact::Thread;
+use fieldwarden::units::{Milliamps, Millivolts, Permille};
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+fn shipped(name: &str) -> Board {
+    let text = format!("board = \"{name}\"\n");
+    good(&text).config.wiring.board
+}
+
+/// Every file in the folder is in the program, loads, and is called what it calls itself.
+#[test]
+fn every_board_file_is_shipped_and_loads() {
+    let on_disk: BTreeSet<String> = files("boards", "toml")
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let built_in: BTreeSet<String> = BUILT_IN.iter().map(|(n, _)| (*n).to_owned()).collect();
+    assert_eq!(on_disk, built_in);
+    assert!(BUILT_IN.is_sorted());
+    for (name, text) in BUILT_IN {
+        let board = shipped(name);
+        assert_eq!((&*board.name, &*board.source), (*name, *text));
+        assert_eq!(board.battery.is_some(), board.has_gauge(), "{name}");
+    }
+    assert_eq!(
+        shipped("none"),
+        Board {
+            origin: "none.toml (built in)".into(),
+            source: shipped("none").source,
+            ..Board::none()
+        }
+    );
+}
+
+fn header(line: u32) -> Line {
+    Line { gpio: None, line }
+}
+
+/// What cannot be guessed, and is fatal when it is wrong: which level means that mains are lost. The
+/// two families share gauge, address and line, and mean the opposite.
+#[test]
+fn the_power_line_of_each_board() {
+    for (name, number, high, held) in [
+        ("x708", 6, true, Pull::AsIs),
+        ("x728", 6, true, Pull::AsIs),
+        ("x729", 6, true, Pull::AsIs),
+        ("x120x", 6, false, Pull::Up),
+        ("ups-lite-1.2", 4, false, Pull::Down),
+    ] {
+        let board = shipped(name);
+        let MainsBy::Line {
+            line,
+            lost_high,
+            pull,
+            ..
+        } = &board.mains
+        else {
+            panic!("{name}: {:?}", board.mains);
+        };
+        assert_eq!(
+            (line, *lost_high, *pull),
+            (&header(number), high, held),
+            "{name}"
+        );
+        assert_eq!(board.settings().mains_by, Thread::Line);
+        let [gauge] = &board.chips[..] else {
+            panic!("{name}")
+        };
+        assert_eq!((gauge.bus, gauge.address), (1, 0x36), "{name}");
+        assert_eq!(gauge.driver, Driver::Max1704x(Variant::Max17040), "{name}");
+    }
+}
+
+/// The monitors of the other family: address, shunt, and the sign that charges.
+#[test]
+fn the_monitor_of_each_board() {
+    for (name, at, ohms, sign, cells) in [
+        ("waveshare-ups-hat", 0x42, 100_000, true, 2),
+        ("waveshare-ups-hat-c", 0x43, 10_000, true, 1),
+        ("waveshare-ups-hat-d", 0x43, 10_000, false, 1),
+    ] {
+        let board = shipped(name);
+        let [monitor] = &board.chips[..] else {
+            panic!("{name}")
+        };
+        let Driver::Ina219 {
+            micro_ohms,
+            charging_positive,
+            ..
+        } = monitor.driver
+        else {
+            panic!("{name}: {monitor:?}");
+        };
+        assert_eq!(
+            (monitor.address, micro_ohms, charging_positive),
+            (at, ohms, sign),
+            "{name}"
+        );
+        let dead_band = Milliamps(50);
+        assert_eq!(board.mains, MainsBy::Current { dead_band }, "{name}");
+        assert_eq!(board.settings().mains_by, Thread::Bus);
+        let battery = board.battery.unwrap();
+        assert_eq!(battery.cells, cells, "{name}");
+        assert!(battery.current && battery.low_charge.is_none(), "{name}");
+        assert_eq!(board.cut, Cut::None);
+    }
+}
+
+/// How each board cuts the power: by another line on nearly every one of them.
+#[test]
+fn the_power_cut_of_each_board() {
+    for (name, line, seconds) in [("x708", 13, 4), ("x728", 26, 3), ("x729", 26, 4)] {
+        let board = shipped(name);
+        let drive = Drive {
+            line: header(line),
+            high: true,
+        };
+        let hold = Duration::from_secs(seconds);
+        assert_eq!(board.cut, Cut::Line { drive, hold }, "{name}");
+        let alive = Drive {
+            line: header(12),
+            high: true,
+        };
+        assert_eq!(board.alive, Some(alive), "{name}");
+        assert_eq!(board.charge, None, "{name}: line 16 of X708 is its fan");
+    }
+    let charge = Drive {
+        line: header(16),
+        high: true,
+    };
+    assert_eq!(shipped("x120x").charge, Some(charge));
+    assert_eq!(shipped("x120x").cut, Cut::None);
+}
+
+/// What the core is told of a battery.
+#[test]
+fn batteries_reach_the_core() {
+    let board = good("board = \"x728\"\n").config.settings.board;
+    let battery = board.battery.unwrap();
+    assert_eq!(battery.low, Millivolts(3_200));
+    assert_eq!(battery.low_charge, Some(Permille(150)));
+    assert!(!battery.current);
+    let board = good("").config.settings.board;
+    assert_eq!(board, fieldwarden::core::settings::Board::NONE);
+}
+
+/// Each way of telling about mains and of cutting the power can be written, and means what it says.
+#[test]
+fn every_key_can_be_written() {
+    let text = fs::read_to_string(root().join("tests/config/boards/all-ways.toml")).unwrap();
+    let board = board::parse("all-ways.toml", "all-ways", &text).unwrap();
+    assert_eq!(
+        board.mains,
+        MainsBy::Register {
+            address: 0x2d,
+            register: 2,
+            mask: 0x20,
+            present: 0x20
+        }
+    );
+    let delay = Duration::from_secs(30);
+    assert_eq!(
+        board.cut,
+        Cut::Register {
+            bus: 3,
+            address: 0x2d,
+            register: 1,
+            value: 0x55,
+            delay,
+            cancel: Some(0)
+        }
+    );
+    let line = Line {
+        gpio: Some("expander".into()),
+        line: 3,
+    };
+    assert_eq!(board.alive, Some(Drive { line, high: false }));
+    let text = text.replace(
+        "[mains.register]\nchip = \"mcu\"\nregister = 0x02\nmask = 0x20\npresent = 0x20\n",
+        "[mains.kernel]\nsupply = \"x120x-ac\"\n",
+    );
+    let board = board::parse("all-ways.toml", "all-ways", &text).unwrap();
+    assert_eq!(board.mains, MainsBy::Supply("x120x-ac".into()));
+    assert_eq!(board.settings().mains_by, Thread::Vitals);
+}
+
+/// The exact reports about files with mistakes.
+#[test]
+fn mistakes_are_reported_as_their_author_needs_it() {
+    let mut seen = 0;
+    for path in files("tests/config/boards", "toml") {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let Err(problems) = board::parse(&format!("{name}.toml"), &name, &text) else {
+            assert_eq!(name, "all-ways");
+            continue;
+        };
+        expect(&path.with_extension("expected"), &problems.to_string());
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen}");
+}
+
+/// Every key of the schema refuses what it cannot be.
+#[test]
+fn every_key_is_read_and_checked() {
+    for section in board::keys::SECTIONS {
+        for key in section.keys {
+            let header = section.header.replace("NAME", "gauge");
+            let full = match header.is_empty() {
+                true => key.name.to_owned(),
+                false => format!("{header}.{}", key.name),
+            };
+            let text = format!("{full} = 1979-05-27\n");
+            let problems = board::parse("test.toml", "test", &text).unwrap_err();
+            let named = |p: &config::Problem| p.what().starts_with(&format!("`{full}` must be"));
+            assert!(
+                problems.iter().any(named),
+                "{full} is not checked:\n{problems}"
+            );
+        }
+    }
+}
+
+/// A file of the owner goes before the one that is shipped; a name leads nowhere else; a mistake is
+/// shown with the file it is in.
+#[test]
+fn files_of_the_owner_come_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mine, theirs) = (folder.path().join("etc"), folder.path().join("usr"));
+    fs::create_dir_all(&mine).unwrap();
+    fs::create_dir_all(&theirs).unwrap();
+    let shelf = Shelf::of([mine.clone(), theirs.clone()]);
+    let load =
+        |board: &str| config::parse_with("test.toml", &format!("board = \"{board}\"\n"), &shelf);
+    fs::write(
+        theirs.join("x728.toml"),
+        "name = \"x728\"\ntitle = \"theirs\"\n",
+    )
+    .unwrap();
+    assert_eq!(load("x728").unwrap().config.wiring.board.title, "theirs");
+    fs::write(
+        mine.join("x728.toml"),
+        "name = \"x728\"\ntitle = \"mine\"\n",
+    )
+    .unwrap();
+    assert_eq!(load("x728").unwrap().config.wiring.board.title, "mine");
+    fs::write(mine.join("own.toml"), "name = \"own\"\ntitle = \"own\"\n").unwrap();
+    assert!(load("own").is_ok());
+    assert!(shelf.names().contains(&"own".to_owned()));
+    fs::write(folder.path().join("secret.toml"), "name = \"secret\"\n").unwrap();
+    for name in ["../secret", "../../etc/passwd", "", ".", "X728", "own.toml"] {
+        let problems = load(name).unwrap_err().to_string();
+        assert!(problems.contains("`board` cannot be"), "{problems}");
+    }
+    fs::write(mine.join("own.toml"), "name = \"own\"\ntitel = \"own\"\n").unwrap();
+    let problems = load("own").unwrap_err().to_string();
+    let file = mine.join("own.toml").display().to_string();
+    assert!(
+        problems.contains("test.toml:1:9: the file of board own cannot be used"),
+        "{problems}"
+    );
+    assert!(
+        problems.contains(&format!("{file}:2:1: unknown key `titel`")),
+        "{problems}"
+    );
+    fs::write(mine.join("own.toml"), [0xFF, 0xFE]).unwrap();
+    let problems = load("own").unwrap_err().to_string();
+    assert!(problems.contains("not UTF-8"), "{problems}");
+    fs::remove_file(mine.join("own.toml")).unwrap();
+    fs::create_dir(mine.join("own.toml")).unwrap();
+    let problems = load("own").unwrap_err().to_string();
+    assert!(problems.contains("own.toml: cannot be read"), "{problems}");
+}
+
+/// A board that is not known gets the one that was probably meant.
+#[test]
+fn an_unknown_board_is_named() {
+    let problems = bad("board = \"x729b\"\n").to_string();
+    assert!(problems.contains("did you mean \"x729\"?"), "{problems}");
+    assert!(problems.contains("\"waveshare-ups-hat-d\""), "{problems}");
+}

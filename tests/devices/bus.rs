@@ -1,0 +1,72 @@
+//! The bus thread: it looks at once, looks again when it is told to, answers, and ends.
+
+use fieldwarden::core::fact::{Fact, OrderId, Reading, Thread};
+use fieldwarden::edge::bus::{self, BusOrder};
+use fieldwarden::edge::gauge::Look;
+use fieldwarden::edge::inbox::{Facts, inbox};
+use fieldwarden::edge::orders::{self, Orders};
+use fieldwarden::edge::pulse::Pulse;
+use fieldwarden::edge::{clock, thread};
+use fieldwarden::units::Millivolts;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A bus thread whose readings count up.
+fn bus() -> (Orders<BusOrder>, Facts, JoinHandle<()>) {
+    let pulse = Arc::new(Pulse::new(Thread::Bus, Duration::from_secs(10)));
+    let (orders, work) = orders::plain(4, pulse);
+    let (inbox, facts) = inbox();
+    let mut looks = 0;
+    let sample = move || {
+        looks += 1;
+        Look {
+            facts: vec![look(looks)],
+            doubtful: false,
+        }
+    };
+    let hand = thread::start("bus", move || bus::run(&work, &inbox, sample)).unwrap();
+    (orders, facts, hand)
+}
+
+fn next(facts: &mut Facts) -> Fact {
+    let now = clock::now();
+    let fact = facts.wait_until(now, Some(now.after(PATIENCE)));
+    fact.expect("a fact in time")
+}
+
+fn look(number: u32) -> Fact {
+    Fact::Seen(Reading::Gauge {
+        voltage: Some(Millivolts(number)),
+        charge: None,
+        current: None,
+    })
+}
+
+/// Looks once at the start; told to look closely it answers and looks within about a second, not
+/// after five; its queue closed, it ends.
+#[test]
+fn looks_closely_when_told_to() {
+    let (orders, mut facts, hand) = bus();
+    assert_eq!(next(&mut facts), look(1));
+    let began = clock::now();
+    let order = OrderId(7);
+    let closely = true;
+    orders
+        .give(began, BusOrder::Watch { order, closely })
+        .unwrap();
+    let outcome = Ok(());
+    assert_eq!(next(&mut facts), Fact::Done { order, outcome });
+    assert_eq!(next(&mut facts), look(2));
+    assert_eq!(next(&mut facts), look(3));
+    let took = clock::now().since(began);
+    assert!(
+        (Duration::from_millis(1_900)..Duration::from_millis(4_500)).contains(&took),
+        "two looks in {took:?}"
+    );
+    drop(orders);
+    hand.join().unwrap();
+}
