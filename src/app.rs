@@ -12,6 +12,7 @@ mod crew;
 mod error;
 mod lateness;
 mod legacy;
+mod vital_signs;
 
 pub use crew::Devices;
 pub use error::AppError;

@@ -6,6 +6,7 @@
 mod act;
 mod check;
 mod daemon;
+mod explain;
 mod look;
 mod past;
 mod printer;
@@ -51,6 +52,7 @@ Examples:
   fieldwarden status                 how does everything stand?
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
+  fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden restart web            restart a service and wait until it is up
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
@@ -110,6 +112,14 @@ enum Command {
         /// Its directory
         #[arg(value_name = "DIR", default_value = JOURNAL)]
         journal: PathBuf,
+    },
+    /// Explain the throttle flags of a Raspberry Pi, bit by bit; needs no daemon
+    #[command(after_help = explain::EXAMPLES)]
+    Explain {
+        /// Flags as `vcgencmd get_throttled` or `fieldwarden status` tell them: 0x50005,
+        /// throttled=0x50005, or a decimal number
+        #[arg(value_name = "FLAGS", value_parser = explain::flags)]
+        flags: explain::Asked,
     },
     /// Run the decisions of a recorded trace again and show where they differ
     Replay {
@@ -211,6 +221,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Events {
             follow, json, last, ..
         } => look::events(&daemon(), follow, json, last, &mut out)?,
+        Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Export { journal } => past::export(&journal, &mut out)?,
         Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,

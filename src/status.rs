@@ -16,6 +16,7 @@ mod list;
 mod quantity;
 mod screen;
 mod table;
+mod throttle;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use clock::RtcStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, screen};
+pub use throttle::{EpisodeStatus, ThrottleStatus};
 
 use crate::core::picture::{Ending, Picture, Verdict};
 use crate::core::settings::WatchdogOwner;
@@ -76,6 +78,8 @@ pub struct Verdicts {
     pub power: Option<String>,
     /// Temperature of the processor.
     pub temperature: String,
+    /// The firmware's throttle flags; null where nothing tells.
+    pub throttle: Option<String>,
     /// Memory and load.
     pub memory: String,
     /// File systems.
@@ -131,6 +135,8 @@ pub struct MachineStatus {
     pub on_battery_seconds: Option<Seconds>,
     /// What the battery's gauge says; null without one, and while it cannot be read.
     pub battery: Option<BatteryStatus>,
+    /// The firmware's throttle flags; null where nothing tells.
+    pub throttle: Option<ThrottleStatus>,
 }
 
 /// The battery, by its gauge. What the gauge cannot tell is null.
@@ -190,6 +196,7 @@ fn verdicts(picture: &Picture) -> Verdicts {
         services: word(picture.services),
         power: picture.power.map(word),
         temperature: word(picture.thermal),
+        throttle: picture.throttle.map(word),
         memory: word(picture.memory),
         storage: word(picture.storage),
         clock: word(picture.clock),
@@ -223,6 +230,7 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
             charge_percent: gauge.charge.map(Percent),
             amperes: gauge.current.map(Amperes),
         }),
+        throttle: throttle::throttle(core, now),
     }
 }
 

@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The policies of the core: the files of each, in their order.
-const POLICIES: [(&str, &[&str]); 10] = [
+const POLICIES: [(&str, &[&str]); 11] = [
     ("clock", &["src/core/clock.rs"]),
     ("power", &["src/core/power.rs"]),
     ("thermal", &["src/core/thermal.rs"]),
+    ("throttle", &["src/core/throttle.rs"]),
     ("memory", &["src/core/memory.rs"]),
     ("storage", &["src/core/storage.rs"]),
     (
@@ -342,6 +343,7 @@ fn every_policy_has_a_scenario() {
         ("clock", "! clock-synced"),
         ("power", "! mains-lost"),
         ("thermal", "! heat"),
+        ("throttle", "! throttle-began"),
         ("memory", "! memory"),
         ("storage", "! space"),
         ("services", "> start"),

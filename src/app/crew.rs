@@ -1,6 +1,7 @@
 //! The crew: the threads of the daemon, their queues, and how they come and go.
 
 use super::legacy::{self, Found};
+use super::vital_signs::{RealVitals, SimVitals};
 use super::{AppError, Bridge, Plan};
 use crate::config::board::{Board, MainsBy};
 use crate::config::{CgroupChoice, Config};
@@ -26,18 +27,17 @@ use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
-use crate::edge::power_supply::Supplies;
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::Recorder;
+use crate::edge::senses::Rhythm;
 use crate::edge::signals::{self, RollCall};
 use crate::edge::sim_board::SimBoard;
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{Recipe, SpawnOrder, Spawning};
 use crate::edge::systemd::{Environment, Init};
-use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
-use crate::edge::{children, clock, logging, mountinfo, process, senses, thread, watchdog_look};
+use crate::edge::{children, clock, logging, mountinfo, process, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
@@ -455,7 +455,7 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     let watched = (works.bus.take(), works.line.take());
     hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
     hands.man_board(&plan.config.wiring.board, watched, &mut samplers, &inbox)?;
-    hands.man_senses(&plan.config, &queues, samplers, &quit, &inbox)?;
+    hands.man_senses(&queues, samplers, &quit, &inbox)?;
     if own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
@@ -507,7 +507,7 @@ fn opening(
     facts
 }
 
-type Sampler = Box<dyn FnMut() -> Vec<Fact> + Send>;
+type Sampler = Box<dyn FnMut() -> senses::Look + Send>;
 type Looker = Box<dyn FnMut() -> Look + Send>;
 
 /// How the machine is looked at.
@@ -523,26 +523,23 @@ struct Samplers {
 impl Samplers {
     fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
         let board = &config.wiring.board;
-        let mut vitals = Vitals::new("/".into(), Supplies::of(board));
-        if let Some(every) = config.wiring.rtc_every {
-            vitals = vitals.with_rtc(every);
-        }
+        let mut vitals = RealVitals::new(config, settings);
+        let mut rhythm = Rhythm::new(config.wiring.vitals_every);
         let mut disk = Disk::new("/".into());
         let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));
         let mounts: Vec<PathBuf> = mounts.collect();
-        let elsewhere = settings.watchdog.owner == WatchdogOwner::Systemd;
+        let next = config.wiring.disk_every;
         let gauge = board.chips.first().map(|first| {
             let bus = Box::new(KernelBus::of(first.bus, hardware));
             let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
             Box::new(move || gauge.look()) as Looker
         });
         Samplers {
-            vitals: Box::new(move || {
-                let mut facts = vitals.sample();
-                facts.extend(elsewhere.then(|| watchdog_look::look(Path::new("/"))));
-                facts
+            vitals: Box::new(move || rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move || senses::Look {
+                facts: disk.sample(&mounts),
+                next,
             }),
-            disk: Box::new(move || disk.sample(&mounts)),
             gauge,
             line: match &board.mains {
                 MainsBy::Line {
@@ -557,12 +554,18 @@ impl Samplers {
         }
     }
 
-    fn simulated(board: &SimBoard, settings: &Settings) -> Samplers {
+    fn simulated(board: &SimBoard, config: &Config, settings: &Settings) -> Samplers {
         let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
-        let [vitals, disk, gauge] = [board.clone(), board.clone(), board.clone()];
+        let [disk, gauge] = [board.clone(), board.clone()];
+        let mut vitals = SimVitals(board.clone());
+        let mut rhythm = Rhythm::new(config.wiring.vitals_every);
+        let next = config.wiring.disk_every;
         Samplers {
-            vitals: Box::new(move || vitals.sample(clock::now())),
-            disk: Box::new(move || disk.sample_mounts(clock::now(), mounts)),
+            vitals: Box::new(move || rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move || senses::Look {
+                facts: disk.sample_mounts(clock::now(), mounts),
+                next,
+            }),
             gauge: Some(Box::new(move || Look {
                 facts: gauge.sample_gauge(clock::now()),
                 doubtful: false,
@@ -586,7 +589,7 @@ fn instruments(
             (Box::new(KernelWatchdog::of(device, hardware)), samplers)
         }
         Devices::Simulated(board) => {
-            let samplers = Samplers::simulated(&board, settings);
+            let samplers = Samplers::simulated(&board, config, settings);
             let watchdog = board.watchdog(Arc::new(clock::now));
             (Box::new(watchdog), samplers)
         }
@@ -680,24 +683,17 @@ impl Hands {
 
     fn man_senses(
         &mut self,
-        config: &Config,
         queues: &Queues,
         samplers: Samplers,
         quit: &Receiver<()>,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
-        let watch = |every: Duration, pulse: &Arc<Pulse>, sample: Sampler| {
+        let watch = |pulse: &Arc<Pulse>, sample: Sampler| {
             let (pulse, inbox, quit) = (pulse.clone(), inbox.clone(), quit.clone());
-            move || senses::watch(every, &pulse, &inbox, &quit, sample)
+            move || senses::watch(&pulse, &inbox, &quit, sample)
         };
-        self.man(
-            "vitals",
-            watch(config.wiring.vitals_every, &queues.vitals, samplers.vitals),
-        )?;
-        self.man(
-            "disk",
-            watch(config.wiring.disk_every, &queues.disk, samplers.disk),
-        )
+        self.man("vitals", watch(&queues.vitals, samplers.vitals))?;
+        self.man("disk", watch(&queues.disk, samplers.disk))
     }
 
     /// The board: its chips and its line, each with a thread of its own.

@@ -7,11 +7,13 @@
 //! somebody did.
 
 mod clock;
+mod throttle;
 
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
 use std::time::Duration;
+pub use throttle::{ThrottleFlag, ThrottleFlags};
 
 /// Index of a service in [`Settings::services`](super::settings::Settings::services).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -118,6 +120,9 @@ pub enum Source {
     Floor,
     /// Power from outside. Machines that cannot see it do not have this source at all.
     Mains,
+    /// The firmware's throttle flags. Machines without such a firmware do not have this source at
+    /// all.
+    Throttle,
     /// One file system.
     Mount(MountId),
     /// The hardware watchdog.
@@ -161,6 +166,8 @@ pub enum Reading {
         /// It is there; otherwise a battery runs the machine.
         present: bool,
     },
+    /// The firmware's throttle flags.
+    Throttle(ThrottleFlags),
     /// One file system.
     Mount {
         /// Which.
@@ -327,7 +334,7 @@ pub enum Thread {
     Watchdog,
     /// Starts processes. May wait for the card.
     Spawner,
-    /// Reads temperature, memory, load, clock, and mains where the kernel tells.
+    /// Reads temperature, memory, load, clock; mains and throttle flags where the kernel tells.
     Vitals,
     /// Looks at file systems. May wait for the card.
     Disk,

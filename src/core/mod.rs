@@ -1,8 +1,8 @@
 //! Decides. Facts in, actions out, `now` an argument.
 //!
 //! ```text
-//! facts ──► clock ─► power ─► thermal ─► memory ─► storage ─┐ each writes its verdict
-//!        ┌──────────────────────────────────────────────────┘ into the picture, for
+//! facts ──► clock ─► power ─► thermal ─► throttle ─► memory ─► storage ─┐ each writes its
+//!        ┌──────────────────────────────────────────────────────────────┘ verdict, for
 //!        └► services ─► shutdown ─► threads ─► watchdog ─► desk ──► actions   those after it
 //! ```
 //!
@@ -34,6 +34,7 @@ mod shutdown;
 mod storage;
 mod thermal;
 mod threads;
+mod throttle;
 mod trust;
 mod watchdog;
 
@@ -50,6 +51,7 @@ pub use services::View;
 use settings::Settings;
 use std::time::Duration;
 pub use storage::MountTrouble;
+pub use throttle::{Ended, Episode, Watched};
 pub use watchdog::{Guard, Outside};
 
 /// What is known once, when the daemon starts.
@@ -87,6 +89,7 @@ pub struct Core {
     clock: clock::Clock,
     power: power::Power,
     thermal: thermal::Thermal,
+    throttle: throttle::Throttle,
     memory: memory::Memory,
     storage: storage::Storage,
     services: services::Services,
@@ -105,6 +108,7 @@ impl Core {
             clock: clock::Clock::default(),
             power: power::Power::new(&settings),
             thermal: thermal::Thermal::default(),
+            throttle: throttle::Throttle::default(),
             memory: memory::Memory::default(),
             storage: storage::Storage::new(&settings),
             services: services::Services::new(&settings, boot.seed),
@@ -142,11 +146,12 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 10], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 10] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 11], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 11] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
+            &mut self.throttle,
             &mut self.memory,
             &mut self.storage,
             &mut self.services,
@@ -201,6 +206,12 @@ impl Core {
     /// The latest temperature, if one could be read.
     pub fn temperature(&self) -> Option<crate::units::MilliCelsius> {
         self.thermal.latest()
+    }
+
+    /// The latest throttle flags, if they could be read, and what is known of each; `None` where
+    /// nothing tells of them.
+    pub fn throttle(&self) -> Option<(Option<fact::ThrottleFlags>, &[Watched])> {
+        self.throttle.view()
     }
 
     /// The latest available memory and load (hundredths per processor), if they could be read.

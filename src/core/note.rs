@@ -5,6 +5,7 @@
 
 use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
+    ThrottleFlag,
 };
 use super::memo::Left;
 pub use super::trust::{Doubt, RtcDoubt, Trust};
@@ -348,6 +349,39 @@ pub enum Note {
         /// Which.
         dispute: super::power::Dispute,
     },
+    /// One of the firmware's throttle flags was found set.
+    ThrottleBegan {
+        /// Which.
+        flag: ThrottleFlag,
+        /// The processor's temperature, if it is known.
+        temperature: Option<MilliCelsius>,
+    },
+    /// It was found clear long enough for its episode to be over.
+    ThrottleEnded {
+        /// Which.
+        flag: ThrottleFlag,
+        /// From the first reading that found it to the first without it; to the last that found it
+        /// where readings were missed.
+        lasted: Duration,
+        /// Readings were missed: it may have lasted longer.
+        at_least: bool,
+        /// Times it was found set anew.
+        times: u32,
+        /// The processor's highest temperature meanwhile, if it is known.
+        peak: Option<MilliCelsius>,
+    },
+    /// It was set and clear again between two readings: for how long, nobody knows.
+    ThrottleBrief {
+        /// Which.
+        flag: ThrottleFlag,
+        /// Time between the two readings.
+        within: Duration,
+    },
+    /// It has been set in this boot before the daemon first looked.
+    ThrottleEarlier {
+        /// Which.
+        flag: ThrottleFlag,
+    },
 }
 
 impl Note {
@@ -382,7 +416,9 @@ impl Note {
             | Note::ClockTrust { .. }
             | Note::ClockStepped { .. }
             | Note::RtcRight
-            | Note::MainsBack { .. } => Info,
+            | Note::MainsBack { .. }
+            | Note::ThrottleEnded { .. }
+            | Note::ThrottleEarlier { .. } => Info,
             Note::StopOverran { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
@@ -402,7 +438,9 @@ impl Note {
             | Note::ClockWrong { .. }
             | Note::RtcWrong { .. }
             | Note::MainsLost
-            | Note::SignsDisagree { .. } => Warning,
+            | Note::SignsDisagree { .. }
+            | Note::ThrottleBegan { .. }
+            | Note::ThrottleBrief { .. } => Warning,
             Note::Shedding { shed } => of(shed.verdict()),
             Note::BatteryLow { on_mains: true, .. } => Warning,
             Note::ServiceStartFailed { .. }

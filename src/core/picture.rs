@@ -135,6 +135,9 @@ pub struct Picture {
     pub halt_ask: Option<HaltCause>,
     /// Temperature.
     pub thermal: Verdict,
+    /// The firmware's throttle flags: warn while it slows the machine down or the supply is too
+    /// weak. `None` where nothing tells.
+    pub throttle: Option<Verdict>,
     /// Memory and load.
     pub memory: Verdict,
     /// File systems.
@@ -183,6 +186,7 @@ impl Picture {
         ]
         .into_iter()
         .chain(self.power)
+        .chain(self.throttle)
         .max()
         .unwrap_or_default()
     }

@@ -265,7 +265,11 @@ impl Ledger {
             | Note::RtcRight
             | Note::BatteryLow { .. }
             | Note::Shedding { .. }
-            | Note::SignsDisagree { .. } => {}
+            | Note::SignsDisagree { .. }
+            | Note::ThrottleBegan { .. }
+            | Note::ThrottleEnded { .. }
+            | Note::ThrottleBrief { .. }
+            | Note::ThrottleEarlier { .. } => {}
         }
     }
 
@@ -287,7 +291,7 @@ impl Signs {
             Reading::Load { centi_per_cpu } => self.load = Some(*centi_per_cpu),
             Reading::Clock { synced, .. } => self.synced = Some(*synced),
             Reading::Mains { present } => self.mains = Some(*present),
-            Reading::Rtc(_) | Reading::Floor { .. } => {}
+            Reading::Rtc(_) | Reading::Floor { .. } | Reading::Throttle(_) => {}
             Reading::Mount { .. }
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }

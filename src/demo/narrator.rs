@@ -391,7 +391,8 @@ fn mark_of(note: &Note) -> Mark {
         Note::ClockSynced
         | Note::ThreadOnTime { .. }
         | Note::PetResumed
-        | Note::MainsBack { .. } => Mark::Good,
+        | Note::MainsBack { .. }
+        | Note::ThrottleEnded { .. } => Mark::Good,
         Note::MainsLost => Mark::Bad,
         other => match other.severity() {
             Severity::Info => Mark::Quiet,

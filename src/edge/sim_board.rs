@@ -105,7 +105,7 @@ impl SimBoard {
     }
 
     /// The vital signs, as [`Vitals::sample`](super::vitals::Vitals::sample) gives them:
-    /// temperature, memory, load, clock, mains.
+    /// temperature, memory, load, clock, mains, throttle flags.
     pub fn sample(&self, now: Mono) -> Vec<Fact> {
         let world = self.at(now);
         [
@@ -114,6 +114,7 @@ impl SimBoard {
             (Source::Load, world.body.load()),
             (Source::Clock, world.body.clock()),
             (Source::Mains, world.body.mains()),
+            (Source::Throttle, world.body.throttle()),
         ]
         .into_iter()
         .map(|(source, reading)| world.fact(source, reading))
@@ -129,6 +130,12 @@ impl SimBoard {
     /// Knob: what is left in the battery. It goes on charging or falling from there.
     pub fn set_charge(&self, left: Permille) {
         self.world().body.set_charge(left);
+    }
+
+    /// The throttle flags alone, as [`Vitals::glance`](super::vitals::Vitals::glance) gives them.
+    pub fn glance(&self, now: Mono) -> Fact {
+        let world = self.at(now);
+        world.fact(Source::Throttle, world.body.throttle())
     }
 
     /// This many file systems, as [`Disk::sample`](super::disk::Disk::sample) gives them.
@@ -168,6 +175,18 @@ impl SimBoard {
     /// Knob: mains are there, or are cut and a battery runs the board.
     pub fn set_mains(&self, present: bool) {
         self.world().body.set_mains(present);
+    }
+
+    /// Knob: the supply voltage is too low, or is in order again. The firmware keeps in mind that it
+    /// was.
+    pub fn set_under_voltage(&self, low: bool) {
+        self.world().body.set_under_voltage(low);
+    }
+
+    /// Knob: somebody clears the firmware's bits of what has occurred, as the kernel's driver does
+    /// every two seconds. What still is occurs again at once.
+    pub fn clear_throttle_history(&self) {
+        self.world().body.clear_throttle_history();
     }
 
     /// What the board's clock shows: wall time that nothing of the daemon ever counts with.

@@ -1,16 +1,18 @@
-//! Reads the machine's vital signs: temperature, memory, load, the clocks, and mains.
+//! Reads the machine's vital signs: temperature, memory, load, the clocks, mains, and the firmware's
+//! throttle flags.
 //!
 //! Every sample gives a fact for each of temperature, memory, load and the kernel's clock, in this
-//! order: a reading or its loss; then one for mains and one for the battery-backed clock, on machines
-//! that have them. Files are opened once and read in place,
-//! so a sample costs four short reads and a look for power supplies; a file that fails is opened
-//! again for the next sample, because drivers come and go. Never judges a reading, except
-//! that one which cannot be true is lost.
+//! order: a reading or its loss; then one each for mains, the battery-backed clock and the flags, on
+//! machines that have them. Files are opened once and read in place, so a sample costs four short
+//! reads and a look for power supplies and for flags; a file that fails is opened again for the next
+//! sample, because drivers come and go. Never judges a reading, except that one which cannot be true
+//! is lost.
 
 use super::clock;
 use super::power_supply::{PowerSupplies, Supplies, fault_of};
 use super::proc_text;
 use super::rtc::Rtc;
+use super::throttle::ThrottleSources;
 use crate::core::fact::{Errno, Fact, Fault, Reading, Source};
 use std::fs::{self, File};
 use std::io;
@@ -41,6 +43,7 @@ pub struct Vitals {
     cpus: KeptFile,
     mains: Option<PowerSupplies>,
     rtc: Option<Rtc>,
+    throttle: ThrottleSources,
     room: Box<[u8; ROOM]>,
 }
 
@@ -65,6 +68,7 @@ impl Vitals {
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
             mains: PowerSupplies::new(&root, Supplies::Any),
             rtc: None,
+            throttle: ThrottleSources::new(&root),
             room: Box::new([0; ROOM]),
             root,
         }
@@ -77,8 +81,8 @@ impl Vitals {
         self
     }
 
-    /// Takes all readings: temperature, memory, load, clock; mains where anything tells; and the
-    /// battery-backed clock where there is one and it is time to look.
+    /// Takes all readings: temperature, memory, load, clock; mains and throttle flags where anything
+    /// tells; and the battery-backed clock where there is one and it is time to look.
     pub fn sample(&mut self) -> Vec<Fact> {
         let mut facts = vec![
             fact(Source::Temperature, self.temperature()),
@@ -88,7 +92,14 @@ impl Vitals {
         ];
         facts.extend(self.mains.as_mut().and_then(PowerSupplies::sample));
         facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
+        facts.extend(self.throttle.sample());
         facts
+    }
+
+    /// Looks at the throttle flags alone, on machines that have any.
+    pub fn glance(&mut self) -> Option<Fact> {
+        let known = self.throttle.known();
+        known.then(|| self.throttle.sample()).flatten()
     }
 
     fn temperature(&mut self) -> Result<Reading, Fault> {

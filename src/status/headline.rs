@@ -150,6 +150,9 @@ fn machine(status: &Status) -> Vec<String> {
         Some(t) => reasons.push(format!("processor at {}", t.0)),
         None => reasons.push("processor was hot when it was read last".to_owned()),
     }
+    if let Some(throttle) = &machine.throttle {
+        reasons.extend(throttle.troubles());
+    }
     if bad(&status.verdicts.memory) {
         let memory = machine
             .memory_available_percent
@@ -195,12 +198,14 @@ fn unknown(status: &Status) -> Vec<String> {
         Some("mains") => "no reading of the battery",
         Some(_) | None => "no reading of mains",
     };
+    let throttle = v.throttle.as_deref().unwrap_or("ok");
     let subjects = [
         (&*v.watchdog, watchdog),
         (&v.temperature, "no reading of the temperature"),
         (&v.memory, "no reading of memory or load"),
         (&v.clock, "nobody keeps the clock right"),
         (power, no_power),
+        (throttle, "no reading of the throttle flags"),
     ];
     let unknown = subjects
         .into_iter()

@@ -260,6 +260,12 @@ fn machine(status: &Status) -> String {
             Cell::plain(&self::battery(battery)),
         ]);
     }
+    if let (Some(verdict), Some(throttle)) = (&verdicts.throttle, &machine.throttle) {
+        rows.push(vec![
+            Cell::plain("throttle"),
+            cell(throttle.line(), verdict),
+        ]);
+    }
     lines(2, &rows)
 }
 

@@ -5,7 +5,7 @@ use crate::core::BootFacts;
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, Pid, Pulse, Reading, Request, ServiceId,
-    Source, Thread, Ticket, WatchdogSeen,
+    Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::settings::{Backoff, Power, Ready, Restart, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
@@ -178,6 +178,7 @@ fn well() -> Rig {
             charge: Some(Permille(965)),
             current: Some(Milliamps(310)),
         }),
+        Fact::Seen(Reading::Throttle(ThrottleFlags(0))),
         mount(0, 430),
         mount(1, 210),
     ] {
@@ -216,6 +217,7 @@ machine
   clock        synced
   power        on mains
   battery      96.5%, 4.11V, charging with 0.31A
+  throttle     never seen; flags 0x0
 
 storage
   ●  /      ok  43% free  80% of inodes free
@@ -229,7 +231,7 @@ storage
 
 /// The screen of [`much_is_wrong`].
 const MUCH_IS_WRONG: &str = "\
-critical: no hardware watchdog: input/output error (EIO); cache keeps failing (next try in 9.7 s); queue is starting; web is starting; space on /data is low (3.5% free); on battery for 1 min 22 s; processor at 86.0C; thread recorder is late by 1 min 20 s
+critical: no hardware watchdog: input/output error (EIO); cache keeps failing (next try in 9.7 s); queue is starting; web is starting; space on /data is low (3.5% free); on battery for 1 min 22 s; processor at 86.0C; the supply voltage is too low, for 260 ms; thread recorder is late by 1 min 20 s
 fieldwarden VERSION, pid 800; machine up 1 h 1 min
 
 watchdog
@@ -249,6 +251,7 @@ machine
   clock        synced
   power        on battery for 1 min 22 s
   battery      7.08V, in use with 1.25A
+  throttle     under-voltage once, 260 ms in all, now too; flags 0x10001
 
 storage
   ●  /      ok        43% free   80% of inodes free
@@ -280,6 +283,8 @@ fn much_is_wrong() {
     };
     rig.tell(0, Fact::Seen(gauge));
     rig.tell(10, Fact::Seen(Reading::Temperature(MilliCelsius(86_000))));
+    let flags = ThrottleFlags(0x1_0001);
+    rig.tell(0, Fact::Seen(Reading::Throttle(flags)));
     rig.tell(
         10,
         Fact::Seen(Reading::Mount {
@@ -391,6 +396,8 @@ fn everything_is_documented() {
     let pulse = Pulse::Late { since: rig.now };
     let thread = Thread::Recorder;
     rig.tell(80_000, Fact::Thread { thread, pulse });
+    let flags = ThrottleFlags(0x1_0001);
+    rig.tell(0, Fact::Seen(Reading::Throttle(flags)));
     let mut found = Vec::new();
     let value = serde_json::to_value(rig.status()).unwrap();
     keys(&value, &mut found);

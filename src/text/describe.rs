@@ -4,6 +4,7 @@ use super::errno_word;
 use super::legacy::left_word;
 use super::quantity::{celsius, hundredths, percent, seconds, volts};
 use super::signal_word;
+use super::throttle;
 use super::token;
 use super::words::{
     dispute_word, flag, request_parts, rtc_doubt_word, shed_word, source, stage_word, thread_word,
@@ -95,7 +96,8 @@ pub fn describe(note: &Note, settings: &Settings) -> Described {
     Described { name, fields }
 }
 
-type Fields = Vec<(&'static str, Value)>;
+/// The fields of a note, in their order.
+pub(super) type Fields = Vec<(&'static str, Value)>;
 
 struct Describer<'a>(&'a Settings);
 
@@ -338,6 +340,32 @@ impl Describer<'_> {
                 let dispute = word(dispute_word(*dispute));
                 ("signs-disagree", vec![("dispute", dispute)])
             }
+            Note::ThrottleBegan { flag, temperature } => {
+                let mut fields = throttle::fields(*flag, []);
+                fields.extend(temperature.map(|t| ("temperature", Value::Heat(t))));
+                ("throttle-began", fields)
+            }
+            Note::ThrottleEnded {
+                flag,
+                lasted,
+                at_least,
+                times,
+                peak,
+            } => {
+                let rest = [
+                    ("lasted", time(*lasted)),
+                    ("at-least", Value::Flag(*at_least)),
+                    ("times", count(*times)),
+                ];
+                let mut fields = throttle::fields(*flag, rest);
+                fields.extend(peak.map(|t| ("peak", Value::Heat(t))));
+                ("throttle-ended", fields)
+            }
+            Note::ThrottleBrief { flag, within } => {
+                let rest = [("within", time(*within))];
+                ("throttle-brief", throttle::fields(*flag, rest))
+            }
+            Note::ThrottleEarlier { flag } => ("throttle-earlier", throttle::fields(*flag, [])),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::legacy::left_word;
 use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts, wall};
 use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
-use super::{errno_word, token};
+use super::{errno_word, throttle_flags, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown};
 use crate::core::memo::Left;
 use crate::core::settings::Settings;
@@ -61,6 +61,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Rtc(seen) => rtc(seen),
         Reading::Floor { time } => format!("floor time={}", wall(*time)),
         Reading::Mains { present } => format!("mains present={}", flag(*present)),
+        Reading::Throttle(flags) => format!("throttle flags={}", throttle_flags(*flags)),
         Reading::Mount {
             mount,
             space,

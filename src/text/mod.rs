@@ -15,6 +15,7 @@ mod legacy;
 mod quantity;
 mod sentence;
 mod signal;
+mod throttle;
 mod token;
 mod words;
 
@@ -30,9 +31,10 @@ pub use fact::fact;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
+pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{
     REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, rtc_doubt_word,
     severity_named, severity_word, shed_word, source, stage_named, stage_word, thread_named,
-    thread_word, trust_named, trust_word,
+    thread_word, throttle_named, throttle_word, trust_named, trust_word,
 };

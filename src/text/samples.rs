@@ -5,6 +5,7 @@
 
 mod made;
 mod power;
+mod throttle;
 
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
@@ -36,6 +37,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         readings(),
         power::power(),
         clocks(),
+        throttle::notes(),
     ]
     .concat()
 }

@@ -7,6 +7,7 @@ use super::errno_message;
 use super::legacy::recalled;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
+use super::throttle;
 use super::words::{stage_word, thread_word};
 use crate::core::fact::{Asker, Errno, Exit, Fault, Request, ServiceId, Source, Stage, Thread};
 use crate::core::note::Note;
@@ -253,6 +254,16 @@ impl Speaker<'_> {
             } => power::battery_low(*voltage, *charge, *on_mains),
             Note::Shedding { shed } => power::shedding(*shed).to_owned(),
             Note::SignsDisagree { dispute } => power::disagree(*dispute).to_owned(),
+            Note::ThrottleBegan { flag, temperature } => throttle::began(*flag, *temperature),
+            Note::ThrottleEnded {
+                flag,
+                lasted,
+                at_least,
+                times,
+                peak,
+            } => throttle::ended(*flag, *lasted, *at_least, *times, *peak),
+            Note::ThrottleBrief { flag, within } => throttle::brief(*flag, *within),
+            Note::ThrottleEarlier { flag } => throttle::earlier(*flag),
         }
     }
 
@@ -284,6 +295,7 @@ impl Speaker<'_> {
             Source::Rtc => "the battery-backed clock".to_owned(),
             Source::Floor => "what is known to be past".to_owned(),
             Source::Mains => "the state of mains".to_owned(),
+            Source::Throttle => "the firmware's throttle flags".to_owned(),
             Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
             Source::Watchdog => "the hardware watchdog".to_owned(),
             Source::Gauge => "the battery's gauge".to_owned(),

@@ -4,7 +4,7 @@ use super::errno::errno_word;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::Dispute;
-use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread};
+use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread, ThrottleFlag};
 use crate::core::memo::Rest;
 use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
@@ -70,6 +70,15 @@ words! {
 }
 
 words! {
+    /// The word for one of the firmware's throttle flags.
+    ThrottleFlag, THROTTLE_FLAGS, throttle_word, throttle_named:
+    UnderVoltage => "under-voltage",
+    FrequencyCapped => "frequency-capped",
+    Throttled => "throttled",
+    SoftLimit => "soft-limit",
+}
+
+words! {
     /// The word for how much a note matters.
     Severity, SEVERITIES, severity_word, severity_named:
     Info => "info",
@@ -110,6 +119,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Rtc => "rtc".to_owned(),
         Source::Floor => "floor".to_owned(),
         Source::Mains => "mains".to_owned(),
+        Source::Throttle => "throttle".to_owned(),
         Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
         Source::Watchdog => "watchdog".to_owned(),
         Source::Gauge => "gauge".to_owned(),

@@ -15,6 +15,7 @@ mod power_supply;
 mod rtc;
 mod sim_board;
 mod systemd;
+mod throttle;
 mod vitals;
 mod watchdog;
 mod watchdog_fake;

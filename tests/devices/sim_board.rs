@@ -1,6 +1,6 @@
 //! The simulated board behaves as a real one and never differently for the same seed.
 
-use fieldwarden::core::fact::{Errno, Fact, Fault, MountId, Reading, Source};
+use fieldwarden::core::fact::{Errno, Fact, Fault, MountId, Reading, Source, ThrottleFlags};
 use fieldwarden::edge::sim_board::{Bite, SimBoard, SimWatchdog};
 use fieldwarden::edge::watchdog_device::WatchdogDevice;
 use fieldwarden::units::{MilliCelsius, Mono, Permille};
@@ -212,6 +212,7 @@ fn vital_signs_come_in_the_order_of_the_real_ones_and_are_healthy() {
         Fact::Seen(Reading::Load { centi_per_cpu }),
         Fact::Seen(Reading::Clock { synced: true, .. }),
         Fact::Seen(Reading::Mains { present: true }),
+        Fact::Seen(Reading::Throttle(ThrottleFlags(0))),
     ] = facts[..]
     else {
         panic!("{facts:?}");
@@ -367,6 +368,7 @@ proptest! {
             Fact::Seen(Reading::Load { .. }),
             Fact::Seen(Reading::Clock { .. }),
             Fact::Seen(Reading::Mains { .. }),
+            Fact::Seen(Reading::Throttle(_)),
         ] = facts[..] else {
             panic!("{facts:?}");
         };
@@ -426,4 +428,39 @@ fn the_battery_falls_and_charges() {
         why: Fault::Absent,
     };
     assert_eq!(board.sample_gauge(Mono(9 * hour)), [lost]);
+}
+
+/// The flags, as the simulated firmware tells them.
+fn flags(board: &SimBoard, now: u64) -> u32 {
+    match board.glance(Mono(now * 1000)) {
+        Fact::Seen(Reading::Throttle(ThrottleFlags(flags))) => flags,
+        other => panic!("no flags: {other:?}"),
+    }
+}
+
+#[test]
+fn the_firmware_flags_heat_and_under_voltage_and_keeps_them_in_mind() {
+    let board = SimBoard::new(3, Mono(0));
+    assert_eq!(flags(&board, 0), 0);
+    board.set_under_voltage(true);
+    assert_eq!(flags(&board, 1), 0x7_0007);
+    board.set_under_voltage(false);
+    assert_eq!(flags(&board, 2), 0x7_0000);
+    board.clear_throttle_history();
+    assert_eq!(flags(&board, 3), 0);
+    // Too brief to be seen by who looks every second.
+    board.set_under_voltage(true);
+    board.set_under_voltage(false);
+    assert_eq!(flags(&board, 4), 0x7_0000);
+    board.clear_throttle_history();
+    board.set_heat(MilliCelsius(60_000));
+    let mut seen = Vec::new();
+    for now in 5..200 {
+        if seen.last() != Some(&flags(&board, now)) {
+            seen.push(flags(&board, now));
+        }
+    }
+    assert_eq!(seen, [0, 0xa_000a, 0xe_000e]);
+    board.set_heat(MilliCelsius(0));
+    assert_eq!(flags(&board, 900), 0xe_0000);
 }

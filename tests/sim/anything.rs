@@ -9,7 +9,7 @@ use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
-    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, Ticket, WatchdogSeen,
+    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::memo::{Left, Memo, Rest};
 use fieldwarden::core::{BootFacts, Core};
@@ -220,6 +220,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Rtc,
         Source::Floor,
         Source::Mains,
+        Source::Throttle,
         Source::Mount(mount),
         Source::Watchdog,
         Source::Gauge,
@@ -264,6 +265,9 @@ fn reading(rng: &mut Rng) -> Reading {
         Source::Mains => Reading::Mains {
             present: rng.chance(50),
         },
+        Source::Throttle => {
+            Reading::Throttle(ThrottleFlags(rng.pick(&[0, 0x5_0005, 0x5_0000, u32::MAX])))
+        }
         Source::Mount(mount) => Reading::Mount {
             mount,
             space: share,

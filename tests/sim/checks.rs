@@ -3,6 +3,7 @@
 use crate::heritage::Heritage;
 use crate::mains::Heard;
 use crate::silence::Before;
+use crate::throttle::Flags;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
 use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
 use fieldwarden::core::note::Note;
@@ -74,6 +75,7 @@ pub struct Checks {
     before: Before,
     heritage: Heritage,
     clocks: crate::clocks::Heard,
+    flags: Flags,
 }
 
 /// An end that was accepted.
@@ -101,6 +103,7 @@ impl Checks {
             before: Before::default(),
             heritage: Heritage::default(),
             clocks: crate::clocks::Heard::default(),
+            flags: Flags::default(),
         };
         checks.new_life();
         checks
@@ -122,6 +125,7 @@ impl Checks {
         self.mains = Heard::default();
         self.before = Before::default();
         self.clocks = crate::clocks::Heard::default();
+        self.flags = Flags::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -169,6 +173,7 @@ impl Checks {
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
         self.clocks.clocks_are_judged(v)?;
+        self.flags.flags_are_judged(v)?;
         self.remember(v);
         self.the_end_comes(v)
     }

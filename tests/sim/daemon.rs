@@ -448,6 +448,10 @@ impl World {
         {
             return Err(format!("{rtc:?}"));
         }
+        let flags = self.firmware.there.then_some(Verdict::Ok);
+        if life.core.picture().throttle != flags {
+            return Err(format!("throttle flags: {:?}", life.core.throttle()));
+        }
         if let Some(p) = self.procs.values().find(|p| p.hangs(self.now)) {
             let name = self.plan.settings.name(p.service);
             return Err(format!("{name} hangs"));

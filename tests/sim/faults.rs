@@ -77,6 +77,12 @@ pub enum Kind {
     RtcNonsense,
     /// Somebody sets the kernel's clock.
     WallStepped,
+    /// The supply sags or the processor gets hot for a while, as the firmware's flags say.
+    Sag,
+    /// The same, too short to be seen by anybody but the firmware.
+    BriefSag,
+    /// Nobody can read the firmware's flags.
+    FlagsUnseen,
     /// A file system turns read-only.
     ReadOnly,
     /// Readings run into their limits.
@@ -99,7 +105,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 44] = [
+    pub const ALL: [Kind; 47] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -135,6 +141,9 @@ impl Kind {
         Kind::RtcGone,
         Kind::RtcNonsense,
         Kind::WallStepped,
+        Kind::Sag,
+        Kind::BriefSag,
+        Kind::FlagsUnseen,
         Kind::ReadOnly,
         Kind::Shortage,
         Kind::LateNews,
@@ -166,6 +175,7 @@ impl Kind {
             | Kind::RtcGone
             | Kind::RtcNonsense
             | Kind::WallStepped => Some(60),
+            Kind::Sag | Kind::BriefSag | Kind::FlagsUnseen => Some(60),
             Kind::ReadOnly => Some(60),
             Kind::FalseNews => Some(2),
             Kind::Operator => Some(12),

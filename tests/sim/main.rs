@@ -24,6 +24,7 @@ mod silence;
 mod story;
 mod strikes;
 mod tally;
+mod throttle;
 mod world;
 
 use faults::Kind;

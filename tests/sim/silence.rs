@@ -6,7 +6,7 @@ use fieldwarden::core::picture::{Picture, Verdict};
 
 /// What the machine was thought to be before this step.
 #[derive(Default)]
-pub struct Before(Option<[Verdict; 4]>);
+pub struct Before(Option<[Verdict; 5]>);
 
 impl Before {
     /// Q1: the loss of a reading, or a stuck thread, takes no bad verdict back and leaves no good one.
@@ -30,12 +30,13 @@ impl Before {
     }
 }
 
-/// Clocks, temperature, memory and load, file systems.
-fn verdicts(picture: &Picture) -> [Verdict; 4] {
+/// Clocks, temperature, memory and load, file systems, throttle flags.
+fn verdicts(picture: &Picture) -> [Verdict; 5] {
     [
         picture.clock,
         picture.thermal,
         picture.memory,
         picture.storage,
+        picture.throttle.unwrap_or_default(),
     ]
 }

@@ -66,6 +66,9 @@ impl World {
             | Kind::RtcGone
             | Kind::RtcNonsense
             | Kind::WallStepped => self.strike_clocks(kind),
+            Kind::Sag => self.sag(),
+            Kind::BriefSag => self.sag_briefly(),
+            Kind::FlagsUnseen => self.blind_flags(),
             Kind::FalseNews => self.false_news(),
             Kind::Operator => self.operate(),
             Kind::AskedExit => self.ask(Request::Exit),
@@ -130,6 +133,7 @@ impl World {
         let synced = self.rng.chance(90);
         self.read_clocks(synced);
         self.read_mains();
+        self.read_flags();
     }
 
     fn temperature(&mut self, bad: bool) -> Reading {

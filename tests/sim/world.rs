@@ -14,6 +14,7 @@ use crate::process::Proc;
 use crate::rng::Rng;
 use crate::story::Book;
 use crate::tally::Tally;
+use crate::throttle::Firmware;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
 use fieldwarden::core::memo::Memo;
@@ -43,6 +44,8 @@ pub enum Event {
     Bite,
     /// Mains come, or go.
     Mains(bool),
+    /// The supply is in order again.
+    VoltageBack,
     /// Init looks whether it was petted in this life.
     InitLooks(u32),
     /// Init starts the daemon.
@@ -83,6 +86,7 @@ pub struct World {
     pub clocks: Clocks,
     /// All orders, if somebody wants to compare them.
     pub kept: Option<Vec<(u64, Action)>>,
+    pub firmware: Firmware,
     pub calm: bool,
     well_since: Option<u64>,
     pub trouble: Trouble,
@@ -128,6 +132,7 @@ impl World {
             mains: Mains::of(&plan, &mut rng),
             clocks: Clocks::of(&plan),
             kept: None,
+            firmware: Firmware::of(&plan, &mut rng),
             checks: Checks::new(&plan.settings),
             plan,
             rng,
@@ -223,6 +228,7 @@ impl World {
             Event::ProcGone(pid) => self.proc_gone(pid),
             Event::Bite => self.device_looks(),
             Event::Mains(present) => self.turn_mains(present),
+            Event::VoltageBack => self.voltage_back(),
             Event::InitLooks(life) => self.init_looks(life),
             Event::DaemonStart => self.daemon_start(),
             Event::Thaw(life) => self.thaw(life),
@@ -310,6 +316,7 @@ impl World {
         self.device.heal(now);
         self.mains.heal(now);
         self.clocks.heal();
+        self.firmware.heal(now);
         self.unstick_all(guarded);
         self.after(1_000, Event::Survey);
     }

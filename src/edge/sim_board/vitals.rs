@@ -3,7 +3,7 @@
 //! All in whole numbers, and every deviation is computed from seed and time alone, so it does not
 //! matter how often somebody looks.
 
-use crate::core::fact::{MountId, Reading, Shown};
+use crate::core::fact::{MountId, Reading, Shown, ThrottleFlag, ThrottleFlags};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -27,6 +27,13 @@ const HEAT_OF_LOAD: i64 = 250_000;
 
 /// Farthest that the room's temperature drifts, in millionths of a degree.
 const DRIFT: u64 = 1_500_000;
+
+/// From here on the firmware caps the frequency, in millionths of a degree (Raspberry Pi
+/// documentation, frequency management).
+const SOFT_LIMIT: i64 = 80_000_000;
+
+/// From here on it throttles as much as it can.
+const HARD_LIMIT: i64 = 85_000_000;
 
 /// Time between two turns of the drift, in milliseconds.
 const DRIFT_TURN: u64 = 64_000;
@@ -91,6 +98,9 @@ pub struct Body {
     charge: u64,
     /// When that was.
     turned: Mono,
+    under_voltage: bool,
+    /// What the firmware says, with what has occurred.
+    throttle: ThrottleFlags,
 }
 
 impl Body {
@@ -111,6 +121,8 @@ impl Body {
             mains: true,
             charge: FULL,
             turned: now,
+            under_voltage: false,
+            throttle: ThrottleFlags::default(),
         };
         body.micro = body.target(body.step);
         body
@@ -128,6 +140,36 @@ impl Body {
             self.step += 1;
             self.micro += (self.target(self.step) - self.micro) / INERTIA;
         }
+        self.watch_itself();
+    }
+
+    /// The firmware looks at voltage and temperature. Everything that it finds has occurred.
+    fn watch_itself(&mut self) {
+        let hot = self.micro >= SOFT_LIMIT;
+        let very_hot = self.micro >= HARD_LIMIT;
+        let found = [
+            (ThrottleFlag::UnderVoltage, self.under_voltage),
+            (ThrottleFlag::FrequencyCapped, hot || self.under_voltage),
+            (ThrottleFlag::Throttled, very_hot || self.under_voltage),
+            (ThrottleFlag::SoftLimit, hot),
+        ];
+        let history = ThrottleFlags(self.throttle.0 & !0xffff);
+        let set = found.into_iter().filter(|(_, found)| *found);
+        self.throttle = set.fold(history, |flags, (flag, _)| flags.with_now(flag));
+    }
+
+    pub fn set_under_voltage(&mut self, low: bool) {
+        self.under_voltage = low;
+        self.watch_itself();
+    }
+
+    pub fn clear_throttle_history(&mut self) {
+        self.throttle = ThrottleFlags(self.throttle.0 & 0xffff);
+        self.watch_itself();
+    }
+
+    pub fn throttle(&self) -> Reading {
+        Reading::Throttle(self.throttle)
     }
 
     pub fn temperature(&self) -> Reading {

@@ -96,6 +96,10 @@ impl Line<'_, '_> {
             Source::Mains => Reading::Mains {
                 present: self.flag("present")?,
             },
+            Source::Throttle => {
+                let text = self.words.keyed("flags", "0x50005")?;
+                Reading::Throttle(value::throttle_flags(&text)?)
+            }
             Source::Mount(mount) => Reading::Mount {
                 mount,
                 space: value::percent(&self.words.keyed("space", "PERCENT%")?)?,
@@ -151,8 +155,8 @@ impl Line<'_, '_> {
     }
 
     fn source(&mut self) -> Result<Source, Problem> {
-        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, `mount PATH`, \
-             `watchdog` or `gauge`";
+        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, \
+             `throttle`, `mount PATH`, `watchdog` or `gauge`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -162,6 +166,7 @@ impl Line<'_, '_> {
             "rtc" => Ok(Source::Rtc),
             "floor" => Ok(Source::Floor),
             "mains" => Ok(Source::Mains),
+            "throttle" => Ok(Source::Throttle),
             "mount" => self.mount().map(Source::Mount),
             "watchdog" => Ok(Source::Watchdog),
             "gauge" => Ok(Source::Gauge),

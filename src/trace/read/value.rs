@@ -2,7 +2,7 @@
 
 use super::super::lexer::expected;
 use super::super::problem::Problem;
-use crate::core::fact::{Errno, Pid};
+use crate::core::fact::{Errno, Pid, ThrottleFlags};
 use crate::text::{errno_named, signal_named};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::str::FromStr;
@@ -99,6 +99,18 @@ pub(super) fn percent(text: &str) -> Result<Permille, Problem> {
 pub(super) fn hundredths(text: &str) -> Result<u32, Problem> {
     let value = scaled(text, 2).ok_or_else(|| expected("a number such as `1.25`", text))?;
     u32::try_from(value).map_err(|_| range(text, "it is too large"))
+}
+
+/// Throttle flags: hexadecimal, with `0x` before them.
+pub(super) fn throttle_flags(text: &str) -> Result<ThrottleFlags, Problem> {
+    let digits = text.strip_prefix("0x").filter(|d| {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        !d.is_empty() && d.bytes().all(hex)
+    });
+    let digits = digits.ok_or_else(|| expected("throttle flags such as `0x50005`", text))?;
+    u32::from_str_radix(digits, 16)
+        .map(ThrottleFlags)
+        .map_err(|_| range(text, "flags have 32 bits"))
 }
 
 /// The number of a process.

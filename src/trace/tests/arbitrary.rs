@@ -2,7 +2,7 @@
 
 use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
-    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, Ticket, WatchdogSeen,
+    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo, Rest};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
@@ -101,6 +101,7 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Rtc),
         Just(Source::Floor),
         Just(Source::Mains),
+        Just(Source::Throttle),
         mount().prop_map(Source::Mount),
         Just(Source::Watchdog),
         Just(Source::Gauge),
@@ -147,6 +148,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         rtc().prop_map(Reading::Rtc),
         wall().prop_map(|time| Reading::Floor { time }),
         any::<bool>().prop_map(|present| Reading::Mains { present }),
+        any::<u32>().prop_map(|flags| Reading::Throttle(ThrottleFlags(flags))),
         on_mount.prop_map(|(mount, space, inodes, read_only)| Reading::Mount {
             mount,
             space,

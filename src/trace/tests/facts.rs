@@ -62,6 +62,7 @@ fn canonical_lines() {
         "12.400 seen rtc stopped=yes",
         "0.000 seen floor time=2026-03-01T00:00:00Z",
         "12.400 seen mains present=no",
+        "12.400 seen throttle flags=0x50005",
         "12.400 seen mount / space=9% inodes=none read-only=no",
         r#"12.400 seen mount "/srv/my data" space=100% inodes=0.5% read-only=yes"#,
         r#"3.000 seen watchdog identity="i6300ESB timer" timeout=30s nowayout=no caused-reset=yes"#,
@@ -156,6 +157,14 @@ fn errors() {
         (
             "1 seen memory available=101%",
             "`101%` is out of range: a share is at most `100%`",
+        ),
+        (
+            "1 seen throttle flags=50005",
+            "expected throttle flags such as `0x50005`, found `50005`",
+        ),
+        (
+            "1 seen throttle flags=0x100000000",
+            "`0x100000000` is out of range: flags have 32 bits",
         ),
         (
             "1 child web run=1 started pid=1",

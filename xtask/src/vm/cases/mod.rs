@@ -9,6 +9,7 @@ mod holder;
 mod install;
 mod lab;
 mod power_cut;
+mod throttle;
 mod unit;
 mod ups;
 
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Case> {
         unit::CASES,
         clock::CASES,
         ups::CASES,
+        throttle::CASES,
     ]
     .concat()
 }

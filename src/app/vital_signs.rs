@@ -1,0 +1,59 @@
+//! Whose vital signs are read: those of this machine, or of the simulated board.
+
+use crate::config::Config;
+use crate::core::fact::Fact;
+use crate::core::settings::{Settings, WatchdogOwner};
+use crate::edge::clock;
+use crate::edge::power_supply::Supplies;
+use crate::edge::senses::VitalSigns;
+use crate::edge::sim_board::SimBoard;
+use crate::edge::vitals::Vitals;
+use crate::edge::watchdog_look;
+use std::path::Path;
+
+/// This machine.
+pub(super) struct RealVitals {
+    vitals: Vitals,
+    /// Somebody else pets the hardware watchdog: look whether it runs.
+    watchdog_elsewhere: bool,
+}
+
+impl RealVitals {
+    pub fn new(config: &Config, settings: &Settings) -> RealVitals {
+        let vitals = Vitals::new("/".into(), Supplies::of(&config.wiring.board));
+        RealVitals {
+            vitals: match config.wiring.rtc_every {
+                Some(every) => vitals.with_rtc(every),
+                None => vitals,
+            },
+            watchdog_elsewhere: settings.watchdog.owner == WatchdogOwner::Systemd,
+        }
+    }
+}
+
+impl VitalSigns for RealVitals {
+    fn sample(&mut self) -> Vec<Fact> {
+        let mut facts = self.vitals.sample();
+        if self.watchdog_elsewhere {
+            facts.push(watchdog_look::look(Path::new("/")));
+        }
+        facts
+    }
+
+    fn glance(&mut self) -> Option<Fact> {
+        self.vitals.glance()
+    }
+}
+
+/// The simulated board, looked at with the daemon's clock.
+pub(super) struct SimVitals(pub SimBoard);
+
+impl VitalSigns for SimVitals {
+    fn sample(&mut self) -> Vec<Fact> {
+        self.0.sample(clock::now())
+    }
+
+    fn glance(&mut self) -> Option<Fact> {
+        Some(self.0.glance(clock::now()))
+    }
+}
