@@ -2,14 +2,15 @@
 
 mod clock;
 mod power;
+mod service;
 
 use super::errno_message;
 use super::legacy::recalled;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
-use super::words::{stage_word, thread_word};
-use crate::core::fact::{Asker, Errno, Exit, Fault, Request, ServiceId, Source, Stage, Thread};
+use super::words::thread_word;
+use crate::core::fact::{Asker, Fault, Request, ServiceId, Source, Thread};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
 use crate::core::settings::{Restart, Settings};
@@ -66,7 +67,7 @@ impl Speaker<'_> {
                 service,
                 stage,
                 errno,
-            } => start_failed(name(*service), *stage, *errno),
+            } => service::start_failed(name(*service), *stage, *errno),
             Note::ServiceUp { service, pid, took } => format!(
                 "{} is up after {} (pid {})",
                 name(*service),
@@ -96,7 +97,7 @@ impl Speaker<'_> {
                 exit,
                 asked,
                 lived,
-            } => exited(name(*service), *exit, *asked, *lived),
+            } => service::exited(name(*service), *exit, *asked, *lived),
             Note::ServiceStopping { service } => format!("stopping {}", name(*service)),
             Note::ServiceKilled { service, waited } => format!(
                 "{} did not stop within {}: killed",
@@ -309,56 +310,6 @@ fn began(services: u16, adopted: u16) -> String {
         0 => format!("began with {services}"),
         n => format!("began with {services}, {n} of them running already"),
     }
-}
-
-fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
-    let remedy = match remedy(stage, errno) {
-        None => String::new(),
-        Some(text) => format!(": {text}"),
-    };
-    format!(
-        "start of {name} failed at {}: {}{remedy}",
-        stage_word(stage),
-        errno_message(errno)
-    )
-}
-
-/// What to do about a failed start. `None` where the kernel's word says it all.
-fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
-    // The three that people meet: ENOENT, EACCES, ENOEXEC.
-    const NO_ENTRY: Errno = Errno(2);
-    const NO_ACCESS: Errno = Errno(13);
-    const NO_EXEC: Errno = Errno(8);
-    match stage {
-        Stage::Prepare => Some("is /run full or not writable?"),
-        Stage::Clone => Some("the machine is short of memory or process numbers"),
-        Stage::Session | Stage::Output => None,
-        Stage::Cgroup => Some("is the control group delegated to us?"),
-        Stage::Limits | Stage::Groups | Stage::User => {
-            Some("the daemon may lack the right to set this up")
-        }
-        Stage::Directory => Some("check `directory`"),
-        Stage::Exec if errno == NO_ENTRY => {
-            Some("check `command`, and the interpreter in a script's first line")
-        }
-        Stage::Exec if errno == NO_ACCESS => {
-            Some("may the service's user execute it? is the file system mounted noexec?")
-        }
-        Stage::Exec if errno == NO_EXEC => {
-            Some("a script needs `#!` and an interpreter in its first line")
-        }
-        Stage::Exec => Some("check `command`"),
-    }
-}
-
-fn exited(name: &str, exit: Exit, asked: bool, lived: Duration) -> String {
-    let how = match exit {
-        Exit::Code(code) => format!("exited with status {code}"),
-        Exit::Signal(number) => format!("was ended by {}", signal_word(number)),
-        Exit::Unknown => "ended in a way nobody saw".to_owned(),
-    };
-    let wish = if asked { ", as asked" } else { "" };
-    format!("{name} {how} after {}{wish}", for_people(lived))
 }
 
 fn no_watchdog(why: &Fault, retry: Duration) -> String {

@@ -1,0 +1,57 @@
+//! Sentences about services that fail: why, and what to do about it.
+
+use crate::core::fact::{Errno, Exit, Stage};
+use crate::text::quantity::for_people;
+use crate::text::words::stage_word;
+use crate::text::{errno_message, signal_word};
+use std::time::Duration;
+
+pub(super) fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
+    let remedy = match remedy(stage, errno) {
+        None => String::new(),
+        Some(text) => format!(": {text}"),
+    };
+    format!(
+        "start of {name} failed at {}: {}{remedy}",
+        stage_word(stage),
+        errno_message(errno)
+    )
+}
+
+/// What to do about a failed start. `None` where the kernel's word says it all.
+fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
+    // The three that people meet: ENOENT, EACCES, ENOEXEC.
+    const NO_ENTRY: Errno = Errno(2);
+    const NO_ACCESS: Errno = Errno(13);
+    const NO_EXEC: Errno = Errno(8);
+    match stage {
+        Stage::Prepare => Some("is /run full or not writable?"),
+        Stage::Clone => Some("the machine is short of memory or process numbers"),
+        Stage::Session | Stage::Output => None,
+        Stage::Cgroup => Some("is the control group delegated to us?"),
+        Stage::Limits | Stage::Groups | Stage::User => {
+            Some("the daemon may lack the right to set this up")
+        }
+        Stage::Directory => Some("check `directory`"),
+        Stage::Exec if errno == NO_ENTRY => {
+            Some("check `command`, and the interpreter in a script's first line")
+        }
+        Stage::Exec if errno == NO_ACCESS => {
+            Some("may the service's user execute it? is the file system mounted noexec?")
+        }
+        Stage::Exec if errno == NO_EXEC => {
+            Some("a script needs `#!` and an interpreter in its first line")
+        }
+        Stage::Exec => Some("check `command`"),
+    }
+}
+
+pub(super) fn exited(name: &str, exit: Exit, asked: bool, lived: Duration) -> String {
+    let how = match exit {
+        Exit::Code(code) => format!("exited with status {code}"),
+        Exit::Signal(number) => format!("was ended by {}", signal_word(number)),
+        Exit::Unknown => "ended in a way nobody saw".to_owned(),
+    };
+    let wish = if asked { ", as asked" } else { "" };
+    format!("{name} {how} after {}{wish}", for_people(lived))
+}
