@@ -1,21 +1,22 @@
 //! Notes for machines: a fixed name and fields with units.
 
+mod value;
+
 use super::errno_word;
 use super::legacy::left_word;
-use super::quantity::{celsius, hundredths, percent, seconds, volts};
 use super::signal_word;
 use super::throttle;
-use super::token;
 use super::words::{
-    dispute_word, flag, request_parts, rtc_doubt_word, shed_word, source, stage_word, thread_word,
+    dispute_word, request_parts, rtc_doubt_word, shed_word, source, stage_word, thread_word,
     trust_word,
 };
 use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
 use crate::core::note::{Doubt, Note, RtcDoubt};
 use crate::core::settings::Settings;
-use crate::units::{MilliCelsius, Millivolts, Permille};
+use crate::units::Permille;
 use std::fmt;
 use std::time::Duration;
+pub use value::Value;
 
 /// A note as a name and its fields.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,59 +25,6 @@ pub struct Described {
     pub name: &'static str,
     /// Its fields in a fixed order. A field that does not apply is left out.
     pub fields: Vec<(&'static str, Value)>,
-}
-
-/// The value of a field.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
-    /// A word or free text.
-    Text(String),
-    /// A number without unit.
-    Count(u64),
-    /// Yes or no.
-    Flag(bool),
-    /// A duration; in JSON a number of seconds with three places.
-    Time(Duration),
-    /// A temperature; in JSON a number of degrees Celsius.
-    Heat(MilliCelsius),
-    /// A share; in JSON a number of percent.
-    Share(Permille),
-    /// A value in hundredths; in JSON a number.
-    Hundredths(u32),
-    /// A voltage; in JSON a number of volts.
-    Volts(Millivolts),
-}
-
-impl Value {
-    /// The value in JSON, with the units that are given at each variant.
-    pub fn json(&self) -> serde_json::Value {
-        match self {
-            Value::Text(text) => text.as_str().into(),
-            Value::Count(n) => (*n).into(),
-            Value::Flag(yes) => (*yes).into(),
-            Value::Time(d) => scaled(i128::try_from(d.as_millis()).unwrap_or(i128::MAX), 1000),
-            Value::Heat(t) => scaled(t.0.into(), 1000),
-            Value::Share(p) => scaled(p.0.into(), 10),
-            Value::Hundredths(h) => scaled((*h).into(), 100),
-            Value::Volts(v) => scaled(v.0.into(), 1000),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    /// One token, as in a line of the trace.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Text(text) => f.write_str(&token(text)),
-            Value::Count(n) => write!(f, "{n}"),
-            Value::Flag(yes) => f.write_str(flag(*yes)),
-            Value::Time(d) => f.write_str(&seconds(*d)),
-            Value::Heat(t) => f.write_str(&celsius(*t)),
-            Value::Share(p) => f.write_str(&percent(*p)),
-            Value::Hundredths(h) => f.write_str(&hundredths(*h)),
-            Value::Volts(v) => f.write_str(&volts(*v)),
-        }
-    }
 }
 
 impl fmt::Display for Described {
@@ -446,15 +394,4 @@ fn count(n: impl Into<u64>) -> Value {
 
 fn time(d: Duration) -> Value {
     Value::Time(d)
-}
-
-/// `value / scale` as a JSON number: whole where it is whole, and otherwise with exact decimals.
-fn scaled(value: i128, scale: i128) -> serde_json::Value {
-    if value % scale == 0
-        && let Ok(whole) = i64::try_from(value / scale)
-    {
-        return whole.into();
-    }
-    // The nearest f64 prints with the same digits: there are far fewer than the 15 it can hold.
-    (value as f64 / scale as f64).into()
 }
