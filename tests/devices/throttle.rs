@@ -4,6 +4,7 @@
 
 use crate::fixture;
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source, ThrottleFlags};
+use fieldwarden::edge::power_supply::Supplies;
 use fieldwarden::edge::throttle::ThrottleSources;
 use fieldwarden::edge::vitals::Vitals;
 use std::fs;
@@ -46,7 +47,7 @@ fn a_machine_without_such_a_firmware_gives_no_fact() {
     write(root.path(), "sys/class/hwmon/hwmon0/name", "coretemp\n");
     write(root.path(), "sys/devices/platform/soc/driver_override", "");
     assert_eq!(sources.sample(), None);
-    let mut vitals = Vitals::new(root.path().into());
+    let mut vitals = Vitals::new(root.path().into(), Supplies::Any);
     assert_eq!(vitals.sample().len(), 4);
     assert_eq!(vitals.glance(), None);
 }
