@@ -47,13 +47,13 @@ use super::picture::{HaltCause, Shed};
 use super::sense::Last;
 use super::settings::Settings;
 use super::{Pass, Policy};
-use crate::units::Mono;
+use crate::units::{Milliamps, Mono};
 use dispute::Disputed;
 use gauge::Believed;
 use low::Limits;
 use sign::Sign;
 use std::time::Duration;
-use trend::{Trend, Window};
+use trend::{Creep, Trend, Window};
 
 /// Least difference between quarters of a window of the voltage, in millivolts for each cell.
 const VOLTAGE_GRAIN: i64 = 2;
@@ -80,7 +80,7 @@ pub(crate) struct Power {
     sign: Sign,
     raw: Last<Gauge>,
     gauge: Believed,
-    volts: Window,
+    volts: Creep,
     charge: Window,
     /// Charge when the outage began.
     charge_then: Option<u16>,
@@ -91,6 +91,8 @@ pub(crate) struct Power {
     shed: Shed,
     dispute: Disputed,
     needed: Duration,
+    /// The gauge is to be looked at every second.
+    closely: bool,
     /// The latest order about the gauge.
     watch: Option<OrderId>,
     /// It was not taken.
@@ -109,7 +111,7 @@ impl Power {
             sign: Sign::default(),
             raw: Last::Never,
             gauge: Believed::default(),
-            volts: Window::default(),
+            volts: Creep::default(),
             charge: Window::default(),
             charge_then: None,
             confirmed: false,
@@ -118,6 +120,7 @@ impl Power {
             shed: Shed::Nothing,
             dispute: Disputed::default(),
             needed: plan::needed(settings),
+            closely: false,
             watch: None,
             unheard: false,
             due: None,
@@ -142,7 +145,7 @@ impl Power {
     /// The gauge was heard of: its thread takes orders.
     fn gauge_spoke(&mut self, pass: &mut Pass) {
         if self.unheard {
-            self.watch(self.supply.is_some_and(Supply::closely), pass);
+            self.watch(self.closely, pass);
         }
     }
 
@@ -162,9 +165,6 @@ impl Power {
             self.confirmed = false;
             self.agreed = None;
             self.low_told = false;
-        }
-        if before.is_some_and(Supply::closely) != next.closely() {
-            self.watch(next.closely(), pass);
         }
     }
 
@@ -204,14 +204,20 @@ impl Power {
         if self.supply.is_none() {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
+        let cells = battery.map_or(1, |b| b.cells);
+        if self.sign.turns(heard) {
+            // The battery goes another way now; what it did before says nothing about that.
+            self.volts.forget();
+            self.charge.forget();
+        }
         if let Some(v) = heard.voltage {
-            self.volts.see(pass.now, i64::from(v.0));
+            let current = heard.current.map(|c| c.0);
+            self.volts.see(pass.now, v.0, current, cells, VOLTAGE_GRAIN);
         }
         if let Some(c) = heard.charge {
-            self.charge.see(pass.now, i64::from(c.0));
+            self.charge.see(pass.now, i64::from(c.0), CHARGE_GRAIN);
         }
-        let course = self.course(pass.settings).map(|t| t.course);
-        let cells = battery.map_or(1, |b| b.cells);
+        let course = self.course();
         let said = self.sign.see(pass.now, heard, course, cells);
         if let (Some(present), false) = (said, self.line_heard) {
             self.hear(Some(present), pass);
@@ -226,9 +232,9 @@ impl Power {
         }
     }
 
-    fn course(&self, settings: &Settings) -> Option<Trend> {
-        let cells = settings.board.battery.map_or(1, |b| i64::from(b.cells));
-        self.volts.trend(VOLTAGE_GRAIN * cells)
+    /// Where the voltage is going.
+    fn course(&self) -> Option<Course> {
+        self.volts.trend().map(|t| t.course)
     }
 
     fn signs(&self, now: Mono, settings: &Settings) -> Signs {
@@ -236,8 +242,12 @@ impl Power {
         // An unconfirmed outage is the current's word, which speaks for itself.
         let lost = mains == Some(false) && (self.line_heard || self.confirmed);
         let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
-        let course = self.course(settings).map(|t| t.course);
-        let gauge = self.gauge.now(now);
+        let course = self.course();
+        let mut gauge = self.gauge.now(now);
+        if self.sign.distrusted() {
+            // The voltage has shown that it is the other way round.
+            gauge.current = gauge.current.map(|c| Milliamps(c.0.saturating_neg()));
+        }
         Signs::of(gauge, course, lost, self.line.value().is_some(), &limits)
     }
 
@@ -303,8 +313,8 @@ impl Power {
             trend.map(|t| t.per_hour)
         };
         let gauge = self.gauge.now(now);
-        let charge = falling(self.charge.trend(CHARGE_GRAIN));
-        let volts = falling(self.course(settings));
+        let charge = falling(self.charge.trend());
+        let volts = falling(self.volts.trend());
         let empty = settings.board.battery.map(|b| b.empty.0);
         plan::remaining(
             gauge.charge.zip(charge),
@@ -326,7 +336,8 @@ impl Power {
             .charge_then
             .zip(charge)
             .is_some_and(|(then, now)| now + sign::CHARGE_LOST <= then);
-        let falling = self.course(pass.settings).map(|t| t.course) == Some(Course::Falling);
+        let falling =
+            self.course() == Some(Course::Falling) && !low::at_rest(self.gauge.now(pass.now));
         self.confirmed |= self.line_heard || drained || falling || self.sign.cut_near(since);
     }
 

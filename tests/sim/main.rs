@@ -5,6 +5,8 @@
 //! `mains.rs` and `process.rs` hold at every step. Then the faults stop and liveness is required:
 //! everything that should be up is up again within a bounded time.
 //!
+//! Outages have a world of their own, in `outage/`.
+//!
 //! `cargo test --test sim` runs 1,000 seeds; `SIM_SEEDS=n` runs n; `SIM_SEED=n` replays one and
 //! prints all of it. The journal of a run that fails becomes a scenario file in `target/sim/`.
 
@@ -17,6 +19,7 @@ mod hands;
 mod hardware;
 mod heritage;
 mod mains;
+mod outage;
 mod plan;
 mod process;
 mod rng;

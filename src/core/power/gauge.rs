@@ -39,12 +39,23 @@ const CHARGE_STEP: u16 = 30;
 /// Readings in a row that must agree on a larger step.
 const AGREE: u8 = 4;
 
+/// A change of a cell's voltage that no load makes, in millivolts: a bus or a chip that went wrong, or
+/// another battery.
+const CELL_LEAP: u32 = 600;
+
+/// Readings in a row that must agree on such a leap.
+const AGREE_ON_LEAP: u8 = 30;
+
+/// Readings in a row that are believed again after one that was not. A gauge that talks nonsense hits
+/// upon something plausible now and then.
+const REGAIN: u8 = 3;
+
 /// Gauges of the MAX1704x family go beyond 100% on a battery that was just filled
 /// (hardware-facts: "can exceed 100, clamp").
 const CHARGE_MOST: u16 = 1_100;
 
-/// Most current that the path of a HAT carries, in milliamperes, with a wide margin.
-const CURRENT_MOST: u32 = 20_000;
+/// Most current that the path of a HAT carries, in milliamperes: 27 W for a Pi 5 out of an empty cell.
+const CURRENT_MOST: u32 = 10_000;
 
 /// What the battery's gauge says. What it cannot tell is `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -74,8 +85,10 @@ pub enum Quality {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Belief<T> {
     believed: Option<(Mono, T)>,
-    /// A value beyond a step, and how many readings in a row were close to it.
+    /// A value that is not believed yet, and how many readings in a row were close to it.
     other: Option<(T, u8)>,
+    /// What it said since then could not be, or was a jump.
+    shaken: bool,
 }
 
 impl<T> Default for Belief<T> {
@@ -83,26 +96,41 @@ impl<T> Default for Belief<T> {
         Belief {
             believed: None,
             other: None,
+            shaken: false,
         }
     }
 }
 
 impl<T: Copy> Belief<T> {
     /// Takes a plausible value in; says whether it is believed. `near`: a step needs no proof.
-    fn see(&mut self, now: Mono, value: T, near: impl Fn(T, T) -> bool) -> bool {
-        let agree = match (self.believed, self.other) {
-            (None, _) => AGREE,
-            (Some((_, before)), _) if near(before, value) => AGREE,
-            (Some(_), Some((other, count))) if near(other, value) => count + 1,
-            (Some(_), Some(_) | None) => 1,
+    fn see(&mut self, now: Mono, value: T, near: impl Fn(T, T) -> bool, leap: bool) -> bool {
+        let steps = self.believed.map(|(_, before)| near(before, value));
+        let count = match self.other {
+            Some((other, count)) if near(other, value) => count + 1,
+            Some(_) | None => 1,
         };
-        if agree >= AGREE {
+        let wanted = match steps {
+            None => 1,
+            Some(true) if !self.shaken => 1,
+            Some(true) => REGAIN,
+            Some(false) if leap => AGREE_ON_LEAP,
+            Some(false) => AGREE,
+        };
+        if count >= wanted {
             self.believed = Some((now, value));
             self.other = None;
+            self.shaken = false;
             return true;
         }
-        self.other = Some((value, agree));
+        self.other = Some((value, count));
+        self.shaken |= steps == Some(false);
         false
+    }
+
+    /// Takes in that it said something which cannot be.
+    fn shake(&mut self) {
+        self.shaken = self.believed.is_some();
+        self.other = None;
     }
 
     fn young(&self, now: Mono) -> Option<T> {
@@ -143,13 +171,14 @@ impl Believed {
         let voltage = said
             .voltage
             .filter(|v| self.voltage_holds(now, *v, battery));
-        // Zeros and ones come in all registers at once: with a voltage like that, nothing counts.
-        let garbage = said.voltage.is_some_and(|v| !possible(v, battery));
-        let charge = said.charge.filter(|_| !garbage);
+        // Zeros, ones and swapped bytes come in all registers at once, and a current has no step of its
+        // own: at a cut it turns about. So both count only with their voltage, where that is told.
+        let settled = said.voltage.is_none() || voltage.is_some();
+        let charge = said.charge.filter(|_| settled);
         let charge = charge.and_then(|c| self.charge_holds(now, c, battery));
         let current = said.current.filter(|c| {
             let possible = c.0.unsigned_abs() <= CURRENT_MOST;
-            !garbage && possible && self.current.see(now, c.0, |_, _| true)
+            settled && possible && self.current.see(now, c.0, |_, _| true, false)
         });
         let believed = Gauge {
             voltage,
@@ -172,7 +201,14 @@ impl Believed {
 
     fn voltage_holds(&mut self, now: Mono, v: Millivolts, battery: Option<&Battery>) -> bool {
         let step = CELL_STEP * cells(battery);
-        possible(v, battery) && self.voltage.see(now, v.0, |a, b| a.abs_diff(b) <= step)
+        if !possible(v, battery) {
+            self.voltage.shake();
+            return false;
+        }
+        let before = self.voltage.believed.map_or(v.0, |(_, before)| before);
+        let leap = before.abs_diff(v.0) > CELL_LEAP * cells(battery);
+        self.voltage
+            .see(now, v.0, |a, b| a.abs_diff(b) <= step, leap)
     }
 
     fn charge_holds(
@@ -182,6 +218,7 @@ impl Believed {
         battery: Option<&Battery>,
     ) -> Option<Permille> {
         if said.0 > CHARGE_MOST {
+            self.charge.shake();
             return None;
         }
         let charge = said.0.min(1000);
@@ -199,7 +236,7 @@ impl Believed {
         }
         let holds = self
             .charge
-            .see(now, charge, |a, b| a.abs_diff(b) <= CHARGE_STEP);
+            .see(now, charge, |a, b| a.abs_diff(b) <= CHARGE_STEP, false);
         holds.then_some(Permille(charge))
     }
 
@@ -229,6 +266,16 @@ impl Believed {
     /// When the current was heard last and believed.
     pub fn current_at(&self) -> Option<Mono> {
         self.current.at()
+    }
+
+    /// What it says has to be looked at again before it is believed.
+    pub fn unsettled(&self) -> bool {
+        self.voltage.shaken || self.charge.shaken
+    }
+
+    /// It has said something new after this time.
+    pub fn changed_after(&self, then: Mono) -> bool {
+        self.same.is_some_and(|(since, _)| since > then)
     }
 
     /// From when on a gauge whose readings never changed since `from` counts as standing still.
@@ -369,6 +416,11 @@ mod tests {
         assert_eq!(after(&[old, said(3_750, 770)]).0, said(3_750, 770));
         assert_eq!(after(&[old, new, new, new]).0, old);
         assert_eq!(after(&[old, new, new, new, new]).0, new);
+        // No load makes a cell leap.
+        let leap = [said(4_100, 800); 1];
+        let (short, long) = ([said(3_450, 800); 29], [said(3_450, 800); 30]);
+        assert_eq!(after(&[&leap[..], &short].concat()).0, leap[0]);
+        assert_eq!(after(&[&leap[..], &long].concat()).0, long[0]);
         // They must be in a row, and agree with each other.
         assert_eq!(after(&[old, new, new, new, old, new]).0, old);
         let wild = [3_600, 4_200, 3_600, 4_200, 3_600, 4_200].map(|v| said(v, 800));
@@ -376,6 +428,25 @@ mod tests {
         let jump = said(3_900, 700);
         assert_eq!(after(&[old, jump, jump, jump]).0.charge, old.charge);
         assert_eq!(after(&[old, jump, jump, jump, jump]).0.charge, jump.charge);
+    }
+
+    /// After nonsense, what is plausible is believed again when three readings in a row are.
+    #[test]
+    fn trust_is_regained() {
+        let (usual, nonsense) = (said(3_900, 800), said(1_602, 800));
+        let near = said(3_890, 800);
+        assert_eq!(after(&[usual, nonsense, near, near]).0, usual);
+        assert_eq!(after(&[usual, nonsense, near, near, near]).0, near);
+        let now_and_then = [usual, nonsense, near, nonsense, near, near, nonsense, near];
+        let (last, gauge) = after(&now_and_then);
+        assert_eq!(last, usual);
+        assert!(gauge.unsettled());
+        assert!(!after(&[usual, nonsense, near, near, near]).1.unsettled());
+        // A reading that fails is no nonsense.
+        let mut gauge = Believed::default();
+        gauge.see(Mono(0), usual, Some(&ONE_CELL));
+        gauge.lose(&Fault::Absent);
+        assert_eq!(gauge.see(Mono(1), near, Some(&ONE_CELL)), near);
     }
 
     /// What was believed grows old by itself; failures and nonsense make it no younger.

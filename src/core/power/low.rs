@@ -34,6 +34,14 @@ pub struct Signs {
     pub sources: u8,
 }
 
+/// Nothing flows worth mentioning; never where that is not known. Exactly zero is what a chip says
+/// that has lost its calibration.
+pub(super) fn at_rest(gauge: Gauge) -> bool {
+    gauge
+        .current
+        .is_some_and(|c| c.0 != 0 && c.0.abs() <= DEAD_BAND.0)
+}
+
 fn at_most<T: PartialOrd>(value: Option<T>, limit: Option<T>) -> bool {
     value
         .zip(limit)
@@ -67,7 +75,8 @@ impl Signs {
             lost,
             charge: at_most(gauge.charge, limits.charge),
             voltage: at_most(gauge.voltage, limits.voltage),
-            falling: course == Some(Course::Falling),
+            // At rest a full battery relaxes, which is no use of it.
+            falling: course == Some(Course::Falling) && !at_rest(gauge),
             // Out of a battery whose voltage rises all the time: the sign is wrong.
             draining: gauge.current.is_some_and(|c| c.0 < -DEAD_BAND.0)
                 && course != Some(Course::Rising),

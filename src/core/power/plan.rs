@@ -139,10 +139,11 @@ pub(super) fn held(
     now: Mono,
 ) -> Option<Held> {
     let since = supply.outage()?;
-    // A return of which no more is heard is none.
+    // A return of which no more is heard is none. A current that has not moved since the cut is that
+    // of a gauge that stands still.
     let seen = mains_at.is_some_and(|at| now.since(at) < STALE);
-    let charging = gauge.now(now).current.is_some_and(|c| c.0 > DEAD_BAND.0)
-        && gauge.current_at() > Some(since);
+    let charging =
+        gauge.now(now).current.is_some_and(|c| c.0 > DEAD_BAND.0) && gauge.changed_after(since);
     if supply.returning().is_some() && seen {
         Some(Held::Returning)
     } else if line && charging {

@@ -9,7 +9,7 @@ use crate::units::Mono;
 
 impl Power {
     pub(super) fn dispute(&mut self, pass: &mut Pass) {
-        let course = self.course(pass.settings).map(|t| t.course);
+        let course = self.course();
         let gauge = self.gauge.now(pass.now);
         let fresh = self
             .supply
@@ -48,6 +48,14 @@ impl Power {
     }
 
     pub(super) fn publish(&mut self, pass: &mut Pass) {
+        // A jump of the voltage may be a cut, and so may a current that turns about.
+        let turned = !self.line_heard && self.sign.latest() == Some(false);
+        let doubted = turned || self.gauge.unsettled();
+        let closely = self.supply.is_some_and(Supply::closely) || doubted;
+        if closely != self.closely {
+            self.closely = closely;
+            self.watch(closely, pass);
+        }
         pass.picture.power = self.verdict(pass.now);
         pass.picture.mains = self.supply.and_then(Supply::mains);
         pass.picture.shed = self.shed;

@@ -6,7 +6,9 @@
 //!
 //! Two readings in a row must agree. A current that contradicts the voltage says nothing: a battery
 //! that is charged does not fall all the time, one that is used does not rise. That is what the wrong
-//! sign in a board file looks like, and a chip that lost its calibration reads zero.
+//! sign in a board file looks like, and a chip that lost its calibration reads zero. A contradiction
+//! that has lasted is remembered: the sign is *distrusted* until the voltage bears it out. Jumps count as
+//! well: current and voltage jump the same way, whatever the load does, or the sign is wrong.
 //!
 //! Terms: the *cut* is the moment at which current and voltage give way together. Nothing else does
 //! that but a load that the battery takes over.
@@ -27,6 +29,12 @@ const TAKEN_OVER: i32 = 120;
 /// coarsest gauge.
 const GIVES_WAY: u32 = 8;
 
+/// A contradiction, or its opposite, counts after this time.
+const LASTING: Duration = Duration::from_secs(30);
+
+/// Times that current and voltage must jump apart for the same.
+const APART: u8 = 2;
+
 /// Time between a cut and the moment at which it was first seen, at most: two readings on mains.
 const NEAR: Duration = Duration::from_secs(12);
 
@@ -39,6 +47,13 @@ pub(super) struct Sign {
     at: Option<Mono>,
     /// They have been silent since, and that was noticed.
     silent: bool,
+    /// Since when the voltage denies it, or bears it out.
+    against: Option<Mono>,
+    along: Option<Mono>,
+    /// Jumps of current and voltage in opposite ways.
+    apart: u8,
+    /// It was denied for long, or by jumps, and not borne out since.
+    distrusted: bool,
     /// Current and voltage of the latest reading that had both.
     before: Option<(i32, u32)>,
     cut: Option<Mono>,
@@ -53,14 +68,10 @@ impl Sign {
         course: Option<Course>,
         cells: u8,
     ) -> Option<bool> {
-        self.look_for_cut(now, gauge, cells);
+        self.look_at_jump(now, gauge, cells);
         let current = gauge.current?.0;
-        let denied = match course {
-            Some(Course::Falling) => current > DEAD_BAND.0,
-            Some(Course::Rising) => current < -DEAD_BAND.0,
-            Some(Course::Steady) | None => false,
-        };
-        if current == 0 || denied {
+        let denied = self.compare(now, current, course);
+        if current == 0 || denied || self.distrusted {
             return None;
         }
         let present = current >= -DEAD_BAND.0;
@@ -73,16 +84,65 @@ impl Sign {
         Some(present)
     }
 
-    fn look_for_cut(&mut self, now: Mono, gauge: Gauge, cells: u8) {
+    /// Compares the current with the voltage; says whether they contradict each other now.
+    fn compare(&mut self, now: Mono, current: i32, course: Option<Course>) -> bool {
+        let (into, out) = (current > DEAD_BAND.0, current < -DEAD_BAND.0);
+        let (against, along) = match course {
+            Some(Course::Falling) => (into, out),
+            Some(Course::Rising) => (out, into),
+            Some(Course::Steady) | None => (false, false),
+        };
+        self.against = self.against.or(Some(now)).filter(|_| against);
+        self.along = self.along.or(Some(now)).filter(|_| along);
+        let lasts = |since: Option<Mono>| since.is_some_and(|s| now.since(s) >= LASTING);
+        if lasts(self.against) {
+            self.distrusted = true;
+        } else if lasts(self.along) {
+            self.trust();
+        }
+        against
+    }
+
+    fn trust(&mut self) {
+        self.distrusted = false;
+        self.apart = 0;
+    }
+
+    /// It has been denied by the voltage, and not borne out since.
+    pub fn distrusted(&self) -> bool {
+        self.distrusted
+    }
+
+    /// This reading says something else than the one before.
+    pub fn turns(&self, gauge: Gauge) -> bool {
+        let says = gauge
+            .current
+            .filter(|c| c.0 != 0)
+            .map(|c| c.0 >= -DEAD_BAND.0);
+        says.zip(self.latest)
+            .is_some_and(|(now, before)| now != before)
+    }
+
+    /// What the latest reading said.
+    pub fn latest(&self) -> Option<bool> {
+        self.latest
+    }
+
+    fn look_at_jump(&mut self, now: Mono, gauge: Gauge, cells: u8) {
         let Some((current, voltage)) = gauge.current.zip(gauge.voltage) else {
             return;
         };
         if let Some((i, v)) = self.before.replace((current.0, voltage.0)) {
             let way = GIVES_WAY * u32::from(cells.max(1));
-            // Both are bounded by what is plausible.
-            let taken = i.saturating_sub(current.0);
-            if taken >= TAKEN_OVER && v.saturating_sub(voltage.0) >= way {
-                self.cut = Some(now);
+            let (down, up) = (v.saturating_sub(voltage.0), voltage.0.saturating_sub(v));
+            let (less, more) = (i.saturating_sub(current.0), current.0.saturating_sub(i));
+            let (falls, rises) = (down >= way, up >= way);
+            if falls && less >= TAKEN_OVER || rises && more >= TAKEN_OVER {
+                self.trust();
+                self.cut = if falls { Some(now) } else { self.cut };
+            } else if falls && more >= TAKEN_OVER || rises && less >= TAKEN_OVER {
+                self.apart = self.apart.saturating_add(1);
+                self.distrusted |= self.apart >= APART;
             }
         }
     }
@@ -204,5 +264,48 @@ mod tests {
         sign.see(Mono(5_000), gauge(-800, 4_020), None, 1);
         assert!(sign.cut_near(Mono(10_000)));
         assert!(!sign.cut_near(Mono(17_001)));
+    }
+
+    /// A contradiction that lasts makes the sign distrusted, whatever comes between, until the voltage
+    /// bears it out for as long.
+    #[test]
+    fn distrust() {
+        use Course::{Falling, Steady};
+        let mut sign = Sign::default();
+        let mut see = |second: u64, current, course| {
+            sign.see(Mono(second * 1000), gauge(current, 4_000), Some(course), 1);
+            sign.distrusted()
+        };
+        assert!(!see(0, 500, Falling));
+        assert!(!see(29, 500, Falling));
+        assert!(!see(30, 500, Steady));
+        assert!(!see(31, 500, Falling));
+        assert!(see(61, 500, Falling));
+        assert!(see(62, 500, Steady));
+        assert!(see(6_000, 500, Steady));
+        assert!(see(6_001, -500, Falling));
+        assert!(see(6_030, -500, Falling));
+        assert!(!see(6_031, -500, Falling));
+    }
+
+    /// Two jumps apart make it distrusted, one jump together trusted; neither is one where only one of
+    /// the two jumps.
+    #[test]
+    fn jumps() {
+        let mut sign = Sign::default();
+        let mut see = |current, millivolts| {
+            sign.see(Mono(0), gauge(current, millivolts), None, 1);
+            sign.distrusted()
+        };
+        assert!(!see(-500, 4_100));
+        assert!(!see(900, 3_950));
+        assert!(!see(900, 4_100));
+        assert!(!see(-500, 4_100));
+        assert!(see(-900, 4_120));
+        assert!(see(-900, 4_000));
+        assert!(!see(-500, 4_050));
+        // It begins anew.
+        assert!(!see(-900, 4_080));
+        assert!(see(-500, 4_000));
     }
 }

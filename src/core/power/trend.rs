@@ -3,9 +3,10 @@
 //! Terms: a *window* is the latest samples, none closer together than [`SPACING`] and none older
 //! than [`LONGEST`]; its *course* is steady unless all four quarters of it agree on a direction.
 //!
-//! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. One
-//! jump can set apart two neighbouring quarters, and two more if it falls into one of them, but not
-//! all four; only a creep does that.
+//! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. Only
+//! the creep is looked for: what is older than a jump is moved by the height of it. A jump that was
+//! not noticed can set apart two neighbouring quarters, and two more if it falls into one of them, but
+//! not all four; only a creep does that.
 //!
 //! Never looks at a limit: what a fall means is not known here.
 
@@ -30,10 +31,54 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// Fewest samples of which anything is said: three for each quarter.
 const FEWEST: usize = 12;
 
+/// A change of the current that makes the voltage jump, in milliamperes.
+const LOAD_CHANGES: u32 = 100;
+
+/// A change of a cell's voltage that is a jump where no current is told, in millivolts.
+const JUMPS: u32 = 20;
+
+/// The voltage of a battery, without its jumps.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Creep {
+    window: Window,
+    /// Voltage and current of the latest reading.
+    before: Option<(u32, Option<i32>)>,
+}
+
+impl Creep {
+    /// Takes a reading in.
+    pub fn see(&mut self, now: Mono, voltage: u32, current: Option<i32>, cells: u8, grain: i64) {
+        let cells = u32::from(cells.max(1));
+        if let Some((v, i)) = self.before.replace((voltage, current)) {
+            let jumps = match i.zip(current) {
+                Some((before, now)) => before.abs_diff(now) >= LOAD_CHANGES,
+                None => v.abs_diff(voltage) >= JUMPS * cells,
+            };
+            if jumps {
+                self.window.shift(i64::from(voltage) - i64::from(v));
+            }
+        }
+        self.window
+            .see(now, i64::from(voltage), grain * i64::from(cells));
+    }
+
+    /// Forgets all samples.
+    pub fn forget(&mut self) {
+        self.window.forget();
+    }
+
+    /// What is left without the jumps.
+    pub fn trend(&self) -> Option<Trend> {
+        self.window.trend()
+    }
+}
+
 /// The samples of one quantity.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Window {
     samples: VecDeque<(Mono, i64)>,
+    /// What they show, counted once for each new sample.
+    trend: Option<Trend>,
 }
 
 /// Where it is going.
@@ -57,8 +102,9 @@ pub(super) struct Trend {
 }
 
 impl Window {
-    /// Takes a sample in. One that comes too soon after the one before is left out.
-    pub fn see(&mut self, now: Mono, value: i64) {
+    /// Takes a sample in. One that comes too soon after the one before is left out. `grain` is the
+    /// least difference between two quarters that counts as one.
+    pub fn see(&mut self, now: Mono, value: i64, grain: i64) {
         if let Some((last, _)) = self.samples.back()
             && now < last.after(SPACING)
         {
@@ -73,16 +119,27 @@ impl Window {
             self.samples.pop_front();
         }
         self.samples.push_back((now, value));
+        self.trend = self.count(grain);
+    }
+
+    /// Moves all samples by this much.
+    fn shift(&mut self, by: i64) {
+        for (_, value) in &mut self.samples {
+            *value = value.saturating_add(by);
+        }
     }
 
     /// Forgets all samples: what comes belongs to another story.
     pub fn forget(&mut self) {
-        self.samples.clear();
+        *self = Window::default();
     }
 
-    /// What the window shows; `None` while it is too short. `grain` is the least difference between
-    /// two quarters that counts as one.
-    pub fn trend(&self, grain: i64) -> Option<Trend> {
+    /// What the window shows; `None` while it is too short.
+    pub fn trend(&self) -> Option<Trend> {
+        self.trend
+    }
+
+    fn count(&self, grain: i64) -> Option<Trend> {
         let (first, last) = (self.samples.front()?.0, self.samples.back()?.0);
         if self.samples.len() < FEWEST || last.since(first) < SHORTEST {
             return None;
@@ -146,7 +203,7 @@ mod tests {
     fn window(every: u64, values: impl IntoIterator<Item = i64>) -> Window {
         let mut window = Window::default();
         for (n, value) in (0..).zip(values) {
-            window.see(Mono(n * every * 1000), value);
+            window.see(Mono(n * every * 1000), value, 2);
         }
         window
     }
@@ -155,7 +212,7 @@ mod tests {
     #[test]
     fn slope_of_a_line() {
         for step in [-7, -1, 1, 30] {
-            let trend = window(5, (0..60).map(|n| 4_000 + n * step)).trend(2);
+            let trend = window(5, (0..60).map(|n| 4_000 + n * step)).trend();
             let trend = trend.expect("long enough");
             assert_eq!(trend.per_hour, step * 720);
             let course = if step < 0 {
@@ -170,19 +227,19 @@ mod tests {
     /// Nothing is said of few samples, nor of a short time.
     #[test]
     fn short_windows_say_nothing() {
-        assert_eq!(window(5, [4_000; 11]).trend(2), None);
-        assert_eq!(window(5, [4_000; 12]).trend(2), None);
+        assert_eq!(window(5, [4_000; 11]).trend(), None);
+        assert_eq!(window(5, [4_000; 12]).trend(), None);
         let steady = Trend {
             per_hour: 0,
             course: Course::Steady,
         };
-        assert_eq!(window(5, [4_000; 13]).trend(2), Some(steady));
+        assert_eq!(window(5, [4_000; 13]).trend(), Some(steady));
         // Samples that come faster are left out, not squeezed in.
         let mut fast = Window::default();
         for ms in 0..59_999 {
-            fast.see(Mono(ms), 4_000);
+            fast.see(Mono(ms), 4_000, 2);
         }
-        assert_eq!(fast.trend(2), None);
+        assert_eq!(fast.trend(), None);
         assert!(fast.samples.len() <= 30);
     }
 
@@ -192,19 +249,19 @@ mod tests {
         for at in 0..60 {
             for height in [-300, -20, 20, 300] {
                 let values = (0..60).map(|n| if n < at { 4_000 } else { 4_000 + height });
-                let trend = window(5, values).trend(2).expect("long enough");
+                let trend = window(5, values).trend().expect("long enough");
                 assert_eq!(trend.course, Course::Steady, "{height} at {at}");
             }
         }
         let falling = window(5, (0..60).map(|n| 4_000 - n - if n < 30 { 0 } else { 100 }));
-        assert_eq!(falling.trend(2).map(|t| t.course), Some(Course::Falling));
+        assert_eq!(falling.trend().map(|t| t.course), Some(Course::Falling));
     }
 
     /// A gauge in steps of 4 mV with a bit of noise still shows 1 mV in 10 s.
     #[test]
     fn coarse_gauges_show_a_creep() {
         let values = (0..120).map(|n: i64| (4_000 - n / 2 + n * 7 % 3) / 4 * 4);
-        let trend = window(5, values).trend(2).expect("long enough");
+        let trend = window(5, values).trend().expect("long enough");
         assert_eq!(trend.course, Course::Falling);
         assert!((-400..-320).contains(&trend.per_hour), "{trend:?}");
     }
@@ -216,16 +273,40 @@ mod tests {
         assert!(window.samples.len() <= MOST);
         let (first, last) = (window.samples[0].0, window.samples.back().unwrap().0);
         assert!(last.since(first) <= LONGEST);
-        window.see(Mono(u64::MAX), i64::MAX);
+        window.see(Mono(u64::MAX), i64::MAX, 2);
         assert_eq!(window.samples.len(), 1);
-        assert_eq!(window.trend(2), None);
+        assert_eq!(window.trend(), None);
     }
 
     /// Whatever the values are, nothing overflows.
     #[test]
     fn extremes_do_no_harm() {
         for values in [[i64::from(i32::MIN); 20], [i64::from(u32::MAX); 20]] {
-            assert!(window(30, values).trend(2).is_some());
+            assert!(window(30, values).trend().is_some());
+        }
+    }
+
+    /// A battery that drains goes down whatever its load does, with a current beside it and without.
+    #[test]
+    fn jumps_are_left_out() {
+        for (told, height) in [(true, 3), (true, 300), (false, 300)] {
+            let mut creep = Creep::default();
+            for n in 0..120i32 {
+                // A load that comes down in steps, and a voltage that goes up with it.
+                let steps = n / 20;
+                let voltage = u32::try_from(3_600 - n + steps * height).unwrap();
+                let current = told.then_some(-2_000 + steps * 300);
+                creep.see(
+                    Mono(u64::from(n.unsigned_abs()) * 5_000),
+                    voltage,
+                    current,
+                    1,
+                    2,
+                );
+            }
+            let trend = creep.trend().expect("long enough");
+            assert_eq!(trend.course, Course::Falling, "{told}, {height}");
+            assert!((-800..-650).contains(&trend.per_hour), "{trend:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::gauge::{Gauge, Quality};
 use super::low::{Limits, Signs};
 use super::plan::Plan;
 use super::supply::Supply;
-use super::{Believed, CHARGE_GRAIN, Power};
+use super::{Believed, Power};
 use crate::core::fact::Fault;
 use crate::core::picture::Shed;
 use crate::core::sense::Last;
@@ -83,8 +83,8 @@ impl Power {
             signs: self.signs(now, settings),
             low_charge: limits.charge,
             low_voltage: limits.voltage,
-            voltage_per_hour: self.course(settings).map(|t| t.per_hour),
-            charge_per_hour: self.charge.trend(CHARGE_GRAIN).map(|t| t.per_hour),
+            voltage_per_hour: self.volts.trend().map(|t| t.per_hour),
+            charge_per_hour: self.charge.trend().map(|t| t.per_hour),
             remaining: self.remaining(settings, now),
             needed: self.needed,
             dispute: self.dispute.told(),

@@ -1,0 +1,235 @@
+//! What must hold of every outage. Told from the truth, not from what the core knows.
+//!
+//! Fair means: what must be noticed can be. A halt cannot be asked for in time if nothing that tells of
+//! mains or of the battery works, or if the cell is all but empty when the outage begins.
+
+use super::gauge::Wrong;
+use super::story::{Line, Story, millis};
+use fieldwarden::core::picture::Picture;
+use fieldwarden::core::picture::Shed;
+use std::time::Duration;
+
+/// Mains have to be seen for this long before they count as back.
+const BACK: u64 = 5_000;
+
+/// Two readings of the gauge as usual, and a margin.
+const BY_CURRENT: u64 = 12_000;
+
+/// A gauge that was wrong is believed again after this time: thirty readings, if it had leapt.
+const REGAINED: u64 = 60_000;
+
+/// The truth at one instant.
+pub struct Now<'a> {
+    pub at: u64,
+    pub mains: bool,
+    pub wrong: Option<Wrong>,
+    pub blind: bool,
+    /// Milliseconds since the gauge last said something that is true of the battery's level.
+    pub unheard: u64,
+    /// The voltage is at its low limit, whatever a gauge says.
+    pub low: bool,
+    pub picture: &'a Picture,
+}
+
+/// What was seen of this life of the daemon.
+pub struct Judge {
+    /// Longest chain of stops, in milliseconds.
+    stops: u64,
+    ride: Option<u64>,
+    pub born: u64,
+    /// An outage began in this run, at this time.
+    cut: Option<u64>,
+    /// For how long mains have been there and could be seen, without a gap.
+    plain: u64,
+    /// For how long they have been gone and that could be seen, without a gap.
+    gone: u64,
+    /// For how long the gauge has told of a low level that is the truth, without a gap.
+    told: u64,
+    /// The current had the wrong sign in this outage.
+    flipped: bool,
+    /// It had once: from then on the board may be blind until the voltage bears the sign out.
+    ever_flipped: bool,
+    /// For how long the core has believed that mains are gone.
+    believed: u64,
+    /// For how long the gauge has been well.
+    well: u64,
+    pub asked: Option<u64>,
+}
+
+impl Judge {
+    pub fn new(story: &Story, born: u64) -> Judge {
+        let stop = |s: &fieldwarden::core::settings::Service| millis(s.stop_timeout);
+        Judge {
+            stops: story.settings.services.iter().map(stop).sum(),
+            ride: story.settings.power.ride_through.map(millis),
+            born,
+            cut: None,
+            plain: 0,
+            gone: 0,
+            told: 0,
+            flipped: false,
+            ever_flipped: false,
+            well: REGAINED,
+            believed: 0,
+            asked: None,
+        }
+    }
+
+    /// Time that the machine needs to go down.
+    pub fn stops(&self) -> u64 {
+        self.stops
+    }
+
+    fn interval(story: &Story) -> u64 {
+        match story.line {
+            Line::Gpio => 1_000,
+            Line::Polled(every) => every,
+            Line::None => BY_CURRENT,
+        }
+    }
+
+    /// What tells of mains works.
+    fn sees(&self, story: &Story, now: &Now) -> bool {
+        match story.line {
+            Line::Gpio | Line::Polled(_) => !now.blind,
+            Line::None => self.well > REGAINED && !self.ever_flipped,
+        }
+    }
+
+    /// Takes a moment of so many milliseconds in, and says what is wrong.
+    pub fn see(&mut self, story: &Story, now: &Now, ms: u64) -> Result<(), String> {
+        self.well = match now.wrong {
+            Some(_) => 0,
+            None => self.well + ms,
+        };
+        self.ever_flipped |= now.wrong == Some(Wrong::SignFlip);
+        let sees = self.sees(story, now);
+        self.plain = if now.mains && sees {
+            self.plain + ms
+        } else {
+            0
+        };
+        self.gone = if !now.mains && sees {
+            self.gone + ms
+        } else {
+            0
+        };
+        let believed = now.picture.mains == Some(false);
+        self.believed = if believed { self.believed + ms } else { 0 };
+        if now.mains {
+            self.cut = None;
+            self.told = 0;
+            self.flipped = false;
+        } else {
+            self.cut.get_or_insert(now.at);
+            let readable = now.wrong.is_none_or(Wrong::spares_voltage) && story.gauge.is_some();
+            let told = readable && now.low;
+            self.told = if told { self.told + ms } else { 0 };
+            self.flipped |= now.wrong == Some(Wrong::SignFlip);
+        }
+        if self.asked.is_none() && now.picture.halt_ask.is_some() {
+            self.asked = Some(now.at);
+            self.nothing_spurious(story, now)?;
+        }
+        self.ride_through_ends(story)?;
+        self.silence_counts_down(story, now)?;
+        self.belief_follows(story, now)
+    }
+
+    /// No halt is asked for without an outage.
+    fn nothing_spurious(&self, story: &Story, now: &Now) -> Result<(), String> {
+        let known = BACK + 2 * Self::interval(story) + 1_000;
+        let ever = story.cuts.first().is_some_and(|c| c.0 <= now.at);
+        let why = now.picture.halt_ask;
+        match now.mains && (!ever || self.plain > known) {
+            true => Err(format!(
+                "zero spurious: {why:?} though mains have been plainly there for {} ms",
+                self.plain
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// An outage that outlasts the ride-through leads to a halt at once, where a line tells of it.
+    fn ride_through_ends(&self, story: &Story) -> Result<(), String> {
+        let Some(ride) = self.ride.filter(|_| story.line != Line::None) else {
+            return Ok(());
+        };
+        let due = ride + 2_000 + Self::interval(story) + 1_000;
+        match self.gone > due && self.asked.is_none() && !self.flipped {
+            true => Err(format!(
+                "zero missed: gone for {} ms, ride-through over",
+                self.gone
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// A level that is not heard of on battery leads to a halt.
+    fn silence_counts_down(&self, story: &Story, now: &Now) -> Result<(), String> {
+        let believed = now.picture.mains == Some(false);
+        // Four readings must agree on a jump.
+        let due = 45_000 + 15_000;
+        let silent = story.gauge.is_some() && now.unheard.min(self.believed) > due;
+        match believed && silent && self.asked.is_none() {
+            true => Err(format!(
+                "silence: nothing heard of the level for {} ms",
+                now.unheard
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What is believed follows the truth, where it can be seen.
+    fn belief_follows(&self, story: &Story, now: &Now) -> Result<(), String> {
+        let mains = now.picture.mains;
+        let back = BACK + 2 * Self::interval(story) + 2_000;
+        let lost = 2_000 + Self::interval(story) + 2_000;
+        if self.plain > back && mains != Some(true) {
+            return Err(format!(
+                "mains are back for {} ms, believed {mains:?}",
+                self.plain
+            ));
+        }
+        if self.gone > lost && mains != Some(false) {
+            return Err(format!(
+                "mains are gone for {} ms, believed {mains:?}",
+                self.gone
+            ));
+        }
+        if mains == Some(true) && now.picture.shed != Shed::Nothing {
+            return Err("services are stopped to save power, on mains".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The cell is empty: a halt must have been asked for in time, if that was fair to ask.
+    pub fn ran_empty(&self, story: &Story, now: &Now) -> Result<(), String> {
+        let Some(cut) = self.cut else { return Ok(()) };
+        let lasted = now.at - cut.max(self.born);
+        // Believing it, agreeing on it, going down. The current alone needs a voltage that falls.
+        let line = self.gone > 60_000 + self.stops;
+        let tells = match (story.line, &story.gauge) {
+            (Line::None, _) => self.told > 150_000 + self.stops,
+            (Line::Gpio | Line::Polled(_), Some(_)) => {
+                line && self.told > 15_000 + self.stops || self.told > 150_000 + self.stops
+            }
+            // Time alone decides: the ride-through has to fit.
+            (Line::Gpio | Line::Polled(_), None) => {
+                line && self
+                    .ride
+                    .is_some_and(|ride| ride + 60_000 + self.stops < lasted)
+            }
+        };
+        let in_time = |asked: u64| asked + self.stops <= now.at;
+        match tells && !self.asked.is_some_and(in_time) {
+            true => Err(format!(
+                "S7: empty after {:?}, asked {:?} ago",
+                Duration::from_millis(lasted),
+                self.asked
+                    .map(|asked| Duration::from_millis(now.at - asked))
+            )),
+            false => Ok(()),
+        }
+    }
+}

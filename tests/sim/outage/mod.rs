@@ -1,0 +1,103 @@
+//! Outages: the core's view of power against cells that drain, gauges that lie and lines that flap.
+//!
+//! A world of its own beside that of the other seeds, because here hours must pass in milliseconds:
+//! nothing but mains, a battery, what tells of them, and the core. Each seed is one story of up to
+//! four outages. `judge.rs` holds what must be true of it.
+//!
+//! `SIM_OUTAGES=n` plays n stories, `SIM_OUTAGE=n` replays one and prints it.
+
+mod cell;
+mod gauge;
+mod judge;
+mod story;
+mod world;
+
+use crate::story::Book;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use story::Story;
+use world::{Counts, World};
+
+/// Stories of a usual run.
+const STORIES: u64 = 1_000;
+
+fn play(seed: u64, book: &Book) -> Result<Counts, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(Story::of(seed), seed, book.clone());
+        world.run().map(|()| world.counts)
+    }));
+    outcome.unwrap_or_else(|_| Err("panic, see above".to_owned()))
+}
+
+/// Plays a story once more, written down.
+fn tell(seed: u64, why: &str) -> String {
+    let story = Story::of(seed);
+    let book = Book::of(story.settings.clone());
+    let again = play(seed, &book).err();
+    let differs = match again.as_deref() == Some(why) {
+        true => "",
+        false => "  THE REPLAY DIFFERS: something is not decided by the seed\n",
+    };
+    format!(
+        "outage {seed} fails {why}\n  commit  {}\n  replay  SIM_OUTAGE={seed} cargo test --test sim \
+         outages -- --nocapture\n{differs}",
+        crate::commit(),
+    )
+}
+
+fn replay(seed: u64) {
+    let story = Story::of(seed);
+    let book = Book::of(story.settings.clone());
+    println!(
+        "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}\nwrong {:?}\nblind \
+         {:?}",
+        story.toml,
+        story.line,
+        story.gauge,
+        story.cell,
+        story.load,
+        story.cuts,
+        story.wrongs,
+        story.blind
+    );
+    let outcome = play(seed, &book);
+    println!("{}", book.text());
+    if let Err(why) = outcome {
+        panic!("{}", tell(seed, &why));
+    }
+}
+
+/// Zero spurious and zero missed halts, in every story; and every kind of thing occurred.
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the time that the stories take is printed"
+)]
+fn outages() {
+    if let Some(seed) = crate::variable("SIM_OUTAGE") {
+        return replay(seed);
+    }
+    let stories = crate::variable("SIM_OUTAGES").unwrap_or(STORIES);
+    let first = crate::variable("SIM_FIRST").unwrap_or(0);
+    let began = std::time::Instant::now();
+    let mut all = Counts::default();
+    for seed in first..first + stories {
+        match play(seed, &Book::default()) {
+            Ok(counts) => all.add(&counts),
+            Err(why) => panic!("{}", tell(seed, &why)),
+        }
+    }
+    println!(
+        "{stories} outages in {:.1} s: {all}",
+        began.elapsed().as_secs_f64()
+    );
+    let missing: BTreeMap<_, _> = all
+        .occurred()
+        .into_iter()
+        .filter(|(_, n)| *n == 0)
+        .collect();
+    assert!(
+        stories < STORIES || missing.is_empty(),
+        "never occurred: {missing:?}"
+    );
+}

@@ -1,0 +1,200 @@
+//! What a seed decides: the board, the configuration, when mains are there, and what goes wrong.
+
+use super::gauge::{Gauge, Wrong};
+use crate::outage::cell::Cell;
+use crate::rng::Rng;
+use fieldwarden::core::fact::Thread;
+use fieldwarden::core::settings::{Battery, Board, Settings};
+use fieldwarden::units::{Millivolts, Permille};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// What tells of mains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Line {
+    /// Edges, and a look every so often.
+    Gpio,
+    /// A look every so many milliseconds.
+    Polled(u64),
+    /// Nothing but the sign of the current.
+    None,
+}
+
+/// A span of time, from the first to the second millisecond.
+pub type Span = (u64, u64);
+
+/// Everything that is fixed for one run. Times in milliseconds.
+pub struct Story {
+    pub toml: String,
+    pub settings: Settings,
+    pub line: Line,
+    pub cell: Cell,
+    /// No gauge at all if `None`.
+    pub gauge: Option<Gauge>,
+    /// Mean load on the battery, in milliamperes.
+    pub load: i64,
+    /// When mains are gone, in order.
+    pub cuts: Vec<Span>,
+    /// When the gauge is wrong, and how, in order; never two at a time.
+    pub wrongs: Vec<(Span, Wrong)>,
+    /// When the line cannot be read.
+    pub blind: Vec<Span>,
+    pub end: u64,
+}
+
+impl Story {
+    pub fn of(seed: u64) -> Story {
+        let mut rng = Rng::new(seed ^ 0x0007_A6E5);
+        let cell = Cell::of(&mut rng);
+        let mut gauge = rng.chance(85).then(|| Gauge::of(&mut rng));
+        let line = match rng.range(0, 9) {
+            0..=3 => Line::Gpio,
+            4 => Line::Polled(15_000),
+            5 => Line::Polled(1_000),
+            _ => Line::None,
+        };
+        // Without a line, the current has to tell.
+        if line == Line::None {
+            let mut told = gauge.unwrap_or_else(|| Gauge::of(&mut rng));
+            told.current = true;
+            gauge = Some(told);
+        }
+        let never = gauge.is_some() && rng.chance(35);
+        let (toml, mut settings) = settings(&mut rng, never);
+        settings.board = board(gauge.as_ref(), line);
+        let load = cell.drain_of(rng.range(30, 90));
+        let (cuts, end) = cuts(&mut rng);
+        let wrongs = match gauge {
+            Some(_) => wrongs(&mut rng, end),
+            None => Vec::new(),
+        };
+        let blind = match rng.chance(25) && line != Line::None {
+            true => vec![span(&mut rng, end)],
+            false => Vec::new(),
+        };
+        Story {
+            toml,
+            settings,
+            line,
+            cell,
+            gauge,
+            load,
+            cuts,
+            wrongs,
+            blind,
+            end,
+        }
+    }
+
+    pub fn mains(&self, now: u64) -> bool {
+        !self.cuts.iter().any(|c| within(*c, now))
+    }
+
+    pub fn wrong(&self, now: u64) -> Option<Wrong> {
+        let wrong = self.wrongs.iter().find(|(span, _)| within(*span, now));
+        wrong.map(|(_, kind)| *kind)
+    }
+
+    /// Until when a gauge that stands still now may be believed, if that takes so long to notice.
+    pub fn frozen_until(&self, now: u64, noticed: u64) -> u64 {
+        let wrong = self.wrongs.iter().find(|(span, _)| within(*span, now));
+        let cut = self.cuts.iter().find(|c| within(**c, now));
+        let since = wrong.map_or(0, |(span, _)| span.0);
+        since.max(cut.map_or(now, |c| c.0)) + noticed
+    }
+
+    pub fn blind(&self, now: u64) -> bool {
+        self.blind.iter().any(|b| within(*b, now))
+    }
+}
+
+fn within((from, to): Span, now: u64) -> bool {
+    (from..to).contains(&now)
+}
+
+fn settings(rng: &mut Rng, never: bool) -> (String, Settings) {
+    let ride = rng.pick(&["5s", "30s", "60s", "60s", "5m"]);
+    let ride = if never { "never" } else { ride };
+    let mut toml = format!("[watchdog]\nowner = \"nobody\"\n[power]\nride_through = \"{ride}\"\n");
+    let optional = rng.pick(&[2, 10, 10, 30]);
+    // Writing to a string cannot fail.
+    let _ = write!(
+        toml,
+        "shed_optional = \"{optional}s\"\n[stop]\nbudget = \"30s\"\n"
+    );
+    for (name, class, after) in [
+        ("camera", "optional", ""),
+        ("tunnel", "essential", ""),
+        ("web", "normal", "\"tunnel\""),
+    ] {
+        let stop = rng.pick(&[1, 3, 8]);
+        let _ = write!(
+            toml,
+            "[service.{name}]\ncommand = [\"/usr/bin/{name}\"]\nclass = \"{class}\"\nafter = \
+             [{after}]\nstop_timeout = \"{stop}s\"\n"
+        );
+    }
+    let config = fieldwarden::config::parse("simulated.toml", &toml);
+    let loaded = config.unwrap_or_else(|p| panic!("{p}\n{toml}"));
+    (toml, loaded.config.settings)
+}
+
+fn board(gauge: Option<&Gauge>, line: Line) -> Board {
+    Board {
+        mains_by: match line {
+            Line::Gpio => Thread::Line,
+            Line::Polled(_) => Thread::Vitals,
+            Line::None => Thread::Bus,
+        },
+        battery: gauge.map(|gauge| Battery {
+            cells: 1,
+            empty: Millivolts(3_000),
+            low: Millivolts(3_300),
+            full: Millivolts(4_200),
+            low_charge: gauge.charge.then_some(Permille(150)),
+            current: gauge.current,
+        }),
+    }
+}
+
+/// Flickers, short outages, and ones that outlast any battery.
+fn cuts(rng: &mut Rng) -> (Vec<Span>, u64) {
+    let mut cuts = Vec::new();
+    let mut at = rng.range(20_000, 300_000);
+    for _ in 0..rng.range(0, 4) {
+        let flicker = rng.range(100, 1_900);
+        let short = rng.range(3_000, 70_000);
+        let medium = rng.range(70_000, 500_000);
+        let long = 4 * 3_600_000;
+        let length = rng.pick(&[flicker, flicker, short, short, medium, long]);
+        cuts.push((at, at + length));
+        at += length + rng.pick(&[500, 4_000, 8_000, 60_000]) + rng.range(0, 200_000);
+    }
+    (cuts, at + 60_000)
+}
+
+fn wrongs(rng: &mut Rng, end: u64) -> Vec<(Span, Wrong)> {
+    if rng.chance(6) {
+        // A board file with the wrong sign, from the first day on.
+        return vec![((0, end), Wrong::SignFlip)];
+    }
+    let mut wrongs = Vec::new();
+    let mut from = rng.range(10_000, 400_000);
+    for _ in 0..rng.pick(&[0, 0, 1, 1, 2, 3]) {
+        let length = rng.pick(&[5_000, 30_000, 120_000, 900_000, end]);
+        let to = from + rng.range(1_000, length);
+        wrongs.push(((from, to), rng.pick(&Wrong::ALL)));
+        from = to + rng.range(60_000, 600_000);
+    }
+    wrongs
+}
+
+fn span(rng: &mut Rng, end: u64) -> Span {
+    let from = rng.range(0, end.min(1_000_000));
+    (from, from + rng.range(1_000, 600_000))
+}
+
+/// In milliseconds.
+pub fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
