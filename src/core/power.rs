@@ -108,7 +108,7 @@ impl Power {
             line: Last::Never,
             line_heard: false,
             mains_at: None,
-            sign: Sign::default(),
+            sign: Sign::new(settings.board.dead_band.unwrap_or(low::DEAD_BAND)),
             raw: Last::Never,
             gauge: Believed::default(),
             volts: Creep::default(),

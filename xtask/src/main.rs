@@ -3,6 +3,7 @@
 mod bench;
 mod man;
 mod suite;
+mod torture;
 mod vm;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Run every test there is, after installing what they need
     Test(suite::TestArgs),
+    /// Run the simulator with very many seeds, in an optimised build
+    Torture(torture::TortureArgs),
     /// Run the daemon in virtual machines with systemd and a real watchdog device
     Vm(vm::VmArgs),
     /// Measure the daemon beside a one-thread program that does nothing but restart
@@ -31,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test(arguments) => suite::run(&arguments),
+        Command::Torture(arguments) => torture::run(&arguments),
         Command::Vm(arguments) => vm::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -16,7 +16,7 @@
 use super::gauge::{Gauge, STALE};
 use super::low::DEAD_BAND;
 use super::trend::Course;
-use crate::units::Mono;
+use crate::units::{Milliamps, Mono};
 use std::time::Duration;
 
 /// A charge that is less by this much than when the outage began has been used: 1%.
@@ -39,8 +39,10 @@ const APART: u8 = 2;
 const NEAR: Duration = Duration::from_secs(12);
 
 /// What the current has said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Sign {
+    /// Current out of the battery that does not count.
+    band: Milliamps,
     /// What the latest reading said.
     latest: Option<bool>,
     /// When two in a row said the same.
@@ -59,7 +61,28 @@ pub(super) struct Sign {
     cut: Option<Mono>,
 }
 
+impl Default for Sign {
+    fn default() -> Self {
+        Sign::new(DEAD_BAND)
+    }
+}
+
 impl Sign {
+    pub fn new(band: Milliamps) -> Sign {
+        Sign {
+            band,
+            latest: None,
+            at: None,
+            silent: false,
+            against: None,
+            along: None,
+            apart: 0,
+            distrusted: false,
+            before: None,
+            cut: None,
+        }
+    }
+
     /// Takes a believed reading in; says whether there are mains, if it does.
     pub fn see(
         &mut self,
@@ -74,7 +97,7 @@ impl Sign {
         if current == 0 || denied || self.distrusted {
             return None;
         }
-        let present = current >= -DEAD_BAND.0;
+        let present = current >= -self.band.0;
         let agreed = self.latest.replace(present) == Some(present);
         if !agreed {
             return None;
@@ -86,7 +109,7 @@ impl Sign {
 
     /// Compares the current with the voltage; says whether they contradict each other now.
     fn compare(&mut self, now: Mono, current: i32, course: Option<Course>) -> bool {
-        let (into, out) = (current > DEAD_BAND.0, current < -DEAD_BAND.0);
+        let (into, out) = (current > self.band.0, current < -self.band.0);
         let (against, along) = match course {
             Some(Course::Falling) => (into, out),
             Some(Course::Rising) => (out, into),
@@ -118,7 +141,7 @@ impl Sign {
         let says = gauge
             .current
             .filter(|c| c.0 != 0)
-            .map(|c| c.0 >= -DEAD_BAND.0);
+            .map(|c| c.0 >= -self.band.0);
         says.zip(self.latest)
             .is_some_and(|(now, before)| now != before)
     }
@@ -170,7 +193,7 @@ impl Sign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Milliamps, Millivolts};
+    use crate::units::Millivolts;
 
     fn gauge(current: i32, millivolts: u32) -> Gauge {
         Gauge {

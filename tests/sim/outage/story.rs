@@ -5,7 +5,7 @@ use crate::outage::cell::Cell;
 use crate::rng::Rng;
 use fieldwarden::core::fact::Thread;
 use fieldwarden::core::settings::{Battery, Board, Settings};
-use fieldwarden::units::{Millivolts, Permille};
+use fieldwarden::units::{Milliamps, Millivolts, Permille};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -146,6 +146,7 @@ fn board(gauge: Option<&Gauge>, line: Line) -> Board {
             Line::Polled(_) => Thread::Vitals,
             Line::None => Thread::Bus,
         },
+        dead_band: (line == Line::None).then_some(Milliamps(50)),
         battery: gauge.map(|gauge| Battery {
             cells: 1,
             empty: Millivolts(3_000),

@@ -367,8 +367,14 @@ impl World {
             self.book.step(self.now, &fact, &life.out);
             self.counts.steps += 1;
             let mut twin = Actions::default();
-            life.twin
-                .step(at, &Fact::Seen(Reading::Clock { synced }), &mut twin);
+            life.twin.step(
+                at,
+                &Fact::Seen(Reading::Clock {
+                    synced,
+                    shown: None,
+                }),
+                &mut twin,
+            );
             life.twin.step(at, &fact, &mut twin);
             for order in &life.out.orders {
                 if let Action::WatchGauge { closely } = order.action {

@@ -5,7 +5,7 @@
 
 mod count;
 mod layers;
-mod tools;
+pub mod tools;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
