@@ -7,8 +7,8 @@
 //! Two readings in a row must agree. A current that contradicts the voltage says nothing: a battery
 //! that is charged does not fall all the time, one that is used does not rise. That is what the wrong
 //! sign in a board file looks like, and a chip that lost its calibration reads zero. A contradiction
-//! that has lasted is remembered: the sign is *distrusted* until the voltage bears it out. Jumps count as
-//! well: current and voltage jump the same way, whatever the load does, or the sign is wrong.
+//! that has lasted is remembered: the sign is *distrusted* until the voltage bears it out. Jumps count
+//! as well: current and voltage jump the same way, whatever the load does, or the sign is wrong.
 //!
 //! Terms: the *cut* is the moment at which current and voltage give way together. Nothing else does
 //! that but a load that the battery takes over.
