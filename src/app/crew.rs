@@ -15,6 +15,7 @@ use crate::edge::bus::{self, BusOrder};
 use crate::edge::children::{Child, ChildOrder, Children};
 use crate::edge::control::{CLIENTS_MAX, Control, ControlOrder, Door, EventRing};
 use crate::edge::disk::Disk;
+use crate::edge::drive::OutputLine;
 use crate::edge::gauge::{Gauge, Look};
 use crate::edge::gpio::KernelLine;
 use crate::edge::guards::{GuardOrder, Guards};
@@ -454,7 +455,12 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     )?;
     let watched = (works.bus.take(), works.line.take());
     hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
-    hands.man_board(&plan.config.wiring.board, watched, &mut samplers, &inbox)?;
+    hands.man_board(
+        &plan.config.wiring.board,
+        watched,
+        &mut samplers,
+        (&quit, &inbox),
+    )?;
     hands.man_senses(&queues, samplers, &quit, &inbox)?;
     if own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
@@ -518,6 +524,8 @@ struct Samplers {
     gauge: Option<Looker>,
     /// The line that tells of mains, if a line does.
     line: Option<KernelLine>,
+    /// The line that shows the board that the computer runs.
+    alive: Option<OutputLine>,
 }
 
 impl Samplers {
@@ -535,6 +543,10 @@ impl Samplers {
             Box::new(move || gauge.look()) as Looker
         });
         Samplers {
+            alive: board
+                .alive
+                .as_ref()
+                .map(|line| OutputLine::of(line, hardware)),
             vitals: Box::new(move || rhythm.look(clock::now(), &mut vitals)),
             disk: Box::new(move || senses::Look {
                 facts: disk.sample(&mounts),
@@ -571,6 +583,7 @@ impl Samplers {
                 doubtful: false,
             })),
             line: None,
+            alive: None,
         }
     }
 }
@@ -702,8 +715,12 @@ impl Hands {
         board: &Board,
         (bus, line): (Option<Work<BusOrder>>, Option<Work<LineOrder>>),
         samplers: &mut Samplers,
-        inbox: &Inbox,
+        (quit, inbox): (&Receiver<()>, &Inbox),
     ) -> Result<(), AppError> {
+        if let Some(alive) = samplers.alive.take() {
+            let quit = quit.clone();
+            self.man("alive", move || alive.keep(&quit))?;
+        }
         if let (Some(work), Some(sample)) = (bus, samplers.gauge.take()) {
             let inbox = inbox.clone();
             self.man("bus", move || bus::run(&work, &inbox, sample))?;

@@ -23,7 +23,7 @@ use std::time::Duration;
 const HEADERS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
 
 /// What others see as the holder of the line.
-const CONSUMER: &str = "fieldwarden";
+pub(super) const CONSUMER: &str = "fieldwarden";
 
 /// What the kernel says when a driver has no edges: no interrupt for this line.
 const NO_EDGES: [i32; 4] = [libc::ENXIO, libc::EOPNOTSUPP, libc::ENOTSUP, libc::EINVAL];
@@ -53,7 +53,7 @@ impl KernelLine {
     }
 
     fn open(&self) -> Result<Opened, Fault> {
-        let (path, chip) = self.chip()?;
+        let (path, chip) = find(&self.line)?;
         let with_edges = self.request(path.clone(), true);
         let refused = |e: &gpiocdev::Error| errno_of(e).is_some_and(|n| NO_EDGES.contains(&n));
         let (request, edges) = match with_edges {
@@ -62,7 +62,7 @@ impl KernelLine {
         };
         match request {
             Ok(request) => Ok(Opened { request, edges }),
-            Err(e) => Err(self.why(&chip, &e)),
+            Err(e) => Err(why(&self.line, &chip, &e)),
         }
     }
 
@@ -85,34 +85,34 @@ impl KernelLine {
         }
         builder.request()
     }
+}
 
-    /// The chip with the label of this line's.
-    fn chip(&self) -> Result<(PathBuf, Chip), Fault> {
-        let paths = chips().map_err(|e| fault_of(&e))?;
-        let ours = |label: &str| match &self.line.gpio {
-            Some(wanted) => wanted == label,
-            None => HEADERS.contains(&label),
-        };
-        let found = paths.into_iter().find_map(|path| {
-            let chip = Chip::from_path(&path).ok()?;
-            let info = chip.info().ok()?;
-            (ours(&info.label) && self.line.line < info.num_lines).then_some((path, chip))
-        });
-        found.ok_or(Fault::Absent)
-    }
+/// The chip with the label of this line's.
+pub(super) fn find(line: &Line) -> Result<(PathBuf, Chip), Fault> {
+    let paths = chips().map_err(|e| fault_of(&e))?;
+    let ours = |label: &str| match &line.gpio {
+        Some(wanted) => wanted == label,
+        None => HEADERS.contains(&label),
+    };
+    let found = paths.into_iter().find_map(|path| {
+        let chip = Chip::from_path(&path).ok()?;
+        let info = chip.info().ok()?;
+        (ours(&info.label) && line.line < info.num_lines).then_some((path, chip))
+    });
+    found.ok_or(Fault::Absent)
+}
 
-    /// Why the line cannot be had; a line that is in use has a holder with a name.
-    fn why(&self, chip: &Chip, error: &gpiocdev::Error) -> Fault {
-        match errno_of(error) {
-            Some(libc::EBUSY) => {
-                let info = chip.line_info(self.line.line).ok();
-                let consumer = info.map(|info| info.consumer).filter(|c| !c.is_empty());
-                Fault::Taken {
-                    by: consumer.map(Into::into),
-                }
+/// Why the line cannot be had; a line that is in use has a holder with a name.
+pub(super) fn why(line: &Line, chip: &Chip, error: &gpiocdev::Error) -> Fault {
+    match errno_of(error) {
+        Some(libc::EBUSY) => {
+            let info = chip.line_info(line.line).ok();
+            let consumer = info.map(|info| info.consumer).filter(|c| !c.is_empty());
+            Fault::Taken {
+                by: consumer.map(Into::into),
             }
-            Some(_) | None => fault_of(error),
         }
+        Some(_) | None => fault_of(error),
     }
 }
 
@@ -167,7 +167,7 @@ fn errno_of(error: &gpiocdev::Error) -> Option<i32> {
     }
 }
 
-fn fault_of(error: &gpiocdev::Error) -> Fault {
+pub(super) fn fault_of(error: &gpiocdev::Error) -> Fault {
     match errno_of(error) {
         Some(libc::ENOENT) => Fault::Absent,
         Some(number) => Fault::Errno(Errno(number)),

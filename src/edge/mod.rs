@@ -14,6 +14,7 @@ pub mod children;
 pub mod clock;
 pub mod control;
 pub mod disk;
+pub mod drive;
 pub mod gauge;
 pub mod gpio;
 pub mod guards;

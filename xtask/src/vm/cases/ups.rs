@@ -38,8 +38,8 @@ pub const CASES: &[Case] = &[
     .with(Modules::Devices),
     Case::daemon(
         "ups-power-line",
-        "an edge of the power line is told within a second, flapping is not, and a line that \
-         vanishes is",
+        "an edge of the power line is told within a second, flapping is not, a line that vanishes \
+         is; the alive line is high",
         power_line,
     )
     .with(Modules::Devices),
@@ -287,6 +287,9 @@ fn power_line(machine: &mut Machine) -> Result<()> {
     wait_machine(machine, "\"power\":\"mains\"")?;
     let held = machine.ok("gpioinfo | grep fieldwarden")?;
     ensure!(held.contains("line   6"), "{held}");
+    // The alive line is high for as long as the daemon runs.
+    let alive = "cat /sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio12/value";
+    machine.wait_until("the alive line", &format!("[ $({alive}) = 1 ]"), SOON)?;
 
     machine.ok(&format!("{FLAP} '{LINE}'"))?;
     let told = "seen mains present=no";
