@@ -10,6 +10,7 @@
 
 mod crew;
 mod error;
+pub mod last_words;
 mod lateness;
 mod legacy;
 mod vital_signs;
@@ -216,6 +217,10 @@ impl Bridge {
                     },
                 )
             }
+            Action::Record(marker) => queues.halt.record(now, id, *marker),
+            Action::Sync => queues.halt.sync(now, id),
+            Action::AskInit { kind } => queues.halt.ask(now, id, *kind),
+            Action::ForceHalt { kind } => queues.halt.force(now, id, *kind),
             Action::Exit { services_left } => {
                 self.ended = Some(Ended {
                     services_left: *services_left,
@@ -254,7 +259,10 @@ impl Bridge {
             | Thread::Disk
             | Thread::Bus
             | Thread::Line
-            | Thread::Log => Ok(()),
+            | Thread::Log
+            | Thread::Marker
+            | Thread::Sync
+            | Thread::Halt => Ok(()),
         }
     }
 

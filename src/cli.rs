@@ -139,6 +139,19 @@ enum Command {
     /// Restart services, and wait until they are up again
     #[command(after_help = "Example: fieldwarden restart database web --timeout 2m")]
     Restart(Act),
+    /// Halt this machine: services in order, file systems synced, then init
+    #[command(after_help = "Example: fieldwarden halt poweroff")]
+    Halt {
+        /// How it ends
+        #[arg(value_name = "KIND", value_parser = ["poweroff", "reboot"])]
+        kind: String,
+    },
+    /// What systemd runs in the last moment of a shutdown
+    #[command(hide = true)]
+    LastWords {
+        /// What it is about to do
+        action: String,
+    },
     /// One of the services of the demo
     #[command(hide = true)]
     DemoService {
@@ -226,6 +239,11 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
+        Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
+        Command::LastWords { action } => {
+            let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
+            out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
+        }
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(ExitCode::SUCCESS)

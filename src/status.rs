@@ -11,6 +11,7 @@
 //! Never decides anything; what it calls bad, a policy has called bad before.
 
 mod clock;
+mod halt;
 mod headline;
 mod list;
 mod quantity;
@@ -22,6 +23,7 @@ mod throttle;
 mod tests;
 
 pub use clock::RtcStatus;
+pub use halt::{HaltStatus, LastBootStatus};
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, screen};
@@ -47,8 +49,12 @@ pub struct Status {
     pub verdict: String,
     /// The same in one line for people.
     pub headline: String,
-    /// `running`, `stopping` (all services), or `leaving` (the daemon ends).
+    /// `running`, `stopping` (all services), `halting` (the machine), or `leaving` (the daemon ends).
     pub phase: String,
+    /// The halt that is under way.
+    pub halt: Option<HaltStatus>,
+    /// How the boot before this one ended; null if the daemon was started again in this one.
+    pub last_boot: Option<LastBootStatus>,
     /// What each policy thinks of its subject.
     pub verdicts: Verdicts,
     /// The hardware watchdog.
@@ -161,6 +167,8 @@ impl Status {
             verdict: picture.worst().word().to_owned(),
             headline: String::new(),
             phase: phase(picture.ending).to_owned(),
+            halt: picture.halting.map(HaltStatus::of),
+            last_boot: core.last_boot().map(LastBootStatus::of),
             verdicts: verdicts(picture),
             watchdog: watchdog(core, now),
             services_up: picture.up,
@@ -185,6 +193,7 @@ fn phase(ending: Ending) -> &'static str {
     match ending {
         Ending::No => "running",
         Ending::Stopping { .. } => "stopping",
+        Ending::Halting { .. } => "halting",
         Ending::Parting { .. } => "leaving",
     }
 }

@@ -28,7 +28,7 @@ mod write;
 mod tests;
 
 pub use problem::{Problem, TraceError};
-pub use read::{Document, Echo, Step, Steps, open, parse_fact};
+pub use read::{Document, Echo, Step, Steps, open, parse_fact, parse_marker};
 pub use ring::{LIMIT, Lost, Ring};
 pub use write::{action_line, fact_line, note_line, opening, order_line, step_lines};
 

@@ -1,5 +1,7 @@
 //! The crew: the threads of the daemon, their queues, and how they come and go.
 
+mod halt;
+
 use super::legacy::{self, Found};
 use super::vital_signs::{RealVitals, SimVitals};
 use super::{AppError, Bridge, Plan};
@@ -24,6 +26,7 @@ use crate::edge::i2c::KernelBus;
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::{Reader, ledger};
 use crate::edge::line::{self, LineOrder};
+use crate::edge::marker_file::MarkerFiles;
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::places::Places;
@@ -37,12 +40,13 @@ use crate::edge::spawn::Limit;
 use crate::edge::spawner::{Recipe, SpawnOrder, Spawning};
 use crate::edge::systemd::{Environment, Init};
 use crate::edge::watchdog_device::WatchdogDevice;
-use crate::edge::watchdog_driver::KernelWatchdog;
+use crate::edge::watchdog_driver::{KernelWatchdog, WatchdogPaths};
 use crate::edge::{children, clock, logging, mountinfo, process, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use halt::{HaltQueues, HaltWorks};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -124,6 +128,7 @@ pub(super) struct Queues {
     /// Only with a board that has something on its bus.
     pub bus: Option<Orders<BusOrder>>,
     line: Option<Orders<LineOrder>>,
+    pub halt: HaltQueues,
     vitals: Arc<Pulse>,
     disk: Arc<Pulse>,
     recorder: Arc<Pulse>,
@@ -146,6 +151,7 @@ impl Queues {
         let bus = self.bus.iter().map(Orders::pulse);
         let line = self.line.iter().map(Orders::pulse);
         let some = signals.chain(bus).chain(line).chain(&self.log);
+        let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
     }
 }
@@ -158,6 +164,7 @@ struct Works {
     output: Work<OutputOrder>,
     bus: Option<Work<BusOrder>>,
     line: Option<Work<LineOrder>>,
+    halt: Option<HaltWorks>,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
@@ -178,9 +185,11 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
     let line = matches!(board.mains, MainsBy::Line { .. })
         .then(|| orders::with_bell(1, pulse(Thread::Line, LINE)));
     let (line, line_work) = line.transpose()?.unzip();
+    let (halt, halt_work) = halt::queues();
     let queues = Queues {
         bus,
         line,
+        halt,
         spawner,
         children,
         guards,
@@ -199,6 +208,7 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
         output: output_work,
         bus: bus_work,
         line: line_work,
+        halt: Some(halt_work),
     };
     Ok((queues, works, control_work))
 }
@@ -276,6 +286,9 @@ struct Ground {
     survivors: Vec<(ServiceId, Survivor)>,
     /// What an earlier daemon of this boot left about the services.
     memos: Vec<Found>,
+    marker: MarkerFiles,
+    /// What an earlier daemon left in it.
+    found: Fact,
     /// The limit of open descriptors that we were given, if we have raised it.
     descriptors: Option<Limit>,
 }
@@ -304,6 +317,8 @@ impl Ground {
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
         let memos = memos(&settings, &places);
         let survivors = survivors(&settings, &places, pool.as_ref(), &memos);
+        let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id);
+        let found = marker.found(ended_last_boot(plan));
         let boot = BootFacts {
             seed,
             init_watchdog,
@@ -317,6 +332,8 @@ impl Ground {
             boot_id,
             survivors,
             memos,
+            marker,
+            found,
             descriptors: plan.own_process.then(process::open_more).flatten(),
         };
         Ok((ground, door))
@@ -393,6 +410,16 @@ fn listens(service: &crate::core::settings::Service) -> bool {
     service.ready == Ready::Notify || service.heartbeat.is_some()
 }
 
+/// Whether the watchdog ended the boot before; `None` where that cannot be known.
+fn ended_last_boot(plan: &Plan) -> Option<bool> {
+    match &plan.devices {
+        Devices::Real(_) => {
+            WatchdogPaths::of(&plan.config.wiring.watchdog_device).ended_last_boot()
+        }
+        Devices::Simulated(_) => None,
+    }
+}
+
 fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
     match (named, devices) {
         (Some(named), _) => named.to_vec(),
@@ -443,6 +470,10 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
     let own_process = plan.own_process;
+    let right = match &plan.devices {
+        Devices::Real(hardware) => Some(hardware.halt_right()),
+        Devices::Simulated(_) => None,
+    };
     let (watchdog, mut samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let recipes = ground.recipes(&plan.config, &plan.environment);
@@ -453,6 +484,9 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
         inbox.clone(),
         events,
     )?;
+    if let Some(works) = works.halt.take() {
+        hands.man_halt(works, ground.marker.clone(), right, &inbox)?;
+    }
     let watched = (works.bus.take(), works.line.take());
     hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
     hands.man_board(
@@ -469,7 +503,8 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
         man_requests(requests, inbox.clone())?;
     }
     let memos = std::mem::take(&mut ground.memos);
-    let own = opening(&queues, memos, std::mem::take(&mut ground.survivors));
+    let survivors = std::mem::take(&mut ground.survivors);
+    let own = opening(&queues, memos, survivors, ground.found.clone());
     hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
@@ -480,6 +515,7 @@ fn opening(
     queues: &Queues,
     memos: Vec<Found>,
     survivors: Vec<(ServiceId, Survivor)>,
+    found: Fact,
 ) -> VecDeque<Fact> {
     let recalled = |(service, run, memo)| Fact::Child {
         service,
@@ -509,6 +545,7 @@ fn opening(
     }
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));
+    facts.push_back(found);
     facts.push_back(Fact::Tick);
     facts
 }

@@ -105,6 +105,15 @@ pub fn act(daemon: &Daemon, verb: Verb, order: &Act, out: &mut Printer) -> Resul
     if failed { Err(Error::Said) } else { Ok(()) }
 }
 
+/// Asks for a halt of the machine. What follows is told by events, until nobody is there to tell.
+pub fn halt(daemon: &Daemon, kind: &str, out: &mut Printer) -> Result<(), Error> {
+    out.line(match daemon.halt(kind)? {
+        true => "asked for: services are stopped, then the machine is halted",
+        false => "it is being halted already",
+    })?;
+    Ok(())
+}
+
 fn word(service: &ServiceStatus) -> &str {
     &service.state
 }

@@ -65,6 +65,13 @@ impl Daemon {
         Ok(answer.answer.as_deref() == Some("accepted"))
     }
 
+    /// Asks to halt the machine; tells whether that was new.
+    pub fn halt(&self, kind: &str) -> Result<bool, Error> {
+        let request = json!({"v": VERSION, "request": "halt", "kind": kind});
+        let (answer, _) = self.ask(&request)?;
+        Ok(answer.answer.as_deref() == Some("accepted"))
+    }
+
     /// Past events, and if `follow` those to come.
     pub fn events(
         &self,

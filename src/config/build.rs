@@ -44,8 +44,9 @@ pub(super) fn config<'i>(
     ]);
     let root = root(&mut top, boards);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
-    let budget = top.below("stop", keys::STOP.keys).duration("budget");
     let power = power(top.below("power", keys::POWER.keys));
+    let mut stop = top.below("stop", keys::STOP.keys);
+    let (budget, unmount) = (stop.duration("budget"), stop.duration("unmount"));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
@@ -68,6 +69,7 @@ pub(super) fn config<'i>(
         inodes: storage.inodes,
         stop_budget: budget?.value,
         board: root.board.settings(),
+        halt_finish: unmount?.value,
         power: power?,
         clock_tolerance,
     };

@@ -122,12 +122,20 @@ pub const WATCHDOG: Section = Section {
 pub const STOP: Section = Section {
     header: "stop",
     meaning: "The orderly stop of everything.",
-    keys: &[key(
-        "budget",
-        Kind::Duration(s(1), min(10)),
-        Default("\"80s\""),
-        "Time for all services together to end before they are killed",
-    )],
+    keys: &[
+        key(
+            "budget",
+            Kind::Duration(s(1), min(10)),
+            Default("\"80s\""),
+            "Time for all services together to end before they are killed",
+        ),
+        key(
+            "unmount",
+            Kind::Duration(s(15), min(10)),
+            Default("\"3min\""),
+            "Time that init gets to unmount everything when the machine is halted; the watchdog is set to it",
+        ),
+    ],
 };
 
 /// What is done while mains are away.

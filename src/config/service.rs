@@ -26,6 +26,7 @@ const VERBS: &[&str] = &[
     "events",
     "explain",
     "export",
+    "halt",
     "help",
     "hold",
     "led",

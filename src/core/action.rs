@@ -4,7 +4,8 @@
 //! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
-use super::fact::{OrderId, RunId, ServiceId, Thread, Ticket};
+use super::fact::{HaltKind, OrderId, RunId, ServiceId, Thread, Ticket};
+use super::intent::Marker;
 use super::memo::Memo;
 use super::note::Note;
 use std::time::Duration;
@@ -58,6 +59,20 @@ pub enum Action {
     },
     /// Tell init how we stand (`sd_notify`). Owner: desk.
     Announce(Announcement),
+    /// Write the marker, and sync it. Owner: marker.
+    Record(Marker),
+    /// Sync all file systems. Owner: shutdown.
+    Sync,
+    /// Ask init to halt the machine: a signal, no process. Owner: shutdown.
+    AskInit {
+        /// How it is to end.
+        kind: HaltKind,
+    },
+    /// Halt the machine without init, after its file systems were made read-only. Owner: shutdown.
+    ForceHalt {
+        /// How it is to end.
+        kind: HaltKind,
+    },
     /// End the daemon. Owner: shutdown.
     Exit {
         /// The services live on, for a successor.

@@ -159,6 +159,11 @@ impl Clock {
         }
         self.rtc.judge(self.floor, self.master, tolerance, pass);
         let Some(synced) = known else {
+            // Silence takes nothing back; a battery-backed clock that turns out to be wrong does.
+            let answers = self.rtc.view(None).is_some_and(|rtc| rtc.seen.is_some());
+            if self.trust == Trust::Rtc && answers && !self.rtc.confirms(self.shown, tolerance) {
+                self.tell(Trust::Floor, None, pass);
+            }
             return;
         };
         let signs = Signs {

@@ -103,7 +103,12 @@ impl Desk {
 impl Policy for Desk {
     fn step(&mut self, pass: &mut Pass) {
         Self::reply(pass);
-        if pass.picture.ending != Ending::No {
+        let ends = match pass.picture.ending {
+            // Init would take a halt that is cancelled for the end of the daemon.
+            Ending::No | Ending::Halting { .. } => false,
+            Ending::Stopping { .. } | Ending::Parting { .. } => true,
+        };
+        if ends {
             if !self.stopping {
                 self.stopping = true;
                 self.due = Some(pass.now);

@@ -9,6 +9,7 @@
 mod clock;
 mod throttle;
 
+use super::intent::FoundMarker;
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
@@ -129,6 +130,8 @@ pub enum Source {
     Watchdog,
     /// The gauge of the battery. Machines without one do not have this source at all.
     Gauge,
+    /// The marker that a daemon leaves for the next one.
+    Marker,
 }
 
 /// A value with its units.
@@ -188,6 +191,8 @@ pub enum Reading {
         /// Its timeout, where the kernel shows it.
         timeout: Option<Duration>,
     },
+    /// What the daemon before this one meant to do.
+    Marker(FoundMarker),
     /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
     /// nothing is lost.
     Gauge {
@@ -323,6 +328,17 @@ pub enum Request {
     Exit,
     /// End the daemon and leave the services running, for its successor to adopt.
     Leave,
+    /// Halt the machine.
+    Halt(HaltKind),
+}
+
+/// How a halt ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HaltKind {
+    /// The machine is off.
+    PowerOff,
+    /// The machine is started again.
+    Reboot,
 }
 
 /// The threads of the daemon, as the core knows them.
@@ -342,6 +358,12 @@ pub enum Thread {
     Control,
     /// Writes trace and journal. May wait for the card.
     Recorder,
+    /// Writes the marker. May wait for the card.
+    Marker,
+    /// Syncs the file systems. May wait for the card.
+    Sync,
+    /// Asks init to halt, or halts by itself.
+    Halt,
     /// Reads the chips of the board, and mains where a chip tells. May wait for its bus.
     Bus,
     /// Watches the line that tells of mains.
@@ -356,7 +378,7 @@ pub enum Thread {
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 12] = [
+    pub const ALL: [Thread; 15] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -364,6 +386,9 @@ impl Thread {
         Thread::Disk,
         Thread::Control,
         Thread::Recorder,
+        Thread::Marker,
+        Thread::Sync,
+        Thread::Halt,
         Thread::Bus,
         Thread::Line,
         Thread::Output,
@@ -380,6 +405,9 @@ impl Thread {
             | Thread::Disk
             | Thread::Control
             | Thread::Recorder
+            | Thread::Marker
+            | Thread::Sync
+            | Thread::Halt
             | Thread::Bus
             | Thread::Line
             | Thread::Output

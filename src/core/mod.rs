@@ -3,7 +3,7 @@
 //! ```text
 //! facts ──► clock ─► power ─► thermal ─► throttle ─► memory ─► storage ─┐ each writes its
 //!        ┌──────────────────────────────────────────────────────────────┘ verdict, for
-//!        └► services ─► shutdown ─► threads ─► watchdog ─► desk ──► actions   those after it
+//!        └► services ─► shutdown ─► threads ─► marker ─► watchdog ─► desk ──► actions   those after it
 //! ```
 //!
 //! Terms: a *policy* is a small state machine; it reads the fact and the verdicts of the policies
@@ -20,10 +20,13 @@ mod backoff;
 mod clock;
 mod desk;
 pub mod fact;
+pub mod intent;
 mod level;
+mod marker;
 pub mod memo;
 mod memory;
 pub mod note;
+mod past;
 pub mod picture;
 mod power;
 mod sense;
@@ -42,6 +45,8 @@ use crate::units::Mono;
 use action::Actions;
 pub use clock::RtcView;
 use fact::Fact;
+use note::HaltNote;
+pub use past::{Confidence, End, LastBoot};
 use picture::Picture;
 pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
@@ -74,6 +79,13 @@ pub(crate) struct Pass<'a> {
     pub out: &'a mut Actions,
 }
 
+impl Pass<'_> {
+    /// Adds a line about the end of the machine.
+    fn tell(&mut self, note: HaltNote) {
+        self.out.note(note.into());
+    }
+}
+
 /// A small state machine with one subject.
 pub(crate) trait Policy {
     /// Takes in one fact.
@@ -95,6 +107,7 @@ pub struct Core {
     services: services::Services,
     shutdown: shutdown::Shutdown,
     threads: threads::Threads,
+    marker: marker::Marker,
     watchdog: watchdog::Watchdog,
     desk: desk::Desk,
 }
@@ -114,6 +127,7 @@ impl Core {
             services: services::Services::new(&settings, boot.seed),
             shutdown: shutdown::Shutdown::default(),
             threads: threads::Threads::default(),
+            marker: marker::Marker::default(),
             watchdog: watchdog::Watchdog::new(&settings, boot),
             desk: desk::Desk::default(),
             settings,
@@ -146,8 +160,8 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 11], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 11] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 12], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 12] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
@@ -157,6 +171,7 @@ impl Core {
             &mut self.services,
             &mut self.shutdown,
             &mut self.threads,
+            &mut self.marker,
             &mut self.watchdog,
             &mut self.desk,
         ];
@@ -176,6 +191,11 @@ impl Core {
     /// How each service stands.
     pub fn services(&self) -> impl Iterator<Item = View> + '_ {
         self.services.views()
+    }
+
+    /// How the boot before this one ended; `None` if the daemon was started again in this one.
+    pub fn last_boot(&self) -> Option<LastBoot> {
+        self.marker.last_boot()
     }
 
     /// How the hardware watchdog stands.

@@ -3,6 +3,10 @@
 //! A note is made in the core and worded at the edge (`crate::text`): here are only the facts of
 //! it. Every variant must be shown by some scenario; `tests/tidy.rs` checks that.
 
+mod halt;
+
+pub use halt::HaltNote;
+
 use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
     ThrottleFlag,
@@ -50,6 +54,8 @@ pub enum Note {
     },
     /// The daemon ends.
     Ended,
+    /// Something about the end of the machine, of this boot or of the one before.
+    Halt(HaltNote),
     /// An operator asked for something that changes the course.
     Asked {
         /// Who.
@@ -395,6 +401,7 @@ impl Note {
             Verdict::Critical => Error,
         };
         match self {
+            Note::Halt(note) => note.severity(),
             Note::Began { .. }
             | Note::Ending { .. }
             | Note::Leaving { .. }

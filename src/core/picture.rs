@@ -4,9 +4,10 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
-use super::fact::{Asker, Thread, Ticket};
+use super::fact::{Asker, HaltKind, Thread, Ticket};
 use super::settings::Class;
 use crate::units::Mono;
+use std::time::Duration;
 
 /// What a policy thinks of its subject. Ordered from best to worst; *unknown* is worse than *ok*
 /// and better than *warn*, because absence is no good news and no proof of harm either.
@@ -54,6 +55,11 @@ pub enum Ending {
         /// The time for it is over: kill what is left.
         overran: bool,
     },
+    /// The machine is being halted: services are held, and come back if the halt is cancelled.
+    Halting {
+        /// The time for it is over: kill what is left.
+        overran: bool,
+    },
     /// Services are down or left; the watchdog is to be put into its last state.
     Parting {
         /// The services live on.
@@ -85,6 +91,42 @@ impl HaltCause {
             HaltCause::Asked { .. } => false,
         }
     }
+}
+
+/// The rungs of a halt, in their order. Each has its own deadline; missing it leads to the next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rung {
+    /// An earlier boot was interrupted while it halted: are mains back meanwhile?
+    Looking,
+    /// Services are stopped in order.
+    Stopping,
+    /// Services that are left are killed.
+    Killing,
+    /// What is to come is written down.
+    Recording,
+    /// File systems are synced.
+    Syncing,
+    /// Init was asked. From here on nothing can be taken back: the point of no return.
+    Asked,
+    /// Init does not halt the machine: file systems are synced once more.
+    Rescuing,
+    /// The kernel was told to halt the machine.
+    Forced,
+    /// No pets any more: the hardware resets the machine.
+    WatchdogReset,
+}
+
+/// A halt that is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Halting {
+    /// How it is to end.
+    pub kind: HaltKind,
+    /// Why.
+    pub cause: HaltCause,
+    /// How far it has come.
+    pub rung: Rung,
+    /// Boots in a row that set out to finish it: 0 for a halt that began in this boot.
+    pub attempts: u8,
 }
 
 /// Which services are stopped to save power. Each step includes the one before it; services of the
@@ -133,6 +175,13 @@ pub struct Picture {
     pub shed: Shed,
     /// The halt that was asked for; see [`Picture::ask_halt`].
     pub halt_ask: Option<HaltCause>,
+    /// For how long the battery surely lasts from now on; `None` where nobody can tell. A halt is
+    /// made to fit into it.
+    pub hold_up: Option<Duration>,
+    /// The halt that is under way, until the daemon is gone.
+    pub halting: Option<Halting>,
+    /// The marker tells what is to come, or could not be written.
+    pub recorded: bool,
     /// Temperature.
     pub thermal: Verdict,
     /// The firmware's throttle flags: warn while it slows the machine down or the supply is too

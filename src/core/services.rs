@@ -78,6 +78,8 @@ enum Course {
     Kept,
     /// They are stopped in order, or killed if there is no time.
     Stopped { rushed: bool },
+    /// The same, and their wishes are kept: the machine is being halted, and that may be taken back.
+    Held { rushed: bool },
     /// A successor takes them over: nothing is started, stopped or judged any more.
     Left,
 }
@@ -157,7 +159,7 @@ impl Services {
                 jitter: 0,
                 out: pass.out,
             };
-            if self.course == Course::Kept {
+            if matches!(self.course, Course::Kept | Course::Held { .. }) {
                 self.services[at].begin(s.autostart, &mut turn);
             }
             self.touch(id);
@@ -214,7 +216,7 @@ impl Services {
                 service.stop(s, pass.now, pass.out);
             }
             Request::Restart(_) => service.want_restart(s, pass.now, pass.out),
-            Request::Status | Request::Exit | Request::Leave => {}
+            Request::Status | Request::Exit | Request::Leave | Request::Halt(_) => {}
         }
         let moved = service.course() != before;
         self.touch(id);
@@ -245,18 +247,7 @@ impl Services {
             out: pass.out,
         };
         service.change(run, change, &mut turn);
-        if self.services[at].held {
-            self.moved.push_back(id);
-        }
-        let service = &mut self.services[at];
-        if let Course::Stopped { rushed } = self.course {
-            // A start that was under way when the end began has become a process.
-            service.want_rest();
-            self.moved.push_back(id);
-            if rushed {
-                service.kill(pass.now, pass.out);
-            }
-        }
+        self.keep_out(id, pass);
         self.touch(id);
     }
 
@@ -357,16 +348,19 @@ impl Services {
 impl Policy for Services {
     fn step(&mut self, pass: &mut Pass) {
         match pass.picture.ending {
-            Ending::No
-            | Ending::Parting {
+            Ending::No => self.resume(pass.picture.shed),
+            Ending::Parting {
                 services_left: false,
             } => {}
             Ending::Stopping { overran, .. } => self.end(overran, pass),
+            Ending::Halting { overran } => self.halt(overran, pass),
             Ending::Parting {
                 services_left: true,
             } => self.course = Course::Left,
         }
-        self.shed(pass.picture.shed);
+        if self.course == Course::Kept {
+            self.shed(pass.picture.shed);
+        }
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);
@@ -379,7 +373,9 @@ impl Policy for Services {
     fn deadline(&self) -> Option<Mono> {
         match self.course {
             Course::Left => None,
-            Course::Kept | Course::Stopped { .. } => self.timers.first().map(|(due, _)| *due),
+            Course::Kept | Course::Stopped { .. } | Course::Held { .. } => {
+                self.timers.first().map(|(due, _)| *due)
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub stop_budget: Duration,
     /// How far the battery-backed clock may be from the kernel's. 2 s to 1 h.
     pub clock_tolerance: Duration,
+    /// Time that init gets to unmount everything, which the watchdog is set to. 15 s to 10 min.
+    pub halt_finish: Duration,
     /// The board that supplies the machine with power.
     pub board: Board,
     /// What is done while mains are away.
@@ -253,6 +255,7 @@ impl Settings {
             space: share,
             inodes: share,
             stop_budget: Duration::from_secs(80),
+            halt_finish: Duration::from_secs(180),
             board: Board::NONE,
             power: Power::DEFAULT,
             clock_tolerance: Duration::from_secs(30),

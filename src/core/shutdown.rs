@@ -1,28 +1,37 @@
-//! The end of the daemon: stop the services in order, settle the watchdog, exit.
+//! The end: of the daemon, or of the machine.
 //!
 //! ```text
 //! No ──exit asked──► Stopping ──all down──────────────► Parting ──guard settled──► Exit
-//!  │                    └──budget over─► overran ──grace──►┘ ▲
-//!  └──leave asked────────────────────────────────────────────┘
+//!  │                    └──budget over─► overran ──grace──►┘ ▲        ▲
+//!  ├──leave asked────────────────────────────────────────────┘        │ told to end
+//!  └──halt asked──► Stopping ► Killing ► Recording ► Syncing ► Asked ─┤
+//!        ▲             └─────────┴──mains back: cancel──┘        ▼ no answer
+//!     Looking ◄── begun by an earlier boot                    Rescuing ► Forced ◄► WatchdogReset
 //! ```
 //!
+//! Terms: a *halt* turns the machine off or starts it anew; its *rungs* have each a deadline of
+//! their own, and missing it leads to the next one; the *point of no return* is the signal to init.
+//! Before it a halt is cancelled when mains are back; after it, it ends in a running machine.
+//!
 //! Never ends while a service is alive, unless told to leave the services or unless what is left
-//! does not die of KILL either; never waits for ever.
+//! does not die of KILL either; never waits for ever; never halts without an ask.
 
+mod halt;
+#[cfg(test)]
+mod halt_tests;
+mod ladder;
 #[cfg(test)]
 mod tests;
 
 use super::action::{Action, Answer};
-use super::fact::{Asker, Fact, Request};
+use super::fact::{Asker, Fact, Reading, Request};
 use super::note::Note;
 use super::picture::Ending;
 use super::{Pass, Policy};
 use crate::units::Mono;
+use halt::Halt;
+use ladder::GRACE;
 use std::time::Duration;
-
-/// Time that killed processes get to vanish. One in uninterruptible sleep does not, and waiting for
-/// it would only make init kill us.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Time for the watchdog's last order. Longer would hold up the end for a device that is stuck.
 const PARTING: Duration = Duration::from_secs(2);
@@ -43,6 +52,8 @@ enum State {
         until: Mono,
         overran: bool,
     },
+    /// The machine is being halted.
+    Halting(Halt),
     Parting {
         until: Mono,
         services_left: bool,
@@ -55,6 +66,7 @@ impl Shutdown {
         let leave = match request {
             Request::Exit => false,
             Request::Leave => true,
+            Request::Halt(kind) => return Some(self.ask_halt(kind, by, pass)),
             Request::Status | Request::Start(_) | Request::Stop(_) | Request::Restart(_) => {
                 return None;
             }
@@ -66,17 +78,15 @@ impl Shutdown {
                 Some(Answer::Accepted)
             }
             State::Running => {
-                pass.out.note(Note::Ending { by });
-                let until = pass.now.after(pass.settings.stop_budget);
-                self.state = State::Stopping {
-                    by,
-                    until,
-                    overran: false,
-                };
-                pass.picture.ending = Ending::Stopping { by, overran: false };
-                // The services come before us in a pass: let them see it in one of their own.
-                self.due = Some(pass.now);
+                self.begin_exit(by, pass);
                 Some(Answer::Accepted)
+            }
+            State::Halting(_) if leave => Some(Answer::Ending),
+            State::Halting(halt) => {
+                let answer = self.dismiss(halt, by);
+                // What it waits for may have come already.
+                self.proceed(pass);
+                Some(answer)
             }
             // The same again is done already; the other way of ending comes too late.
             State::Stopping { .. } if leave => Some(Answer::Ending),
@@ -84,6 +94,19 @@ impl Shutdown {
             State::Stopping { .. } | State::Parting { .. } => Some(Answer::Already),
             State::Over => Some(Answer::Ending),
         }
+    }
+
+    fn begin_exit(&mut self, by: Asker, pass: &mut Pass) {
+        pass.out.note(Note::Ending { by });
+        let until = pass.now.after(pass.settings.stop_budget);
+        self.state = State::Stopping {
+            by,
+            until,
+            overran: false,
+        };
+        pass.picture.ending = Ending::Stopping { by, overran: false };
+        // The services come before us in a pass: let them see it in one of their own.
+        self.due = Some(pass.now);
     }
 
     fn part(&mut self, services_left: bool, pass: &mut Pass) {
@@ -99,7 +122,9 @@ impl Shutdown {
     /// Goes as far as the state of the services and of the watchdog allows.
     fn proceed(&mut self, pass: &mut Pass) {
         match self.state {
-            State::Running | State::Over => {}
+            State::Running => self.due = None,
+            State::Over => {}
+            State::Halting(halt) => self.climb(halt, pass),
             State::Stopping { .. } if self.seen_by_services(pass) => self.part(false, pass),
             State::Stopping { .. } => self.wait_or_rush(pass),
             State::Parting {
@@ -149,6 +174,10 @@ impl Shutdown {
 
 impl Policy for Shutdown {
     fn step(&mut self, pass: &mut Pass) {
+        if let Fact::Seen(Reading::Marker(left)) = pass.fact {
+            self.take_up(left, pass);
+        }
+        self.hear_ask(pass);
         if let Fact::Asked {
             ticket,
             by,

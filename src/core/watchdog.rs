@@ -14,6 +14,7 @@
 //! Never pets for a thread that it has not heard from; never stops the hardware watchdog unless the
 //! configuration says so and the daemon was asked to end.
 
+mod halt;
 mod outside;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,10 @@ pub(crate) struct Watchdog {
     petting: Option<OrderId>,
     next_pet: Option<Mono>,
     withheld: bool,
+    /// The hardware is to reset the machine: the last rung of a halt.
+    let_go: bool,
+    /// Timeout that was asked for last.
+    asked_for: Option<Duration>,
     /// Timeout that was in force when the device was ours last.
     in_force: Option<Duration>,
     parting: Parting,
@@ -117,6 +122,8 @@ impl Watchdog {
             petting: None,
             next_pet: None,
             withheld: false,
+            let_go: false,
+            asked_for: None,
             in_force: None,
             parting: Parting::No,
             told: None,
@@ -149,9 +156,11 @@ impl Watchdog {
     }
 
     fn arm(&mut self, pass: &mut Pass) {
-        let timeout = pass.settings.watchdog.timeout;
+        let timeout = halt::timeout(pass);
+        self.asked_for = Some(timeout);
         self.arming = Some(pass.out.push(Action::Arm { timeout }));
-        if !matches!(self.guard, Guard::Failed { .. }) {
+        // One that runs is only set anew, and petted meanwhile.
+        if matches!(self.guard, Guard::Idle { .. }) {
             self.guard = Guard::Arming;
         }
     }
@@ -160,12 +169,17 @@ impl Watchdog {
         if !is_ours(pass) {
             return;
         }
-        let wanted = pass.settings.watchdog.timeout;
-        pass.out.note(Note::WatchdogArmed {
-            identity: seen.identity.clone(),
-            timeout: seen.timeout,
-            nowayout: seen.nowayout,
-        });
+        let wanted = self.asked_for.unwrap_or(pass.settings.watchdog.timeout);
+        match self.guard {
+            Guard::Armed(_) => halt::tell(seen.timeout, pass),
+            Guard::Idle { .. } | Guard::Arming | Guard::Failed { .. } => {
+                pass.out.note(Note::WatchdogArmed {
+                    identity: seen.identity.clone(),
+                    timeout: seen.timeout,
+                    nowayout: seen.nowayout,
+                });
+            }
+        }
         if seen.timeout != wanted {
             pass.out.note(Note::WatchdogClamped {
                 wanted,
@@ -243,6 +257,9 @@ impl Watchdog {
     }
 
     fn pet_if_due(&mut self, pass: &mut Pass) {
+        if self.let_go {
+            return;
+        }
         if let Some(thread) = pass.picture.stuck {
             if !self.withheld {
                 self.withheld = true;
@@ -275,7 +292,8 @@ impl Watchdog {
             self.parting = Parting::Opening;
             return;
         }
-        let disarm = pass.settings.watchdog.disarm_on_stop && !services_left;
+        let goes_on = services_left || pass.picture.halting.is_some();
+        let disarm = pass.settings.watchdog.disarm_on_stop && !goes_on;
         match &self.guard {
             Guard::Armed(seen) if disarm && !seen.nowayout => {
                 self.parting = Parting::Disarming(pass.out.push(Action::Disarm));
@@ -342,6 +360,7 @@ impl Policy for Watchdog {
             self.part(services_left, pass);
         } else {
             self.take_up(pass);
+            self.follow_halt(pass);
             self.pet_if_due(pass);
         }
         pass.picture.watchdog = self.verdict();
@@ -359,7 +378,7 @@ impl Policy for Watchdog {
         };
         let pet = self
             .next_pet
-            .filter(|_| self.petting.is_none() && !self.withheld);
+            .filter(|_| self.petting.is_none() && !self.withheld && !self.let_go);
         [retry, pet].into_iter().flatten().min()
     }
 }

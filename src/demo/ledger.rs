@@ -234,6 +234,7 @@ impl Ledger {
             }
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
+            | Note::Halt(_)
             | Note::StopOverran { .. }
             | Note::Asked { .. }
             | Note::ServiceStartStuck { .. }
@@ -295,6 +296,7 @@ impl Signs {
             Reading::Mount { .. }
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }
+            | Reading::Marker(_)
             | Reading::Gauge { .. } => {}
         }
     }

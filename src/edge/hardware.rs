@@ -2,7 +2,8 @@
 //!
 //! Opening a watchdog device arms it, and an armed device that nobody pets resets the machine. So
 //! whatever opens one wants a [`Hardware`], and there is one place to get it. A test, a benchmark
-//! or the simulated board never has one and so cannot reach a device by accident.
+//! or the simulated board never has one and so cannot reach a device by accident. The same holds for
+//! whatever can end the machine: it wants a [`HaltRight`], which comes only out of a [`Hardware`].
 
 /// The permission to open devices of this machine. Cannot be copied, cloned or defaulted.
 #[derive(Debug)]
@@ -16,4 +17,13 @@ impl Hardware {
     pub fn of_this_machine() -> Hardware {
         Hardware(())
     }
+
+    /// Who may open the devices of a machine may end it.
+    pub fn halt_right(&self) -> HaltRight {
+        HaltRight(())
+    }
 }
+
+/// The permission to end this machine. Cannot be copied, cloned or defaulted.
+#[derive(Debug)]
+pub struct HaltRight(());

@@ -72,6 +72,11 @@ impl Places {
         self.0.join("control.sock")
     }
 
+    /// What the daemon means to do, for its successor and for the hook of systemd's last moments.
+    pub fn marker(&self) -> PathBuf {
+        self.0.join("marker")
+    }
+
     /// Left by the first daemon of this boot.
     pub fn began(&self) -> PathBuf {
         self.0.join("began")

@@ -4,7 +4,7 @@
 
 use super::hardware::Hardware;
 use super::holder::{device_number, holder};
-use super::watchdog_device::{DrivenWatchdog, Support, WatchdogDriver};
+use super::watchdog_device::{DrivenWatchdog, Support, WDIOF_CARDRESET, WatchdogDriver};
 use crate::core::fact::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -53,6 +53,25 @@ impl WatchdogPaths {
     pub fn attribute(&self, name: &str) -> Option<Box<str>> {
         let text = fs::read_to_string(self.attributes.join(name)).ok()?;
         Some(text.trim().into())
+    }
+
+    /// Whether this device ended the boot before; `None` where its driver cannot tell, as on a Pi.
+    /// Nothing is opened for it.
+    pub fn ended_last_boot(&self) -> Option<bool> {
+        let flags = |name| {
+            let text = self.attribute(name)?;
+            match text.strip_prefix("0x") {
+                Some(digits) => u32::from_str_radix(digits, 16).ok(),
+                None => text.parse().ok(),
+            }
+        };
+        let set = |name| flags(name).map(|flags: u32| flags & WDIOF_CARDRESET != 0);
+        match (set("bootstatus"), set("options")) {
+            (Some(true), _) => Some(true),
+            // It could tell, and does not.
+            (Some(false), Some(true)) => Some(false),
+            (Some(false) | None, _) => None,
+        }
     }
 
     /// Who holds the device. It has two nodes if it is the first one, and either may be open.

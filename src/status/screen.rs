@@ -3,7 +3,9 @@
 use super::clock::{clock_line, rtc_line};
 use super::quantity::Seconds;
 use super::table::{Cell, harmless, lines};
-use super::{BatteryStatus, MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus};
+use super::{
+    BatteryStatus, HaltStatus, MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus,
+};
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
 use crate::text::{for_people, hundredths, severity_word};
@@ -32,6 +34,10 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
         for_people(status.uptime_seconds.0),
     );
     let sections = [
+        (
+            "halt",
+            lines(2, &status.halt.iter().map(halt).collect::<Vec<_>>()),
+        ),
         ("watchdog", lines(2, &[watchdog(&status.watchdog)])),
         ("services", services(status)),
         ("machine", machine(status)),
@@ -131,6 +137,15 @@ fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
         mark(style),
         Cell::new(&watchdog.state, style),
         Cell::plain(&details.join(", ")),
+    ]
+}
+
+/// A halt that is under way.
+fn halt(halt: &HaltStatus) -> Vec<Cell> {
+    vec![
+        mark(BAD),
+        Cell::new(&halt.rung, BAD),
+        Cell::plain(&halt.text),
     ]
 }
 
@@ -265,6 +280,12 @@ fn machine(status: &Status) -> String {
             Cell::plain("throttle"),
             cell(throttle.line(), verdict),
         ]);
+    }
+    if let Some(last) = &status.last_boot {
+        let orderly = ["first-boot", "halted", "asked-to-end"].contains(&last.end.as_str());
+        let style = if orderly { QUIET } else { DOUBTFUL };
+        let text = format!("{} ({})", last.text, last.confidence);
+        rows.push(vec![Cell::plain("boot before"), Cell::new(&text, style)]);
     }
     lines(2, &rows)
 }

@@ -130,7 +130,7 @@ fn settings() -> Settings {
         mounts: vec!["/".into(), "/data".into()],
         // Nothing is stopped to save power in these stories.
         power: Power {
-            ride_through: None,
+            ride_through: Some(Duration::from_secs(3600)),
             shed_optional: Duration::from_secs(3600),
             ..Power::DEFAULT
         },
@@ -231,7 +231,7 @@ storage
 
 /// The screen of [`much_is_wrong`].
 const MUCH_IS_WRONG: &str = "\
-critical: no hardware watchdog: input/output error (EIO); cache keeps failing (next try in 9.7 s); queue is starting; web is starting; space on /data is low (3.5% free); on battery for 1 min 22 s; processor at 86.0C; the supply voltage is too low, for 260 ms; thread recorder is late by 1 min 20 s
+critical: no hardware watchdog: input/output error (EIO); cache keeps failing (next try in 9.7 s); queue is starting; web is starting; space on /data is low (3.5% free); on battery for 2.2 s; processor at 86.0C; the supply voltage is too low, for 260 ms; thread recorder is late by 1 min 22 s
 fieldwarden VERSION, pid 800; machine up 1 h 1 min
 
 watchdog
@@ -249,7 +249,7 @@ machine
   memory       43.5% available
   load         0.35 per processor
   clock        synced
-  power        on battery for 1 min 22 s
+  power        on battery for 2.2 s
   battery      7.08V, in use with 1.25A
   throttle     under-voltage once, 260 ms in all, now too; flags 0x10001
 
@@ -258,7 +258,7 @@ storage
   ●  /data  critical  3.5% free  80% of inodes free  space low
 
 late threads
-  ●  recorder  late by 1 min 20 s
+  ●  recorder  late by 1 min 22 s
 
 latest events
   2026-03-04 05:06:07? warning cache exited with status 1 after 100 ms
@@ -271,16 +271,16 @@ fn much_is_wrong() {
     let mut rig = well();
     rig.started(1);
     rig.started(0);
-    rig.tell(0, Fact::Seen(Reading::Mains { present: false }));
-    rig.tell(2_000, Fact::Tick);
     let pulse = Pulse::Late { since: rig.now };
     let thread = Thread::Recorder;
-    rig.tell(80_000, Fact::Thread { thread, pulse });
     let gauge = Reading::Gauge {
         voltage: Some(Millivolts(7_080)),
         charge: None,
         current: Some(Milliamps(-1_250)),
     };
+    rig.tell(80_000, Fact::Thread { thread, pulse });
+    rig.tell(0, Fact::Seen(Reading::Mains { present: false }));
+    rig.tell(2_000, Fact::Tick);
     rig.tell(0, Fact::Seen(gauge));
     rig.tell(10, Fact::Seen(Reading::Temperature(MilliCelsius(86_000))));
     let flags = ThrottleFlags(0x1_0001);

@@ -1,8 +1,9 @@
 //! Actions as text. Never read back: a replay computes them anew and compares the text.
 
+use super::halt::marker;
 use super::quantity::seconds;
 use super::token;
-use super::words::thread_word;
+use super::words::{halt_kind_word, thread_word};
 use crate::core::action::{Action, Announcement, Answer, Reach, Signal};
 use crate::core::settings::Settings;
 
@@ -37,6 +38,10 @@ pub fn action(action: &Action, settings: &Settings) -> String {
             format!("reply ticket={} {}", ticket.0, self::answer(*answer))
         }
         Action::Announce(what) => format!("announce {}", announcement(*what)),
+        Action::Record(marker) => format!("record {}", self::marker(marker)),
+        Action::Sync => "sync".to_owned(),
+        Action::AskInit { kind } => format!("ask-init {}", halt_kind_word(*kind)),
+        Action::ForceHalt { kind } => format!("force-halt {}", halt_kind_word(*kind)),
         Action::Exit {
             services_left: true,
         } => "exit services-left".to_owned(),

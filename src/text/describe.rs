@@ -3,6 +3,7 @@
 mod value;
 
 use super::errno_word;
+use super::halt;
 use super::legacy::left_word;
 use super::signal_word;
 use super::throttle;
@@ -61,6 +62,7 @@ impl Describer<'_> {
             Note::Leaving { by } => ("leaving", vec![asker(*by)]),
             Note::StopOverran { budget } => ("stop-overran", vec![("budget", time(*budget))]),
             Note::Ended => ("ended", vec![]),
+            Note::Halt(note) => halt::describe(note),
             Note::Asked { by, request } => ("asked", self.asked(*by, *request)),
             Note::ServiceStarting { service, run } => (
                 "service-starting",
@@ -343,7 +345,7 @@ impl Describer<'_> {
     }
 }
 
-fn asker(by: Asker) -> (&'static str, Value) {
+pub(super) fn asker(by: Asker) -> (&'static str, Value) {
     match by {
         Asker::User(user) => ("user", count(user)),
         Asker::Signal(number) => ("signal", Value::Text(signal_word(number))),
@@ -369,7 +371,7 @@ fn how(exit: Exit) -> (&'static str, Value) {
     }
 }
 
-fn cause(fault: &Fault) -> Fields {
+pub(super) fn cause(fault: &Fault) -> Fields {
     let why = |text| ("why", word(text));
     match fault {
         Fault::Busy => vec![why("busy")],
@@ -384,7 +386,7 @@ fn cause(fault: &Fault) -> Fields {
     }
 }
 
-fn word(text: &str) -> Value {
+pub(super) fn word(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
@@ -392,6 +394,6 @@ fn count(n: impl Into<u64>) -> Value {
     Value::Count(n.into())
 }
 
-fn time(d: Duration) -> Value {
+pub(super) fn time(d: Duration) -> Value {
     Value::Time(d)
 }

@@ -86,6 +86,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             flag(*running),
             known(*timeout, seconds)
         ),
+        Reading::Marker(left) => format!("marker {}", super::halt::found_marker(left)),
         Reading::Gauge {
             voltage,
             charge,

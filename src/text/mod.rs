@@ -11,6 +11,7 @@ mod action;
 mod describe;
 mod errno;
 mod fact;
+mod halt;
 mod legacy;
 mod quantity;
 mod sentence;
@@ -28,13 +29,17 @@ pub use action::action;
 pub use describe::{Described, Value, describe};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
+pub use halt::{
+    cause_sentence, cause_word, confidence_word, end_sentence, end_word, marker, rung_word,
+};
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
 pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{
-    REQUEST_WORDS, THREADS, asker, dispute_word, request, rest_named, rtc_doubt_word,
-    severity_named, severity_word, shed_word, source, stage_named, stage_word, thread_named,
-    thread_word, throttle_named, throttle_word, trust_named, trust_word,
+    REQUEST_WORDS, THREADS, asker, dispute_word, halt_kind_named, halt_kind_word, halt_phase_named,
+    request, rest_named, rtc_doubt_word, severity_named, severity_word, shed_word, source,
+    stage_named, stage_word, thread_named, thread_word, throttle_named, throttle_word, trust_named,
+    trust_word,
 };

@@ -3,6 +3,7 @@
 //! That no kind is missing is itself tested, in `super::tests`, against the source of
 //! [`Note`].
 
+mod halt;
 mod made;
 mod power;
 mod throttle;
@@ -38,6 +39,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         power::power(),
         clocks(),
         throttle::notes(),
+        halt::notes(),
     ]
     .concat()
 }

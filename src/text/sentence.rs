@@ -5,6 +5,7 @@ mod power;
 mod service;
 
 use super::errno_message;
+use super::halt;
 use super::legacy::recalled;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
@@ -52,6 +53,7 @@ impl Speaker<'_> {
                 for_people(*budget)
             ),
             Note::Ended => "ended".to_owned(),
+            Note::Halt(note) => halt::sentence(note),
             Note::Asked { by, request } => {
                 format!("{} asked to {}", person(*by), self.wish(*request))
             }
@@ -284,6 +286,7 @@ impl Speaker<'_> {
             Request::Restart(service) => format!("restart {}", self.0.name(service)),
             Request::Exit => "stop all services and end".to_owned(),
             Request::Leave => "end and leave the services running".to_owned(),
+            Request::Halt(kind) => halt::wish(kind).to_owned(),
         }
     }
 
@@ -299,6 +302,7 @@ impl Speaker<'_> {
             Source::Throttle => "the firmware's throttle flags".to_owned(),
             Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
             Source::Watchdog => "the hardware watchdog".to_owned(),
+            Source::Marker => "the marker of the daemon before this one".to_owned(),
             Source::Gauge => "the battery's gauge".to_owned(),
         }
     }
@@ -346,7 +350,9 @@ fn withheld(thread: Thread, timeout: Option<Duration>, init: Option<Duration>) -
 /// What a late thread most likely waits for.
 fn blame(thread: Thread) -> &'static str {
     match thread {
-        Thread::Disk | Thread::Recorder | Thread::Spawner => ": the storage may hang",
+        Thread::Disk | Thread::Recorder | Thread::Spawner | Thread::Marker | Thread::Sync => {
+            ": the storage may hang"
+        }
         Thread::Bus => ": the bus may be stuck",
         Thread::Log => ": nobody reads our log",
         Thread::Children
@@ -355,11 +361,12 @@ fn blame(thread: Thread) -> &'static str {
         | Thread::Control
         | Thread::Line
         | Thread::Output
-        | Thread::Signals => "",
+        | Thread::Signals
+        | Thread::Halt => "",
     }
 }
 
-fn person(by: Asker) -> String {
+pub(super) fn person(by: Asker) -> String {
     match by {
         Asker::User(0) => "root".to_owned(),
         Asker::User(user) => format!("user {user}"),

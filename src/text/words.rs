@@ -4,7 +4,10 @@ use super::errno::errno_word;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::Dispute;
-use crate::core::fact::{Asker, Exit, Fault, Request, Source, Stage, Thread, ThrottleFlag};
+use crate::core::fact::{
+    Asker, Exit, Fault, HaltKind, Request, Source, Stage, Thread, ThrottleFlag,
+};
+use crate::core::intent::HaltPhase;
 use crate::core::memo::Rest;
 use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
@@ -38,6 +41,9 @@ words! {
     Disk => "disk",
     Control => "control",
     Recorder => "recorder",
+    Marker => "marker",
+    Sync => "sync",
+    Halt => "halt",
     Bus => "bus",
     Line => "line",
     Output => "output",
@@ -76,6 +82,20 @@ words! {
     FrequencyCapped => "frequency-capped",
     Throttled => "throttled",
     SoftLimit => "soft-limit",
+}
+
+words! {
+    /// The word for how a halt ends.
+    HaltKind, HALT_KINDS, halt_kind_word, halt_kind_named:
+    PowerOff => "poweroff",
+    Reboot => "reboot",
+}
+
+words! {
+    /// The word for how far a halt has come.
+    HaltPhase, HALT_PHASES, halt_phase_word, halt_phase_named:
+    Begun => "begun",
+    Committed => "committed",
 }
 
 words! {
@@ -122,6 +142,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Throttle => "throttle".to_owned(),
         Source::Mount(mount) => format!("mount {}", token(settings.mount(mount))),
         Source::Watchdog => "watchdog".to_owned(),
+        Source::Marker => "marker".to_owned(),
         Source::Gauge => "gauge".to_owned(),
     }
 }
@@ -153,10 +174,13 @@ pub fn asker(by: Asker) -> String {
 }
 
 /// The words that begin a request, for messages that list them.
-pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit` or `leave`";
+pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave` or `halt`";
 
 /// What was asked for: `status`, `start web`.
 pub fn request(request: Request, settings: &Settings) -> String {
+    if let Request::Halt(kind) = request {
+        return format!("halt {}", halt_kind_word(kind));
+    }
     let (word, service) = request_parts(request);
     match service {
         None => word.to_owned(),
@@ -175,6 +199,8 @@ pub(super) fn request_parts(
         Request::Restart(service) => ("restart", Some(service)),
         Request::Exit => ("exit", None),
         Request::Leave => ("leave", None),
+        Request::Halt(HaltKind::PowerOff) => ("halt-poweroff", None),
+        Request::Halt(HaltKind::Reboot) => ("halt-reboot", None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads a trace: the document and its steps.
 
 mod fact;
+mod marker;
 mod value;
 
 use super::problem::{Problem, TraceError};
@@ -9,6 +10,7 @@ use crate::core::fact::{Fact, OrderId};
 use crate::core::settings::Settings;
 use crate::units::Mono;
 pub use fact::parse_fact;
+pub use marker::parse_marker;
 
 /// A trace, split into its header and its steps.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,15 +1,18 @@
 //! What becomes of orders in a script: the answers of threads, processes and devices.
 
 use fieldwarden::core::action::{Action, Order, Signal};
-use fieldwarden::core::fact::{Change, Exit, Fact, Fault, OrderId, Pid, Reading, WatchdogSeen};
+use fieldwarden::core::fact::{
+    Asker, Change, Exit, Fact, Fault, OrderId, Pid, Reading, Request, Ticket, WatchdogSeen,
+};
 use fieldwarden::core::settings::Settings;
 use fieldwarden::trace::parse_fact;
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 8] = [
-    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "other",
+const WORDS: [&str; 12] = [
+    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "sync", "init", "force",
+    "other",
 ];
 
 /// What an order is answered with.
@@ -97,6 +100,12 @@ impl Answers {
             }
             Action::Pet => self.plain("pet", id),
             Action::Disarm => self.plain("disarm", id),
+            Action::Record(_) => self.plain("record", id),
+            Action::Sync => self.plain("sync", id),
+            Action::AskInit { .. } => self.init(id),
+            // A kernel that halts says nothing any more.
+            Action::ForceHalt { .. } if !self.given.contains_key("force") => Vec::new(),
+            Action::ForceHalt { .. } => self.plain("force", id),
             Action::WatchGauge { .. }
             | Action::RollCall { .. }
             | Action::Reply { .. }
@@ -129,6 +138,21 @@ impl Answers {
             change,
         });
         happens.into_iter().chain([done(order.id)]).collect()
+    }
+
+    /// Init that is asked to halt tells the daemon to end.
+    fn init(&self, order: OrderId) -> Vec<Fact> {
+        let told = Fact::Asked {
+            ticket: Ticket(0),
+            by: Asker::Signal(15),
+            request: Request::Exit,
+        };
+        match self.given.get("init") {
+            // It takes the signal, and nothing comes of it.
+            Some(Answer::Nothing) => vec![done(order)],
+            Some(Answer::Refused(why)) => vec![refused(order, why)],
+            Some(Answer::Process(_) | Answer::Device(_)) | None => vec![done(order), told],
+        }
     }
 
     fn plain(&self, word: &str, order: OrderId) -> Vec<Fact> {

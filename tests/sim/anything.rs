@@ -8,10 +8,13 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
-    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, OrderId, Pid, Pulse, Reading,
+    Request, RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket,
+    WatchdogSeen,
 };
+use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::memo::{Left, Memo, Rest};
+use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::time::Duration;
@@ -148,6 +151,7 @@ fn request(rng: &mut Rng, services: u64) -> Request {
     match rng.range(0, 30) {
         0 => Request::Exit,
         1 => Request::Leave,
+        30 => Request::Halt(rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot])),
         2..=8 => Request::Status,
         9..=15 => Request::Start(id),
         16..=22 => Request::Stop(id),
@@ -223,6 +227,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Throttle,
         Source::Mount(mount),
         Source::Watchdog,
+        Source::Marker,
         Source::Gauge,
     ])
 }
@@ -289,10 +294,30 @@ fn reading(rng: &mut Rng) -> Reading {
             nowayout: rng.chance(50),
             caused_reset: rng.chance(50),
         }),
+        Source::Marker => Reading::Marker(found(rng)),
         Source::Gauge => Reading::Gauge {
             voltage: rng.pick(&[None, Some(Millivolts(0)), Some(Millivolts(u32::MAX))]),
             charge: rng.pick(&[None, Some(share)]),
             current: rng.pick(&[None, Some(Milliamps(i32::MIN)), Some(Milliamps(i32::MAX))]),
         },
+    }
+}
+
+fn found(rng: &mut Rng) -> FoundMarker {
+    let halt = Intent::Halt {
+        kind: rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot]),
+        cause: rng.pick(&[HaltCause::RideThrough, HaltCause::LowBattery]),
+        phase: rng.pick(&[HaltPhase::Begun, HaltPhase::Committed]),
+    };
+    let thread = Thread::Children;
+    let intent = rng.pick(&[Intent::Run, Intent::Exit, Intent::Withhold { thread }, halt]);
+    FoundMarker {
+        marker: Marker {
+            intent,
+            mains: rng.pick(&[None, Some(true), Some(false)]),
+            attempts: rng.pick(&[0, 1, 3, u8::MAX]),
+        },
+        same_boot: rng.chance(50),
+        reset: rng.pick(&[None, Some(true), Some(false)]),
     }
 }

@@ -1,12 +1,14 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
 use crate::heritage::Heritage;
+use crate::ladder::Ladder;
 use crate::mains::Heard;
 use crate::silence::Before;
 use crate::throttle::Flags;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
 use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
-use fieldwarden::core::note::Note;
+use fieldwarden::core::note::{HaltNote, Note};
+use fieldwarden::core::picture::Rung;
 use fieldwarden::core::settings::{Settings, WatchdogOwner};
 use fieldwarden::core::{Core, State, Wish};
 use fieldwarden::units::Mono;
@@ -76,6 +78,11 @@ pub struct Checks {
     heritage: Heritage,
     clocks: crate::clocks::Heard,
     flags: Flags,
+    ladder: Ladder,
+    /// The machine was being halted before this step.
+    halts: bool,
+    /// In a halt, what is left of the services is killed.
+    halt_overran: bool,
 }
 
 /// An end that was accepted.
@@ -104,6 +111,9 @@ impl Checks {
             heritage: Heritage::default(),
             clocks: crate::clocks::Heard::default(),
             flags: Flags::default(),
+            ladder: Ladder::default(),
+            halts: false,
+            halt_overran: false,
         };
         checks.new_life();
         checks
@@ -126,6 +136,9 @@ impl Checks {
         self.before = Before::default();
         self.clocks = crate::clocks::Heard::default();
         self.flags = Flags::default();
+        self.ladder = Ladder::default();
+        self.halts = false;
+        self.halt_overran = false;
     }
 
     /// Another boot: nothing is left of the one before.
@@ -174,6 +187,7 @@ impl Checks {
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
         self.clocks.clocks_are_judged(v)?;
         self.flags.flags_are_judged(v)?;
+        self.ladder.halts_are_right(v, &self.settings)?;
         self.remember(v);
         self.the_end_comes(v)
     }
@@ -247,7 +261,7 @@ impl Checks {
         let of_service = matches!(request, Request::Start(id) | Request::Stop(id)
             | Request::Restart(id) if known(id));
         no(
-            of_service && self.ending.is_some() && answer != Answer::Ending,
+            of_service && (self.ending.is_some() || self.halts) && answer != Answer::Ending,
             format!("{request:?} is {answer:?} while the daemon ends"),
         )?;
         if answer == Answer::Accepted {
@@ -268,13 +282,15 @@ impl Checks {
             Request::Exit | Request::Leave => {
                 let budget = millis(self.settings.stop_budget);
                 let leave = request == Request::Leave;
+                // A halt goes on when the daemon is told to end: the other rungs come first.
+                let rungs = v.core.picture().halting.map_or(0, |_| budget + 200_000);
                 self.ending = Some(Ending {
                     leave,
-                    by: v.now - v.frozen + AFTER_BUDGET + if leave { 0 } else { budget },
+                    by: v.now - v.frozen + AFTER_BUDGET + rungs + if leave { 0 } else { budget },
                     overran: false,
                 });
             }
-            Request::Status => {}
+            Request::Status | Request::Halt(_) => {}
         }
     }
 
@@ -406,6 +422,7 @@ impl Checks {
     }
 
     fn signals_are_for_the_present_run(&mut self, v: &View) -> Check {
+        let rushed = self.is_rushed() || overruns(v);
         for (service, run, signal) in signals(v) {
             let at = usize::from(service.0);
             let s = &self.settings.services[at];
@@ -419,7 +436,6 @@ impl Checks {
                 Signal::Stop | Signal::Abort => seen.told = Some(v.now),
                 Signal::Kill => {
                     let told = seen.told.map(|t| t + millis(s.stop_timeout));
-                    let rushed = self.ending.is_some_and(|e| e.overran) || overruns(v);
                     no(
                         !s.stop_timeout.is_zero() && !rushed && told.is_none_or(|t| t > v.now),
                         format!("{name} is killed, told to stop at {:?}", seen.told),
@@ -433,10 +449,8 @@ impl Checks {
     /// While the daemon ends, a service is told to stop only when nothing that comes after it is
     /// alive; except one that failed by itself, or when time is over.
     fn stops_come_in_order(&mut self, v: &View) -> Check {
-        let Some(ending) = self.ending.filter(|e| !e.overran && !overruns(v)) else {
-            return Ok(());
-        };
-        if matches!(v.fact, Fact::Asked { .. }) || ending.leave {
+        let ends = self.ending.is_some_and(|e| !e.leave) || v.core.picture().halting.is_some();
+        if !ends || self.is_rushed() || overruns(v) || matches!(v.fact, Fact::Asked { .. }) {
             return Ok(());
         }
         let stopping = v.notes.iter().filter_map(|n| match n {
@@ -546,7 +560,7 @@ impl Checks {
         )?;
         let exits = self.ending.is_some_and(|e| !e.leave);
         no(
-            disarm && !(w.disarm_on_stop && exits),
+            disarm && !(w.disarm_on_stop && exits && v.core.picture().halting.is_none()),
             "the device is stopped though it should run on",
         )
     }
@@ -558,6 +572,9 @@ impl Checks {
     }
 
     fn remember(&mut self, v: &View) {
+        let halting = v.core.picture().halting;
+        self.halts = halting.is_some();
+        self.halt_overran = halting.is_some_and(|h| h.rung > Rung::Stopping);
         for (service, run) in starts(v) {
             let seen = &mut self.services[usize::from(service.0)];
             seen.run = run.0;
@@ -574,6 +591,10 @@ impl Checks {
                     self.wait(*service, v.now + millis(*retry));
                 }
                 Note::Began { .. } => self.begun = true,
+                Note::Halt(HaltNote::HaltCancelled { .. } | HaltNote::HaltGivenUp { .. }) => {
+                    // What was stopped for the halt comes back, and that is no restart.
+                    self.services.iter_mut().for_each(|seen| seen.asked = true);
+                }
                 Note::StopOverran { .. } => {
                     if let Some(ending) = &mut self.ending {
                         ending.overran = true;
@@ -594,9 +615,13 @@ impl Checks {
         self.services[usize::from(service.0)].not_before = until;
     }
 
+    fn is_rushed(&self) -> bool {
+        self.halt_overran || self.ending.is_some_and(|e| e.overran)
+    }
+
     /// The daemon has ended, and was not to leave anything: nothing is alive, unless time was over.
     pub fn ended(&self, alive: &[u16]) -> Check {
-        let overran = self.ending.is_some_and(|e| e.overran);
+        let overran = self.is_rushed();
         no(self.ending.is_none(), "an end that nobody asked for")?;
         no(
             !overran && alive.iter().any(|n| *n > 0),

@@ -8,7 +8,7 @@ use fieldwarden::core::fact::{
     Change, Errno, Fact, Fault, OrderId, Pid, RunId, ServiceId, Stage, Thread,
 };
 use fieldwarden::core::memo::Left;
-use fieldwarden::core::picture::{Ending, Verdict};
+use fieldwarden::core::picture::{Ending, Rung, Verdict};
 use fieldwarden::core::settings::WatchdogOwner;
 use fieldwarden::core::{BootFacts, Core, Guard, State, Wish};
 use std::collections::BTreeSet;
@@ -62,6 +62,8 @@ pub struct Life {
     ticks: (u64, u32),
     /// Until when the thread that listens to processes was stuck last.
     pub deaf_until: u64,
+    /// It has left the end to the watchdog.
+    pub let_go: bool,
     /// Processes that are not its children.
     pub adopted: BTreeSet<u32>,
     /// Starts of each service that are under way.
@@ -73,14 +75,17 @@ impl Life {
     /// Pets cannot get through now, or are not meant to.
     pub fn cannot_pet(&self, now: u64) -> bool {
         let stuck = |h: &Hand| h.thread.essential() && h.stuck_until > now;
-        let parting = matches!(self.core.picture().ending, Ending::Parting { .. });
-        self.frozen_until > now || parting || self.hands.iter().any(stuck)
+        let picture = self.core.picture();
+        let parting = matches!(picture.ending, Ending::Parting { .. });
+        let last = Some(Rung::WatchdogReset);
+        let given_up = picture.halting.map(|h| h.rung) == last || self.let_go;
+        self.frozen_until > now || parting || given_up || self.hands.iter().any(stuck)
     }
 }
 
 impl World {
     pub fn daemon_start(&mut self) {
-        if self.life.is_some() {
+        if self.life.is_some() || self.remains.asked.is_some() {
             return;
         }
         self.sweep();
@@ -110,6 +115,7 @@ impl World {
             armed: false,
             ticks: (0, 0),
             deaf_until: 0,
+            let_go: false,
             adopted: self.procs.keys().copied().collect(),
             starting: vec![0; n],
             unanswered: BTreeSet::new(),
@@ -122,6 +128,8 @@ impl World {
         self.adopt();
         let floor = self.clocks.floor();
         self.step(&floor, 0);
+        let found = self.remains.found();
+        self.step(&found, 0);
         self.step(&Fact::Tick, 0);
         for (thread, every) in [
             (Thread::Vitals, self.plan.vitals_every),
@@ -186,6 +194,10 @@ impl World {
 
     pub fn kill_daemon(&mut self) {
         self.end_life();
+        if self.remains.asked.is_some() {
+            // Init starts nothing any more.
+            return self.unmount();
+        }
         let delay = match self.strikes(Kind::SlowInit, 50) {
             true => self.rng.range(1_000, 60_000),
             false => 1_000,
@@ -206,6 +218,9 @@ impl World {
             self.checks.forget_wishes();
         }
         self.end_life();
+        if self.remains.asked.is_some() {
+            return self.unmount();
+        }
         let delay = match self.strikes(Kind::SlowInit, 50) {
             true => self.rng.range(1_000, 60_000),
             false => self.rng.range(100, 1_000),
@@ -420,6 +435,9 @@ impl World {
             | Thread::Spawner
             | Thread::Control
             | Thread::Recorder
+            | Thread::Marker
+            | Thread::Sync
+            | Thread::Halt
             | Thread::Bus
             | Thread::Line
             | Thread::Output

@@ -101,11 +101,21 @@ pub enum Kind {
     AskedExit,
     /// An operator has the daemon replaced.
     AskedLeave,
+    /// An operator halts the machine.
+    AskedHalt,
+    /// The marker cannot be written to the card.
+    RecordFails,
+    /// Init takes no notice of the wish to halt, or is none that can be asked.
+    InitDeaf,
+    /// The kernel refuses to halt, once.
+    ForceFails,
+    /// Unmounting takes long.
+    SlowUnmount,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 47] = [
+    pub const ALL: [Kind; 52] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -153,6 +163,11 @@ impl Kind {
         Kind::Operator,
         Kind::AskedExit,
         Kind::AskedLeave,
+        Kind::AskedHalt,
+        Kind::RecordFails,
+        Kind::InitDeaf,
+        Kind::ForceFails,
+        Kind::SlowUnmount,
     ];
 
     /// Those that strike by themselves, and the mean time between two strikes in seconds. The others
@@ -181,7 +196,12 @@ impl Kind {
             Kind::Operator => Some(12),
             Kind::AskedExit => Some(150),
             Kind::AskedLeave => Some(150),
-            Kind::Crash
+            Kind::AskedHalt => Some(120),
+            Kind::RecordFails
+            | Kind::InitDeaf
+            | Kind::ForceFails
+            | Kind::SlowUnmount
+            | Kind::Crash
             | Kind::CleanExit
             | Kind::Hang
             | Kind::SlowReady

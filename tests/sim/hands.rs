@@ -5,7 +5,8 @@ use crate::faults::Kind;
 use crate::plan::{LATE_ESSENTIAL, LATE_OTHER};
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::{Action, Order, Signal};
-use fieldwarden::core::fact::{Fact, Fault, OrderId, Pulse, RunId, ServiceId, Thread};
+use fieldwarden::core::fact::{Fact, Fault, HaltKind, OrderId, Pulse, RunId, ServiceId, Thread};
+use fieldwarden::core::intent::Marker;
 use fieldwarden::units::Mono;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,6 +21,9 @@ pub enum Work {
     Pet(OrderId),
     Arm(OrderId, Duration),
     Disarm(OrderId),
+    Record(OrderId, Marker),
+    Ask(OrderId, HaltKind),
+    Force(OrderId, HaltKind),
     /// Something whose effect nobody here looks at.
     Other(OrderId),
 }
@@ -99,6 +103,10 @@ impl World {
             Action::RollCall { thread } => (thread, Work::Other(id)),
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
+            Action::Record(marker) => (Thread::Marker, Work::Record(id, marker)),
+            Action::Sync => (Thread::Sync, Work::Other(id)),
+            Action::AskInit { kind } => (Thread::Halt, Work::Ask(id, kind)),
+            Action::ForceHalt { kind } => (Thread::Halt, Work::Force(id, kind)),
             Action::Exit { services_left } => return self.daemon_ended(services_left),
         };
         self.give(thread, id, work);
@@ -139,6 +147,9 @@ impl World {
             | Thread::Disk
             | Thread::Control
             | Thread::Recorder
+            | Thread::Marker
+            | Thread::Sync
+            | Thread::Halt
             | Thread::Bus
             | Thread::Line
             | Thread::Output
@@ -175,6 +186,9 @@ impl World {
             Some(Work::Pet(order)) => self.pet(order),
             Some(Work::Arm(order, timeout)) => self.arm(order, timeout),
             Some(Work::Disarm(order)) => self.disarm(order),
+            Some(Work::Record(order, marker)) => self.record(order, marker),
+            Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
+            Some(Work::Force(order, kind)) => return self.force(order, kind),
             Some(Work::Other(order)) => self.done(thread, order, Ok(())),
             None => {}
         }

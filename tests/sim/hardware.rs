@@ -4,7 +4,7 @@ use crate::daemon::LifeEvent;
 use crate::faults::Kind;
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::world::{Event, World};
+use crate::world::{EVER, Event, World};
 use fieldwarden::core::fact::{Errno, Fact, Fault, OrderId, Reading, Thread, WatchdogSeen};
 use std::time::Duration;
 
@@ -27,7 +27,10 @@ pub struct Device {
     trouble: u64,
     pub fails_next: bool,
     caused_reset: bool,
-    looking: bool,
+    /// Its driver says whether it ended the boot before.
+    pub tells: bool,
+    /// When its timer looks next; `EVER` if it does not.
+    looks_at: u64,
 }
 
 impl Device {
@@ -47,13 +50,14 @@ impl Device {
             trouble: 0,
             fails_next: false,
             caused_reset: false,
-            looking: false,
+            tells: rng.chance(50),
+            looks_at: EVER,
         }
     }
 
     pub fn reset(&mut self, by_itself: bool) {
         self.armed = None;
-        self.caused_reset = by_itself;
+        self.caused_reset = by_itself && self.tells;
         self.taken_until = 0;
         self.gone_until = 0;
         self.fails_next = false;
@@ -174,15 +178,23 @@ impl World {
     }
 
     fn look_later(&mut self) {
-        if let (Some(timeout), false) = (self.device.armed, self.device.looking) {
-            self.device.looking = true;
-            self.at(self.device.petted + timeout, Event::Bite);
+        let Some(timeout) = self.device.armed else {
+            return;
+        };
+        let at = self.device.petted + timeout;
+        // A shorter timeout than before does not wait for the look that was planned.
+        if at < self.device.looks_at {
+            self.device.looks_at = at;
+            self.at(at, Event::Bite);
         }
     }
 
     /// The timer of the device: the machine is reset if it was not petted in time.
     pub fn device_looks(&mut self) {
-        self.device.looking = false;
+        if self.device.looks_at > self.now {
+            return;
+        }
+        self.device.looks_at = EVER;
         let Some(timeout) = self.device.armed else {
             return;
         };

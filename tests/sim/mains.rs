@@ -39,6 +39,10 @@ impl Mains {
         self.silent_until = now;
     }
 
+    pub fn is_present(&self) -> bool {
+        self.present
+    }
+
     /// What the sensor says.
     fn fact(&self, now: u64) -> Fact {
         match now < self.silent_until {

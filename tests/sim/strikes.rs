@@ -4,8 +4,8 @@ use crate::daemon::LifeEvent;
 use crate::faults::Kind;
 use crate::world::{EVER, World};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request, RunId,
-    ServiceId, Source, Thread, Ticket,
+    Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, OrderId, Pid, Pulse, Reading,
+    Request, RunId, ServiceId, Source, Thread, Ticket,
 };
 use fieldwarden::core::settings::WatchdogOwner;
 use fieldwarden::units::{MilliCelsius, Permille};
@@ -40,6 +40,8 @@ impl World {
                     Thread::Control,
                     Thread::Recorder,
                     Thread::Bus,
+                    Thread::Marker,
+                    Thread::Sync,
                 ];
                 let until = self.now + self.rng.range(1_000, 90_000);
                 let thread = self.rng.pick(&others);
@@ -73,6 +75,10 @@ impl World {
             Kind::Operator => self.operate(),
             Kind::AskedExit => self.ask(Request::Exit),
             Kind::AskedLeave => self.ask(Request::Leave),
+            Kind::AskedHalt => {
+                let kind = self.rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot]);
+                self.ask(Request::Halt(kind));
+            }
             Kind::ReadOnly => self.see_mount(true),
             _ => {}
         }

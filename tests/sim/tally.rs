@@ -22,6 +22,14 @@ pub struct Tally {
     /// Ends that the core ordered.
     pub ended: u64,
     pub adopted: u64,
+    /// Halts that init was asked for.
+    pub halts: u64,
+    /// Halts without init.
+    pub forced: u64,
+    /// Times the machine was turned off, and restarted, on purpose.
+    pub offs: u64,
+    /// See `offs`.
+    pub restarts: u64,
     /// Orders that found a full queue.
     pub busy: u64,
 }

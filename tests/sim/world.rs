@@ -7,6 +7,7 @@ use crate::checks::{Checks, View};
 use crate::clocks::Clocks;
 use crate::daemon::{Life, LifeEvent};
 use crate::faults::Kind;
+use crate::halting::Remains;
 use crate::hardware::Device;
 use crate::mains::Mains;
 use crate::plan::Plan;
@@ -18,6 +19,7 @@ use crate::throttle::Firmware;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
 use fieldwarden::core::memo::Memo;
+use fieldwarden::core::picture::Rung;
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
@@ -56,6 +58,12 @@ pub enum Event {
     MustReset(u32),
     /// A fault strikes.
     Strike(Kind),
+    /// Init, in this boot, tells the daemon to end.
+    InitStops(u32),
+    /// Init, in this boot, loses its patience with this life of the daemon.
+    InitKills(u32, u32),
+    /// Everything is unmounted, in this boot.
+    Unmounted(u32),
     /// Nothing goes wrong from now on.
     Calm,
     /// Is everything well?
@@ -90,6 +98,7 @@ pub struct World {
     pub calm: bool,
     well_since: Option<u64>,
     pub trouble: Trouble,
+    pub remains: Remains,
     pub next_ticket: u64,
     pub checks: Checks,
     pub tally: Tally,
@@ -150,6 +159,7 @@ impl World {
             calm: false,
             well_since: None,
             trouble: Trouble::default(),
+            remains: Remains::default(),
             next_ticket: 1,
             tally: Tally::default(),
             book,
@@ -238,6 +248,9 @@ impl World {
                 self.next_strike(kind);
             }
             Event::Strike(_) => {}
+            Event::InitStops(boot) => self.init_stops(boot),
+            Event::InitKills(boot, life) => self.init_kills(boot, life),
+            Event::Unmounted(boot) => self.unmounted(boot),
             Event::Calm => self.calm_down(),
             Event::Survey => self.survey(),
         }
@@ -276,6 +289,8 @@ impl World {
         for (service, run, memo) in std::mem::take(&mut life.out.memos) {
             self.memos.insert(service, (run, memo));
         }
+        let last = life.core.picture().halting.map(|h| h.rung);
+        life.let_go |= last == Some(Rung::WatchdogReset);
         let orders = std::mem::take(&mut life.out.orders);
         if let Some(kept) = &mut self.kept {
             kept.extend(orders.iter().map(|o| (self.now, o.action.clone())));
@@ -283,6 +298,7 @@ impl World {
         for order in orders {
             self.dispatch(order);
         }
+        self.note_trouble();
         self.plan_wake();
     }
 
@@ -300,6 +316,8 @@ impl World {
         self.checks.new_boot();
         self.alive.iter_mut().for_each(|n| *n = 0);
         self.device.reset(by_device);
+        let tells = self.device.tells;
+        self.remains.new_boot(tells.then_some(by_device));
         self.first = true;
         self.clocks.boot();
         self.tally.reboots += 1;

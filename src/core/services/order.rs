@@ -4,6 +4,7 @@ use super::{Course, Services};
 use crate::core::Pass;
 use crate::core::fact::ServiceId;
 use crate::core::picture::Shed;
+use crate::core::service::Service;
 use crate::core::settings::{Class, Service as Settings};
 
 /// The class that rules for each service: its own, or a more important one of a service that comes
@@ -33,7 +34,7 @@ impl Services {
             match self.course {
                 Course::Kept if self.begun => self.settle_kept(id, pass),
                 Course::Kept | Course::Left => {}
-                Course::Stopped { .. } => self.settle_stopped(id, pass),
+                Course::Stopped { .. } | Course::Held { .. } => self.settle_stopped(id, pass),
             }
         }
     }
@@ -86,7 +87,7 @@ impl Services {
         let busy = self.followers[at]
             .iter()
             .any(|f| self.services[usize::from(f.0)].alive());
-        if busy && self.course != (Course::Stopped { rushed: true }) {
+        if busy && !self.is_rushed() {
             return;
         }
         let state = self.services[at].state;
@@ -98,9 +99,13 @@ impl Services {
 
     /// Holds back the services that are shed, and lets those run again that are not any more.
     pub(super) fn shed(&mut self, shed: Shed) {
-        if std::mem::replace(&mut self.shedding, shed) == shed {
-            return;
+        if self.shedding != shed {
+            self.hold_back(shed);
         }
+    }
+
+    fn hold_back(&mut self, shed: Shed) {
+        self.shedding = shed;
         // First all, then one after another: none may move before its neighbours know.
         for (service, class) in self.services.iter_mut().zip(&self.classes) {
             service.hold(shed.holds(*class));
@@ -111,24 +116,82 @@ impl Services {
         }
     }
 
+    /// There is no time for order.
+    fn is_rushed(&self) -> bool {
+        match self.course {
+            Course::Stopped { rushed } | Course::Held { rushed } => rushed,
+            Course::Kept | Course::Left => false,
+        }
+    }
+
+    /// News of a service that must not run: a start that was under way has become a process, or one
+    /// has ended that others wait for.
+    pub(super) fn keep_out(&mut self, id: ServiceId, pass: &mut Pass) {
+        let rushed = self.is_rushed();
+        let service = &mut self.services[usize::from(id.0)];
+        let ends = matches!(self.course, Course::Stopped { .. });
+        if ends {
+            service.want_rest();
+        }
+        if ends || service.held {
+            self.moved.push_back(id);
+        }
+        if rushed {
+            service.kill(pass.now, pass.out);
+        }
+    }
+
     /// The daemon ends.
     pub(super) fn end(&mut self, overran: bool, pass: &mut Pass) {
-        if self.course == Course::Kept {
+        if matches!(self.course, Course::Kept | Course::Held { .. }) {
             self.course = Course::Stopped { rushed: false };
-            for id in self.ids() {
-                let service = &mut self.services[usize::from(id.0)];
-                service.want_rest();
-                service.stops_in_turn = true;
-                self.touch(id);
-                self.moved.push_back(id);
-            }
+            self.stop_in_turn(Service::want_rest);
         }
         if overran && self.course == (Course::Stopped { rushed: false }) {
             self.course = Course::Stopped { rushed: true };
-            for id in self.ids() {
-                self.services[usize::from(id.0)].kill(pass.now, pass.out);
-                self.touch(id);
-            }
+            self.kill_all(pass);
+        }
+    }
+
+    /// The machine is being halted. Wishes are kept, because that may be taken back.
+    pub(super) fn halt(&mut self, overran: bool, pass: &mut Pass) {
+        if matches!(self.course, Course::Kept | Course::Stopped { .. }) {
+            self.course = Course::Held { rushed: false };
+            self.stop_in_turn(|service| service.hold(true));
+        }
+        if overran && self.course == (Course::Held { rushed: false }) {
+            self.course = Course::Held { rushed: true };
+            self.kill_all(pass);
+        }
+    }
+
+    /// The halt was taken back.
+    pub(super) fn resume(&mut self, shed: Shed) {
+        if !matches!(self.course, Course::Held { .. }) {
+            return;
+        }
+        self.course = Course::Kept;
+        for service in &mut self.services {
+            service.stops_in_turn = false;
+        }
+        self.hold_back(shed);
+    }
+
+    fn stop_in_turn(&mut self, change: impl Fn(&mut Service)) {
+        for service in &mut self.services {
+            change(service);
+            service.stops_in_turn = true;
+        }
+        for id in self.ids() {
+            self.touch(id);
+            self.moved.push_back(id);
+        }
+    }
+
+    fn kill_all(&mut self, pass: &mut Pass) {
+        for id in self.ids() {
+            self.services[usize::from(id.0)].kill(pass.now, pass.out);
+            self.touch(id);
         }
     }
 }

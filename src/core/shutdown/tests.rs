@@ -2,8 +2,8 @@
 
 use super::{Shutdown, State};
 use crate::core::action::{Action, Actions};
-use crate::core::fact::{Asker, Fact, Request, Ticket};
-use crate::core::picture::{Ending, Picture};
+use crate::core::fact::{Asker, Fact, HaltKind, Request, Ticket};
+use crate::core::picture::{Ending, HaltCause, Picture};
 use crate::core::settings::Settings;
 use crate::core::{Pass, Policy};
 use crate::units::Mono;
@@ -15,8 +15,8 @@ const STAGES: [&str; 6] = [
     "running", "stopping", "overran", "parting", "leaving", "over",
 ];
 
-const INPUTS: [&str; 7] = [
-    "exit", "leave", "other", "tick", "down", "settled", "silence",
+const INPUTS: [&str; 9] = [
+    "exit", "leave", "halt", "ask", "other", "tick", "down", "settled", "silence",
 ];
 
 fn in_stage(word: &str) -> Shutdown {
@@ -60,6 +60,7 @@ fn word(shutdown: &Shutdown) -> &'static str {
             services_left: true,
             ..
         } => "leaving",
+        State::Halting(_) => "halting",
         State::Over => "over",
     }
 }
@@ -75,6 +76,7 @@ fn outcome(stage: &str, input: &str) -> String {
     let (fact, now) = match input {
         "exit" => (asked(Request::Exit), NOW),
         "leave" => (asked(Request::Leave), NOW),
+        "halt" => (asked(Request::Halt(HaltKind::Reboot)), NOW),
         "other" => (asked(Request::Status), NOW),
         "silence" => (Fact::Tick, LATER),
         _ => (Fact::Tick, NOW),
@@ -84,6 +86,7 @@ fn outcome(stage: &str, input: &str) -> String {
         alive: u16::from(input != "down"),
         wanted: 0,
         guard_settled: input == "settled",
+        halt_ask: (input == "ask").then_some(HaltCause::LowBattery),
         ..Picture::default()
     };
     let mut out = Actions::default();
@@ -110,13 +113,13 @@ fn outcome(stage: &str, input: &str) -> String {
 
 /// `-` is "as before".
 const TABLE: &str = "
-           exit              leave             other             tick              down              settled           silence
-running    stopping accepted leaving accepted  -                 -                 -                 -                 -
-stopping   - already         - ending          -                 -                 parting           -                 overran
-overran    - already         - ending          -                 -                 parting           -                 parting
-parting    - already         - ending          -                 -                 -                 over.             over.
-leaving    - ending          - already         -                 -                 -                 over.             over.
-over       - ending          - ending          -                 -                 -                 -                 -
+           exit              leave             halt              ask               other             tick              down              settled           silence
+running    stopping accepted leaving accepted  halting accepted  halting           -                 -                 -                 -                 -
+stopping   - already         - ending          - ending          halting           -                 -                 parting           -                 overran
+overran    - already         - ending          - ending          halting           -                 -                 parting           -                 parting
+parting    - already         - ending          - ending          -                 -                 -                 -                 over.             over.
+leaving    - ending          - already         - ending          -                 -                 -                 -                 over.             over.
+over       - ending          - ending          - ending          -                 -                 -                 -                 -                 -
 ";
 
 #[test]

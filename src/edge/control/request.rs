@@ -2,8 +2,9 @@
 
 use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
-use crate::core::fact::{Request, ServiceId};
+use crate::core::fact::{HaltKind, Request, ServiceId};
 use crate::core::settings::Settings;
+use crate::text::halt_kind_named;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +36,8 @@ impl Wanted {
                 | Request::Stop(_)
                 | Request::Restart(_)
                 | Request::Exit
-                | Request::Leave,
+                | Request::Leave
+                | Request::Halt(_),
             ) => true,
         }
     }
@@ -55,6 +57,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
         "events" => events(&mut keys)?,
         "start" => Wanted::Core(Request::Start(service(&mut keys, settings)?)),
         "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
+        "halt" => Wanted::Core(Request::Halt(kind(&mut keys)?)),
         "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
         other => return Err(bad(format!("unknown request {}", quote(other)))),
     };
@@ -98,7 +101,7 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
-     requests: status, events, start, stop, restart";
+     requests: status, events, start, stop, restart, halt";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {
@@ -141,6 +144,17 @@ fn events(keys: &mut Keys) -> Result<Wanted, Refusal> {
         Some(Scalar::Text(_) | Scalar::Flag(_)) => return bad("`last` must be a number from 0 on"),
     };
     Ok(Wanted::Events { last, follow })
+}
+
+fn kind(keys: &mut Keys) -> Result<HaltKind, Refusal> {
+    let kind = match keys.remove("kind") {
+        Some(Scalar::Text(kind)) => halt_kind_named(&kind),
+        Some(Scalar::Count(_) | Scalar::Flag(_)) | None => None,
+    };
+    kind.ok_or_else(|| {
+        let what = "the request has neither `poweroff` nor `reboot` under `kind`";
+        Refusal::new(Code::BadRequest, what, EXAMPLE)
+    })
 }
 
 fn service(keys: &mut Keys, settings: &Settings) -> Result<ServiceId, Refusal> {
@@ -277,11 +291,25 @@ pub(super) mod tests {
             ("{}", Code::BadRequest, "no number under `v`"),
             (r#"{"v":2,"request":"x"}"#, Code::Version, "of version 2"),
             (r#"{"v":1}"#, Code::BadRequest, "no text under `request`"),
-            (r#"{"v":1,"request":"halt"}"#, Code::BadRequest, "\"halt\""),
+            (
+                r#"{"v":1,"request":"kexec"}"#,
+                Code::BadRequest,
+                "\"kexec\"",
+            ),
             (
                 r#"{"v":1,"request":"status","x":1}"#,
                 Code::BadRequest,
                 "the key \"x\"",
+            ),
+            (
+                r#"{"v":1,"request":"halt"}"#,
+                Code::BadRequest,
+                "`poweroff` nor `reboot`",
+            ),
+            (
+                r#"{"v":1,"request":"halt","kind":"kexec"}"#,
+                Code::BadRequest,
+                "`poweroff` nor `reboot`",
             ),
             (
                 r#"{"v":1,"request":"stop"}"#,

@@ -32,6 +32,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         space: share(100, 20),
         inodes: share(100, 20),
         stop_budget: Duration::from_secs(30),
+        halt_finish: Duration::from_secs(180),
         board: Board::NONE,
         power: Power::DEFAULT,
         clock_tolerance: Duration::from_secs(30),

@@ -38,9 +38,9 @@ pub(super) fn read(line: &str, settings: &Settings) -> Result<(Mono, Fact), Prob
     Ok((at, fact))
 }
 
-struct Line<'a, 's> {
-    words: Words<'a>,
-    settings: &'s Settings,
+pub(super) struct Line<'a, 's> {
+    pub(super) words: Words<'a>,
+    pub(super) settings: &'s Settings,
 }
 
 impl Line<'_, '_> {
@@ -116,6 +116,7 @@ impl Line<'_, '_> {
                 nowayout: self.flag("nowayout")?,
                 caused_reset: self.flag("caused-reset")?,
             }),
+            Source::Marker => Reading::Marker(self.found_marker()?),
             Source::Gauge => Reading::Gauge {
                 voltage: self.known("voltage", "3.91V|none", value::volts)?,
                 charge: self.known("charge", "PERCENT%|none", value::percent)?,
@@ -156,7 +157,7 @@ impl Line<'_, '_> {
 
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, \
-             `throttle`, `mount PATH`, `watchdog` or `gauge`";
+             `throttle`, `mount PATH`, `watchdog`, `marker` or `gauge`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -169,6 +170,7 @@ impl Line<'_, '_> {
             "throttle" => Ok(Source::Throttle),
             "mount" => self.mount().map(Source::Mount),
             "watchdog" => Ok(Source::Watchdog),
+            "marker" => Ok(Source::Marker),
             "gauge" => Ok(Source::Gauge),
             other => Err(expected(SOURCES, other)),
         }
@@ -269,7 +271,7 @@ impl Line<'_, '_> {
         }
     }
 
-    fn asker(&mut self) -> Result<Asker, Problem> {
+    pub(super) fn asker(&mut self) -> Result<Asker, Problem> {
         if self.words.has_key("signal") {
             let name = self.words.keyed("signal", "NAME")?;
             return value::signal(&name).map(Asker::Signal);
@@ -287,6 +289,7 @@ impl Line<'_, '_> {
             "restart" => self.service().map(Request::Restart),
             "exit" => Ok(Request::Exit),
             "leave" => Ok(Request::Leave),
+            "halt" => self.halt_kind().map(Request::Halt),
             other => Err(expected(REQUEST_WORDS, other)),
         }
     }
@@ -332,7 +335,7 @@ impl Line<'_, '_> {
             })
     }
 
-    fn number<T: std::str::FromStr>(&mut self, key: &str) -> Result<T, Problem> {
+    pub(super) fn number<T: std::str::FromStr>(&mut self, key: &str) -> Result<T, Problem> {
         value::number(&self.words.keyed(key, "NUMBER")?)
     }
 
@@ -349,7 +352,7 @@ impl Line<'_, '_> {
         }
     }
 
-    fn flag(&mut self, key: &str) -> Result<bool, Problem> {
+    pub(super) fn flag(&mut self, key: &str) -> Result<bool, Problem> {
         match &*self.words.keyed(key, "yes|no")? {
             "yes" => Ok(true),
             "no" => Ok(false),

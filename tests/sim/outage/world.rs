@@ -389,7 +389,9 @@ impl World {
             *self.counts.sheds.entry(a.shed).or_default() += 1;
         }
         life.shed = a.shed;
-        match same {
+        // What follows from an ask is the ladder's business; the twin's orders are not answered.
+        let asked = a.halting.is_some() || b.halting.is_some();
+        match same || asked {
             true => Ok(()),
             false => Err("S11: news of the clock change what is decided about power".to_owned()),
         }

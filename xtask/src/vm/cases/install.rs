@@ -28,7 +28,9 @@ const RESET: Duration = Duration::from_secs(15 + 20);
 /// Makes a clone with a built binary out of what the lab has installed.
 fn clone(machine: &Machine) -> Result<()> {
     machine.ok(&format!(
-        "mkdir -p {CLONE}/target/release {CLONE}/systemd/sysusers.d {CLONE}/systemd/tmpfiles.d && \
+        "mkdir -p {CLONE}/target/release {CLONE}/systemd/sysusers.d {CLONE}/systemd/tmpfiles.d \
+         {CLONE}/systemd/system-shutdown && \
+         mv /usr/lib/systemd/system-shutdown/fieldwarden {CLONE}/systemd/system-shutdown/ && \
          mv /usr/bin/fieldwarden {CLONE}/target/release/ && \
          mv /usr/lib/systemd/system/fieldwarden*.service {CLONE}/systemd/ && \
          mv /usr/lib/sysusers.d/fieldwarden.conf {CLONE}/systemd/sysusers.d/ && \

@@ -1,0 +1,64 @@
+//! What the daemon means to do, as far as a successor has to know it: the content of the marker.
+//!
+//! Terms: the *marker* is a small file that is written ahead of what it tells; the *intent* in it
+//! says what was to come, and the *sign of life* when it was written.
+
+use super::fact::{HaltKind, Thread};
+use super::picture::HaltCause;
+
+/// What is to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// The daemon goes on.
+    Run,
+    /// It was asked to stop the services and to end.
+    Exit,
+    /// It was asked to end and to leave the services running.
+    Leave,
+    /// No pets are given out, because this thread is stuck: the hardware resets the machine.
+    Withhold {
+        /// The thread.
+        thread: Thread,
+    },
+    /// The machine is halted.
+    Halt {
+        /// How that ends.
+        kind: HaltKind,
+        /// Why.
+        cause: HaltCause,
+        /// How far it has come.
+        phase: HaltPhase,
+    },
+}
+
+/// How far a halt has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HaltPhase {
+    /// It can be taken back.
+    Begun,
+    /// Init is asked, or will be at once: it cannot be taken back.
+    Committed,
+}
+
+/// What the marker tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Marker {
+    /// What is to come.
+    pub intent: Intent,
+    /// Whether mains were there, as it was believed.
+    pub mains: Option<bool>,
+    /// Boots in a row that set out to finish this halt. 0 to 255.
+    pub attempts: u8,
+}
+
+/// A marker that was found at the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FoundMarker {
+    /// What it tells.
+    pub marker: Marker,
+    /// It was written in this boot, by a daemon that is gone.
+    pub same_boot: bool,
+    /// The driver of the watchdog says that it ended the boot before; `None` where it cannot tell,
+    /// which is so on a Pi.
+    pub reset: Option<bool>,
+}

@@ -1,0 +1,176 @@
+//! The marker: what is to come, written down ahead of it, for whoever comes next.
+//!
+//! Terms: a record is *due at once* when what is to come changes, and *in its time* when only a sign
+//! of life is owed.
+//!
+//! Never writes often: beyond changes of intent, one small record in ten minutes. Never holds up what
+//! it tells of: a card that stalls makes the marker late, and nothing else.
+
+use super::action::Action;
+use super::fact::{Fact, Fault, OrderId, Reading, Source};
+use super::intent::{FoundMarker, HaltPhase, Intent, Marker as Kept};
+use super::note::HaltNote;
+use super::past::{LastBoot, judge};
+use super::picture::{Ending, Picture, Rung};
+use super::{Pass, Policy};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// Time between two signs of life. Shorter: a card is worn out for the sake of a guess. Longer: the
+/// last sign of life says less about when a boot ended.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// Least time between two records that change nothing but what is believed of mains, or that take
+/// back a warning. Mains that come and go must not wear out a card.
+const CALM: Duration = Duration::from_secs(60);
+
+/// State of the policy.
+#[derive(Default)]
+pub(crate) struct Marker {
+    /// What was found at the start.
+    found: Option<Result<FoundMarker, Fault>>,
+    last_boot: Option<LastBoot>,
+    begun: bool,
+    /// What was written last, and when.
+    written: Option<(Kept, Mono)>,
+    /// The record that is on its way.
+    order: Option<OrderId>,
+    told: Option<Fault>,
+    /// When the next record is due.
+    due: Option<Mono>,
+    /// When the shutdown, which comes before us in a pass, is to see that a record was written.
+    shown: Option<Mono>,
+}
+
+impl Marker {
+    pub fn last_boot(&self) -> Option<LastBoot> {
+        self.last_boot
+    }
+
+    /// The first tick: everything that was found has been told.
+    fn begin(&mut self, pass: &mut Pass) {
+        self.begun = true;
+        let Some(found) = &self.found else { return };
+        self.last_boot = judge(found);
+        if let Some(LastBoot { end, confidence }) = self.last_boot {
+            let (left, reset) = match found {
+                Ok(left) => (Some(left.marker), left.reset),
+                Err(_) => (None, None),
+            };
+            pass.tell(HaltNote::LastBoot {
+                end,
+                confidence,
+                left,
+                reset,
+            });
+        }
+    }
+
+    /// A record was written, or could not be.
+    fn done(&mut self, outcome: &Result<(), Fault>, pass: &mut Pass) {
+        self.order = None;
+        pass.picture.recorded = true;
+        match outcome {
+            Ok(()) => self.told = None,
+            Err(why) if self.told.as_ref() == Some(why) => {}
+            Err(why) => {
+                pass.tell(HaltNote::MarkerFailed { why: why.clone() });
+                self.told = Some(why.clone());
+            }
+        }
+        self.shown = Some(pass.now);
+    }
+
+    fn write_if_due(&mut self, pass: &mut Pass) {
+        if pass
+            .picture
+            .halting
+            .is_some_and(|h| h.rung == Rung::Looking)
+        {
+            // What the boot before has left stands until it is known what follows from it.
+            self.due = None;
+            return;
+        }
+        let wanted = wanted(pass.picture);
+        let at = match self.written {
+            None => pass.now,
+            Some((written, at)) => due(&written, at, &wanted, pass.now),
+        };
+        if at > pass.now {
+            self.due = Some(at);
+            return;
+        }
+        self.order = Some(pass.out.push(Action::Record(wanted)));
+        self.written = Some((wanted, pass.now));
+        self.due = Some(pass.now.after(SIGN_OF_LIFE));
+        pass.picture.recorded = false;
+    }
+}
+
+/// When this marker is to be written, if that one was written then.
+fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
+    let takes_back = matches!(wanted.intent, Intent::Run)
+        && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
+    let same = (written.intent, written.attempts) == (wanted.intent, wanted.attempts);
+    match (same, takes_back || written.mains != wanted.mains) {
+        (false, _) if !takes_back => now,
+        (_, true) => at.after(CALM),
+        (_, false) => at.after(SIGN_OF_LIFE),
+    }
+}
+
+/// What the marker should tell.
+fn wanted(picture: &Picture) -> Kept {
+    let intent = match (picture.halting, picture.ending, picture.stuck) {
+        (Some(halting), _, _) => Intent::Halt {
+            kind: halting.kind,
+            cause: halting.cause,
+            phase: match halting.rung < Rung::Recording {
+                true => HaltPhase::Begun,
+                false => HaltPhase::Committed,
+            },
+        },
+        (
+            None,
+            Ending::Parting {
+                services_left: true,
+            },
+            _,
+        ) => Intent::Leave,
+        (None, Ending::Stopping { .. } | Ending::Parting { .. }, _) => Intent::Exit,
+        (None, Ending::No | Ending::Halting { .. }, Some(thread)) => Intent::Withhold { thread },
+        (None, Ending::No | Ending::Halting { .. }, None) => Intent::Run,
+    };
+    Kept {
+        intent,
+        mains: picture.mains,
+        attempts: picture.halting.map_or(0, |h| h.attempts),
+    }
+}
+
+impl Policy for Marker {
+    fn step(&mut self, pass: &mut Pass) {
+        self.shown = None;
+        match pass.fact {
+            Fact::Seen(Reading::Marker(left)) if !self.begun => self.found = Some(Ok(*left)),
+            Fact::Lost {
+                source: Source::Marker,
+                why,
+            } if !self.begun => self.found = Some(Err(why.clone())),
+            Fact::Tick if !self.begun => self.begin(pass),
+            Fact::Done { order, outcome } if Some(*order) == self.order => self.done(outcome, pass),
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
+            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+        }
+        match self.found {
+            Some(_) if self.begun => self.write_if_due(pass),
+            Some(_) => {}
+            // Who was told nothing of a marker has none, as in traces of old.
+            None => pass.picture.recorded = true,
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        [self.due, self.shown].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,120 @@
+//! Notes about the end of the machine: a halt that is under way, the marker, and how the boot before
+//! ended.
+
+use super::Severity;
+use crate::core::fact::{Fault, HaltKind};
+use crate::core::intent::Marker;
+use crate::core::past::{Confidence, End};
+use crate::core::picture::{HaltCause, Rung};
+use std::time::Duration;
+
+/// Something about the end of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HaltNote {
+    /// The machine is being halted: services are stopped.
+    Halting {
+        /// How that ends.
+        kind: HaltKind,
+        /// Why.
+        cause: HaltCause,
+        /// The time that services are given.
+        budget: Duration,
+    },
+    /// A halt that a daemon before this one began is taken up.
+    HaltTakenUp {
+        /// How it was to end.
+        kind: HaltKind,
+        /// Why.
+        cause: HaltCause,
+        /// That daemon ran in this boot; otherwise a reset may have interrupted it.
+        same_boot: bool,
+    },
+    /// Mains are back in time: the halt is taken back.
+    HaltCancelled {
+        /// Why the machine was being halted.
+        cause: HaltCause,
+    },
+    /// Mains are back too late: the machine is started again instead of being off.
+    HaltTurned {
+        /// Why the machine was being halted.
+        cause: HaltCause,
+    },
+    /// A halt of an earlier boot is not finished: that was tried often enough.
+    HaltGivenUp {
+        /// Boots in a row that tried.
+        attempts: u8,
+    },
+    /// A rung of a halt was not climbed in time, or not at all; the next one follows.
+    RungMissed {
+        /// Which.
+        rung: Rung,
+        /// Why, unless its time was over.
+        why: Option<Fault>,
+    },
+    /// Init is asked to halt the machine. Nothing can be taken back any more.
+    InitAsked {
+        /// How that ends.
+        kind: HaltKind,
+    },
+    /// Init does not do it: the kernel is told to halt the machine.
+    HaltForced {
+        /// How that ends.
+        kind: HaltKind,
+    },
+    /// The kernel does not do it either: no pets any more.
+    HaltLeftToWatchdog,
+    /// The watchdog was given the time that init has to unmount everything.
+    WatchdogStretched {
+        /// The timeout that is in force.
+        timeout: Duration,
+    },
+    /// How the boot before this one ended.
+    LastBoot {
+        /// How.
+        end: End,
+        /// How sure that is.
+        confidence: Confidence,
+        /// What its last daemon wrote down.
+        left: Option<Marker>,
+        /// The driver of the watchdog says whether it ended it, where it can tell.
+        reset: Option<bool>,
+    },
+    /// The marker cannot be written.
+    MarkerFailed {
+        /// Why.
+        why: Fault,
+    },
+}
+
+impl HaltNote {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            HaltNote::HaltCancelled { .. } | HaltNote::WatchdogStretched { .. } => Severity::Info,
+            HaltNote::LastBoot { end, .. } => match end {
+                End::FirstBoot | End::AskedToEnd | End::Halted { .. } => Severity::Info,
+                End::InHalt { .. }
+                | End::CutOnBattery
+                | End::CutOrHang
+                | End::Withheld { .. }
+                | End::Hang
+                | End::Unknown => Severity::Warning,
+            },
+            HaltNote::Halting { .. }
+            | HaltNote::HaltTakenUp { .. }
+            | HaltNote::HaltTurned { .. }
+            | HaltNote::HaltGivenUp { .. }
+            | HaltNote::InitAsked { .. }
+            | HaltNote::MarkerFailed { .. } => Severity::Warning,
+            HaltNote::RungMissed { .. }
+            | HaltNote::HaltForced { .. }
+            | HaltNote::HaltLeftToWatchdog => Severity::Error,
+        }
+    }
+}
+
+impl From<HaltNote> for super::Note {
+    fn from(note: HaltNote) -> super::Note {
+        super::Note::Halt(note)
+    }
+}

@@ -1,0 +1,333 @@
+//! A halt of the machine, from the ask to the last rung.
+
+use super::ladder::{Came, can_be_taken_back, limit, next};
+use super::{Shutdown, State};
+use crate::core::Pass;
+use crate::core::action::{Action, Answer};
+use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
+use crate::core::intent::{FoundMarker, HaltPhase, Intent};
+use crate::core::note::{HaltNote, Note};
+use crate::core::picture::{Ending, HaltCause, Halting, Rung};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// What the battery must still give after the services are down: for the rungs up to init, and for
+/// init to unmount. Larger: services are cut short without need. Smaller: file systems are cut off.
+const RESERVE: Duration = Duration::from_secs(30);
+
+/// Boots in a row that finish a halt although mains were not seen gone in them: a sensor that is
+/// silent for ever must not keep the machine off for ever.
+const BLIND_ATTEMPTS: u8 = 1;
+
+/// The same with mains seen gone. Then the power policy decides as always: it asks for a halt again,
+/// but only after its own waits.
+const ATTEMPTS: u8 = 3;
+
+/// A halt that is under way.
+#[derive(Clone, Copy)]
+pub(super) struct Halt {
+    pub kind: HaltKind,
+    pub cause: HaltCause,
+    pub rung: Rung,
+    /// When the time of this rung is over.
+    pub until: Mono,
+    /// The time that services were given.
+    pub budget: Duration,
+    /// Boots in a row that set out to finish it.
+    pub attempts: u8,
+    /// What this rung waits for.
+    pub order: Option<OrderId>,
+    /// Who has told the daemon to end meanwhile: init, as a rule.
+    pub dismissed: Option<Asker>,
+    /// That it comes to the last rungs has been told.
+    pub told: bool,
+}
+
+impl Halt {
+    fn new(kind: HaltKind, cause: HaltCause) -> Halt {
+        Halt {
+            kind,
+            cause,
+            rung: Rung::Stopping,
+            until: Mono::default(),
+            budget: Duration::ZERO,
+            attempts: 0,
+            order: None,
+            dismissed: None,
+            told: false,
+        }
+    }
+
+    fn mains_are_back(&self, pass: &Pass) -> bool {
+        self.cause.ends_with_mains() && pass.picture.mains == Some(true)
+    }
+
+    /// It was begun by an earlier boot, and has been tried often enough.
+    fn is_given_up(&self, pass: &Pass) -> bool {
+        let most = match pass.picture.mains {
+            Some(_) => ATTEMPTS,
+            None => BLIND_ATTEMPTS,
+        };
+        self.attempts >= most
+    }
+
+    /// What the present rung has come to; `None` while it goes on.
+    fn came(&self, pass: &Pass) -> Option<Came> {
+        let late = (pass.now >= self.until).then_some(Came::Late);
+        let done = |yes: bool| if yes { Some(Came::Done) } else { late.clone() };
+        match self.rung {
+            Rung::Looking => done(pass.picture.mains == Some(false)),
+            // Before the services have seen that they are held, some may still be about to start.
+            Rung::Stopping | Rung::Killing => {
+                done(pass.picture.alive == 0 && pass.picture.wanted == 0)
+            }
+            Rung::Recording => done(pass.picture.recorded),
+            Rung::Syncing | Rung::Asked | Rung::Rescuing | Rung::Forced => match pass.fact {
+                Fact::Done { order, outcome } if Some(*order) == self.order => {
+                    Some(match outcome {
+                        Ok(()) => Came::Done,
+                        Err(why) => Came::Failed(why.clone()),
+                    })
+                }
+                Fact::Tick
+                | Fact::Seen(_)
+                | Fact::Lost { .. }
+                | Fact::Child { .. }
+                | Fact::Asked { .. }
+                | Fact::Done { .. }
+                | Fact::Thread { .. } => late,
+            },
+            Rung::WatchdogReset => late,
+        }
+    }
+
+    /// Shows the others how far it has come.
+    fn publish(&self, pass: &mut Pass) {
+        pass.picture.halting = Some(Halting {
+            kind: self.kind,
+            cause: self.cause,
+            rung: self.rung,
+            attempts: self.attempts,
+        });
+        pass.picture.ending = Ending::Halting {
+            overran: self.rung > Rung::Stopping,
+        };
+    }
+
+    /// Tells of a rung that was not climbed as it should be.
+    fn tell(&self, came: &Came, pass: &mut Pass) {
+        let why = match (self.rung, came) {
+            (_, Came::Done) => return,
+            // Told when what is left is killed; told at its beginning; told already.
+            (Rung::Stopping | Rung::Looking | Rung::WatchdogReset, _) => return,
+            (Rung::Forced, _) if self.told => return,
+            (_, Came::Failed(why)) => Some(why.clone()),
+            (_, Came::Late) => None,
+        };
+        let rung = self.rung;
+        pass.tell(HaltNote::RungMissed { rung, why });
+    }
+
+    /// What a rung does when it begins.
+    fn act(&mut self, pass: &mut Pass) -> Option<OrderId> {
+        let (kind, cause, budget) = (self.kind, self.cause, self.budget);
+        match self.rung {
+            Rung::Looking | Rung::Recording => None,
+            Rung::Stopping => {
+                pass.tell(HaltNote::Halting {
+                    kind,
+                    cause,
+                    budget,
+                });
+                None
+            }
+            Rung::Killing => {
+                pass.out.note(Note::StopOverran { budget });
+                None
+            }
+            Rung::Syncing | Rung::Rescuing => Some(pass.out.push(Action::Sync)),
+            Rung::Asked => {
+                pass.tell(HaltNote::InitAsked { kind });
+                Some(pass.out.push(Action::AskInit { kind }))
+            }
+            Rung::Forced => {
+                if !self.told {
+                    pass.tell(HaltNote::HaltForced { kind });
+                }
+                Some(pass.out.push(Action::ForceHalt { kind }))
+            }
+            Rung::WatchdogReset => {
+                if !std::mem::replace(&mut self.told, true) {
+                    pass.tell(HaltNote::HaltLeftToWatchdog);
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Shutdown {
+    /// An operator asks for a halt.
+    pub(super) fn ask_halt(&mut self, kind: HaltKind, by: Asker, pass: &mut Pass) -> Answer {
+        let cause = HaltCause::Asked { by };
+        match self.state {
+            State::Running => {
+                pass.picture.ask_halt(cause);
+                self.enter(Rung::Stopping, Halt::new(kind, cause), pass);
+                Answer::Accepted
+            }
+            State::Halting(halt) if halt.kind == kind => Answer::Already,
+            State::Halting(_) | State::Stopping { .. } | State::Parting { .. } | State::Over => {
+                Answer::Ending
+            }
+        }
+    }
+
+    /// A policy has asked for a halt, and none is under way. An end of the daemon that is under way
+    /// becomes one: whoever asked for that did not mean the battery to run empty.
+    pub(super) fn hear_ask(&mut self, pass: &mut Pass) {
+        let Some(cause) = pass.picture.halt_ask else {
+            return;
+        };
+        let dismissed = match self.state {
+            State::Running => None,
+            State::Stopping { by, .. } => Some(by),
+            State::Halting(_) | State::Parting { .. } | State::Over => return,
+        };
+        let halt = Halt {
+            dismissed,
+            ..Halt::new(HaltKind::PowerOff, cause)
+        };
+        self.enter(Rung::Stopping, halt, pass);
+    }
+
+    /// A daemon before this one was halting the machine.
+    pub(super) fn take_up(&mut self, left: &FoundMarker, pass: &mut Pass) {
+        let (Intent::Halt { kind, cause, phase }, State::Running) =
+            (left.marker.intent, self.state)
+        else {
+            return;
+        };
+        let rung = match (left.same_boot, phase) {
+            (true, HaltPhase::Begun) => Rung::Stopping,
+            (true, HaltPhase::Committed) => Rung::Asked,
+            // Carried out, or interrupted by a reset: where mains end it, they tell which.
+            (false, _) if cause.ends_with_mains() && kind == HaltKind::PowerOff => Rung::Looking,
+            (false, _) => return,
+        };
+        pass.picture.ask_halt(cause);
+        pass.tell(HaltNote::HaltTakenUp {
+            kind,
+            cause,
+            same_boot: left.same_boot,
+        });
+        let halt = Halt {
+            attempts: left.marker.attempts,
+            ..Halt::new(kind, cause)
+        };
+        self.enter(rung, halt, pass);
+    }
+
+    /// Begins a rung.
+    fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
+        let time = match rung == Rung::Stopping {
+            true => stop_time(pass),
+            false => limit(rung, pass.settings),
+        };
+        if rung == Rung::Stopping {
+            halt.budget = time;
+        }
+        halt.rung = rung;
+        halt.until = pass.now.after(time);
+        halt.order = halt.act(pass);
+        halt.publish(pass);
+        self.state = State::Halting(halt);
+        // The services come before us in a pass: let them see it in one of their own.
+        self.due = Some(pass.now);
+    }
+
+    /// Goes as far as the state of services, threads and mains allows.
+    pub(super) fn climb(&mut self, mut halt: Halt, pass: &mut Pass) {
+        if halt.mains_are_back(pass) {
+            if can_be_taken_back(halt.rung) {
+                let cause = halt.cause;
+                return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
+            }
+            turn_round(&mut halt, pass);
+        }
+        if halt.rung == Rung::Stopping {
+            // The battery may turn out to last less long than it seemed.
+            halt.until = halt.until.min(pass.now.after(stop_time(pass)));
+        }
+        let mut came = halt.came(pass);
+        if halt.rung == Rung::Looking && came.is_some() {
+            if halt.is_given_up(pass) {
+                let attempts = halt.attempts;
+                return self.cancel(&halt, HaltNote::HaltGivenUp { attempts }, pass);
+            }
+            halt.attempts = halt.attempts.saturating_add(1);
+        }
+        if halt.rung == Rung::Asked && came == Some(Came::Done) {
+            // Init has the signal, and is to stop us now.
+            (halt.order, came) = (None, None);
+        }
+        if halt.rung == Rung::Asked && halt.order.is_none() && halt.dismissed.is_some() {
+            return self.part(false, pass);
+        }
+        if let Some(came) = &came {
+            halt.tell(came, pass);
+        }
+        match came.and_then(|came| next(halt.rung, &came)) {
+            Some(rung) => self.enter(rung, halt, pass),
+            None => {
+                halt.publish(pass);
+                self.state = State::Halting(halt);
+                self.due = Some(halt.until);
+            }
+        }
+    }
+
+    /// Init, or somebody, tells us to end while the machine is being halted.
+    pub(super) fn dismiss(&mut self, mut halt: Halt, by: Asker) -> Answer {
+        let answer = match halt.dismissed.replace(by) {
+            None => Answer::Accepted,
+            Some(_) => Answer::Already,
+        };
+        self.state = State::Halting(halt);
+        answer
+    }
+
+    /// The halt is taken back: services come back, unless we were told to end.
+    fn cancel(&mut self, halt: &Halt, note: HaltNote, pass: &mut Pass) {
+        pass.tell(note);
+        pass.picture.halt_ask = None;
+        pass.picture.halting = None;
+        pass.picture.ending = Ending::No;
+        self.state = State::Running;
+        self.due = Some(pass.now);
+        if let Some(by) = halt.dismissed {
+            self.begin_exit(by, pass);
+        }
+    }
+}
+
+/// Mains are back too late: the machine must not stay off, because nothing would start it.
+fn turn_round(halt: &mut Halt, pass: &mut Pass) {
+    let kind = HaltKind::Reboot;
+    if std::mem::replace(&mut halt.kind, kind) == kind {
+        return;
+    }
+    pass.tell(HaltNote::HaltTurned { cause: halt.cause });
+    if halt.rung == Rung::Asked {
+        halt.order = Some(pass.out.push(Action::AskInit { kind }));
+    }
+}
+
+/// Time for the services to end: the budget, or what the battery gives.
+fn stop_time(pass: &Pass) -> Duration {
+    let budget = pass.settings.stop_budget;
+    match pass.picture.hold_up {
+        Some(lasts) => budget.min(lasts.saturating_sub(RESERVE)),
+        None => budget,
+    }
+}

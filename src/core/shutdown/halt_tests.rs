@@ -1,0 +1,373 @@
+//! Every rung of a halt against everything that can happen, and against nothing ever happening.
+
+use super::halt::Halt;
+use super::{Shutdown, State};
+use crate::core::action::{Action, Actions};
+use crate::core::fact::{Asker, Fact, Fault, HaltKind, OrderId, Reading, Request, Ticket};
+use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use crate::core::picture::{Ending, HaltCause, Picture, Rung};
+use crate::core::settings::Settings;
+use crate::core::{Pass, Policy};
+use crate::text::{halt_kind_word, rung_word};
+use crate::units::Mono;
+use std::time::Duration;
+
+const NOW: Mono = Mono(1_000_000);
+const LATER: Mono = Mono(1_003_000);
+const CAUSE: HaltCause = HaltCause::LowBattery;
+const ORDER: OrderId = OrderId(77);
+
+const RUNGS: [Rung; 9] = [
+    Rung::Looking,
+    Rung::Stopping,
+    Rung::Killing,
+    Rung::Recording,
+    Rung::Syncing,
+    Rung::Asked,
+    Rung::Rescuing,
+    Rung::Forced,
+    Rung::WatchdogReset,
+];
+
+const INPUTS: [&str; 10] = [
+    "tick", "down", "recorded", "ok", "failed", "exit", "leave", "back", "gone", "silence",
+];
+
+/// A machine that is turned off because its battery is low, on this rung.
+fn on(rung: Rung) -> Shutdown {
+    Shutdown {
+        state: State::Halting(Halt {
+            kind: HaltKind::PowerOff,
+            cause: CAUSE,
+            rung,
+            until: LATER,
+            budget: Duration::from_secs(80),
+            attempts: 0,
+            order: Some(ORDER),
+            dismissed: None,
+            told: false,
+        }),
+        due: Some(LATER),
+    }
+}
+
+fn picture(input: &str) -> Picture {
+    Picture {
+        // One service is alive unless they are down.
+        alive: u16::from(input != "down"),
+        recorded: input == "recorded",
+        mains: match input {
+            "back" => Some(true),
+            "gone" => Some(false),
+            _ => None,
+        },
+        halt_ask: Some(CAUSE),
+        ..Picture::default()
+    }
+}
+
+fn step(shutdown: &mut Shutdown, fact: &Fact, now: Mono, picture: &mut Picture) -> Actions {
+    let mut out = Actions::default();
+    shutdown.step(&mut Pass {
+        now,
+        fact,
+        settings: &Settings::nothing(),
+        picture,
+        out: &mut out,
+    });
+    out
+}
+
+fn word(shutdown: &Shutdown) -> String {
+    match &shutdown.state {
+        State::Halting(halt) => rung_word(halt.rung).to_owned(),
+        State::Running => "running".to_owned(),
+        State::Parting { .. } => "parting".to_owned(),
+        State::Stopping { .. } => "exit".to_owned(),
+        State::Over => "over".to_owned(),
+    }
+}
+
+/// The next rung, and what is ordered.
+fn outcome(rung: Rung, input: &str) -> String {
+    let mut shutdown = on(rung);
+    let asked = |request| Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::Signal(15),
+        request,
+    };
+    let done = |outcome| Fact::Done {
+        order: ORDER,
+        outcome,
+    };
+    let (fact, now) = match input {
+        "ok" => (done(Ok(())), NOW),
+        "failed" => (done(Err(Fault::Busy)), NOW),
+        "exit" => (asked(Request::Exit), NOW),
+        "leave" => (asked(Request::Leave), NOW),
+        "silence" => (Fact::Tick, LATER),
+        _ => (Fact::Tick, NOW),
+    };
+    let out = step(&mut shutdown, &fact, now, &mut picture(input));
+    let mut cell = word(&shutdown);
+    if cell == rung_word(rung) {
+        cell = "-".to_owned();
+    }
+    for order in &out.orders {
+        cell += &match &order.action {
+            Action::Sync => "+sync".to_owned(),
+            Action::AskInit { kind } => format!("+ask-{}", halt_kind_word(*kind)),
+            Action::ForceHalt { kind } => format!("+force-{}", halt_kind_word(*kind)),
+            other => panic!("{rung:?} and {input}: {other:?}"),
+        };
+    }
+    if matches!(shutdown.state, State::Halting(_)) && shutdown.due.is_none() {
+        cell += "!";
+    }
+    cell
+}
+
+/// `-` is "as before"; `!` would be a rung that nothing ends.
+const TABLE: &str = "
+                tick                down                recorded            ok                  failed              exit                leave               back                gone                silence
+looking         -                   -                   -                   -                   -                   -                   -                   running             stopping            stopping
+stopping        -                   recording           -                   -                   -                   -                   -                   running             -                   killing
+killing         -                   recording           -                   -                   -                   -                   -                   running             -                   recording
+recording       -                   -                   syncing+sync        -                   -                   -                   -                   running             -                   syncing+sync
+syncing         -                   -                   -                   asked+ask-poweroff  asked+ask-poweroff  -                   -                   running             -                   asked+ask-poweroff
+asked           -                   -                   -                   -                   rescuing+sync       -                   -                   -+ask-reboot        -                   rescuing+sync
+rescuing        -                   -                   -                   forced+force-poweroff forced+force-poweroff -                   -                   -                   -                   forced+force-poweroff
+forced          -                   -                   -                   watchdog-reset      watchdog-reset      -                   -                   -                   -                   watchdog-reset
+watchdog-reset  -                   -                   -                   -                   -                   -                   -                   -                   -                   forced+force-poweroff
+";
+
+#[test]
+fn every_rung_and_every_input() {
+    let mut is = format!("\n{:<15}", "");
+    for input in INPUTS {
+        is += &format!(" {input:<19}");
+    }
+    for rung in RUNGS {
+        is = format!("{}\n{:<15}", is.trim_end(), rung_word(rung));
+        for input in INPUTS {
+            is += &format!(" {:<19}", outcome(rung, input));
+        }
+    }
+    let is = is.trim_end().to_owned() + "\n";
+    assert!(is == TABLE, "the table is now:\n{is}");
+}
+
+/// L5: nobody ever answers, no service ever ends, and every rung is climbed within its time.
+#[test]
+fn nothing_ever_answers() {
+    let mut shutdown = Shutdown::default();
+    let mut picture = picture("silence");
+    let (mut now, mut climbed) = (NOW, Vec::new());
+    for _ in 0..100 {
+        step(&mut shutdown, &Fact::Tick, now, &mut picture);
+        if climbed.last() != Some(&word(&shutdown)) {
+            climbed.push(word(&shutdown));
+        }
+        if climbed.len() == 10 {
+            break;
+        }
+        now = shutdown.due.unwrap_or(now).max(now);
+    }
+    let all = "stopping killing recording syncing asked rescuing forced watchdog-reset forced \
+               watchdog-reset";
+    assert_eq!(climbed.join(" "), all);
+    // Budget, grace, marker, sync, init, sync, kernel; and once more after a minute.
+    let seconds = 80 + 5 + 3 + 10 + 30 + 5 + 10 + 60 + 10;
+    assert_eq!(now, NOW.after(Duration::from_secs(seconds)));
+}
+
+/// S8: mains that are back after the point of no return make a machine that runs, whatever rung it
+/// is on; the one that is being asked is told at once.
+#[test]
+fn after_the_point_of_no_return_mains_make_it_a_reboot() {
+    for rung in [
+        Rung::Asked,
+        Rung::Rescuing,
+        Rung::Forced,
+        Rung::WatchdogReset,
+    ] {
+        let mut shutdown = on(rung);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture("back"));
+        let State::Halting(halt) = shutdown.state else {
+            panic!("{rung:?} was taken back");
+        };
+        assert_eq!(halt.kind, HaltKind::Reboot, "{rung:?}");
+    }
+}
+
+/// What an operator asked for does not end because mains are there.
+#[test]
+fn an_operators_halt_has_nothing_to_do_with_mains() {
+    let mut shutdown = Shutdown::default();
+    let request = Request::Halt(HaltKind::PowerOff);
+    let fact = Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::User(0),
+        request,
+    };
+    let mut picture = Picture {
+        alive: 1,
+        mains: Some(true),
+        ..Picture::default()
+    };
+    step(&mut shutdown, &fact, NOW, &mut picture);
+    step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+    assert_eq!(word(&shutdown), "stopping");
+}
+
+/// The services get what the battery gives, and less when it turns out to give less.
+#[test]
+fn the_stop_fits_into_the_hold_up() {
+    for (hold_up, seconds) in [
+        (None, 80),
+        (Some(600), 80),
+        (Some(90), 60),
+        (Some(40), 10),
+        (Some(5), 0),
+    ] {
+        let mut shutdown = Shutdown::default();
+        let mut picture = picture("tick");
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        picture.hold_up = hold_up.map(Duration::from_secs);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        let end = NOW.after(Duration::from_secs(seconds));
+        if seconds == 0 {
+            assert_eq!(word(&shutdown), "killing");
+        } else {
+            assert_eq!(shutdown.due, Some(end), "{hold_up:?}");
+        }
+    }
+}
+
+/// The daemon is told to end while it halts; then mains are back: it ends, and the machine stays on.
+#[test]
+fn dismissed_and_cancelled() {
+    let mut shutdown = on(Rung::Stopping);
+    let fact = Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::Signal(15),
+        request: Request::Exit,
+    };
+    step(&mut shutdown, &fact, NOW, &mut picture("tick"));
+    assert_eq!(word(&shutdown), "stopping");
+    let mut back = picture("back");
+    step(&mut shutdown, &Fact::Tick, NOW, &mut back);
+    assert_eq!(word(&shutdown), "exit");
+    assert_eq!((back.halt_ask, back.halting), (None, None));
+    assert!(matches!(back.ending, Ending::Stopping { .. }));
+}
+
+/// What is done about a marker: by cause, phase, boot, mains and attempts.
+#[test]
+fn what_an_earlier_daemon_left() {
+    let left = |cause, phase, same_boot, attempts| FoundMarker {
+        marker: Marker {
+            intent: Intent::Halt {
+                kind: HaltKind::PowerOff,
+                cause,
+                phase,
+            },
+            mains: Some(false),
+            attempts,
+        },
+        same_boot,
+        reset: None,
+    };
+    let asked = HaltCause::Asked { by: Asker::User(0) };
+    use HaltPhase::{Begun, Committed};
+    for (left, first, gone, silent) in [
+        (
+            left(CAUSE, Begun, true, 0),
+            "stopping",
+            "stopping",
+            "killing",
+        ),
+        (
+            left(CAUSE, Committed, true, 0),
+            "asked",
+            "asked",
+            "rescuing",
+        ),
+        (
+            left(asked, Begun, true, 0),
+            "stopping",
+            "stopping",
+            "killing",
+        ),
+        (
+            left(CAUSE, Begun, false, 0),
+            "looking",
+            "stopping",
+            "stopping",
+        ),
+        (
+            left(CAUSE, Committed, false, 0),
+            "looking",
+            "stopping",
+            "stopping",
+        ),
+        (
+            left(CAUSE, Committed, false, 1),
+            "looking",
+            "stopping",
+            "running",
+        ),
+        (
+            left(CAUSE, Committed, false, 2),
+            "looking",
+            "stopping",
+            "running",
+        ),
+        (
+            left(CAUSE, Committed, false, 3),
+            "looking",
+            "running",
+            "running",
+        ),
+        (
+            left(asked, Committed, false, 0),
+            "running",
+            "running",
+            "running",
+        ),
+    ] {
+        let fact = Fact::Seen(Reading::Marker(left));
+        let begin = || {
+            let mut shutdown = Shutdown::default();
+            let mut picture = Picture {
+                alive: 1,
+                ..Picture::default()
+            };
+            step(&mut shutdown, &fact, NOW, &mut picture);
+            (shutdown, picture)
+        };
+        let (shutdown, _) = begin();
+        assert_eq!(word(&shutdown), first, "{left:?}");
+        let (mut shutdown, mut picture) = begin();
+        picture.mains = Some(false);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        assert_eq!(word(&shutdown), gone, "{left:?}, mains gone");
+        let (mut shutdown, mut picture) = begin();
+        let late = NOW.after(Duration::from_secs(80));
+        step(&mut shutdown, &Fact::Tick, late, &mut picture);
+        assert_eq!(word(&shutdown), silent, "{left:?}, mains silent");
+        let (mut shutdown, mut picture) = begin();
+        picture.mains = Some(true);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        if left.marker.intent
+            != (Intent::Halt {
+                kind: HaltKind::PowerOff,
+                cause: asked,
+                phase: Begun,
+            })
+            && first != "asked"
+        {
+            assert_eq!(word(&shutdown), "running", "{left:?}, mains back");
+        }
+    }
+}

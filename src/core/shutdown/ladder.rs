@@ -1,0 +1,88 @@
+//! The rungs of a halt: how long each may last, and which one follows.
+
+use super::super::fact::Fault;
+use super::super::picture::Rung;
+use super::super::settings::Settings;
+use std::time::Duration;
+
+/// Time to learn whether mains are there, at a boot that may have to finish a halt. Longer: a
+/// battery is drained for nothing. Shorter: the sensors have not been read and believed yet.
+const LOOKING: Duration = Duration::from_secs(10);
+
+/// Time that killed processes get to vanish. One in uninterruptible sleep does not, and waiting for
+/// it would only make init kill us.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// Time for the marker to reach the card. It is one block; what takes longer is a card that stalls.
+const RECORDING: Duration = Duration::from_secs(3);
+
+/// Time for a sync. Services are gone, so little is left to be written, unless the card stalls: then
+/// waiting for it would use up the battery.
+const SYNCING: Duration = Duration::from_secs(10);
+
+/// Time in which init must begin to stop us after it was asked. systemd does so within a second
+/// unless it hangs.
+const ASKED: Duration = Duration::from_secs(30);
+
+/// Time for the last sync.
+const RESCUING: Duration = Duration::from_secs(5);
+
+/// Time for the kernel to halt. It includes making all file systems read-only.
+const FORCED: Duration = Duration::from_secs(10);
+
+/// Time between two attempts to halt without init, where no watchdog ends it.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What a rung has come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Came {
+    /// What it is for is done.
+    Done,
+    /// It failed.
+    Failed(Fault),
+    /// Its time is over.
+    Late,
+}
+
+/// How long a rung may last. The budget of the services is the only one that can be chosen.
+pub(super) fn limit(rung: Rung, settings: &Settings) -> Duration {
+    match rung {
+        Rung::Looking => LOOKING,
+        Rung::Stopping => settings.stop_budget,
+        Rung::Killing => GRACE,
+        Rung::Recording => RECORDING,
+        Rung::Syncing => SYNCING,
+        Rung::Asked => ASKED,
+        Rung::Rescuing => RESCUING,
+        Rung::Forced => FORCED,
+        Rung::WatchdogReset => AGAIN,
+    }
+}
+
+/// The rung that follows. `None`: this one goes on.
+///
+/// A board whose power must be cut *before* the halt is told between [`Rung::Syncing`] and
+/// [`Rung::Asked`]: nothing is left to be lost then, and nothing can be taken back afterwards.
+pub(super) fn next(rung: Rung, came: &Came) -> Option<Rung> {
+    match (rung, came) {
+        (Rung::Looking, _) => Some(Rung::Stopping),
+        (Rung::Stopping, Came::Done) => Some(Rung::Recording),
+        (Rung::Stopping, Came::Failed(_) | Came::Late) => Some(Rung::Killing),
+        (Rung::Killing, _) => Some(Rung::Recording),
+        (Rung::Recording, _) => Some(Rung::Syncing),
+        (Rung::Syncing, _) => Some(Rung::Asked),
+        // Init took the signal; now it is to stop us.
+        (Rung::Asked, Came::Done) => None,
+        (Rung::Asked, Came::Failed(_) | Came::Late) => Some(Rung::Rescuing),
+        (Rung::Rescuing, _) => Some(Rung::Forced),
+        // A kernel that is halting does not come back.
+        (Rung::Forced, _) => Some(Rung::WatchdogReset),
+        (Rung::WatchdogReset, Came::Late) => Some(Rung::Forced),
+        (Rung::WatchdogReset, Came::Done | Came::Failed(_)) => None,
+    }
+}
+
+/// Everything up to here can be taken back.
+pub(super) fn can_be_taken_back(rung: Rung) -> bool {
+    rung < Rung::Asked
+}

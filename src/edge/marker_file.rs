@@ -1,0 +1,276 @@
+//! The marker's file: one line, written whole or not at all, and found by whoever comes next.
+//!
+//! ```text
+//! fieldwarden-marker 1 boot=UUID up=812.345 wall=TIME intent=run mains=yes attempts=0 crc=1a2b3c4d
+//! ```
+//!
+//! It lies in two places. That of the runtime directory is of this boot only: it outlives the daemon,
+//! works where the other cannot be written, and is what the hook of systemd's last moments reads.
+//! That of the state directory outlives the boot.
+//!
+//! Never waited for by anybody but its own thread: the card may stall.
+
+use super::clock;
+use super::inbox::Inbox;
+use super::orders::Work;
+use super::places::Places;
+use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading, Source};
+use crate::core::intent::{FoundMarker, Marker};
+use crate::text;
+use crate::trace::parse_marker;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Beginning of the line, with the version of its form.
+const MAGIC: &str = "fieldwarden-marker 1 ";
+
+/// Before the checksum of everything that stands before it.
+const CRC: &str = " crc=";
+
+/// Longest line that is looked at, in bytes: three times what any marker needs.
+const LENGTH_MAX: u64 = 1024;
+
+/// What the thread of the marker can be told to do.
+pub struct MarkerOrder {
+    /// To be quoted in the outcome.
+    pub order: OrderId,
+    /// What to write.
+    pub marker: Marker,
+}
+
+/// A marker with where it came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// The boot in which it was written.
+    pub boot: Box<str>,
+    /// What it tells.
+    pub marker: Marker,
+}
+
+/// The two places of the marker.
+#[derive(Clone, Debug)]
+pub struct MarkerFiles {
+    runtime: PathBuf,
+    state: PathBuf,
+    boot: Box<str>,
+}
+
+impl MarkerFiles {
+    /// Those of a daemon with these directories, in this boot.
+    pub fn new(places: &Places, state_dir: &Path, boot: &str) -> MarkerFiles {
+        MarkerFiles {
+            runtime: places.marker(),
+            state: state_dir.join("marker"),
+            boot: boot.into(),
+        }
+    }
+
+    /// The fact of what was found. `reset`: the driver of the watchdog says whether it ended the
+    /// boot before, where it can tell.
+    pub fn found(&self, reset: Option<bool>) -> Fact {
+        let here = read(&self.runtime).ok().filter(|w| w.boot == self.boot);
+        let written = match here {
+            Some(written) => Ok(written),
+            None => read(&self.state),
+        };
+        match written {
+            Ok(Written { boot, marker }) => Fact::Seen(Reading::Marker(FoundMarker {
+                marker,
+                same_boot: boot == self.boot,
+                reset,
+            })),
+            Err(why) => Fact::Lost {
+                source: Source::Marker,
+                why,
+            },
+        }
+    }
+
+    /// Writes the marker in both places. The one that outlives the boot counts.
+    fn write(&self, marker: &Marker) -> Result<(), Fault> {
+        let line = line(&self.boot, marker);
+        let here = write_whole(&self.runtime, line.as_bytes());
+        let there = self
+            .state
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| write_whole(&self.state, line.as_bytes()));
+        there.and(here).map_err(|e| fault(&e))
+    }
+
+    /// Writes what is ordered until nobody orders anything.
+    pub fn run(&self, work: &Work<MarkerOrder>, inbox: &Inbox) {
+        while let Some(MarkerOrder { order, marker }) = work.wait() {
+            let outcome = self.write(&marker);
+            inbox.send(Fact::Done { order, outcome });
+            work.finish(clock::now());
+        }
+    }
+}
+
+/// The line of a marker, with the time and its checksum.
+fn line(boot: &str, marker: &Marker) -> String {
+    let (up, wall) = (clock::now(), clock::wall());
+    let text = text::marker(marker);
+    let line = format!("{MAGIC}boot={boot} up={up} wall={wall:.0} {text}");
+    let crc = crc32fast::hash(line.as_bytes());
+    format!("{line}{CRC}{crc:08x}\n")
+}
+
+/// Reads a marker.
+///
+/// # Errors
+/// [`Fault::Absent`] if there is none; [`Fault::Implausible`] if it is damaged or of another
+/// version; what the kernel said.
+pub fn read(path: &Path) -> Result<Written, Fault> {
+    let file = File::open(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => Fault::Absent,
+        _ => fault(&e),
+    })?;
+    let mut text = String::new();
+    let mut limited = io::Read::take(file, LENGTH_MAX);
+    match io::Read::read_to_string(&mut limited, &mut text) {
+        Ok(_) => parse(&text).ok_or(Fault::Implausible),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(Fault::Implausible),
+        Err(e) => Err(fault(&e)),
+    }
+}
+
+/// `None` unless it is whole, of our version, and every word of it is understood.
+fn parse(text: &str) -> Option<Written> {
+    let (line, crc) = text.strip_suffix('\n')?.rsplit_once(CRC)?;
+    if crc != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
+        return None;
+    }
+    let rest = line.strip_prefix(MAGIC)?.strip_prefix("boot=")?;
+    let (boot, rest) = rest.split_once(' ')?;
+    let (_, rest) = rest.strip_prefix("up=")?.split_once(' ')?;
+    let (_, marker) = rest.strip_prefix("wall=")?.split_once(' ')?;
+    Some(Written {
+        boot: boot.into(),
+        marker: parse_marker(marker).ok()?,
+    })
+}
+
+/// Replaces a file so that a power cut at any instant leaves the old or the new one.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    File::open(directory)?.sync_all()
+}
+
+fn fault(error: &io::Error) -> Fault {
+    Fault::Errno(Errno(error.raw_os_error().unwrap_or(libc::EIO)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::HaltKind;
+    use crate::core::intent::{HaltPhase, Intent};
+    use crate::core::picture::HaltCause;
+
+    const BOOT: &str = "0b3a3cbd-6e3b-4d0b-9d27-3d1a1d2f9f10";
+
+    fn marker() -> Marker {
+        Marker {
+            intent: Intent::Halt {
+                kind: HaltKind::PowerOff,
+                cause: HaltCause::LowBattery,
+                phase: HaltPhase::Committed,
+            },
+            mains: Some(false),
+            attempts: 2,
+        }
+    }
+
+    fn files(dir: &Path, boot: &str) -> MarkerFiles {
+        let places = Places::new(&dir.join("run"));
+        places.make().unwrap();
+        MarkerFiles::new(&places, &dir.join("state"), boot)
+    }
+
+    /// The daemon that follows in this boot finds it, and so does the next boot, without the runtime
+    /// directory.
+    #[test]
+    fn found_by_whoever_comes_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = files(dir.path(), BOOT);
+        assert_eq!(here.found(None), lost(Fault::Absent));
+        here.write(&marker()).unwrap();
+        let left = |same_boot, reset| {
+            Fact::Seen(Reading::Marker(FoundMarker {
+                marker: marker(),
+                same_boot,
+                reset,
+            }))
+        };
+        assert_eq!(here.found(None), left(true, None));
+        let next = files(dir.path(), "another");
+        assert_eq!(next.found(Some(true)), left(false, Some(true)));
+        fs::remove_file(dir.path().join("run/marker")).unwrap();
+        assert_eq!(next.found(Some(false)), left(false, Some(false)));
+    }
+
+    /// Cut at any byte, or with any bit of it changed, it is no marker.
+    #[test]
+    fn damage_is_seen() {
+        let whole = line(BOOT, &marker());
+        assert_eq!(parse(&whole).map(|w| w.marker), Some(marker()));
+        for end in 0..whole.len() {
+            assert_eq!(parse(&whole[..end]), None, "cut at {end}");
+        }
+        for at in 0..whole.len() {
+            for bit in 0..7 {
+                let mut bytes = whole.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let text = String::from_utf8(bytes).unwrap();
+                assert_eq!(parse(&text), None, "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    /// A state directory that cannot be written is told, and the daemon that follows in this boot
+    /// finds the marker nevertheless.
+    #[test]
+    fn without_a_state_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = files(dir.path(), BOOT);
+        files.state = "/proc/nowhere/marker".into();
+        let told = files.write(&marker());
+        assert!(matches!(told, Err(Fault::Errno(_))), "{told:?}");
+        assert!(matches!(files.found(None), Fact::Seen(_)));
+    }
+
+    /// A file that is something else is damage, not silence.
+    #[test]
+    fn nonsense_is_no_marker() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("marker");
+        for bytes in [
+            &b""[..],
+            b"\xff\xfe",
+            b"fieldwarden-marker 2 x crc=00000000\n",
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(read(&path), Err(Fault::Implausible));
+        }
+        assert_eq!(
+            read(dir.path()),
+            Err(Fault::Errno(Errno(libc::EISDIR))),
+            "a directory"
+        );
+    }
+
+    fn lost(why: Fault) -> Fact {
+        Fact::Lost {
+            source: Source::Marker,
+            why,
+        }
+    }
+}

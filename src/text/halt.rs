@@ -1,0 +1,369 @@
+//! Words about the end of the machine: halts, the marker, and how the boot before ended.
+
+use super::Value;
+use super::describe::{Fields, cause as why_fields, time, word};
+use super::quantity::for_people;
+use super::sentence::{fault_sentence, person};
+use super::words::{asker, flag, halt_kind_word, halt_phase_word, thread_word};
+use crate::core::fact::HaltKind;
+use crate::core::intent::{FoundMarker, Intent, Marker};
+use crate::core::note::HaltNote;
+use crate::core::picture::{HaltCause, Rung};
+use crate::core::{Confidence, End};
+
+/// The word for why a machine is halted; who asked stands beside it.
+pub fn cause_word(cause: HaltCause) -> &'static str {
+    match cause {
+        HaltCause::RideThrough => "ride-through",
+        HaltCause::LowBattery => "low-battery",
+        HaltCause::GaugeSilent => "gauge-silent",
+        HaltCause::Asked { .. } => "asked",
+    }
+}
+
+/// Why a machine is halted, to stand behind "because".
+pub fn cause_sentence(cause: HaltCause) -> String {
+    match cause {
+        HaltCause::RideThrough => "mains stayed away for too long".to_owned(),
+        HaltCause::LowBattery => "the battery is low".to_owned(),
+        HaltCause::GaugeSilent => {
+            "it runs on battery, and nothing tells how full that is".to_owned()
+        }
+        HaltCause::Asked { by } => format!("{} asked for it", person(by)),
+    }
+}
+
+/// The word for a rung of a halt.
+pub fn rung_word(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Looking => "looking",
+        Rung::Stopping => "stopping",
+        Rung::Killing => "killing",
+        Rung::Recording => "recording",
+        Rung::Syncing => "syncing",
+        Rung::Asked => "asked",
+        Rung::Rescuing => "rescuing",
+        Rung::Forced => "forced",
+        Rung::WatchdogReset => "watchdog-reset",
+    }
+}
+
+/// The word for how a boot ended.
+pub fn end_word(end: End) -> &'static str {
+    match end {
+        End::FirstBoot => "first-boot",
+        End::Halted { .. } => "halted",
+        End::InHalt { .. } => "in-halt",
+        End::AskedToEnd => "asked-to-end",
+        End::CutOnBattery => "cut-on-battery",
+        End::CutOrHang => "cut-or-hang",
+        End::Withheld { .. } => "withheld",
+        End::Hang => "hang",
+        End::Unknown => "unknown",
+    }
+}
+
+/// The word for how sure a verdict is: `certain`, `likely`, `possible`.
+pub fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Possible => "possible",
+        Confidence::Likely => "likely",
+        Confidence::Certain => "certain",
+    }
+}
+
+/// How a boot ended, as a sentence without its beginning.
+pub fn end_sentence(end: End) -> String {
+    match end {
+        End::FirstBoot => "there is no marker of one: fieldwarden begins here".to_owned(),
+        End::Halted { kind, cause } => format!(
+            "was ended by us ({}), because {}",
+            halt_kind_word(kind),
+            cause_sentence(cause)
+        ),
+        End::InHalt { cause } => format!(
+            "went down in the middle of a halt, begun because {}",
+            cause_sentence(cause)
+        ),
+        End::AskedToEnd => "was shut down: we were asked to end before it went down".to_owned(),
+        End::CutOnBattery => "lost its power while it ran on battery".to_owned(),
+        End::CutOrHang => "ended without warning: its power was cut, or it hung".to_owned(),
+        End::Withheld { thread } => format!(
+            "was reset by the watchdog, because our {} thread was stuck",
+            thread_word(thread)
+        ),
+        End::Hang => "was reset by the watchdog: the machine hung".to_owned(),
+        End::Unknown => "ended in a way that nothing tells of".to_owned(),
+    }
+}
+
+/// A marker on one line: `intent=halt kind=poweroff cause=low-battery phase=begun mains=no attempts=0`.
+pub fn marker(marker: &Marker) -> String {
+    let intent = match marker.intent {
+        Intent::Run | Intent::Exit | Intent::Leave => String::new(),
+        Intent::Withhold { thread } => format!(" thread={}", thread_word(thread)),
+        Intent::Halt { kind, cause, phase } => format!(
+            " kind={} {} phase={}",
+            halt_kind_word(kind),
+            cause_text(cause),
+            halt_phase_word(phase)
+        ),
+    };
+    format!(
+        "intent={}{intent} mains={} attempts={}",
+        intent_word(marker.intent),
+        known(marker.mains),
+        marker.attempts
+    )
+}
+
+/// A marker that was found, on one line.
+pub(super) fn found_marker(left: &FoundMarker) -> String {
+    format!(
+        "{} boot={} reset={}",
+        marker(&left.marker),
+        if left.same_boot { "same" } else { "other" },
+        known(left.reset)
+    )
+}
+
+fn intent_word(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Run => "run",
+        Intent::Exit => "exit",
+        Intent::Leave => "leave",
+        Intent::Withhold { .. } => "withhold",
+        Intent::Halt { .. } => "halt",
+    }
+}
+
+fn cause_text(cause: HaltCause) -> String {
+    let word = cause_word(cause);
+    match cause {
+        HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
+            format!("cause={word}")
+        }
+        HaltCause::Asked { by } => format!("cause={word} {}", asker(by)),
+    }
+}
+
+fn known(value: Option<bool>) -> &'static str {
+    value.map_or("unknown", flag)
+}
+
+pub(super) fn wish(kind: HaltKind) -> &'static str {
+    match kind {
+        HaltKind::PowerOff => "turn the machine off",
+        HaltKind::Reboot => "restart the machine",
+    }
+}
+
+/// What a halt comes to, in the middle of a sentence.
+fn deed(kind: HaltKind) -> &'static str {
+    match kind {
+        HaltKind::PowerOff => "turning this machine off",
+        HaltKind::Reboot => "restarting this machine",
+    }
+}
+
+pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
+    match note {
+        HaltNote::Halting {
+            kind,
+            cause,
+            budget,
+        } => {
+            let mut fields = of(*kind, *cause);
+            fields.push(("budget", time(*budget)));
+            ("halting", fields)
+        }
+        HaltNote::HaltTakenUp {
+            kind,
+            cause,
+            same_boot,
+        } => {
+            let mut fields = of(*kind, *cause);
+            fields.push(("same-boot", Value::Flag(*same_boot)));
+            ("halt-taken-up", fields)
+        }
+        HaltNote::HaltCancelled { cause } => ("halt-cancelled", cause_fields(*cause)),
+        HaltNote::HaltTurned { cause } => ("halt-turned", cause_fields(*cause)),
+        HaltNote::HaltGivenUp { attempts } => (
+            "halt-given-up",
+            vec![("attempts", Value::Count(u64::from(*attempts)))],
+        ),
+        HaltNote::RungMissed { rung, why } => {
+            let mut fields = vec![("rung", word(rung_word(*rung)))];
+            fields.extend(why.iter().flat_map(why_fields));
+            ("rung-missed", fields)
+        }
+        HaltNote::InitAsked { kind } => ("init-asked", vec![kind_field(*kind)]),
+        HaltNote::HaltForced { kind } => ("halt-forced", vec![kind_field(*kind)]),
+        HaltNote::HaltLeftToWatchdog => ("halt-left-to-watchdog", vec![]),
+        HaltNote::WatchdogStretched { timeout } => {
+            ("watchdog-stretched", vec![("timeout", time(*timeout))])
+        }
+        HaltNote::LastBoot {
+            end,
+            confidence,
+            left,
+            reset,
+        } => (
+            "last-boot",
+            last_boot(*end, *confidence, left.as_ref(), *reset),
+        ),
+        HaltNote::MarkerFailed { why } => ("marker-failed", why_fields(why)),
+    }
+}
+
+fn last_boot(
+    end: End,
+    confidence: Confidence,
+    left: Option<&Marker>,
+    reset: Option<bool>,
+) -> Fields {
+    let mut fields = vec![
+        ("end", word(end_word(end))),
+        ("confidence", word(confidence_word(confidence))),
+    ];
+    match end {
+        End::Halted { kind, cause } => fields.extend(of(kind, cause)),
+        End::InHalt { cause } => fields.extend(cause_fields(cause)),
+        End::Withheld { thread } => fields.push(("thread", word(thread_word(thread)))),
+        End::FirstBoot
+        | End::AskedToEnd
+        | End::CutOnBattery
+        | End::CutOrHang
+        | End::Hang
+        | End::Unknown => {}
+    }
+    if let Some(left) = left {
+        fields.push(("intent", word(intent_word(left.intent))));
+        if let Intent::Halt { phase, .. } = left.intent {
+            fields.push(("phase", word(halt_phase_word(phase))));
+        }
+        fields.push(("mains", word(known(left.mains))));
+    }
+    fields.push(("reset", word(known(reset))));
+    fields
+}
+
+fn of(kind: HaltKind, cause: HaltCause) -> Fields {
+    let mut fields = vec![kind_field(kind)];
+    fields.extend(cause_fields(cause));
+    fields
+}
+
+fn kind_field(kind: HaltKind) -> (&'static str, Value) {
+    ("kind", word(halt_kind_word(kind)))
+}
+
+fn cause_fields(cause: HaltCause) -> Fields {
+    let mut fields = vec![("cause", word(cause_word(cause)))];
+    if let HaltCause::Asked { by } = cause {
+        fields.push(super::describe::asker(by));
+    }
+    fields
+}
+
+pub(super) fn sentence(note: &HaltNote) -> String {
+    match note {
+        HaltNote::Halting {
+            kind,
+            cause,
+            budget,
+        } => format!(
+            "{}, because {}: services have {} to end",
+            deed(*kind),
+            cause_sentence(*cause),
+            for_people(*budget)
+        ),
+        HaltNote::HaltTakenUp {
+            cause, same_boot, ..
+        } => taken_up(*cause, *same_boot),
+        HaltNote::HaltCancelled { .. } => {
+            "mains are back in time: this machine stays on, and its services come back".to_owned()
+        }
+        HaltNote::HaltTurned { .. } => {
+            "mains are back too late to stay on: restarting this machine instead of leaving it off"
+                .to_owned()
+        }
+        HaltNote::HaltGivenUp { attempts } => format!(
+            "the halt of an earlier boot is not finished any more after {attempts} in a row: \
+             services start; look at the sensor of the mains"
+        ),
+        HaltNote::RungMissed { rung, why } => missed(*rung, why.as_ref()),
+        HaltNote::InitAsked { kind } => {
+            format!("asked init: {}; nothing can be taken back now", deed(*kind))
+        }
+        HaltNote::HaltForced { kind } => format!(
+            "init does not do it: {} without it, after making file systems read-only",
+            deed(*kind)
+        ),
+        HaltNote::HaltLeftToWatchdog => {
+            "the kernel does not halt this machine: no more pets, the hardware resets it".to_owned()
+        }
+        HaltNote::WatchdogStretched { timeout } => format!(
+            "while init unmounts everything, the hardware watchdog waits for {}",
+            for_people(*timeout)
+        ),
+        HaltNote::LastBoot {
+            end, confidence, ..
+        } => boot_before(*end, *confidence),
+        HaltNote::MarkerFailed { why } => format!(
+            "what is to come cannot be written down ({}): after a reset the next boot will not \
+             know; is `state_dir` writable?",
+            fault_sentence(why)
+        ),
+    }
+}
+
+fn taken_up(cause: HaltCause, same_boot: bool) -> String {
+    let cause = cause_sentence(cause);
+    match same_boot {
+        true => format!(
+            "the daemon before this one was halting this machine, because {cause}: going on with it"
+        ),
+        false => format!(
+            "the boot before was being halted, because {cause}: unless mains are back, that is \
+             finished before any service starts"
+        ),
+    }
+}
+
+fn boot_before(end: End, confidence: Confidence) -> String {
+    let sentence = end_sentence(end);
+    match end {
+        End::FirstBoot => format!("the boot before: {sentence}"),
+        End::Halted { .. }
+        | End::InHalt { .. }
+        | End::AskedToEnd
+        | End::CutOnBattery
+        | End::CutOrHang
+        | End::Withheld { .. }
+        | End::Hang
+        | End::Unknown => format!(
+            "the boot before {sentence} ({})",
+            confidence_word(confidence)
+        ),
+    }
+}
+
+/// A rung that was not climbed.
+fn missed(rung: Rung, why: Option<&crate::core::fact::Fault>) -> String {
+    let what = match rung {
+        Rung::Looking => "looking for mains",
+        Rung::Stopping => "stopping the services",
+        Rung::Killing => "killing what is left of the services",
+        Rung::Recording => "writing down what is to come",
+        Rung::Syncing => "syncing the file systems",
+        Rung::Asked => "init",
+        Rung::Rescuing => "the last sync",
+        Rung::Forced => "the kernel",
+        Rung::WatchdogReset => "the hardware",
+    };
+    match why {
+        Some(why) => format!("halting: {what} failed ({}); going on", fault_sentence(why)),
+        None => format!("halting: {what} took too long; going on without"),
+    }
+}

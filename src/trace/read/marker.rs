@@ -1,0 +1,107 @@
+//! Reads a marker: the reverse of `crate::text::marker`.
+
+use super::super::lexer::{Words, expected};
+use super::super::problem::{Problem, TraceError};
+use super::fact::Line;
+use crate::core::fact::HaltKind;
+use crate::core::intent::{FoundMarker, Intent, Marker};
+use crate::core::picture::HaltCause;
+use crate::core::settings::Settings;
+use crate::text::{halt_kind_named, halt_phase_named, thread_named};
+
+/// Reads the text of a marker.
+///
+/// # Errors
+/// When anything of it is not exactly understood.
+pub fn parse_marker(text: &str) -> Result<Marker, TraceError> {
+    let settings = Settings::nothing();
+    let mut line = Line {
+        words: Words::of(text),
+        settings: &settings,
+    };
+    let marker = line.marker()?;
+    line.words.end()?;
+    Ok(marker)
+}
+
+impl Line<'_, '_> {
+    /// A marker that was found.
+    pub(super) fn found_marker(&mut self) -> Result<FoundMarker, Problem> {
+        Ok(FoundMarker {
+            marker: self.marker()?,
+            same_boot: match &*self.words.keyed("boot", "same|other")? {
+                "same" => true,
+                "other" => false,
+                other => return Err(expected("`same` or `other`", other)),
+            },
+            reset: self.perhaps("reset")?,
+        })
+    }
+
+    fn marker(&mut self) -> Result<Marker, Problem> {
+        Ok(Marker {
+            intent: self.intent()?,
+            mains: self.perhaps("mains")?,
+            attempts: self.number("attempts")?,
+        })
+    }
+
+    fn intent(&mut self) -> Result<Intent, Problem> {
+        const INTENTS: &str = "run|exit|leave|withhold|halt";
+        match &*self.words.keyed("intent", INTENTS)? {
+            "run" => Ok(Intent::Run),
+            "exit" => Ok(Intent::Exit),
+            "leave" => Ok(Intent::Leave),
+            "withhold" => {
+                let name = self.words.keyed("thread", "NAME")?;
+                let thread = thread_named(&name);
+                let thread =
+                    thread.ok_or_else(|| expected("a thread such as `watchdog`", &name))?;
+                Ok(Intent::Withhold { thread })
+            }
+            "halt" => Ok(Intent::Halt {
+                kind: {
+                    let word = self.words.keyed("kind", "poweroff|reboot")?;
+                    kind(&word)?
+                },
+                cause: self.cause()?,
+                phase: {
+                    let word = self.words.keyed("phase", "begun|committed")?;
+                    halt_phase_named(&word)
+                        .ok_or_else(|| expected("`begun` or `committed`", &word))?
+                },
+            }),
+            other => Err(expected(INTENTS, other)),
+        }
+    }
+
+    fn cause(&mut self) -> Result<HaltCause, Problem> {
+        const CAUSES: &str = "ride-through|low-battery|gauge-silent|asked";
+        match &*self.words.keyed("cause", CAUSES)? {
+            "ride-through" => Ok(HaltCause::RideThrough),
+            "low-battery" => Ok(HaltCause::LowBattery),
+            "gauge-silent" => Ok(HaltCause::GaugeSilent),
+            "asked" => self.asker().map(|by| HaltCause::Asked { by }),
+            other => Err(expected(CAUSES, other)),
+        }
+    }
+
+    /// How a halt ends.
+    pub(super) fn halt_kind(&mut self) -> Result<HaltKind, Problem> {
+        let word = self.words.plain("`poweroff` or `reboot`")?;
+        kind(&word)
+    }
+
+    fn perhaps(&mut self, key: &str) -> Result<Option<bool>, Problem> {
+        match &*self.words.keyed(key, "yes|no|unknown")? {
+            "yes" => Ok(Some(true)),
+            "no" => Ok(Some(false)),
+            "unknown" => Ok(None),
+            other => Err(expected("`yes`, `no` or `unknown`", other)),
+        }
+    }
+}
+
+fn kind(word: &str) -> Result<HaltKind, Problem> {
+    halt_kind_named(word).ok_or_else(|| expected("`poweroff` or `reboot`", word))
+}

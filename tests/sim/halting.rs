@@ -1,0 +1,173 @@
+//! The end of the machine: the marker, init, the kernel, the unmount, and the next boot.
+//!
+//! Init is systemd's: once it was asked to turn the machine off, it does not take another wish, it
+//! starts no daemon any more, and it does not pet. What runs last is the hook, which reads the marker
+//! of this boot and looks at the mains.
+
+use crate::daemon::LifeEvent;
+use crate::faults::Kind;
+use crate::world::{Event, World};
+use fieldwarden::core::fact::{
+    Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
+};
+use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+
+/// What outlives the daemon.
+#[derive(Default)]
+pub struct Remains {
+    boot: u32,
+    /// The marker of this boot.
+    here: Option<Marker>,
+    /// The marker that outlives the boot, with the boot that wrote it.
+    there: Option<(u32, Marker)>,
+    /// The watchdog ended the boot before, and its driver tells.
+    bitten: Option<bool>,
+    /// Init was asked for this.
+    pub asked: Option<HaltKind>,
+    /// It refused to halt once already.
+    refused: bool,
+}
+
+impl Remains {
+    pub fn new_boot(&mut self, bitten: Option<bool>) {
+        self.boot += 1;
+        self.here = None;
+        self.bitten = bitten;
+        self.asked = None;
+        self.refused = false;
+    }
+
+    /// What the next daemon is told of it.
+    pub fn found(&self) -> Fact {
+        let found = match (self.here, self.there) {
+            (Some(here), _) => Some((self.boot, here)),
+            (None, there) => there,
+        };
+        match found {
+            Some((boot, marker)) => Fact::Seen(Reading::Marker(FoundMarker {
+                marker,
+                same_boot: boot == self.boot,
+                reset: self.bitten,
+            })),
+            None => Fact::Lost {
+                source: Source::Marker,
+                why: Fault::Absent,
+            },
+        }
+    }
+}
+
+impl World {
+    pub fn record(&mut self, order: OrderId, marker: Marker) {
+        self.remains.here = Some(marker);
+        let outcome = match self.strikes(Kind::RecordFails, 30) {
+            true => Err(Fault::Errno(Errno(30))),
+            false => {
+                self.remains.there = Some((self.remains.boot, marker));
+                Ok(())
+            }
+        };
+        self.done(Thread::Marker, order, outcome);
+    }
+
+    /// Init is asked.
+    pub fn ask_init(&mut self, order: OrderId, kind: HaltKind) {
+        if self.strikes(Kind::InitDeaf, 40) {
+            let outcome = match self.rng.chance(50) {
+                true => Ok(()),
+                false => Err(Fault::Absent),
+            };
+            return self.done(Thread::Halt, order, outcome);
+        }
+        self.done(Thread::Halt, order, Ok(()));
+        if self.remains.asked.is_none() {
+            self.remains.asked = Some(kind);
+            self.tally.halts += 1;
+            let delay = self.rng.range(10, 3_000);
+            self.after(delay, Event::InitStops(self.remains.boot));
+        }
+    }
+
+    /// The kernel is told to halt. A kernel that does, answers nothing.
+    pub fn force(&mut self, order: OrderId, kind: HaltKind) {
+        if !self.remains.refused && self.strikes(Kind::ForceFails, 60) {
+            self.remains.refused = true;
+            return self.done(Thread::Halt, order, Err(Fault::Errno(Errno(1))));
+        }
+        self.tally.forced += 1;
+        self.machine_ends(kind);
+    }
+
+    /// Init tells the daemon to end.
+    pub fn init_stops(&mut self, boot: u32) {
+        if boot != self.remains.boot {
+            return;
+        }
+        if self.life.is_none() {
+            return self.unmount();
+        }
+        self.next_ticket += 1;
+        let fact = Fact::Asked {
+            ticket: Ticket(self.next_ticket),
+            by: Asker::Signal(15),
+            request: Request::Exit,
+        };
+        self.life_at(self.now, LifeEvent::Fact(fact, 0));
+        // TimeoutStopSec= of the unit.
+        self.after(120_000, Event::InitKills(self.remains.boot, self.lives));
+    }
+
+    /// Init loses its patience with the daemon.
+    pub fn init_kills(&mut self, boot: u32, life: u32) {
+        let same = self.life.as_ref().is_some_and(|l| l.no == life);
+        if boot == self.remains.boot && same {
+            self.end_life();
+            self.unmount();
+        }
+    }
+
+    /// The daemon is gone, and init unmounts.
+    pub fn unmount(&mut self) {
+        self.procs.clear();
+        self.alive.iter_mut().for_each(|n| *n = 0);
+        let slow = self.strikes(Kind::SlowUnmount, 60);
+        let time = if slow {
+            self.rng.range(5_000, 90_000)
+        } else {
+            self.rng.range(100, 3_000)
+        };
+        self.after(time, Event::Unmounted(self.remains.boot));
+    }
+
+    /// Everything is unmounted: the hook has the last word.
+    pub fn unmounted(&mut self, boot: u32) {
+        let (Some(asked), true) = (self.remains.asked, boot == self.remains.boot) else {
+            return;
+        };
+        let ours = self.remains.here.map(|marker| marker.intent);
+        let kind = match (asked, ours) {
+            (
+                HaltKind::PowerOff,
+                Some(Intent::Halt {
+                    kind,
+                    cause,
+                    phase: HaltPhase::Committed,
+                }),
+            ) if kind == HaltKind::Reboot || cause.ends_with_mains() && self.mains.is_present() => {
+                HaltKind::Reboot
+            }
+            (asked, _) => asked,
+        };
+        self.machine_ends(kind);
+    }
+
+    /// The machine is off, or starts again. Somebody, or mains, starts one that is off.
+    fn machine_ends(&mut self, kind: HaltKind) {
+        self.end_life();
+        match kind {
+            HaltKind::PowerOff => self.tally.offs += 1,
+            HaltKind::Reboot => self.tally.restarts += 1,
+        }
+        self.reboot(false);
+    }
+}

@@ -1,0 +1,152 @@
+//! The invariants of a halt: S1, S2, S5, S13 and L5. They are told from facts, orders and the
+//! picture, and know nothing of how the core decides.
+
+use crate::checks::View;
+use fieldwarden::core::action::{Action, Answer};
+use fieldwarden::core::fact::{Fact, HaltKind, Reading, Request};
+use fieldwarden::core::intent::{HaltPhase, Intent};
+use fieldwarden::core::note::{HaltNote, Note};
+use fieldwarden::core::picture::{HaltCause, Halting, Rung};
+use fieldwarden::core::settings::Settings;
+
+/// All rungs but the services' budget, in milliseconds, with a margin for threads on their way:
+/// looking, grace, recording, syncing, asked, rescuing, forced.
+const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 30_000 + 5_000 + 10_000 + 5_000;
+
+/// What was seen of halts in this life.
+#[derive(Default)]
+pub struct Ladder {
+    /// Somebody asked for one.
+    asked: bool,
+    /// An earlier daemon left one.
+    found: bool,
+    before: Option<Halting>,
+    /// When it began, not counting the time for which the daemon stood still.
+    since: u64,
+    committed: bool,
+    /// Init was asked.
+    init_asked: bool,
+    let_go: bool,
+}
+
+impl Ladder {
+    /// Takes a step in, and says what is wrong with it.
+    pub fn halts_are_right(&mut self, v: &View, settings: &Settings) -> Result<(), String> {
+        self.hear(v);
+        let halting = v.core.picture().halting;
+        if let (Some(halting), None) = (halting, self.before) {
+            self.since = v.now - v.frozen;
+            self.has_a_reason(halting, v)?;
+        }
+        self.orders(v, halting)?;
+        if let (None, Some(before)) = (halting, self.before) {
+            let late = before.rung >= Rung::Asked;
+            wrong(
+                late,
+                "S8: a halt is taken back after the point of no return",
+            )?;
+            (self.asked, self.committed) = (false, false);
+        }
+        if let Some(halting) = halting {
+            let budget = u64::try_from(settings.stop_budget.as_millis()).unwrap_or(u64::MAX);
+            let limit = self.since + budget + RUNGS;
+            let due = v.now - v.frozen > limit && halting.rung < Rung::Forced;
+            wrong(due, format!("L5: a halt stands on {:?}", halting.rung))?;
+        }
+        self.before = halting;
+        Ok(())
+    }
+
+    fn hear(&mut self, v: &View) {
+        if let Fact::Seen(Reading::Marker(left)) = v.fact
+            && let Intent::Halt { phase, .. } = left.marker.intent
+        {
+            self.found = true;
+            self.committed = left.same_boot && phase == HaltPhase::Committed;
+        }
+        let accepted = v.orders.iter().any(|o| {
+            matches!(
+                o.action,
+                Action::Reply {
+                    answer: Answer::Accepted,
+                    ..
+                }
+            )
+        });
+        let halt = matches!(
+            v.fact,
+            Fact::Asked {
+                request: Request::Halt(_),
+                ..
+            }
+        );
+        self.asked |= accepted && halt;
+    }
+
+    /// S1: no halt without an ask.
+    fn has_a_reason(&self, halting: Halting, v: &View) -> Result<(), String> {
+        let reason = match halting.cause {
+            HaltCause::Asked { .. } => self.asked || self.found,
+            HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
+                self.found || v.core.picture().mains == Some(false)
+            }
+        };
+        wrong(!reason, format!("S1: {halting:?} without a reason"))
+    }
+
+    fn orders(&mut self, v: &View, halting: Option<Halting>) -> Result<(), String> {
+        for order in v.orders {
+            match &order.action {
+                Action::Record(marker) => {
+                    if let Intent::Halt { phase, .. } = marker.intent {
+                        self.committed |= phase == HaltPhase::Committed;
+                    }
+                }
+                Action::AskInit { kind } => {
+                    wrong(halting.is_none(), "S1: init is asked without a halt")?;
+                    wrong(
+                        !self.committed,
+                        "S13: init is asked and nothing is written down",
+                    )?;
+                    let mains = v.core.picture().mains == Some(true);
+                    let by_mains = halting.is_some_and(|h| h.cause.ends_with_mains());
+                    let off = *kind == HaltKind::PowerOff && by_mains && mains;
+                    wrong(off, "S8: init is asked to turn off a machine with mains")?;
+                    self.init_asked = true;
+                }
+                Action::ForceHalt { kind } => {
+                    ends_in_a_running_machine(*kind, halting, v)?;
+                    let rung = halting.map(|h| h.rung);
+                    wrong(
+                        rung != Some(Rung::Forced),
+                        "S1: a forced halt out of its turn",
+                    )?;
+                }
+                Action::Start { .. } => wrong(self.init_asked, "S2: a start after the return")?,
+                Action::Pet => wrong(self.let_go, "S5: a pet after the last rung")?,
+                _ => {}
+            }
+        }
+        let given_up = |n: &Note| *n == Note::Halt(HaltNote::HaltLeftToWatchdog);
+        self.let_go |= v.notes.iter().any(given_up);
+        Ok(())
+    }
+}
+
+/// S8: a machine whose mains are believed to be back is not turned off because of mains.
+fn ends_in_a_running_machine(
+    kind: HaltKind,
+    halting: Option<Halting>,
+    v: &View,
+) -> Result<(), String> {
+    let by_mains = halting.is_some_and(|h| h.cause.ends_with_mains());
+    let back = v.core.picture().mains == Some(true);
+    wrong(
+        kind == HaltKind::PowerOff && by_mains && back,
+        "S8: a machine with mains is turned off",
+    )
+}
+
+fn wrong(wrong: bool, why: impl Into<String>) -> Result<(), String> {
+    if wrong { Err(why.into()) } else { Ok(()) }
+}
