@@ -90,6 +90,12 @@ enum Command {
         #[arg(long, conflicts_with = "json")]
         watch: bool,
     },
+    /// Tell what the machine runs on, who says so, and what comes if mains stay away
+    Power {
+        /// For programs: one JSON object, described in docs/control.md; null where nothing tells
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell what happened
     Events {
         /// Go on with what happens from now on, until Ctrl-C
@@ -222,6 +228,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Demo { speed, interactive } => return daemon::demo(speed, interactive),
         Command::DemoService { name } => return Ok(crate::demo::services::run(&name)),
         Command::Check { config } => check::check(&config, &mut out)?,
+        Command::Power { json } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,
         Command::Status { .. } => look::status(&daemon(), &mut out)?,

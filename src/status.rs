@@ -14,6 +14,8 @@ mod clock;
 mod halt;
 mod headline;
 mod list;
+mod power;
+mod power_screen;
 mod quantity;
 mod screen;
 mod table;
@@ -25,13 +27,15 @@ mod tests;
 pub use clock::RtcStatus;
 pub use halt::{HaltStatus, LastBootStatus};
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
+pub use power::{PowerSource, PowerStatus, PowerStep};
+pub use power_screen::power_screen;
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
 
 use crate::core::picture::{Ending, Picture, Verdict};
 use crate::core::settings::WatchdogOwner;
-use crate::core::{Core, Guard, Outside, Supply};
+use crate::core::{Core, Gauge, Guard, Outside, Supply};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -67,6 +71,9 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// Temperature, memory, load, clock and power.
     pub machine: MachineStatus,
+    /// Power in full; null where nothing tells of it.
+    #[serde(default)]
+    pub power: Option<PowerStatus>,
     /// File systems that are watched.
     pub mounts: Vec<MountStatus>,
     /// Threads of the daemon that are behind with their work.
@@ -175,6 +182,7 @@ impl Status {
             services_wanted: picture.wanted,
             services: list::services(core, now),
             machine: machine(core, now),
+            power: power::power(core, now),
             mounts: list::mounts(core, now),
             late_threads: list::late_threads(core, now),
         };
@@ -187,6 +195,11 @@ impl Status {
         // Strings, numbers and lists: none of them can fail to be written.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// The current of a reading.
+fn amperes_of(gauge: Gauge) -> Option<Amperes> {
+    gauge.current.map(Amperes)
 }
 
 fn phase(ending: Ending) -> &'static str {

@@ -1,11 +1,11 @@
-//! `status` and `events`: look and do not touch.
+//! `status`, `power` and `events`: look and do not touch.
 
 use super::printer::Printer;
 use super::remote::{Daemon, Told};
 use crate::demo::teller::Symbols;
 use crate::error::Error;
 use crate::journal::Record;
-use crate::status::{MARK, event_line, screen};
+use crate::status::{MARK, event_line, power_screen, screen};
 use std::time::Duration;
 
 /// Time that an event may be on its way from the daemon's core to those who ask: the recorder lets
@@ -47,6 +47,24 @@ pub fn status_json(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     Ok(out.line(&json)?)
 }
 
+/// Power alone, for people or for programs.
+pub fn power(daemon: &Daemon, json: bool, out: &mut Printer) -> Result<(), Error> {
+    let power = daemon.status()?.power;
+    if json {
+        let strange = |e: serde_json::Error| Error::Strange(e.to_string());
+        return Ok(out.line(&serde_json::to_string(&power).map_err(strange)?)?);
+    }
+    Ok(out.put(&for_locale(&power_screen(power.as_ref())))?)
+}
+
+/// The mark that a terminal can show.
+fn for_locale(text: &str) -> String {
+    match Symbols::of_locale(|name| std::env::var(name).ok()) {
+        Symbols::Unicode => text.to_owned(),
+        Symbols::Ascii => text.replace(MARK, "*"),
+    }
+}
+
 fn report(daemon: &Daemon) -> Result<String, Error> {
     let status = daemon.status()?;
     // The report is what was asked for; events that cannot be had must not cost it.
@@ -54,12 +72,7 @@ fn report(daemon: &Daemon) -> Result<String, Error> {
         Ok(events) => events.flatten().filter_map(event).collect(),
         Err(_) => Vec::new(),
     };
-    let symbols = Symbols::of_locale(|name| std::env::var(name).ok());
-    let text = screen(&status, &events);
-    Ok(match symbols {
-        Symbols::Unicode => text,
-        Symbols::Ascii => text.replace(MARK, "*"),
-    })
+    Ok(for_locale(&screen(&status, &events)))
 }
 
 fn event(told: Told) -> Option<Record> {

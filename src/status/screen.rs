@@ -12,11 +12,11 @@ use crate::text::{for_people, hundredths, severity_word};
 use crate::units::Milliamps;
 use anstyle::{AnsiColor, Style};
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const QUIET: Style = Style::new().dimmed();
-const TITLE: Style = Style::new().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const QUIET: Style = Style::new().dimmed();
+pub(super) const TITLE: Style = Style::new().bold();
 
 /// Begins the line of whatever can be good or bad. The only character of a report that is not
 /// ASCII, apart from names.
@@ -92,7 +92,7 @@ fn verdict_style(verdict: &str) -> Style {
 }
 
 /// The mark before a line: its colour repeats what the word beside it says.
-fn mark(style: Style) -> Cell {
+pub(super) fn mark(style: Style) -> Cell {
     Cell::new(MARK, style)
 }
 
@@ -301,7 +301,7 @@ fn power(machine: &MachineStatus) -> Option<String> {
 }
 
 /// What the gauge says, the charge first.
-fn battery(battery: &BatteryStatus) -> String {
+pub(super) fn battery(battery: &BatteryStatus) -> String {
     let flow = battery.amperes.map(|a| match a.0.0 {
         0 => "neither charging nor in use".to_owned(),
         1.. => format!("charging with {}", a.0),

@@ -95,14 +95,15 @@ impl Plan {
         }
     }
 
-    /// The first of both, if nothing changes.
-    pub fn next_halt(&self) -> Option<(Mono, HaltCause)> {
+    /// What asks for a halt first, if nothing changes. `silent`: the gauge is not heard of.
+    pub fn next_halt(&self, silent: bool) -> Option<(Mono, HaltCause)> {
         let ride = match self.held {
             None | Some(Held::Returning) => self.ride,
             Some(Held::Charging | Held::Unconfirmed) => None,
         };
         let ride = ride.map(|at| (at, HaltCause::RideThrough));
-        let unseen = self.unseen.map(|at| (at, HaltCause::GaugeSilent));
+        let unseen = self.unseen.filter(|_| silent);
+        let unseen = unseen.map(|at| (at, HaltCause::GaugeSilent));
         [ride, unseen]
             .into_iter()
             .flatten()
@@ -239,10 +240,17 @@ mod tests {
         assert_eq!(plan.normal, Some(after(30)));
         assert_eq!(plan.ride, Some(after(60)));
         assert_eq!(plan.unseen, None);
-        assert_eq!(plan.next_halt(), Some((after(60), HaltCause::RideThrough)));
+        assert_eq!(
+            plan.next_halt(true),
+            Some((after(60), HaltCause::RideThrough))
+        );
         let never = Plan::of(SINCE, &Believed::default(), None, &settings(None));
         assert_eq!((never.normal, never.ride), (None, None));
-        assert_eq!(never.next_halt(), Some((after(45), HaltCause::GaugeSilent)));
+        assert_eq!(
+            never.next_halt(true),
+            Some((after(45), HaltCause::GaugeSilent))
+        );
+        assert_eq!(never.next_halt(false), None);
         // A short ride-through does not stop normal services before optional ones.
         let short = Plan::of(SINCE, &Believed::default(), None, &settings(Some(8)));
         assert_eq!(short.normal, Some(after(10)));

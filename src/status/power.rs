@@ -1,0 +1,200 @@
+//! Power in full: what each source says and how old that is, the battery, and what would happen when.
+
+use super::quantity::{Percent, Seconds, Volts};
+use super::{BatteryStatus, amperes_of};
+use crate::core::picture::{HaltCause, Shed};
+use crate::core::{Core, GaugeView, Held, LineView, PowerView, Quality, Signs, Supply};
+use crate::text::{dispute_word, fault_sentence, shed_word};
+use crate::units::Mono;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Power; null on a machine on which nothing tells of mains or of a battery.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PowerStatus {
+    /// `unknown`, `on-line`, `on-battery`, `low-battery` or `forced-shutdown`.
+    pub state: String,
+    /// Time since mains were first seen gone, in an outage.
+    pub outage_seconds: Option<Seconds>,
+    /// What tells of mains and of the battery.
+    pub sources: Vec<PowerSource>,
+    /// Change of the battery's voltage in an hour, in millivolts, without the jumps of the load.
+    pub millivolts_per_hour: Option<i64>,
+    /// Change of its charge in an hour, in percent.
+    pub charge_percent_per_hour: Option<f64>,
+    /// From where on the charge is low.
+    pub low_charge_percent: Option<Percent>,
+    /// From where on the voltage is low.
+    pub low_volts: Option<Volts>,
+    /// What speaks for a low battery now: `mains-gone`, `charge`, `voltage`, `falling`, `current`.
+    pub signs: Vec<String>,
+    /// Signs that contradict each other, as in the event `signs-disagree`.
+    pub dispute: Option<String>,
+    /// Runtime that is left, at least; null if it is not known.
+    pub remaining_seconds: Option<Seconds>,
+    /// Runtime below which the machine is halted.
+    pub needed_seconds: Seconds,
+    /// Services that are stopped to save power: `nothing`, `optional` or `normal`.
+    pub shed: String,
+    /// What is next while mains stay away; on mains, what would be next if they failed now.
+    pub next: Vec<PowerStep>,
+    /// Why the end of the ride-through is not acted upon now: `returning`, `charging` or
+    /// `unconfirmed`.
+    pub held: Option<String>,
+}
+
+/// Something that tells of mains or of the battery.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PowerSource {
+    /// `line` or `gauge`.
+    pub source: String,
+    /// How far it can be relied on: `good`, `stale`, `implausible` or `absent`.
+    pub quality: String,
+    /// Time since it was last heard, and believed.
+    pub age_seconds: Option<Seconds>,
+    /// Mains, by a line.
+    pub mains: Option<bool>,
+    /// The battery, by a gauge.
+    pub battery: Option<BatteryStatus>,
+    /// Why the latest reading failed.
+    pub why: Option<String>,
+}
+
+/// Something that happens while mains stay away.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PowerStep {
+    /// `stop-optional`, `stop-normal` or `halt`.
+    pub step: String,
+    /// Time until then; zero if it is being done.
+    pub in_seconds: Seconds,
+    /// Of a halt: `ride-through`, `low-battery`, `gauge-silent` or `asked`.
+    pub why: Option<String>,
+}
+
+/// How power stands; `None` where nothing tells of it.
+pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
+    let view = core.power(now);
+    view.supply?;
+    Some(PowerStatus {
+        state: state(view.supply).to_owned(),
+        outage_seconds: view
+            .supply
+            .and_then(Supply::outage)
+            .map(|since| Seconds(now.since(since))),
+        sources: sources(&view, now),
+        millivolts_per_hour: view.voltage_per_hour,
+        charge_percent_per_hour: view.charge_per_hour.map(|n| n as f64 / 10.0),
+        low_charge_percent: view.low_charge.map(Percent),
+        low_volts: view.low_voltage.map(Volts),
+        signs: signs(view.signs),
+        dispute: view.dispute.map(|d| dispute_word(d).to_owned()),
+        remaining_seconds: view.remaining.map(Seconds),
+        needed_seconds: Seconds(view.needed),
+        shed: shed_word(view.shed).to_owned(),
+        next: next(&view, now),
+        held: view.plan.held.map(|held| {
+            match held {
+                Held::Returning => "returning",
+                Held::Charging => "charging",
+                Held::Unconfirmed => "unconfirmed",
+            }
+            .to_owned()
+        }),
+    })
+}
+
+fn state(supply: Option<Supply>) -> &'static str {
+    match supply {
+        Some(Supply::Unknown { .. }) | None => "unknown",
+        Some(Supply::OnLine { .. }) => "on-line",
+        Some(Supply::OnBattery { .. }) => "on-battery",
+        Some(Supply::LowBattery { .. }) => "low-battery",
+        Some(Supply::ForcedShutdown { .. }) => "forced-shutdown",
+    }
+}
+
+fn quality(quality: Quality) -> String {
+    match quality {
+        Quality::Absent => "absent",
+        Quality::Good => "good",
+        Quality::Stale => "stale",
+        Quality::Implausible => "implausible",
+    }
+    .to_owned()
+}
+
+fn sources(view: &PowerView, now: Mono) -> Vec<PowerSource> {
+    let age = |at: Option<Mono>| at.map(|at| Seconds(now.since(at)));
+    let line = view.line.as_ref().map(|line: &LineView| PowerSource {
+        source: "line".to_owned(),
+        quality: quality(line.quality),
+        age_seconds: age(line.at),
+        mains: line.present,
+        battery: None,
+        why: None,
+    });
+    let gauge = view.gauge.as_ref().map(|gauge: &GaugeView| PowerSource {
+        source: "gauge".to_owned(),
+        quality: quality(gauge.quality),
+        age_seconds: age(gauge.at),
+        mains: None,
+        battery: gauge.at.map(|_| BatteryStatus {
+            volts: gauge.said.voltage.map(Volts),
+            charge_percent: gauge.said.charge.map(Percent),
+            amperes: amperes_of(gauge.said),
+        }),
+        why: gauge.fault.as_ref().map(fault_sentence),
+    });
+    line.into_iter().chain(gauge).collect()
+}
+
+fn signs(signs: Signs) -> Vec<String> {
+    let all = [
+        (signs.lost, "mains-gone"),
+        (signs.charge, "charge"),
+        (signs.voltage, "voltage"),
+        (signs.falling, "falling"),
+        (signs.draining, "current"),
+    ];
+    let seen = all.into_iter().filter(|(seen, _)| *seen);
+    seen.map(|(_, word)| word.to_owned()).collect()
+}
+
+fn next(view: &PowerView, now: Mono) -> Vec<PowerStep> {
+    let step = |step: &str, at: Mono, why: Option<&str>| PowerStep {
+        step: step.to_owned(),
+        in_seconds: Seconds(at.since(now)),
+        why: why.map(str::to_owned),
+    };
+    let plan = &view.plan;
+    let optional = (view.shed < Shed::Optional).then(|| step("stop-optional", plan.optional, None));
+    let normal = plan.normal.filter(|_| view.shed < Shed::Normal);
+    let normal = normal.map(|at| step("stop-normal", at, None));
+    // A gauge that is heard does not fall silent by itself.
+    let silent = view
+        .gauge
+        .as_ref()
+        .is_none_or(|g| g.quality != Quality::Good);
+    let halt = match view.supply {
+        Some(Supply::ForcedShutdown { cause, .. }) => Some((now, cause)),
+        Some(_) | None => plan.next_halt(silent),
+    };
+    let halt = halt.map(|(at, cause)| step("halt", at, Some(why(cause))));
+    optional.into_iter().chain(normal).chain(halt).collect()
+}
+
+fn why(cause: HaltCause) -> &'static str {
+    match cause {
+        HaltCause::RideThrough => "ride-through",
+        HaltCause::LowBattery => "low-battery",
+        HaltCause::GaugeSilent => "gauge-silent",
+        HaltCause::Asked { .. } => "asked",
+    }
+}
+
+impl PowerStatus {
+    /// There is an outage.
+    pub fn outage(&self) -> Option<Duration> {
+        self.outage_seconds.map(|s| s.0)
+    }
+}
