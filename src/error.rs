@@ -124,6 +124,19 @@ pub enum Error {
     /// A trace cannot be replayed.
     #[error("{0}\nhelp: a trace is {RUNTIME_DIR}/trace or trace.1, or a copy of one")]
     Trace(Box<TraceError>),
+    /// A trace does not fit the settings of another file.
+    #[error(
+        "{error}\n\
+         help: the configuration is {}, as --settings says; it must have every service and mount \
+         point of the trace, or leave --settings out",
+        .settings.display()
+    )]
+    TraceAgainst {
+        /// Where they part.
+        error: Box<TraceError>,
+        /// The file of the settings.
+        settings: PathBuf,
+    },
     /// The daemon did not start.
     #[error(transparent)]
     App(#[from] AppError),
@@ -179,6 +192,7 @@ impl Error {
             | Error::File { .. }
             | Error::NoJournal { .. }
             | Error::Trace(_)
+            | Error::TraceAgainst { .. }
             | Error::App(_)
             | Error::Demo(_)
             | Error::Output(_) => FAILED,

@@ -90,6 +90,70 @@ fn check_names_the_board() {
     assert!(said.contains("  fit the PLD jumper"), "{said}");
 }
 
+/// Nobody reads what goes wrong: the command ends with its own code, and not by a panic.
+#[test]
+fn closed_standard_error_is_quiet() {
+    let place = Place::new();
+    place.write("broken.toml", "comand = 1\n");
+    let lacking = "[service.web]\ncommand = [\"/usr/bin/no-such-program\"]\n";
+    place.write("lacking.toml", &config_with(lacking));
+    let trace =
+        "#:fieldwarden-trace 1\n#:first yes\nwatchdog.owner = \"nobody\"\n----\n1.000 tick\n";
+    place.write("short.trace", trace);
+    let services = "[service.lost]\ncommand = [\"/usr/bin/no-such-program\"]\nautostart = false\n\
+                    [service.mute]\ncommand = [\"/bin/sleep\", \"300\"]\nautostart = false\n\
+                    ready = \"notify\"\n";
+    let daemon = place.daemon(&config_with(services));
+    let ended = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("pipe");
+        drop(reader);
+        let mut command = place.command(args);
+        command.stdout(Stdio::null()).stderr(writer);
+        let status = command.status().expect("ran");
+        assert!(status.code().is_some(), "{args:?}: {status}");
+        status.code().unwrap_or_default()
+    };
+    assert_eq!(ended(&["check", "broken.toml"]), 78);
+    assert_eq!(ended(&["run", "--config", "broken.toml"]), 78);
+    assert_eq!(ended(&["check", "lacking.toml"]), 0);
+    assert_eq!(ended(&["replay", "short.trace"]), 1);
+    assert_eq!(ended(&["start", "lost"]), 1);
+    assert_eq!(ended(&["start", "mute", "--timeout", "100ms"]), 1);
+    assert_eq!(ended(&["start", "nosuch"]), 1);
+    assert_eq!(ended(&["no-such-command"]), 2);
+    daemon.end();
+    let journal = std::fs::read_dir(place.path("state/journal")).expect("journal");
+    let segment = journal.map(|e| e.expect("entry").path()).next();
+    let torn = std::fs::OpenOptions::new()
+        .append(true)
+        .open(segment.expect("a segment"));
+    torn.expect("opened").write_all(b"torn").expect("written");
+    assert_eq!(ended(&["export", "state/journal"]), 0);
+}
+
+/// A byte that the card has lost costs a line at most, and the line is named.
+#[test]
+fn a_bad_byte_in_a_trace_is_named() {
+    let place = Place::new();
+    let mut trace =
+        b"#:fieldwarden-trace 1\n#:first yes\nwatchdog.owner = \"nobody\"\n----\n# caf".to_vec();
+    trace.push(0xE9);
+    trace.extend_from_slice(b"\n1.000 tick\n2.000 ti");
+    trace.push(0xFF);
+    trace.extend_from_slice(b"ck\n");
+    std::fs::write(place.path("bad.trace"), trace).expect("written");
+    let output = place.run(&["replay", "bad.trace"]);
+    let (out, said) = (
+        String::from_utf8(output.stdout).expect("text"),
+        String::from_utf8(output.stderr).expect("text"),
+    );
+    assert!(out.contains("1.000 tick\n"), "{out}");
+    assert!(said.contains("bad.trace:5: not UTF-8"), "{said}");
+    assert!(said.contains("bad.trace:7: not UTF-8"), "{said}");
+    assert!(said.contains("bad.trace:7: expected `tick`"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// Whoever follows events sees each one while it happens, and is told when the daemon ends.
 #[test]
 fn events_are_followed() {
@@ -155,13 +219,14 @@ fn watching_goes_on_through_a_restart() {
 }
 
 /// A user who may connect may look, and is told why that is all; one who may not connect is told
-/// what to do. Only root can become somebody else, so elsewhere there is nothing to be seen.
+/// what to do. Only root can become somebody else, so nobody else can run this, and it says so.
 #[test]
 fn strangers_may_look_at_most() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("not root: the rule itself is tested in the control thread");
-        return;
-    }
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "only root can become another user: run this as root (`sudo -E env PATH=$PATH cargo test \
+         --test cli`)"
+    );
     let place = Place::new();
     let _daemon = place.daemon(&config_with(SLEEPER));
     let as_nobody = |args: &[&str]| {

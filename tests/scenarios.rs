@@ -74,7 +74,7 @@ fn bad_scripts_are_refused() {
     for (body, wanted) in [
         (
             "0 tick\n0 child wed run=1 ready\n",
-            "7: the configuration above has no service `wed`",
+            "7: the configuration has no service `wed`",
         ),
         ("5 tick\n4 tick\n", "7: time runs backwards"),
         ("answer lunch ok\n", "6: `lunch` cannot be answered"),

@@ -1,89 +1,29 @@
-//! Spawning for real, with every method that works on this kernel or emulator.
+//! Spawning for real, with every method that works on this kernel or emulator. What it does with
+//! control groups is in `spawn_in_cgroup.rs`, for a machine of its own.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "spawn/each.rs"]
+mod each;
+
+use each::{alone, ended, program, text, with_each_method};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use fieldwarden::edge::spawn::{
-    BadProgram, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawned, Spawner, Stage,
-    Stream, is_ours, start_time,
+    BadProgram, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawner, Stage, Stream,
+    is_ours, start_time,
 };
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid};
-
-/// The tests look at descriptors, signals and children of the whole process: one at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs `check` with each method that works here, and insists that one does.
-fn with_each_method(mut check: impl FnMut(&mut Spawner)) {
-    let _alone = alone();
-    let mut worked = 0;
-    for method in [
-        Method::Sharing,
-        Method::Clone3,
-        Method::Clone,
-        Method::Emulated,
-    ] {
-        match Spawner::with_method(method) {
-            Ok(mut spawner) => {
-                assert_eq!(spawner.method(), method);
-                check(&mut spawner);
-                worked += 1;
-            }
-            Err(error) => eprintln!("{} does not work here: {error}", method.name()),
-        }
-    }
-    assert!(worked > 0, "no method works");
-}
-
-fn program(path: &str, arguments: &[&str]) -> Program {
-    let environment = [("PATH", "/usr/bin:/bin"), ("LC_ALL", "C")];
-    Program::new(Path::new(path), arguments, environment).unwrap()
-}
-
-fn ended(spawned: &Spawned) -> WaitStatus {
-    loop {
-        match waitid(Id::PIDFd(spawned.pidfd.as_fd()), WaitPidFlag::WEXITED) {
-            Err(Errno::EINTR) => {}
-            status => return status.unwrap(),
-        }
-    }
-}
-
-/// What the program writes to its standard output, and how it ends.
-fn output(
-    spawner: &mut Spawner,
-    program: &mut Program,
-) -> Result<(String, WaitStatus), SpawnError> {
-    let (reading, writing) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
-    program.output = Stream::To(Arc::new(writing));
-    let spawned = spawner.spawn(program);
-    program.output = Stream::Null;
-    let spawned = spawned?;
-    let mut text = String::new();
-    File::from(reading).read_to_string(&mut text).unwrap();
-    let status = ended(&spawned);
-    Ok((text, status))
-}
-
-fn text(spawner: &mut Spawner, program: &mut Program) -> String {
-    let (text, status) = output(spawner, program).unwrap();
-    assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
-    text
-}
 
 fn failure(spawner: &mut Spawner, program: &Program) -> (Stage, Errno) {
     match spawner.spawn(program) {
@@ -535,9 +475,11 @@ fn identity_changes_for_the_child_only() {
 /// The directory is entered as the user: one that only root may enter is refused.
 #[test]
 fn directory_is_entered_as_the_user() {
-    if !is_root() {
-        return assert_ne!(nix::unistd::geteuid().as_raw(), 0);
-    }
+    assert!(
+        is_root(),
+        "only root can start a program as another user: run this as root, or in a machine of its \
+         own with `cargo xtask vm spawn-programs`"
+    );
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
     with_each_method(|spawner| {
@@ -770,55 +712,4 @@ fn memory_of_other_threads_is_left_alone() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-}
-
-/// Where a version 2 hierarchy is ours to use, the child is in its cgroup when it starts, with
-/// every method. Elsewhere only the refusal is seen, in `steps_that_fail_are_named`.
-#[test]
-fn child_starts_in_its_cgroup() {
-    let Some(group) = OwnCgroup::make() else {
-        eprintln!("no version 2 cgroup can be made here");
-        return;
-    };
-    let directory: Arc<OwnedFd> = Arc::new(File::open(&group.0).unwrap().into());
-    with_each_method(|spawner| {
-        let mut cat = program("/bin/cat", &["/proc/self/cgroup"]);
-        cat.cgroup = Some(directory.clone());
-        let seen = text(spawner, &mut cat);
-        let line = seen
-            .lines()
-            .find_map(|line| line.strip_prefix("0::"))
-            .unwrap();
-        assert!(
-            group.0.ends_with(line.trim_start_matches('/')),
-            "{line} is not {:?}",
-            group.0
-        );
-    });
-}
-
-/// A cgroup of this test's own below that of the test process.
-struct OwnCgroup(PathBuf);
-
-impl OwnCgroup {
-    fn make() -> Option<OwnCgroup> {
-        let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-        let root = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
-        let root = root
-            .filter(|l| l.get(2) == Some(&"cgroup2"))
-            .find_map(|l| l.get(1).copied())?;
-        let ours = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let ours = ours.lines().find_map(|l| l.strip_prefix("0::/"))?;
-        let name = format!("fieldwarden-test-{}", getpid());
-        let path = Path::new(root).join(ours).join(name);
-        fs::create_dir(&path).ok().map(|()| OwnCgroup(path))
-    }
-}
-
-impl Drop for OwnCgroup {
-    fn drop(&mut self) {
-        let gone = fs::remove_dir(&self.0);
-        let said = writeln!(std::io::stderr(), "cgroup removed: {gone:?}");
-        assert!((gone.is_ok() && said.is_ok()) || thread::panicking());
-    }
 }

@@ -286,6 +286,21 @@ fn only_edges_touch_the_system() {
     assert_none(wrong);
 }
 
+/// `println!` and its kin panic when nobody reads any more; `cli/printer.rs` does not.
+#[test]
+fn nothing_panics_when_nobody_reads() {
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        for (number, line) in source.lines() {
+            let macros = ["print!", "println!", "eprint!", "eprintln!"];
+            if macros.iter().any(|m| has_word(line, m)) {
+                wrong.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none(wrong);
+}
+
 /// The permission to open devices of this machine is asked for in one place of the daemon, and never
 /// by a test, a bench or a tool.
 #[test]

@@ -1,7 +1,7 @@
 //! `start`, `stop`, `restart`: asks, and waits until it has come about or cannot come about.
 
 use super::Act;
-use super::printer::Printer;
+use super::printer::{Printer, tell_line};
 use super::remote::{Daemon, Told};
 use crate::core::note::Severity;
 use crate::edge::clock;
@@ -58,6 +58,7 @@ enum Progress {
 pub fn act(daemon: &Daemon, verb: Verb, order: &Act, out: &mut Printer) -> Result<(), Error> {
     let begun = clock::now();
     let before = daemon.status()?;
+    refuse_unknown(daemon, verb, order, &before)?;
     let mut asked = Vec::new();
     for name in &order.services {
         let new = daemon.act(verb.word(), name)?;
@@ -86,7 +87,7 @@ pub fn act(daemon: &Daemon, verb: Verb, order: &Act, out: &mut Printer) -> Resul
             Progress::Failed(text) => {
                 failed = true;
                 let why = reason(daemon, name).map_or_else(String::new, |why| format!("\n  {why}"));
-                eprintln!("fieldwarden: {text}{why}");
+                tell_line(&format!("fieldwarden: {text}{why}"));
             }
             Progress::Under => {
                 failed = true;
@@ -94,11 +95,11 @@ pub fn act(daemon: &Daemon, verb: Verb, order: &Act, out: &mut Printer) -> Resul
                     .map_or("gone", word)
                     .to_owned();
                 let limit = for_people(order.timeout);
-                eprintln!(
+                tell_line(&format!(
                     "fieldwarden: {name} is still {state} after {limit}\n\
                      help: it goes on in the background; look with `fieldwarden status`, or allow \
                      more time with --timeout"
-                );
+                ));
             }
         }
     }
@@ -112,6 +113,12 @@ pub fn halt(daemon: &Daemon, kind: &str, out: &mut Printer) -> Result<(), Error>
         false => "it is being halted already",
     })?;
     Ok(())
+}
+
+/// A name that the daemon does not know is refused by it before anything is asked of the others.
+fn refuse_unknown(daemon: &Daemon, verb: Verb, order: &Act, before: &Status) -> Result<(), Error> {
+    let mut unknown = order.services.iter().filter(|n| find(before, n).is_none());
+    unknown.try_for_each(|name| daemon.act(verb.word(), name).map(drop))
 }
 
 fn word(service: &ServiceStatus) -> &str {

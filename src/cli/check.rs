@@ -1,6 +1,6 @@
 //! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
 
-use super::printer::Printer;
+use super::printer::{Printer, tell, tell_line};
 use crate::config::{self, Board, Problem};
 use crate::edge::watchdog_look;
 use crate::error::Error;
@@ -14,7 +14,7 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
     let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            eprint!("{problems}");
+            tell(&problems.to_string());
             return Err(Error::SaidConfig);
         }
     };
@@ -50,7 +50,7 @@ fn board(board: &Board, out: &mut Printer) -> Result<(), Error> {
 
 fn show(warnings: &[Problem]) {
     for warning in warnings {
-        eprintln!("{warning}");
+        tell_line(&warning.to_string());
     }
 }
 

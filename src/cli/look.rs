@@ -1,6 +1,6 @@
 //! `status`, `power` and `events`: look and do not touch.
 
-use super::printer::Printer;
+use super::printer::{Printer, tell_line};
 use super::remote::{Daemon, Told};
 use crate::demo::teller::Symbols;
 use crate::error::Error;
@@ -99,7 +99,9 @@ pub fn events(
             Told::Event(_, line) if json => out.line(&line)?,
             Told::Event(record, _) => out.line(&event_line(&record))?,
             Told::Lost(events) => {
-                eprintln!("fieldwarden: {events} events came too fast to be shown");
+                tell_line(&format!(
+                    "fieldwarden: {events} events came too fast to be shown"
+                ));
             }
         }
         if out.gone() {
@@ -107,7 +109,7 @@ pub fn events(
         }
     }
     if follow {
-        eprintln!("fieldwarden: the daemon has ended");
+        tell_line("fieldwarden: the daemon has ended");
     }
     Ok(())
 }

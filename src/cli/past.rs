@@ -2,7 +2,7 @@
 //! `events --journal` and `export`: what happened in earlier boots as well. Reads the durable journal
 //! itself, so it works without a daemon, and on a card that was taken out of its machine.
 
-use super::printer::Printer;
+use super::printer::{Printer, tell_line};
 use crate::error::Error;
 use crate::journal::{Damage, Directory, Reader, Record};
 use crate::status::event_line;
@@ -58,16 +58,22 @@ pub fn events(dir: &Path, json: bool, last: u32, out: &mut Printer) -> Result<()
     Ok(())
 }
 
+/// The journal in this directory, or in `journal` below it: the state directory is easily named
+/// instead. One without a single segment is none.
 fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
-    Reader::open(dir).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => Error::NoJournal {
-            dir: dir.to_owned(),
-        },
-        _ => Error::File {
-            path: dir.to_owned(),
-            source,
-        },
-    })
+    for dir in [dir, &dir.join("journal")] {
+        match Reader::open(dir) {
+            Ok(reader) if !reader.is_empty() => return Ok(reader),
+            Ok(_) => {}
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(source) => {
+                let path = dir.to_owned();
+                return Err(Error::File { path, source });
+            }
+        }
+    }
+    let dir = dir.to_owned();
+    Err(Error::NoJournal { dir })
 }
 
 /// What had to be left out.
@@ -84,6 +90,7 @@ fn tell(damage: &Damage) {
     part(damage.unfinished, "bytes of an unfinished record");
     parts.extend(damage.unreadable.iter().cloned());
     if !parts.is_empty() {
-        eprintln!("fieldwarden: left out of the journal: {}", parts.join(", "));
+        let parts = parts.join(", ");
+        tell_line(&format!("fieldwarden: left out of the journal: {parts}"));
     }
 }

@@ -1,4 +1,4 @@
-//! Standard output, for a reader who may go away at any time.
+//! Standard output and standard error, for readers who may go away at any time.
 
 use anstream::AutoStream;
 use std::io::{self, ErrorKind, Stdout, Write};
@@ -42,4 +42,18 @@ impl Printer {
     pub fn gone(&self) -> bool {
         self.gone
     }
+}
+
+/// Prints a text on standard error, as it is. What nobody reads is lost: there is no better place to
+/// say so, and it changes nothing about what the command does.
+pub fn tell(text: &str) {
+    let mut stream = anstream::stderr();
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
+}
+
+/// Prints a line on standard error.
+pub fn tell_line(text: &str) {
+    tell(&format!("{text}\n"));
 }

@@ -4,7 +4,7 @@
 //! with then. Orders are numbered anew; a fact that refers to an order by its recorded number is
 //! made to refer to the same order by its new one.
 
-use super::printer::Printer;
+use super::printer::{Printer, tell_line};
 use crate::config::{self, Shelf};
 use crate::core::action::Actions;
 use crate::core::fact::{Fact, OrderId};
@@ -12,7 +12,7 @@ use crate::core::settings::Settings;
 use crate::core::{BootFacts, Core};
 use crate::error::Error;
 use crate::text;
-use crate::trace::{self, Document, Step};
+use crate::trace::{self, Document, Problem, Step, TraceError};
 use anstyle::{AnsiColor, Style};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,25 +37,28 @@ struct Tally {
 ///
 /// # Errors
 /// When the trace or the settings cannot be read, and when anything differs.
-pub fn replay(path: &Path, settings: &Path, out: &mut Printer) -> Result<(), Error> {
+pub fn replay(path: &Path, choice: &Path, out: &mut Printer) -> Result<(), Error> {
     let text = read(path)?;
     let name = path.display().to_string();
     let document = trace::open(&name, &text)?;
-    let settings = choose(&name, &document, settings)?;
+    let settings = choose(&name, &document, choice)?;
     let mut player = Player::new(&document, &settings);
     for step in document.steps(&settings) {
-        player.play(&step?, out)?;
+        let step = step.map_err(|error| against(error, choice))?;
+        player.play(&step, out)?;
     }
     let Tally {
         facts,
         lines,
         differ,
     } = player.tally;
-    eprintln!("{facts} facts, {lines} recorded decisions, {differ} differences");
+    tell_line(&format!(
+        "{facts} facts, {lines} recorded decisions, {differ} differences"
+    ));
     if differ > 0 && !player.from_the_start {
-        eprintln!(
+        tell_line(
             "this trace begins while the daemon ran already: what it knew by then is not in it, so \
-             differences near its beginning say little"
+             differences near its beginning say little",
         );
     }
     if differ > 0 { Err(Error::Said) } else { Ok(()) }
@@ -70,7 +73,32 @@ fn read(path: &Path) -> Result<String, Error> {
     if length > LARGEST {
         return Err(fail(std::io::ErrorKind::FileTooLarge.into()));
     }
-    std::fs::read_to_string(path).map_err(fail)
+    let bytes = std::fs::read(path).map_err(fail)?;
+    let text = String::from_utf8_lossy(&bytes);
+    for line in bad_lines(&bytes) {
+        tell_line(&format!(
+            "fieldwarden: {}:{line}: not UTF-8, read as far as it goes",
+            path.display()
+        ));
+    }
+    Ok(text.into_owned())
+}
+
+/// Lines, counted from 1, that are no text.
+fn bad_lines(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let lines = (1..).zip(bytes.split(|b| *b == b'\n'));
+    lines.filter_map(|(number, line)| std::str::from_utf8(line).is_err().then_some(number))
+}
+
+/// A trace that does not fit the settings of another file says which file those are.
+fn against(error: TraceError, choice: &Path) -> Error {
+    match error.problem {
+        Problem::Unknown { .. } if choice != Path::new("recorded") => Error::TraceAgainst {
+            error: Box::new(error),
+            settings: choice.to_owned(),
+        },
+        _ => error.into(),
+    }
 }
 
 /// The recorded settings, or those of another file. The file systems are those that were recorded:

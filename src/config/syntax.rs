@@ -220,7 +220,10 @@ fn remedy(message: &str) -> &'static str {
 /// The problem of a file that the kernel did not let us read.
 pub(super) fn unreadable(name: &str, error: &std::io::Error) -> Problem {
     let help = match error.kind() {
-        std::io::ErrorKind::NotFound => "name another file, or begin with a copy of the sample",
+        std::io::ErrorKind::NotFound => {
+            "name another file, or begin with a copy of config/fieldwarden.toml of the source; \
+             fieldwarden.toml(5) explains each key"
+        }
         std::io::ErrorKind::PermissionDenied => "run this as root, or change the file's mode",
         _ => "name a regular file that can be read",
     };

@@ -181,6 +181,9 @@ pub enum Reading {
         inodes: Option<Permille>,
         /// No write can succeed.
         read_only: bool,
+        /// Errors that the file system has recorded since it was last checked; 0 where it does not
+        /// count them (only ext4 does).
+        errors: u32,
     },
     /// The hardware watchdog answered.
     Watchdog(WatchdogSeen),

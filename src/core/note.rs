@@ -295,6 +295,15 @@ pub enum Note {
         /// Which.
         mount: MountId,
     },
+    /// A file system has recorded errors, or has been mended.
+    MountErrors {
+        /// Critical if they are new, warn if they are of earlier boots.
+        verdict: super::picture::Verdict,
+        /// Which.
+        mount: MountId,
+        /// How many since it was last checked.
+        errors: u32,
+    },
     /// It is writable again.
     MountWritable {
         /// Which.
@@ -461,7 +470,8 @@ impl Note {
             | Note::Memory { verdict, .. }
             | Note::Load { verdict, .. }
             | Note::Space { verdict, .. }
-            | Note::Inodes { verdict, .. } => of(*verdict),
+            | Note::Inodes { verdict, .. }
+            | Note::MountErrors { verdict, .. } => of(*verdict),
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum MountTrouble {
     Space,
     /// Too few inodes.
     Inodes,
+    /// It has recorded errors.
+    Errors,
 }
 
 /// One reading of a file system.
@@ -51,6 +53,8 @@ pub struct MountSample {
     pub inodes: Option<Permille>,
     /// No write can succeed.
     pub read_only: bool,
+    /// Errors that it has recorded since it was last checked.
+    pub errors: u32,
 }
 
 #[derive(Default)]
@@ -63,13 +67,16 @@ struct Mount {
     /// It could be written when it was first seen.
     writable_once: Option<bool>,
     read_only: bool,
+    errors: Verdict,
+    /// Errors that it had when it was first seen; what came since is about this boot.
+    errors_before: Option<u32>,
 }
 
 impl Mount {
     fn verdict(&self) -> Verdict {
         let known = match self.broken() {
             true => Verdict::Critical,
-            false => self.space.max(self.inodes),
+            false => self.space.max(self.inodes).max(self.errors),
         };
         match self.last {
             Last::At(_) => known,
@@ -84,6 +91,8 @@ impl Mount {
     fn why(&self) -> Option<MountTrouble> {
         if self.broken() {
             Some(MountTrouble::ReadOnly)
+        } else if self.errors >= Verdict::Warn {
+            Some(MountTrouble::Errors)
         } else if self.space.max(self.inodes) < Verdict::Warn {
             None
         } else if self.inodes > self.space {
@@ -107,12 +116,33 @@ impl Mount {
             self.writable_once = Some(true);
         }
         self.read_only = sample.read_only;
+        self.count_errors(mount, sample.errors, pass);
         if sample.read_only && !writable_once {
             // Made full by its maker (an image, a read-only root): no shortage of anything.
             (self.space, self.inodes) = (Verdict::Ok, Verdict::Ok);
             return;
         }
         self.judge(mount, sample, pass);
+    }
+
+    /// Errors that are new mean that the card fails now: ext4 may have stopped writing, and some
+    /// kernels show that in no other way. Old ones want a check of the file system.
+    fn count_errors(&mut self, mount: MountId, errors: u32, pass: &mut Pass) {
+        let before = self.errors_before.map_or(errors, |b| b.min(errors));
+        self.errors_before = Some(before);
+        let verdict = match errors {
+            0 => Verdict::Ok,
+            n if n > before => Verdict::Critical,
+            _ => Verdict::Warn,
+        };
+        if verdict != self.errors && (verdict, self.errors) != (Verdict::Ok, Verdict::Unknown) {
+            pass.out.note(Note::MountErrors {
+                verdict,
+                mount,
+                errors,
+            });
+        }
+        self.errors = verdict;
     }
 
     fn judge(&mut self, mount: MountId, sample: MountSample, pass: &mut Pass) {
@@ -191,11 +221,13 @@ impl Policy for Storage {
                 space,
                 inodes,
                 read_only,
+                errors,
             }) => {
                 let sample = MountSample {
                     space: *space,
                     inodes: *inodes,
                     read_only: *read_only,
+                    errors: *errors,
                 };
                 if let Some(known) = self.mounts.get_mut(usize::from(mount.0)) {
                     known.see(*mount, sample, pass);

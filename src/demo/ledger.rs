@@ -256,6 +256,7 @@ impl Ledger {
             | Note::Space { .. }
             | Note::Inodes { .. }
             | Note::MountReadOnly { .. }
+            | Note::MountErrors { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
             | Note::ClockUnsynced

@@ -73,7 +73,9 @@ pub fn run(name: &str) -> ExitCode {
     match Program::enter(name).and_then(Program::play) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!(
+            // Whoever has closed it does not want to know.
+            let _ = writeln!(
+                io::stderr(),
                 "fieldwarden demo-service {name}: {e}: this is part of `fieldwarden demo` and is \
                  of no use without it"
             );

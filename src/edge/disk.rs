@@ -7,13 +7,15 @@
 //! What is known of a file system that an error made read-only depends on the kernel: up to Linux
 //! 6.11 ext4 then shows `ro`, from 6.15 on `emergency_ro`, and both are seen here. **From 6.12 to
 //! 6.14 it shows nothing**: every write fails while mounts and `statvfs` still tell of a writable
-//! file system. Only a write could find that out, and none is tried here.
+//! file system. What every kernel shows is how many errors ext4 has recorded (kernel:
+//! fs/ext4/sysfs.c, `errors_count`), and that is read too.
 
 use super::mountinfo::{self, Mount, mounted_at};
 use crate::core::fact::{Errno, Fact, Fault, MountId, Reading, Source};
 use crate::units::Permille;
-use std::io;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub use super::mountinfo::discover;
 
@@ -93,9 +95,28 @@ impl Disk {
             mount,
             space: Permille::of(space.available, space.blocks),
             inodes,
+            errors: mounted
+                .counts_errors()
+                .map_or(0, |device| errors(&self.root, device)),
             read_only: space.read_only || mounted.read_only_here || mounted.unwritable,
         })
     }
+}
+
+/// Errors that ext4 has recorded on this device; 0 if it does not say.
+fn errors(root: &Path, (major, minor): (u32, u32)) -> u32 {
+    let device = root.join(format!("sys/dev/block/{major}:{minor}"));
+    let Some(name) = fs::read_link(device)
+        .ok()
+        .as_deref()
+        .and_then(Path::file_name)
+        .map(OsStr::to_owned)
+    else {
+        return 0;
+    };
+    let count = root.join("sys/fs/ext4").join(name).join("errors_count");
+    let text = fs::read_to_string(count).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
 }
 
 /// The path of a mount point in the tree that stands for `/`.

@@ -103,6 +103,12 @@ pub fn parse(text: &[u8]) -> Vec<Mount> {
 }
 
 impl Mount {
+    /// Major and minor number of the device of a file system that counts its errors.
+    pub fn counts_errors(&self) -> Option<(u32, u32)> {
+        let ext4 = [&b"ext4"[..], b"ext3", b"ext2"].contains(&self.kind.as_slice());
+        ext4.then_some(self.device)
+    }
+
     fn covers(&self, other: &Mount) -> bool {
         self.parent == other.id && self.id != other.id && self.point == other.point
     }

@@ -68,6 +68,11 @@ impl<S: Store> Reader<S> {
         })
     }
 
+    /// There was no segment in the directory: nobody has ever written a journal there.
+    pub fn is_empty(&self) -> bool {
+        self.segments.len() == 0
+    }
+
     /// What was left out so far; complete once the iterator is through.
     pub fn damage(&self) -> &Damage {
         &self.damage

@@ -126,6 +126,7 @@ fn storage(status: &Status) -> Vec<String> {
         let path = &mount.path;
         Some(match mount.why.as_deref()? {
             "read-only" => format!("{path} has turned read-only"),
+            "errors" => format!("{path} has recorded errors"),
             "inodes" => low("inodes", "are", path, mount.free_inodes_percent),
             _ => low("space", "is", path, mount.free_percent),
         })

@@ -51,7 +51,7 @@ pub struct MountStatus {
     pub path: String,
     /// What the storage policy thinks of it: `ok`, `unknown`, `warn` or `critical`.
     pub verdict: String,
-    /// What it thinks so for: `space`, `inodes` or `read-only`; `null` while nothing is wrong.
+    /// What it thinks so for: `space`, `inodes`, `errors` or `read-only`; `null` while nothing is wrong.
     pub why: Option<String>,
     /// Free space, as far as it was ever read.
     pub free_percent: Option<Percent>,
@@ -59,6 +59,8 @@ pub struct MountStatus {
     pub free_inodes_percent: Option<Percent>,
     /// No write can succeed.
     pub read_only: Option<bool>,
+    /// Errors that it has recorded since it was last checked; 0 where it does not count them.
+    pub errors: Option<u32>,
     /// The latest reading stands; otherwise it cannot be looked at, and what is above is what was
     /// read last.
     pub readable: bool,
@@ -222,6 +224,7 @@ pub(super) fn mounts(core: &Core, now: Mono) -> Vec<MountStatus> {
                 free_percent: sample.map(|s| Percent(s.space)),
                 free_inodes_percent: sample.and_then(|s| s.inodes).map(Percent),
                 read_only: sample.map(|s| s.read_only),
+                errors: sample.map(|s| s.errors),
                 readable: view.stands,
                 seen_seconds: view.latest.map(|(_, at)| Seconds(now.since(at))),
             }
@@ -234,6 +237,7 @@ fn trouble_word(trouble: MountTrouble) -> &'static str {
         MountTrouble::ReadOnly => "read-only",
         MountTrouble::Space => "space",
         MountTrouble::Inodes => "inodes",
+        MountTrouble::Errors => "errors",
     }
 }
 

@@ -325,6 +325,7 @@ fn mount(mount: &MountStatus) -> Vec<Cell> {
         .map_or_else(String::new, |free| format!("{} free", free.0));
     let trouble = match (mount.why.as_deref(), mount.read_only) {
         (Some("read-only"), _) => Some("has turned read-only: nothing can be written".to_owned()),
+        (Some("errors"), _) => Some(format!("errors recorded: {}", mount.errors.unwrap_or(0))),
         (Some(why), _) => Some(format!("{why} low")),
         (None, Some(true)) => Some("read-only".to_owned()),
         (None, Some(false) | None) => None,

@@ -153,6 +153,7 @@ fn well() -> Rig {
             space: Permille(space),
             inodes: Some(Permille(800)),
             read_only: false,
+            errors: 0,
         })
     };
     let watchdog = WatchdogSeen {
@@ -292,6 +293,7 @@ fn much_is_wrong() {
             space: Permille(35),
             inodes: Some(Permille(800)),
             read_only: false,
+            errors: 0,
         }),
     );
     rig.tell(
@@ -435,6 +437,7 @@ fn silence_is_shown() {
             space: Permille(210),
             inodes: None,
             read_only: true,
+            errors: 0,
         }),
     );
     rig.tell(60_000, lost(Source::Mount(MountId(1))));
@@ -465,6 +468,7 @@ fn the_limit_that_was_passed_is_named() {
             space: Permille(145),
             inodes: Some(Permille(120)),
             read_only: false,
+            errors: 0,
         }),
     );
     let mount = &rig.status().mounts[1];

@@ -258,6 +258,18 @@ impl Describer<'_> {
                 mount,
                 free,
             } => ("inodes", self.room(verdict.word(), *mount, *free)),
+            Note::MountErrors {
+                verdict,
+                mount,
+                errors,
+            } => (
+                "mount-errors",
+                vec![
+                    ("verdict", word(verdict.word())),
+                    self.mount(*mount),
+                    ("errors", count(*errors)),
+                ],
+            ),
             Note::MountReadOnly { mount } => ("mount-read-only", vec![self.mount(*mount)]),
             Note::MountWritable { mount } => ("mount-writable", vec![self.mount(*mount)]),
             Note::ClockSynced => ("clock-synced", vec![]),

@@ -67,12 +67,17 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             space,
             inodes,
             read_only,
+            errors,
         } => format!(
-            "mount {} space={} inodes={} read-only={}",
+            "mount {} space={} inodes={} read-only={}{}",
             token(settings.mount(*mount)),
             percent(*space),
             known(*inodes, percent),
-            flag(*read_only)
+            flag(*read_only),
+            match errors {
+                0 => String::new(),
+                n => format!(" errors={n}"),
+            }
         ),
         Reading::Watchdog(seen) => format!(
             "watchdog identity={} timeout={} nowayout={} caused-reset={}",

@@ -403,6 +403,32 @@ fn readings() -> Vec<(Note, &'static str)> {
             "0.5% of the inodes of /srv/my data free: unknown",
         ),
         (
+            Note::MountErrors {
+                verdict: Verdict::Critical,
+                mount: DATA,
+                errors: 3,
+            },
+            "/srv/my data has just recorded errors (3 errors in all): writes may fail from now on, \
+             look into `dmesg`; the card may be failing",
+        ),
+        (
+            Note::MountErrors {
+                verdict: Verdict::Warn,
+                mount: DATA,
+                errors: 1,
+            },
+            "/srv/my data has recorded 1 error since it was last checked: check it with `e2fsck`, \
+             and look at the card",
+        ),
+        (
+            Note::MountErrors {
+                verdict: Verdict::Ok,
+                mount: DATA,
+                errors: 0,
+            },
+            "/srv/my data has no recorded errors any more",
+        ),
+        (
             Note::MountReadOnly { mount: DATA },
             "/srv/my data became read-only: look for file system errors in `dmesg`; the card may \
              be failing",

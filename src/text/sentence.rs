@@ -231,6 +231,11 @@ impl Speaker<'_> {
                 mount(*at),
                 judged(*verdict)
             ),
+            Note::MountErrors {
+                verdict,
+                mount: at,
+                errors,
+            } => mount_errors(*verdict, mount(*at), *errors),
             Note::MountReadOnly { mount: at } => format!(
                 "{} became read-only: look for file system errors in `dmesg`; the card may be \
                  failing",
@@ -343,6 +348,21 @@ fn withheld(thread: Thread, timeout: Option<Duration>, init: Option<Duration>) -
         (None, None) => format!(
             "our {thread} thread is stuck: no more pets, but there is no hardware watchdog to \
              reset this machine"
+        ),
+    }
+}
+
+fn mount_errors(verdict: Verdict, mount: &str, errors: u32) -> String {
+    let errors = counted(errors.into(), "error");
+    match verdict {
+        Verdict::Ok => format!("{mount} has no recorded errors any more"),
+        Verdict::Critical => format!(
+            "{mount} has just recorded errors ({errors} in all): writes may fail from now on, look \
+             into `dmesg`; the card may be failing"
+        ),
+        Verdict::Warn | Verdict::Unknown => format!(
+            "{mount} has recorded {errors} since it was last checked: check it with `e2fsck`, \
+             and look at the card"
         ),
     }
 }

@@ -70,7 +70,7 @@ pub enum Problem {
         found: String,
     },
     /// The configuration has no such service or mount point.
-    #[error("the configuration above has no {kind} `{name}`{}", did_you_mean(.nearest))]
+    #[error("the configuration has no {kind} `{name}`{}", did_you_mean(.nearest))]
     Unknown {
         /// `service` or `mount point`.
         kind: &'static str,

@@ -96,7 +96,7 @@ impl Place {
             && text.contains("\"state\":\"armed\"")
             && !text.contains("\"state\":\"starting\"")
             && !text.contains("\"temperature_celsius\":null")
-            && !text.contains("\"mounts\":[]")
+            && !text.contains("\"readable\":false")
             && !text.contains("\"power\":\"unknown\"")
     }
 }

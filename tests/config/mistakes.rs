@@ -87,7 +87,8 @@ fn a_file_that_cannot_be_used_at_all_is_one_problem() {
         shown(&file),
         format!(
             "error: {name}: cannot be read: No such file or directory (os error 2)\n\
-             help: name another file, or begin with a copy of the sample\n\n1 error\n"
+             help: name another file, or begin with a copy of config/fieldwarden.toml of the source; \
+             fieldwarden.toml(5) explains each key\n\n1 error\n"
         )
     );
     let of_directory = shown(directory.path());

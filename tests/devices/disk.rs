@@ -4,6 +4,7 @@ use crate::fixture;
 use fieldwarden::core::fact::{Errno, Fact, Fault, MountId, Reading, Source};
 use fieldwarden::edge::disk::{AskSpace, Disk, Space, discover};
 use fieldwarden::units::Permille;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -41,6 +42,7 @@ fn a_healthy_file_system_gives_shares_of_space_and_inodes() {
         space: Permille(250),
         inodes: Some(Permille(750)),
         read_only: false,
+        errors: 0,
     });
     assert_eq!(disk.sample(&["/"]), [expected]);
 }
@@ -162,4 +164,45 @@ fn what_is_discovered_can_be_sampled() {
         "{facts:?}"
     );
     assert!(found.contains(&Path::new("/mnt/usb stick").into()));
+}
+
+/// Errors are found by the number of the device, whatever it is called; a file system that does not
+/// count them has none.
+#[test]
+fn recorded_errors_are_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let write = |name: &str, text: &str| {
+        let file = root.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write(
+        "proc/self/mountinfo",
+        "21 1 179:2 / / rw - ext4 /dev/root rw\n22 21 179:1 / /boot rw - vfat /dev/mmcblk0p1 rw\n\
+         23 21 8:1 / /stick rw - ext4 /dev/sda1 rw\n",
+    );
+    let devices = root.join("sys/dev/block");
+    fs::create_dir_all(&devices).unwrap();
+    for (number, name) in [
+        ("179:2", "mmcblk0p2"),
+        ("179:1", "mmcblk0p1"),
+        ("8:1", "sda1"),
+    ] {
+        let link = format!("../../devices/platform/{name}");
+        std::os::unix::fs::symlink(link, devices.join(number)).unwrap();
+    }
+    write("sys/fs/ext4/mmcblk0p2/errors_count", "7\n");
+    write("sys/fs/ext4/mmcblk0p1/errors_count", "3\n");
+    write("sys/fs/ext4/sda1/errors_count", "no number\n");
+    let mut disk = Disk::asking(root.into(), always(Ok(PLENTY)));
+    let counted = disk.sample(&["/", "/boot", "/stick"]);
+    let counted: Vec<Option<u32>> = counted
+        .iter()
+        .map(|fact| match fact {
+            Fact::Seen(Reading::Mount { errors, .. }) => Some(*errors),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counted, [Some(7), Some(0), Some(0)]);
 }

@@ -289,6 +289,7 @@ fn every_knob_shows() {
             space: Permille(40),
             inodes: Some(Permille(900)),
             read_only: true,
+            errors: 0,
         })
     };
     assert_eq!(board.sample_mounts(Mono(0), 2), [expected(0), expected(1)]);

@@ -48,9 +48,7 @@ impl Answers {
             ));
         }
         if !service.is_empty() && settings.service(service).is_none() {
-            return Err(format!(
-                "the configuration above has no service `{service}`"
-            ));
+            return Err(format!("the configuration has no service `{service}`"));
         }
         if how == "ok" {
             self.given.remove(key);

@@ -278,6 +278,7 @@ fn reading(rng: &mut Rng) -> Reading {
             space: share,
             inodes: rng.pick(&[None, Some(share)]),
             read_only: rng.chance(30),
+            errors: rng.pick(&[0, 0, 1, u32::MAX]),
         },
         Source::Watchdog if rng.chance(30) => Reading::WatchdogElsewhere {
             running: rng.chance(50),

@@ -198,6 +198,7 @@ impl World {
                     false => self.rng.pick(&[None, Some(Permille(600))]),
                 },
                 read_only,
+                errors: if short { self.rng.pick(&[0, 1, 7]) } else { 0 },
             });
             self.send(Thread::Disk, fact);
         }
@@ -227,6 +228,7 @@ impl World {
                 space: Permille(0),
                 inodes: None,
                 read_only: true,
+                errors: 3,
             }),
             Fact::Thread {
                 thread: Thread::Control,

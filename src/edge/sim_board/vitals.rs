@@ -262,6 +262,7 @@ impl Body {
             space: self.space,
             inodes: Some(Permille(900)),
             read_only: self.read_only,
+            errors: 0,
         }
     }
 

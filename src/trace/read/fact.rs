@@ -105,6 +105,10 @@ impl Line<'_, '_> {
                 space: value::percent(&self.words.keyed("space", "PERCENT%")?)?,
                 inodes: self.known("inodes", "PERCENT%|none", value::percent)?,
                 read_only: self.flag("read-only")?,
+                errors: match self.words.has_key("errors") {
+                    true => self.number("errors")?,
+                    false => 0,
+                },
             },
             Source::Watchdog if self.words.has_key("running") => Reading::WatchdogElsewhere {
                 running: self.flag("running")?,

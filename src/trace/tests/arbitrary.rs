@@ -131,7 +131,13 @@ fn rtc() -> impl Strategy<Value = RtcSeen> {
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
-    let on_mount = (mount(), share(), option::of(share()), any::<bool>());
+    let on_mount = (
+        mount(),
+        share(),
+        option::of(share()),
+        any::<bool>(),
+        any::<u32>(),
+    );
     let watchdog = (text(), any::<Duration>(), any::<bool>(), any::<bool>());
     let gauge = (
         option::of(any::<u32>()),
@@ -149,11 +155,12 @@ fn reading() -> impl Strategy<Value = Reading> {
         wall().prop_map(|time| Reading::Floor { time }),
         any::<bool>().prop_map(|present| Reading::Mains { present }),
         any::<u32>().prop_map(|flags| Reading::Throttle(ThrottleFlags(flags))),
-        on_mount.prop_map(|(mount, space, inodes, read_only)| Reading::Mount {
+        on_mount.prop_map(|(mount, space, inodes, read_only, errors)| Reading::Mount {
             mount,
             space,
             inodes,
-            read_only
+            read_only,
+            errors
         }),
         watchdog.prop_map(|(identity, timeout, nowayout, caused_reset)| {
             Reading::Watchdog(WatchdogSeen {

@@ -119,7 +119,7 @@ fn refused_steps() {
     let cases = [
         (
             "1.000 tick\n\n2.000 child wbe run=1 ready\n3.000 tick\n",
-            "a.txt:5: the configuration above has no service `wbe`; did you mean `web`?",
+            "a.txt:5: the configuration has no service `wbe`; did you mean `web`?",
         ),
         (
             "1.000 tick\n0.999 tick\n",

@@ -119,15 +119,15 @@ fn errors() {
     let cases = [
         (
             "12.400 child wbe run=1 ready",
-            "the configuration above has no service `wbe`; did you mean `web`?",
+            "the configuration has no service `wbe`; did you mean `web`?",
         ),
         (
             "12.400 child database run=1 ready",
-            "the configuration above has no service `database`",
+            "the configuration has no service `database`",
         ),
         (
             "12.400 lost mount /srv busy",
-            "the configuration above has no mount point `/srv`",
+            "the configuration has no mount point `/srv`",
         ),
         (
             "12.400 child web ready",

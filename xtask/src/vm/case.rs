@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::disk::Disk;
 use super::machine::{Machine, Start};
+use super::programs;
 
 /// Most cases need seconds; this bounds one on a busy host.
 pub const USUAL_LIMIT: Duration = Duration::from_secs(120);
@@ -106,9 +107,11 @@ pub enum Cargo {
     Nothing,
     /// The release binary, the shipped units, and the test configuration.
     Daemon,
+    /// Test programs of the package.
+    Programs,
 }
 
-/// The daemon as it is installed in a guest.
+/// What is put into a guest.
 #[derive(Debug, Clone)]
 pub struct Payload {
     files: Vec<(PathBuf, String, u32)>,
@@ -139,11 +142,29 @@ impl Payload {
         Ok(Payload { files })
     }
 
-    /// Puts all files into a guest and makes systemd read the units.
-    pub fn install(&self, machine: &Machine) -> Result<()> {
+    /// Builds the test programs of the package.
+    pub fn programs(repository: &Path) -> Result<Self> {
+        let built = programs::build(repository)?;
+        let place = |name| format!("{}/{name}", programs::PLACE);
+        let files = built
+            .into_iter()
+            .map(|(name, file)| (file, place(name), 0o755));
+        Ok(Payload {
+            files: files.collect(),
+        })
+    }
+
+    /// Puts all files into a guest.
+    pub fn put(&self, machine: &Machine) -> Result<()> {
         for (local, guest, mode) in &self.files {
             machine.put(local, guest, *mode)?;
         }
+        Ok(())
+    }
+
+    /// Puts all files into a guest and makes systemd read the units.
+    pub fn install(&self, machine: &Machine) -> Result<()> {
+        self.put(machine)?;
         machine
             .ok(
                 "systemctl daemon-reload && systemd-sysusers fieldwarden.conf && \

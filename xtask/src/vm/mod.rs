@@ -3,7 +3,8 @@
 //! `prepare` makes what a machine needs and keeps it; `machine` is one running machine, made of
 //! `options` (what it is to be), `qemu` and `disk` (its hardware), `launch` (its life), `qmp` (its
 //! events) and `channel` (its guest's agent, wire form in `proto`); `replay` makes power cuts of a
-//! recorded disk; `case`, `cases` and `runner` are the suite. Nothing here touches the host's own
+//! recorded disk; `case`, `cases` and `runner` are the suite, and
+//! `programs` are tests of the package that run in a guest. Nothing here touches the host's own
 //! watchdog, systemd, clock or control groups.
 
 mod case;
@@ -15,6 +16,7 @@ mod machine;
 mod measure;
 mod options;
 mod prepare;
+pub mod programs;
 mod proto;
 mod qemu;
 mod qmp;
@@ -80,6 +82,9 @@ pub fn run(arguments: &VmArgs) -> Result<()> {
     }
     if let Some(script) = &arguments.script {
         return runner::run_script(&lab, script);
+    }
+    if arguments.cases.is_empty() {
+        cases::tell_left_out();
     }
     runner::run_all(repository, &lab, &chosen, arguments.jobs)
 }

@@ -25,10 +25,7 @@ struct Outcome {
 
 /// Runs the cases, `jobs` at a time; an error if one of them failed.
 pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Result<()> {
-    let payload = match cases.iter().any(|case| case.cargo == Cargo::Daemon) {
-        true => Some(build_payload(repository)?),
-        false => None,
-    };
+    let loads = Loads::build(repository, cases)?;
     let started = Instant::now();
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
@@ -37,7 +34,7 @@ pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Res
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = run_one(repository, lab, payload.as_ref(), case);
+                    let outcome = run_one(repository, lab, &loads, case);
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.push(outcome);
                     }
@@ -65,6 +62,33 @@ pub fn run_script(lab: &Lab, script: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What some case of a run needs in its guest.
+struct Loads {
+    daemon: Option<Payload>,
+    programs: Option<Payload>,
+}
+
+impl Loads {
+    fn build(repository: &Path, cases: &[Case]) -> Result<Loads> {
+        let needed = |cargo| cases.iter().any(|case| case.cargo == cargo);
+        let daemon = needed(Cargo::Daemon).then(|| build_payload(repository));
+        let programs = needed(Cargo::Programs).then(|| Payload::programs(repository));
+        Ok(Loads {
+            daemon: daemon.transpose()?,
+            programs: programs.transpose()?,
+        })
+    }
+
+    fn daemon(&self) -> Result<&Payload> {
+        self.daemon.as_ref().context("the daemon was not built")
+    }
+
+    fn programs(&self) -> Result<&Payload> {
+        let programs = self.programs.as_ref();
+        programs.context("the test programs were not built")
+    }
+}
+
 fn build_payload(repository: &Path) -> Result<Payload> {
     println!("vm: building the daemon");
     let mut cargo = tool(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -75,12 +99,12 @@ fn build_payload(repository: &Path) -> Result<Payload> {
     Payload::collect(repository)
 }
 
-fn run_one(repository: &Path, lab: &Lab, payload: Option<&Payload>, case: &Case) -> Outcome {
+fn run_one(repository: &Path, lab: &Lab, loads: &Loads, case: &Case) -> Outcome {
     let started = Instant::now();
     let kept = repository.join("target/vm").join(case.name);
     // What an earlier run left there says nothing about this one.
     let _ = fs::remove_dir_all(&kept);
-    let result = in_machine(lab, payload, case, &kept);
+    let result = in_machine(lab, loads, case, &kept);
     let time = started.elapsed();
     match &result {
         Ok(()) => println!("vm: ok      {} ({:.1} s)", case.name, time.as_secs_f32()),
@@ -96,7 +120,7 @@ fn run_one(repository: &Path, lab: &Lab, payload: Option<&Payload>, case: &Case)
     }
 }
 
-fn in_machine(lab: &Lab, payload: Option<&Payload>, case: &Case, kept: &Path) -> Result<()> {
+fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> {
     let options = Options {
         disk: case.disk,
         ..Options::plain(case.start, case.limit)
@@ -111,10 +135,12 @@ fn in_machine(lab: &Lab, payload: Option<&Payload>, case: &Case, kept: &Path) ->
             .unpack(archive)
             .context("give the guest its devices")?;
     }
-    let installed = match (case.cargo, payload) {
-        (Cargo::Daemon, Some(payload)) => payload.install(&machine).context("install the daemon"),
-        (Cargo::Daemon | Cargo::Nothing, _) => Ok(()),
-    };
+    let installed = match case.cargo {
+        Cargo::Daemon => loads.daemon()?.install(&machine),
+        Cargo::Programs => loads.programs()?.put(&machine),
+        Cargo::Nothing => Ok(()),
+    }
+    .context("install what the case needs");
     let result = installed.and_then(|()| (case.run)(&mut machine));
     if result.is_err()
         && let Err(error) = keep_logs(&mut machine, kept)

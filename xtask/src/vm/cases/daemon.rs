@@ -334,6 +334,7 @@ fn on_bad_disks(machine: &mut Machine) -> Result<()> {
     ensure!(verdict == "critical", "storage is {verdict}");
     machine.ok("mount -o remount,rw /srv/data")?;
     wait_event(machine, "mount-writable", "/srv/data")?;
+    card_fails(machine)?;
     // It starts on a state directory that cannot be written.
     machine.ok(
         "systemctl stop fieldwarden && mount -o remount,ro /var/lib/fieldwarden && \
@@ -346,4 +347,32 @@ fn on_bad_disks(machine: &mut Machine) -> Result<()> {
         "the machine was reset"
     );
     Ok(())
+}
+
+/// An error of the file system itself: every write fails from then on, whatever the mount shows.
+fn card_fails(machine: &Machine) -> Result<()> {
+    machine.ok("mount -o remount,errors=remount-ro /srv/data && touch /srv/data/before")?;
+    machine.ok("device=$(basename $(findmnt -no SOURCE /srv/data)) && \
+         echo fieldwarden > /sys/fs/ext4/$device/trigger_fs_error")?;
+    let refused = machine.sh("touch /srv/data/after")?;
+    ensure!(refused.code != 0, "the file system still takes writes");
+    wait_event(machine, "mount-errors", "/srv/data")?;
+    let said = status(machine)?;
+    ensure!(
+        said["verdicts"]["storage"] == "critical",
+        "{}",
+        said["mounts"]
+    );
+    let headline = said["headline"].as_str().unwrap_or_default();
+    ensure!(headline.contains("/srv/data"), "{headline}");
+    // What the mount itself shows depends on the kernel; it is written down, not relied on.
+    let shown = machine.ok("uname -r; grep ' /srv/data ' /proc/self/mountinfo")?;
+    println!("vm:         after the error: {}", shown.replace('\n', ": "));
+    // Checked, it is fine again.
+    machine.ok(
+        "umount /srv/data && { e2fsck -fy /srv/data.img; [ $? -le 1 ]; } && \
+         mount -o loop /srv/data.img /srv/data",
+    )?;
+    let well = "fieldwarden status --json | grep -q '\"storage\":\"ok\"'";
+    machine.wait_until("the mended file system", well, SOON)
 }

@@ -9,6 +9,7 @@ mod holder;
 mod install;
 mod lab;
 mod power_cut;
+mod programs;
 mod throttle;
 mod unit;
 mod ups;
@@ -21,10 +22,22 @@ pub fn by_name() -> Vec<Case> {
     power_cut::CASES.to_vec()
 }
 
+/// Says what the suite leaves out, and why: nothing is skipped in silence.
+pub fn tell_left_out() {
+    for case in by_name() {
+        println!(
+            "vm: left out: {} ({}): its time and outcome depend on the host's load; run it with \
+             `cargo xtask vm {}`",
+            case.name, case.purpose, case.name
+        );
+    }
+}
+
 /// Every case of the suite, in the order they are run.
 pub fn all() -> Vec<Case> {
     [
         lab::CASES,
+        programs::CASES,
         devices::CASES,
         cuse::CASES,
         holder::CASES,
