@@ -183,7 +183,7 @@ fn events_are_followed() {
     });
     assert!(restarts);
     daemon.end();
-    next_with("ended");
+    next_with("info    ended");
     let mut said = String::new();
     let mut stderr = follower.stderr.take().expect("piped");
     stderr.read_to_string(&mut said).expect("text");

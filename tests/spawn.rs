@@ -18,7 +18,7 @@ use std::thread;
 
 use fieldwarden::edge::spawn::{
     BadProgram, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawner, Stage, Stream,
-    is_ours, start_time,
+    start_time,
 };
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
@@ -188,22 +188,6 @@ fn arguments_and_environment_are_exactly_those_given() {
         let mut arguments = program("/bin/sh", &["-c", "printf '<%s>' \"$@\"", "sh", "", "a  b"]);
         assert_eq!(text(spawner, &mut arguments), "<><a  b>");
     });
-}
-
-#[test]
-fn variables_about_ourselves_are_known() {
-    for ours in [
-        "NOTIFY_SOCKET",
-        "WATCHDOG_USEC",
-        "LISTEN_FDS",
-        "JOURNAL_STREAM",
-        "INVOCATION_ID",
-    ] {
-        assert!(is_ours(ours.as_ref()), "{ours}");
-    }
-    for other in ["PATH", "NOTIFY_SOCKETS", "WATCHDOG", "LISTENER", ""] {
-        assert!(!is_ours(other.as_ref()), "{other}");
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Spawning into a control group, with every method. Makes groups, so it runs in a machine of its own
-//! only: `cargo xtask vm spawn-programs`. Anywhere else it fails and says so; `cargo test` leaves it out.
+//! Spawning into a control group, with every method. Makes groups, so it runs in a machine of its
+//! own only: `cargo xtask vm spawn-programs`. Anywhere else it fails and says so; `cargo test` leaves
+//! it out.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 #[path = "spawn/each.rs"]

@@ -90,6 +90,10 @@ const GUARD_QUEUE: usize = 32;
 /// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
 const SIGNAL_QUEUE: usize = 8;
 
+/// Time for the recorder to hand the last events to those who follow. On a card that stalls they go
+/// without; the end does not wait longer for it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Time for the threads to end. One that is stuck ends with the process.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -217,6 +221,8 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
 pub(super) struct Hands {
     threads: Vec<JoinHandle<()>>,
     senses: Sender<()>,
+    /// Ends when the recorder has written its last.
+    written: Option<Receiver<()>>,
     /// Every thread holds one end until it ends, and nobody sends anything.
     aboard: Sender<()>,
     ashore: Receiver<()>,
@@ -228,6 +234,7 @@ impl Hands {
         Hands {
             threads: Vec::new(),
             senses,
+            written: None,
             aboard,
             ashore,
         }
@@ -255,13 +262,17 @@ impl Hands {
         // The children thread first: it feeds the guards, and nothing feeds it but the spawner.
         let _ = queues.children.give(now, ChildOrder::Quit);
         let _ = queues.output.give(now, OutputOrder::Quit);
-        let _ = queues.control.give(now, ControlOrder::Close);
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
         }
-        drop(queues);
         drop(self.senses);
         ledger.close();
+        // Who follows the events is to see the last one, so the recorder goes before the control.
+        if let Some(written) = self.written {
+            let _ = written.recv_timeout(LAST_WORDS);
+        }
+        let _ = queues.control.give(clock::now(), ControlOrder::Close);
+        drop(queues);
         drop(self.aboard);
         // Nothing is ever received: this ends when the last thread has, or when time is up.
         if self.ashore.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected) {
@@ -663,6 +674,8 @@ impl Hands {
         // A simulated board has a clock of its own, which knows nothing of our journal.
         let real = matches!(plan.devices, Devices::Real(_));
         let inbox = real.then(|| inbox.clone());
+        let (writing, written) = bounded(0);
+        self.written = Some(written);
         self.man("recorder", move || {
             // Here and not before the thread starts: the card may take its time.
             let _ = std::fs::create_dir_all(&state_dir);
@@ -675,6 +688,7 @@ impl Hands {
             }
             let journal = Journal::open(&directory, &boot_id);
             Recorder::new(settings, ring, journal, events, observer, log).run(&reader);
+            drop(writing);
         })
     }
 

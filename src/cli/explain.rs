@@ -1,6 +1,6 @@
 //! `explain`: what the throttle flags of a Raspberry Pi say, bit by bit.
 
-use super::printer::Printer;
+use super::printer::{Printer, tell_line};
 use crate::core::fact::ThrottleFlags;
 use crate::error::Error;
 use crate::text;
@@ -64,10 +64,10 @@ pub fn flags(text: &str) -> Result<Asked, String> {
 pub fn explain(asked: Asked, out: &mut Printer) -> Result<(), Error> {
     out.line(&text::explain(asked.flags).join("\n\n"))?;
     if let Some(flags) = asked.doubtful {
-        eprintln!(
+        tell_line(&format!(
             "fieldwarden: taken as a decimal number; help: for the hexadecimal one, write {}",
             text::throttle_flags(flags)
-        );
+        ));
     }
     Ok(())
 }

@@ -132,6 +132,8 @@ pub enum Note {
         exit: Exit,
         /// It had been asked to.
         asked: bool,
+        /// It ended by itself, well, and is not to be started again: it has done its work.
+        done: bool,
         /// Time from the start.
         lived: Duration,
     },
@@ -422,6 +424,7 @@ impl Note {
             | Note::ServiceStopping { .. }
             | Note::ServiceFinished { .. }
             | Note::ServiceExited { asked: true, .. }
+            | Note::ServiceExited { done: true, .. }
             | Note::WatchdogArmed { .. }
             | Note::PetResumed
             | Note::WatchdogRuns { .. }
@@ -439,7 +442,11 @@ impl Note {
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
             | Note::ServiceHung { .. }
-            | Note::ServiceExited { asked: false, .. }
+            | Note::ServiceExited {
+                asked: false,
+                done: false,
+                ..
+            }
             | Note::ServiceKilled { .. }
             | Note::ServiceBackoff { .. }
             | Note::WatchdogClamped { .. }

@@ -130,10 +130,10 @@ impl Mount {
     fn count_errors(&mut self, mount: MountId, errors: u32, pass: &mut Pass) {
         let before = self.errors_before.map_or(errors, |b| b.min(errors));
         self.errors_before = Some(before);
-        let verdict = match errors {
-            0 => Verdict::Ok,
-            n if n > before => Verdict::Critical,
-            _ => Verdict::Warn,
+        let verdict = match (errors > 0, errors > before) {
+            (false, _) => Verdict::Ok,
+            (true, false) => Verdict::Warn,
+            (true, true) => Verdict::Critical,
         };
         if verdict != self.errors && (verdict, self.errors) != (Verdict::Ok, Verdict::Unknown) {
             pass.out.note(Note::MountErrors {

@@ -60,6 +60,10 @@ pub struct Petted {
     pub withheld: bool,
     /// Times that pets were withheld.
     pub withholdings: u32,
+    /// Since when nothing guards the board: the device cannot be had.
+    unguarded_since: Option<Mono>,
+    /// For how long that was so, all in all, as far as it is over.
+    unguarded: Duration,
     /// Pets that are on their way.
     under_way: Vec<OrderId>,
 }
@@ -125,6 +129,8 @@ impl Ledger {
                 longest_gap: Duration::ZERO,
                 withheld: false,
                 withholdings: 0,
+                unguarded_since: None,
+                unguarded: Duration::ZERO,
                 under_way: Vec::new(),
             },
             signs: Signs::default(),
@@ -176,6 +182,11 @@ impl Ledger {
         self.services.iter().filter_map(|s| s.longest_outage).max()
     }
 
+    /// The longest time for which a service was down that should not have been, waits and all.
+    pub fn longest_down(&self) -> Option<Duration> {
+        self.services.iter().filter_map(|s| s.longest_down).max()
+    }
+
     fn take_fact(&mut self, fact: &Fact) {
         match fact {
             Fact::Child {
@@ -215,7 +226,7 @@ impl Ledger {
             Note::PetWithheld { .. } => self.watchdog.withhold(),
             Note::PetResumed => self.watchdog.withheld = false,
             Note::WatchdogArmed { timeout, .. } => self.watchdog.arm(*timeout, now),
-            Note::WatchdogFailed { why, .. } => self.watchdog.fail(why),
+            Note::WatchdogFailed { why, .. } => self.watchdog.fail(why, now),
             Note::ServiceStarting { service, .. } => self.on(*service, |s| s.start(now)),
             Note::ServiceUp { service, .. } => self.on(*service, |s| s.come_up(now)),
             Note::ServiceHung { service, .. } => self.on(*service, Watched::hang),
@@ -309,11 +320,21 @@ impl Petted {
         self.timeout = Some(timeout);
         self.armed += 1;
         self.last = Some(now);
+        if let Some(since) = self.unguarded_since.take() {
+            self.unguarded += now.since(since);
+        }
     }
 
-    fn fail(&mut self, why: &Fault) {
+    fn fail(&mut self, why: &Fault, now: Mono) {
         self.guard = Guard::Failed(why.clone());
         self.last = None;
+        self.unguarded_since.get_or_insert(now);
+    }
+
+    /// For how long nothing has guarded the board up to `now`.
+    pub fn unguarded(&self, now: Mono) -> Duration {
+        let still = self.unguarded_since.map(|since| now.since(since));
+        self.unguarded + still.unwrap_or_default()
     }
 
     fn withhold(&mut self) {

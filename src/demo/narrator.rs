@@ -290,10 +290,19 @@ impl Words<'_> {
     fn starting(&self, id: ServiceId, run: u32) -> Option<(Mark, String)> {
         let name = self.name(id);
         if run > 1 {
-            let text = if matches!(self.entry.fact, Fact::Child { .. }) {
-                format!("starts {name} again at once")
-            } else {
-                format!("the wait is over: starts {name} again")
+            let waited = self.ledger.service(id).is_some_and(|s| s.waited);
+            let text = match self.entry.fact {
+                Fact::Asked { .. } => format!("starts {name} again, as asked"),
+                Fact::Child { service, .. } if service == id => {
+                    format!("starts {name} again at once")
+                }
+                Fact::Tick if waited => format!("the wait is over: starts {name} again"),
+                Fact::Tick
+                | Fact::Seen(_)
+                | Fact::Lost { .. }
+                | Fact::Child { .. }
+                | Fact::Done { .. }
+                | Fact::Thread { .. } => format!("starts {name} again"),
             };
             return Some((Mark::Effect, text));
         }
@@ -313,7 +322,7 @@ impl Words<'_> {
         let text = match service.last_outage {
             Some(outage) if service.ups > 1 => {
                 let outage = for_people(self.pace.real(outage));
-                if service.waited {
+                if service.from_start {
                     format!("{name} is up again, {outage} after its start")
                 } else {
                     format!("{name} is up again: it was down for {outage}")

@@ -182,6 +182,7 @@ impl Screen {
 
     fn run(&mut self, terminal: &mut DefaultTerminal, stop: &AtomicBool) -> io::Result<()> {
         let ask = self.theatre.status_command();
+        let ask = format!("ask it from another terminal: {ask}");
         let hint = self.narrator.line(clock::now(), Mark::Quiet, ask);
         self.scene.tell(hint);
         loop {

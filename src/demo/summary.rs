@@ -1,7 +1,8 @@
 //! What the demo showed, in figures, at its end.
 //!
 //! Terms: a *restart* takes from the end of a service, or from the end of the wait that followed,
-//! to its being up again; it is told in the machine's time, everything else in board time.
+//! to its being up again; it is told in the machine's time, everything else in board time. An
+//! *outage* is all of the time from such an end to being up again, with waits and vain attempts.
 
 use super::ledger::{Ledger, Phase, Watched};
 use super::stage::Pace;
@@ -83,8 +84,22 @@ fn figures(ledger: &Ledger, pace: Pace) -> Vec<(&'static str, String)> {
                 .map_or("none".to_owned(), |d| for_people(pace.real(d))),
         ),
         (
+            "longest outage of a service",
+            ledger.longest_down().map_or("none".to_owned(), for_people),
+        ),
+        (
+            "board without a guard for",
+            match watchdog.unguarded(ledger.now) {
+                Duration::ZERO => "no time".to_owned(),
+                time => format!("{}, while the device was not to be had", for_people(time)),
+            },
+        ),
+        (
             "longest gap between pets",
-            format!("{} of {limit}", for_people(watchdog.longest_gap)),
+            format!(
+                "{} of {limit}, while it was petted",
+                for_people(watchdog.longest_gap)
+            ),
         ),
         (
             "resets by the watchdog",

@@ -6,7 +6,8 @@ use super::stage::Pace;
 use super::summary::summary;
 use crate::core::action::{Action, Order};
 use crate::core::fact::{
-    Change, Errno, Exit, Fact, Fault, OrderId, Pid, Reading, RunId, ServiceId, Thread,
+    Asker, Change, Errno, Exit, Fact, Fault, OrderId, Pid, Reading, Request, RunId, ServiceId,
+    Thread, Ticket,
 };
 use crate::core::note::Note;
 use crate::core::settings::Settings;
@@ -97,6 +98,7 @@ fn exited(service: ServiceId, exit: Exit, asked: bool) -> Note {
         service,
         exit,
         asked,
+        done: false,
         lived: Duration::from_secs(3),
     }
 }
@@ -159,6 +161,42 @@ fn crash_and_backoff() {
     let sensor = t.ledger.named("sensor").unwrap();
     assert_eq!((sensor.ups, sensor.crashes, sensor.hangs), (3, 2, 0));
     assert_eq!(sensor.longest_outage, Some(Duration::from_millis(80)));
+    // With the wait it was longer.
+    assert_eq!(sensor.longest_down, Some(Duration::from_millis(1940)));
+}
+
+/// What an operator asks for is told as that, also after a wait; what comes of something else is no
+/// wait that is over.
+#[test]
+fn starts_that_were_asked_for() {
+    let mut t = Told::new(1);
+    t.notes(1000, child(SENSOR, 1, Change::Ready), vec![up(SENSOR)]);
+    let end = Exit::Signal(15);
+    let stopped = child(SENSOR, 1, Change::Exited(end));
+    t.notes(2000, stopped, vec![exited(SENSOR, end, true)]);
+    let asked = Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::User(0),
+        request: Request::Start(SENSOR),
+    };
+    t.notes(9000, asked, vec![starting(SENSOR, 2)]);
+    t.notes(9010, child(SENSOR, 2, Change::Ready), vec![up(SENSOR)]);
+    let stopped = child(SENSOR, 2, Change::Exited(end));
+    t.notes(9500, stopped, vec![exited(SENSOR, end, true)]);
+    let other = child(UPLINK, 1, Change::Ready);
+    t.notes(9600, other, vec![starting(SENSOR, 3)]);
+    assert_eq!(
+        t.lines()[1..],
+        [
+            "1000 + sensor has ended",
+            "8000 = starts sensor again, as asked",
+            "8010 + sensor is up again, 10 ms after its start",
+            "8500 + sensor has ended",
+            "8600 = starts sensor again",
+        ]
+    );
+    // Nobody missed it.
+    assert_eq!(t.ledger.longest_down(), None);
 }
 
 /// A hang is one failure, not a hang and a crash; the silence that it was is no silence between
@@ -250,6 +288,8 @@ fn pets_and_gaps() {
     pet(&mut t, 6, 41_000, 41_000, Ok(()));
     let watchdog = &t.ledger.watchdog;
     assert_eq!((watchdog.pets, watchdog.armed), (4, 2));
+    let unguarded = watchdog.unguarded(Mono(41_000));
+    assert_eq!(unguarded, Duration::from_millis(9_999));
     assert_eq!(watchdog.longest_gap, Duration::from_millis(5008));
     assert_eq!(
         t.lines(),

@@ -40,7 +40,7 @@ use raw::Stack;
 pub use method::Method;
 pub use start_time::start_time;
 
-pub use program::{BadProgram, Identity, Limit, Program, Scheduling, Stream, is_ours};
+pub use program::{BadProgram, Identity, Limit, Program, Scheduling, Stream};
 
 /// The step of a spawn that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

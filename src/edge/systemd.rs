@@ -107,11 +107,6 @@ impl FromIterator<(OsString, OsString)> for Environment {
     }
 }
 
-/// What children of this process inherit: see [`Environment::for_children`].
-pub fn child_environment() -> Vec<(OsString, OsString)> {
-    Environment::of_this_process().for_children()
-}
-
 fn is_ours(name: &OsStr) -> bool {
     let begins = |prefix: &str| name.as_bytes().starts_with(prefix.as_bytes());
     OURS.iter().any(|ours| name == *ours) || OUR_PREFIXES.iter().any(|prefix| begins(prefix))

@@ -51,7 +51,8 @@ pub struct MountStatus {
     pub path: String,
     /// What the storage policy thinks of it: `ok`, `unknown`, `warn` or `critical`.
     pub verdict: String,
-    /// What it thinks so for: `space`, `inodes`, `errors` or `read-only`; `null` while nothing is wrong.
+    /// What it thinks so for: `space`, `inodes`, `errors` or `read-only`; `null` while nothing is
+    /// wrong.
     pub why: Option<String>,
     /// Free space, as far as it was ever read.
     pub free_percent: Option<Percent>,

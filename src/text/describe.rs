@@ -114,6 +114,7 @@ impl Describer<'_> {
                 exit,
                 asked,
                 lived,
+                done: _,
             } => (
                 "service-exited",
                 self.of(

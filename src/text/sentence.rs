@@ -1,8 +1,10 @@
 //! Notes for people: what happened, and what to do where that helps.
 
 mod clock;
+mod guard;
 mod power;
 mod service;
+mod storage;
 
 use super::errno_message;
 use super::halt;
@@ -15,7 +17,6 @@ use crate::core::fact::{Asker, Fault, Request, ServiceId, Source, Thread};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
 use crate::core::settings::{Restart, Settings};
-use std::time::Duration;
 
 /// What an operator reads: plain English without a full stop at its end.
 pub fn sentence(note: &Note, settings: &Settings) -> String {
@@ -99,6 +100,7 @@ impl Speaker<'_> {
                 exit,
                 asked,
                 lived,
+                done: _,
             } => service::exited(name(*service), *exit, *asked, *lived),
             Note::ServiceStopping { service } => format!("stopping {}", name(*service)),
             Note::ServiceKilled { service, waited } => format!(
@@ -149,12 +151,12 @@ impl Speaker<'_> {
             Note::WatchdogHadReset => {
                 "the previous boot was ended by the hardware watchdog".to_owned()
             }
-            Note::WatchdogFailed { why, retry } => no_watchdog(why, *retry),
+            Note::WatchdogFailed { why, retry } => guard::failed(why, *retry),
             Note::PetWithheld {
                 thread,
                 timeout,
                 init,
-            } => withheld(*thread, *timeout, *init),
+            } => guard::withheld(*thread, *timeout, *init),
             Note::PetResumed => "pets go on".to_owned(),
             Note::WatchdogRuns { timeout } => format!(
                 "a hardware watchdog runs, and systemd is to pet it{}",
@@ -235,7 +237,7 @@ impl Speaker<'_> {
                 verdict,
                 mount: at,
                 errors,
-            } => mount_errors(*verdict, mount(*at), *errors),
+            } => storage::errors(*verdict, mount(*at), *errors),
             Note::MountReadOnly { mount: at } => format!(
                 "{} became read-only: look for file system errors in `dmesg`; the card may be \
                  failing",
@@ -318,52 +320,6 @@ fn began(services: u16, adopted: u16) -> String {
     match adopted {
         0 => format!("began with {services}"),
         n => format!("began with {services}, {n} of them running already"),
-    }
-}
-
-fn no_watchdog(why: &Fault, retry: Duration) -> String {
-    format!(
-        "hardware watchdog {}: not armed; trying again in {}",
-        match why {
-            Fault::Taken { .. } => fault_sentence(why),
-            Fault::Busy | Fault::Errno(_) | Fault::Absent | Fault::Implausible =>
-                format!("failed ({})", fault_sentence(why)),
-        },
-        for_people(retry)
-    )
-}
-
-fn withheld(thread: Thread, timeout: Option<Duration>, init: Option<Duration>) -> String {
-    let thread = thread_word(thread);
-    match (timeout, init) {
-        (Some(timeout), _) => format!(
-            "our {thread} thread is stuck: no more pets, the hardware resets this machine \
-             within {}",
-            for_people(timeout)
-        ),
-        (None, Some(init)) => format!(
-            "our {thread} thread is stuck: no more pets, systemd restarts this daemon within {}",
-            for_people(init)
-        ),
-        (None, None) => format!(
-            "our {thread} thread is stuck: no more pets, but there is no hardware watchdog to \
-             reset this machine"
-        ),
-    }
-}
-
-fn mount_errors(verdict: Verdict, mount: &str, errors: u32) -> String {
-    let errors = counted(errors.into(), "error");
-    match verdict {
-        Verdict::Ok => format!("{mount} has no recorded errors any more"),
-        Verdict::Critical => format!(
-            "{mount} has just recorded errors ({errors} in all): writes may fail from now on, look \
-             into `dmesg`; the card may be failing"
-        ),
-        Verdict::Warn | Verdict::Unknown => format!(
-            "{mount} has recorded {errors} since it was last checked: check it with `e2fsck`, \
-             and look at the card"
-        ),
     }
 }
 

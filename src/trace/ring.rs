@@ -87,7 +87,8 @@ impl Ring {
         Ring { limit, ..self }
     }
 
-    /// What could not be written so far.
+    /// What could not be written so far; files that come after say how many batches.
+    #[cfg(test)]
     pub fn lost(&self) -> Lost {
         self.lost
     }

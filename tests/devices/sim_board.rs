@@ -241,6 +241,16 @@ fn heat_comes_slowly_and_goes_slowly() {
     );
 }
 
+/// The firmware of a Pi slows the processor down at 85 degrees: no sun and no load gets it far beyond.
+#[test]
+fn no_board_gets_hotter_than_a_pi() {
+    let board = SimBoard::new(3, Mono(0));
+    board.set_heat(MilliCelsius(60_000));
+    board.set_load(100);
+    let hot = [60, 120, 3_600].map(|second| heat(&board, second));
+    assert!(hot.iter().all(|t| (85_000..90_000).contains(t)), "{hot:?}");
+}
+
 #[test]
 fn load_heats() {
     let board = SimBoard::new(3, Mono(0));

@@ -176,10 +176,16 @@ impl Service {
         };
         let asked = told == Some(StopCause::Asked);
         let lived = turn.now.since(since);
+        let done = told.is_none()
+            && self.wish == Wish::Run
+            && !self.restart_wanted
+            && is_clean(exit)
+            && turn.s.restart != Restart::Always;
         turn.out.note(Note::ServiceExited {
             service: self.id,
             exit,
             asked,
+            done,
             lived,
         });
         match told {

@@ -3,6 +3,7 @@
 use super::{Down, Service, State, StopCause, Turn, Wish};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, ServiceId, Stage};
+use crate::core::note::Severity;
 use crate::core::settings::{Backoff, Class, Ready, Restart, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
@@ -243,4 +244,29 @@ fn every_state_and_every_input() {
     }
     let is = is.trim_end().to_owned() + "\n";
     assert!(is == TABLE, "the table is now:\n{is}");
+}
+
+/// A job that has done its work is good news; an end that nobody wanted is not, however well it was.
+#[test]
+fn a_finished_job_is_no_warning() {
+    let severity = |restart, exit| {
+        let settings = Settings {
+            restart,
+            ..settings()
+        };
+        let mut out = Actions::default();
+        let mut turn = Turn {
+            s: &settings,
+            now: NOW,
+            jitter: 1,
+            out: &mut out,
+        };
+        in_state("up").change(RunId(1), &Change::Exited(exit), &mut turn);
+        out.notes.first().unwrap().severity()
+    };
+    assert_eq!(severity(Restart::Never, Exit::Code(0)), Severity::Info);
+    assert_eq!(severity(Restart::OnFailure, Exit::Code(0)), Severity::Info);
+    assert_eq!(severity(Restart::Always, Exit::Code(0)), Severity::Warning);
+    assert_eq!(severity(Restart::Never, Exit::Code(3)), Severity::Warning);
+    assert_eq!(severity(Restart::Never, Exit::Unknown), Severity::Warning);
 }

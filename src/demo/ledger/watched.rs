@@ -62,6 +62,12 @@ pub struct Watched {
     pub last_outage: Option<Duration>,
     /// The longest of them.
     pub longest_outage: Option<Duration>,
+    /// When it went down without being asked to, however often it was tried since.
+    down_since: Option<Mono>,
+    /// Longest time between such an end and the next time it was up, waits and all.
+    pub longest_down: Option<Duration>,
+    /// The latest outage counts from its start: what was before was a wait, or somebody's wish.
+    pub from_start: bool,
     /// It had to wait before its latest start.
     pub waited: bool,
     /// Its end under way was brought about because it hung.
@@ -82,6 +88,9 @@ impl Default for Watched {
             outage_since: None,
             last_outage: None,
             longest_outage: None,
+            down_since: None,
+            longest_down: None,
+            from_start: false,
             waited: false,
             hung: false,
         }
@@ -91,6 +100,7 @@ impl Default for Watched {
 impl Watched {
     pub(super) fn start(&mut self, now: Mono) {
         self.phase = Phase::Starting;
+        self.from_start = self.outage_since.is_none();
         if self.ups > 0 {
             self.outage_since.get_or_insert(now);
         }
@@ -100,6 +110,9 @@ impl Watched {
         self.phase = Phase::Up;
         self.ups += 1;
         self.last_beat = Some(now);
+        if let Some(since) = self.down_since.take() {
+            self.longest_down = self.longest_down.max(Some(now.since(since)));
+        }
         if let Some(since) = self.outage_since.take() {
             let outage = now.since(since);
             self.last_outage = Some(outage);
@@ -129,6 +142,9 @@ impl Watched {
         if !asked {
             self.crashes += u32::from(!std::mem::take(&mut self.hung));
             self.outage_since = Some(now);
+            self.down_since.get_or_insert(now);
+        } else {
+            self.down_since = None;
         }
     }
 

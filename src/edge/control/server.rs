@@ -321,7 +321,11 @@ impl Server {
             match order {
                 ControlOrder::Reply { ticket, reply, .. } => self.reply(ticket, reply, now),
                 ControlOrder::RollCall { .. } => {}
-                ControlOrder::Close => self.over = true,
+                ControlOrder::Close => {
+                    // What was the last event is in the ring by now.
+                    self.spread(now);
+                    self.over = true;
+                }
             }
             self.work.finish(now);
         }

@@ -25,6 +25,10 @@ const IDLE: i64 = 42_000_000;
 /// What one hundredth of load adds, in millionths of a degree: 25 degrees for a busy processor.
 const HEAT_OF_LOAD: i64 = 250_000;
 
+/// Hottest that the processor gets, in millionths of a degree: at 85 degrees a Pi's firmware slows it
+/// down (raspberrypi.com/documentation, frequency management), and that is enough in any case.
+const HOTTEST: i64 = 88_000_000;
+
 /// Farthest that the room's temperature drifts, in millionths of a degree.
 const DRIFT: u64 = 1_500_000;
 
@@ -133,12 +137,13 @@ impl Body {
         self.now = now;
         let until = now.0 / STEP;
         if until.saturating_sub(self.step) > ARRIVED {
-            self.micro = self.target(until);
+            self.micro = self.target(until).min(HOTTEST);
             self.step = until;
         }
         while self.step < until {
             self.step += 1;
             self.micro += (self.target(self.step) - self.micro) / INERTIA;
+            self.micro = self.micro.min(HOTTEST);
         }
         self.watch_itself();
     }

@@ -193,17 +193,3 @@ fn variable(name: &OsStr, value: &OsStr) -> Result<CString, BadProgram> {
     entry.extend_from_slice(value.as_bytes());
     CString::new(entry).map_err(|_: NulError| BadProgram::Nul("the environment"))
 }
-
-/// Variables that tell *us* something about our own start; a service that saw them would answer
-/// to systemd in our name, or take our sockets for its own. (`LISTEN_*` and `WATCHDOG_*` whole.)
-const OURS: [&str; 3] = ["NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID"];
-const OUR_PREFIXES: [&str; 2] = ["WATCHDOG_", "LISTEN_"];
-
-/// Whether a variable of the daemon's environment is about the daemon itself, and so must not
-/// reach a service.
-pub fn is_ours(name: &OsStr) -> bool {
-    OURS.iter().any(|ours| name == *ours)
-        || OUR_PREFIXES
-            .iter()
-            .any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
-}

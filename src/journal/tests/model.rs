@@ -163,6 +163,7 @@ pub(super) fn warning(code: u8) -> Note {
         service: ServiceId(1),
         exit: Exit::Code(code),
         asked: false,
+        done: false,
         lived: Duration::from_secs(1),
     }
 }

@@ -162,7 +162,7 @@ fn is_killed(machine: &mut Machine) -> Result<()> {
     wait_successor(machine, "0")?;
     ensure!(
         pids(machine)? == before,
-        "after ten kills in a row: {:?}",
+        "after six more kills in quick succession: {:?}",
         pids(machine)?
     );
     at_rest(machine)?;

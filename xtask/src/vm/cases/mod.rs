@@ -5,6 +5,7 @@ mod cuse;
 mod daemon;
 mod devices;
 mod guard;
+mod guard_systemd;
 mod holder;
 mod install;
 mod lab;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         install::CASES,
         daemon::CASES,
         guard::CASES,
+        guard_systemd::CASES,
         unit::CASES,
         clock::CASES,
         ups::CASES,
