@@ -19,8 +19,12 @@ pub const CASES: &[Case] = &[Case {
     )
 }];
 
-/// One test program with all its tests, on an emulated machine.
+/// One test program, on an emulated machine.
 const LONG: Duration = Duration::from_secs(180);
+
+/// Left out in the guest: it starts two thousand programs with each method, which takes minutes there,
+/// and the host runs it.
+const LEFT_OUT: &str = "two_thousand_spawns_leak_nothing";
 
 /// The control group in which the programs make theirs.
 const GROUP: &str = "/sys/fs/cgroup/fieldwarden-tests";
@@ -29,9 +33,11 @@ fn spawn_programs(machine: &mut Machine) -> Result<()> {
     machine.ok(&format!(
         "mkdir {GROUP} && echo +pids > {GROUP}/cgroup.subtree_control"
     ))?;
+    println!("vm:         left out: {LEFT_OUT}, too long in emulation; the host runs it");
     for (name, _) in PROGRAMS {
         let run = format!(
-            "FIELDWARDEN_TEST_CGROUP={GROUP} {PLACE}/{name} --test-threads 1 > /tmp/{name}.log 2>&1; \
+            "FIELDWARDEN_TEST_CGROUP={GROUP} {PLACE}/{name} --test-threads 1 --nocapture \
+             --skip {LEFT_OUT} > /tmp/{name}.log 2>&1; \
              code=$?; tail -n 40 /tmp/{name}.log; exit $code"
         );
         let said = machine.sh_within(&run, LONG)?;
