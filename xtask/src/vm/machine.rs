@@ -65,6 +65,8 @@ pub struct Machine {
     session: Option<Session>,
     places: Places,
     deadline: Instant,
+    /// What the guest's clock showed, and when.
+    shown: Option<(Duration, Instant)>,
     qemu: Qemu,
     _dir: TempDir,
 }
@@ -93,6 +95,7 @@ impl Machine {
             session: None,
             places,
             deadline,
+            shown: None,
             qemu,
             _dir: dir,
         };
@@ -112,7 +115,8 @@ impl Machine {
         self.channel.ask_hello()?;
         let session = self.channel.wait_session(None, self.until(BOOT));
         self.session = Some(session.context("the resumed guest does not answer")?);
-        self.set_clock()
+        self.set_clock()?;
+        self.look_at_clock()
     }
 
     /// Writes the running machine's state to a file and ends the machine's life; its disk goes
@@ -158,6 +162,7 @@ impl Machine {
             format!("waiting for the guest to boot, whose console says\n  {last}\n")
         });
         self.session = Some(session?);
+        self.look_at_clock()?;
         self.wait_until("multi-user", &format!("[ -e {READY_FILE} ]"), BOOT)
     }
 
@@ -167,6 +172,30 @@ impl Machine {
         self.order(Op::SetClock { unix_ms }, SCRIPT)
             .context("set the guest's clock")?;
         Ok(())
+    }
+
+    fn look_at_clock(&mut self) -> Result<()> {
+        self.shown = Some((self.uptime()?, Instant::now()));
+        Ok(())
+    }
+
+    /// The guest's clock that nobody can set.
+    fn uptime(&self) -> Result<Duration> {
+        let text = self.ok("cat /proc/uptime")?;
+        let seconds = text.split(' ').next().unwrap_or_default();
+        Ok(Duration::from_secs_f64(
+            seconds.parse().context("/proc/uptime")?,
+        ))
+    }
+
+    /// How far the guest's clock has run ahead of the host's since its boot, if it answers.
+    ///
+    /// Emulated processors take their time from the host's time stamp counter. On a host whose
+    /// processors do not agree on it, the guest was seen to gain minutes at once.
+    pub fn clock_ahead(&self) -> Option<Duration> {
+        let (then, at) = self.shown?;
+        let passed = self.uptime().ok()?.checked_sub(then)?;
+        passed.checked_sub(at.elapsed())
     }
 
     /// Runs a script in the guest, for at most 30 s.
