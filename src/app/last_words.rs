@@ -4,18 +4,27 @@
 //! Mains may have come back since init was asked. Nothing starts a machine that is turned off then,
 //! so it is restarted instead.
 //!
+//! A board that cuts the power when a line is held is told so now, and not earlier: nothing is left
+//! that could be lost. Its alive line falls after that.
+//!
 //! Never acts without a halt of ours in this boot: a marker of another boot, a shutdown that somebody
 //! else asked for, and a reboot are left alone. Never writes anything.
 
+use crate::config::board::{Board, Cut, Drive, MainsBy};
 use crate::core::fact::{Fact, HaltKind, Reading};
 use crate::core::intent::{HaltPhase, Intent};
 use crate::edge::clock;
+use crate::edge::drive::OutputLine;
+use crate::edge::gpio::KernelLine;
 use crate::edge::halter::halt_now;
 use crate::edge::hardware::Hardware;
+use crate::edge::line::InputLine;
 use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
 use crate::edge::power_supply::{PowerSupplies, Supplies};
+use crate::text::fault_sentence;
 use std::path::Path;
+use std::time::Duration;
 
 /// What is left to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,39 +33,94 @@ enum Deed {
     Nothing,
     /// Mains are back: restart instead of turning off.
     Restart,
+    /// The board may cut the power.
+    Cut,
 }
+
+/// A line says that mains are back if it does so this many times in a row.
+const LOOKS: usize = 3;
+
+/// Time between two of them.
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// Says the last word about what systemd is about to do: `poweroff`, `reboot`, `halt` or `kexec`.
 pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     let written = marker_file::read(&Places::new(runtime_dir).marker()).ok();
     let boot = clock::boot_id().unwrap_or_default();
-    let sample = look(config);
-    match decide(action, written, &boot, sample.as_ref()) {
+    let board = match crate::config::load(config) {
+        Ok(loaded) => loaded.config.wiring.board,
+        Err(_) => Board::none(),
+    };
+    let hardware = Hardware::of_this_machine();
+    // Asked only if it matters: a line that is looked at becomes an input.
+    let mut mains = || look(&board, &hardware);
+    match decide(action, written, &boot, &mut mains) {
         Deed::Nothing => format!("{action}: nothing to add"),
-        Deed::Restart => {
-            let right = Hardware::of_this_machine().halt_right();
-            match halt_now(&right, HaltKind::Reboot) {
-                Ok(()) => "mains are back: restarting".to_owned(),
-                Err(why) => format!(
-                    "mains are back, but the kernel does not restart: {}",
-                    crate::text::fault_sentence(&why)
-                ),
-            }
-        }
+        Deed::Cut => cut(&board, &hardware),
+        Deed::Restart => match halt_now(&hardware.halt_right(), HaltKind::Reboot) {
+            Ok(()) => "mains are back: restarting".to_owned(),
+            Err(why) => format!(
+                "mains are back, but the kernel does not restart: {}",
+                fault_sentence(&why)
+            ),
+        },
     }
 }
 
-/// Whether mains are there, by the kernel's power supplies. A board that tells of them in another way
-/// is not asked: that takes a driver that is gone by now, or readings over some time.
-fn look(config: &Path) -> Option<Fact> {
-    let which = match crate::config::load(config) {
-        Ok(loaded) => Supplies::of(&loaded.config.wiring.board),
-        Err(_) => Supplies::Any,
-    };
-    PowerSupplies::new(Path::new("/"), which)?.sample()
+/// Whether mains are there, by the kernel's power supplies or by the board's line. A board that tells
+/// of them by its chips is not asked: that takes a driver that is gone by now, or readings over some
+/// time.
+fn look(board: &Board, hardware: &Hardware) -> Option<Fact> {
+    match &board.mains {
+        MainsBy::Supplies | MainsBy::Supply(_) => {
+            PowerSupplies::new(Path::new("/"), Supplies::of(board))?.sample()
+        }
+        MainsBy::Line {
+            line,
+            lost_high,
+            pull,
+            debounce,
+        } => {
+            let mut line = KernelLine::of(line.clone(), *pull, *debounce, hardware);
+            let present = (0..LOOKS).all(|_| {
+                std::thread::sleep(BETWEEN);
+                line.level().is_ok_and(|high| high != *lost_high)
+            });
+            Some(Fact::Seen(Reading::Mains { present }))
+        }
+        MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+    }
 }
 
-fn decide(action: &str, written: Option<Written>, boot: &str, mains: Option<&Fact>) -> Deed {
+/// Lets the board cut the power, if it does that when a line is held.
+fn cut(board: &Board, hardware: &Hardware) -> String {
+    let Cut::Line { drive, hold } = &board.cut else {
+        return "poweroff: this board cuts no power now".to_owned();
+    };
+    let number = drive.line.line;
+    if let Err(why) = OutputLine::of(drive, hardware).pulse(*hold) {
+        return format!("line {number} cannot be held: {}", fault_sentence(&why));
+    }
+    // The computer does not run any more.
+    let alive = board.alive.as_ref().map(|alive| Drive {
+        high: !alive.high,
+        ..alive.clone()
+    });
+    match alive.map(|alive| OutputLine::of(&alive, hardware).start()) {
+        Some(Err(why)) => format!(
+            "line {number} was held, but the alive line stays: {}",
+            fault_sentence(&why)
+        ),
+        Some(Ok(_)) | None => format!("line {number} was held: the board cuts the power"),
+    }
+}
+
+fn decide(
+    action: &str,
+    written: Option<Written>,
+    boot: &str,
+    mains: &mut dyn FnMut() -> Option<Fact>,
+) -> Deed {
     let ours = written.filter(|written| written.boot.as_ref() == boot && action == "poweroff");
     let Some(Intent::Halt {
         kind,
@@ -66,12 +130,12 @@ fn decide(action: &str, written: Option<Written>, boot: &str, mains: Option<&Fac
     else {
         return Deed::Nothing;
     };
-    let back = matches!(mains, Some(Fact::Seen(Reading::Mains { present: true })));
+    let mut back = || matches!(mains(), Some(Fact::Seen(Reading::Mains { present: true })));
     match kind {
         // It was turned round while the daemon still lived, and init was deaf to that.
         HaltKind::Reboot => Deed::Restart,
-        HaltKind::PowerOff if back && cause.ends_with_mains() => Deed::Restart,
-        HaltKind::PowerOff => Deed::Nothing,
+        HaltKind::PowerOff if cause.ends_with_mains() && back() => Deed::Restart,
+        HaltKind::PowerOff => Deed::Cut,
     }
 }
 
@@ -93,8 +157,9 @@ mod tests {
         })
     }
 
-    /// A restart needs a power-off of ours, in this boot, beyond its point of no return, and mains
-    /// that are seen; everything else is left alone, a reboot above all.
+    /// A power-off of ours, in this boot, beyond its point of no return, is turned round if mains are
+    /// seen and were its reason, and else the board may cut the power; everything else is left alone,
+    /// a reboot above all.
     #[test]
     fn only_a_power_off_of_ours_with_mains_back_is_turned_round() {
         use HaltKind::{PowerOff, Reboot};
@@ -109,9 +174,9 @@ mod tests {
         let off = || written(PowerOff, low, Committed);
         for (action, marker, boot, mains, deed) in [
             ("poweroff", off(), "this", seen(true), Deed::Restart),
-            ("poweroff", off(), "this", seen(false), Deed::Nothing),
-            ("poweroff", off(), "this", silent, Deed::Nothing),
-            ("poweroff", off(), "this", None, Deed::Nothing),
+            ("poweroff", off(), "this", seen(false), Deed::Cut),
+            ("poweroff", off(), "this", silent, Deed::Cut),
+            ("poweroff", off(), "this", None, Deed::Cut),
             ("poweroff", off(), "other", seen(true), Deed::Nothing),
             ("poweroff", None, "this", seen(true), Deed::Nothing),
             (
@@ -126,7 +191,7 @@ mod tests {
                 written(PowerOff, asked, Committed),
                 "this",
                 seen(true),
-                Deed::Nothing,
+                Deed::Cut,
             ),
             (
                 "poweroff",
@@ -147,11 +212,29 @@ mod tests {
             ("kexec", off(), "this", seen(true), Deed::Nothing),
         ] {
             let shown = format!("{action} {marker:?} {boot} {mains:?}");
-            assert_eq!(
-                decide(action, marker, boot, mains.as_ref()),
-                deed,
-                "{shown}"
-            );
+            let mut look = || mains.clone();
+            assert_eq!(decide(action, marker, boot, &mut look), deed, "{shown}");
+        }
+    }
+
+    /// A line is not touched where what it says would not matter.
+    #[test]
+    fn mains_are_looked_at_only_if_it_matters() {
+        let asked = HaltCause::Asked { by: Asker::User(0) };
+        let untouched = || panic!("looked at");
+        let of = |kind, cause| written(kind, cause, HaltPhase::Committed);
+        for (action, marker, deed) in [
+            ("poweroff", None, Deed::Nothing),
+            (
+                "reboot",
+                of(HaltKind::PowerOff, HaltCause::LowBattery),
+                Deed::Nothing,
+            ),
+            ("poweroff", of(HaltKind::PowerOff, asked), Deed::Cut),
+            ("poweroff", of(HaltKind::Reboot, asked), Deed::Restart),
+        ] {
+            let mut look = untouched;
+            assert_eq!(decide(action, marker, "this", &mut look), deed);
         }
     }
 }
