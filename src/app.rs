@@ -10,6 +10,7 @@
 
 mod crew;
 mod error;
+mod last_resort;
 pub mod last_words;
 mod lateness;
 mod legacy;
@@ -33,6 +34,7 @@ use crate::edge::output::OutputOrder;
 use crate::edge::recorder::Observer;
 use crate::edge::signals::{self, RollCall};
 use crate::edge::spawner::SpawnOrder;
+use crate::edge::starts;
 use crate::edge::systemd::Environment;
 use crate::status::Status;
 use crate::units::Mono;
@@ -73,6 +75,7 @@ pub struct Ended {
 pub fn run(plan: Plan) -> Result<Ended, AppError> {
     let (mut bridge, facts, hands) = crew::sign_on(plan)?;
     let ended = bridge.drive(facts);
+    starts::leave(&hands.starts);
     hands.go_ashore(bridge);
     Ok(ended)
 }

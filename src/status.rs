@@ -76,6 +76,8 @@ pub struct Status {
     pub power: Option<PowerStatus>,
     /// File systems that are watched.
     pub mounts: Vec<MountStatus>,
+    /// What the daemon itself is missing.
+    pub daemon: DaemonStatus,
     /// Threads of the daemon that are behind with their work.
     pub late_threads: Vec<ThreadStatus>,
 }
@@ -99,8 +101,21 @@ pub struct Verdicts {
     pub storage: String,
     /// Trust in the clock.
     pub clock: String,
+    /// The daemon's own journal and pool.
+    pub daemon: String,
     /// The daemon's own threads.
     pub threads: String,
+}
+
+/// What the daemon itself is missing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Why events are kept in memory only; null while they are written to disk.
+    pub journal_why: Option<String>,
+    /// Why services end with the daemon; null while they live in the pool, or are not to.
+    pub pool_why: Option<String>,
+    /// Daemons that broke off in the minute before this one, if it started safely because of them.
+    pub safe_after: Option<u32>,
 }
 
 /// The hardware watchdog.
@@ -184,6 +199,7 @@ impl Status {
             machine: machine(core, now),
             power: power::power(core, now),
             mounts: list::mounts(core, now),
+            daemon: daemon(core),
             late_threads: list::late_threads(core, now),
         };
         status.headline = headline::headline(&status);
@@ -222,7 +238,17 @@ fn verdicts(picture: &Picture) -> Verdicts {
         memory: word(picture.memory),
         storage: word(picture.storage),
         clock: word(picture.clock),
+        daemon: word(picture.daemon),
         threads: word(picture.threads),
+    }
+}
+
+fn daemon(core: &Core) -> DaemonStatus {
+    let standing = core.standing();
+    DaemonStatus {
+        journal_why: standing.journal.as_ref().map(text::fault_sentence),
+        pool_why: standing.pool.as_ref().map(text::fault_sentence),
+        safe_after: standing.aborted,
     }
 }
 

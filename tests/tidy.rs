@@ -13,13 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The policies of the core: the files of each, in their order.
-const POLICIES: [(&str, &[&str]); 12] = [
+const POLICIES: [(&str, &[&str]); 13] = [
     ("clock", &["src/core/clock.rs"]),
     ("power", &["src/core/power.rs"]),
     ("thermal", &["src/core/thermal.rs"]),
     ("throttle", &["src/core/throttle.rs"]),
     ("memory", &["src/core/memory.rs"]),
     ("storage", &["src/core/storage.rs"]),
+    ("daemon", &["src/core/daemon.rs"]),
     (
         "services",
         &[
@@ -373,6 +374,7 @@ fn every_policy_has_a_scenario() {
         ("throttle", "! throttle-began"),
         ("memory", "! memory"),
         ("storage", "! space"),
+        ("daemon", "! pool-missing"),
         ("services", "> start"),
         ("shutdown", "> exit"),
         ("threads", "> roll-call"),

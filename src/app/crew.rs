@@ -2,12 +2,13 @@
 
 mod halt;
 
+use super::last_resort;
 use super::legacy::{self, Found};
 use super::vital_signs::{RealVitals, SimVitals};
 use super::{AppError, Bridge, Plan};
 use crate::config::board::{Board, MainsBy};
 use crate::config::{CgroupChoice, Config};
-use crate::core::fact::{Asker, Change, Fact, Reading, Request, ServiceId, Thread};
+use crate::core::fact::{Asker, Change, Fact, Fault, Reading, Request, ServiceId, Source, Thread};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings, WatchdogOwner};
 use crate::core::{BootFacts, Core};
 use crate::edge::adoption::{self, Survivor};
@@ -37,7 +38,8 @@ use crate::edge::senses::Rhythm;
 use crate::edge::signals::{self, RollCall};
 use crate::edge::sim_board::SimBoard;
 use crate::edge::spawn::Limit;
-use crate::edge::spawner::{Recipe, SpawnOrder, Spawning};
+use crate::edge::spawner::{self, Recipe, SpawnOrder, Spawning};
+use crate::edge::starts;
 use crate::edge::systemd::{Environment, Init};
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::{KernelWatchdog, WatchdogPaths};
@@ -219,6 +221,8 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
 
 /// The threads that are at work.
 pub(super) struct Hands {
+    /// Where starts are counted.
+    pub starts: PathBuf,
     threads: Vec<JoinHandle<()>>,
     senses: Sender<()>,
     /// Ends when the recorder has written its last.
@@ -229,9 +233,10 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    fn new(senses: Sender<()>) -> Hands {
+    fn new(senses: Sender<()>, starts: PathBuf) -> Hands {
         let (aboard, ashore) = bounded(0);
         Hands {
+            starts,
             threads: Vec::new(),
             senses,
             written: None,
@@ -292,6 +297,10 @@ struct Ground {
     settings: Arc<Settings>,
     places: Places,
     pool: Option<Pool>,
+    /// Why there is none although there should be.
+    no_pool: Option<Fault>,
+    /// Daemons that broke off in the minute before this one, if it starts safely because of them.
+    safe: Option<u32>,
     boot: BootFacts,
     boot_id: Box<str>,
     survivors: Vec<(ServiceId, Survivor)>,
@@ -305,16 +314,9 @@ struct Ground {
 }
 
 impl Ground {
-    fn prepare(plan: &mut Plan) -> Result<(Ground, Door), AppError> {
+    fn prepare(plan: &mut Plan, places: Places, safe: Option<u32>) -> Result<Ground, AppError> {
         let wiring = &plan.config.wiring;
-        let places = Places::new(&wiring.runtime_dir);
-        places.make().map_err(AppError::Places)?;
-        let door = Door::open(places.root())?;
-        let pool = match &wiring.cgroup {
-            CgroupChoice::None => None,
-            CgroupChoice::Auto => Pool::of_unit().map_err(AppError::pool)?,
-            CgroupChoice::At(path) => Some(Pool::at(path).map_err(AppError::pool)?),
-        };
+        let (pool, no_pool) = pool(&wiring.cgroup, &plan.environment)?;
         let mounts = mounts(&plan.devices, wiring.mounts.as_deref());
         plan.config.settings.mounts = mounts
             .iter()
@@ -326,7 +328,10 @@ impl Ground {
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
         let init_watchdog = plan.environment.watchdog(std::process::id());
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
-        let memos = memos(&settings, &places);
+        let memos = match safe {
+            None => memos(&settings, &places),
+            Some(_) => Vec::new(),
+        };
         let survivors = survivors(&settings, &places, pool.as_ref(), &memos);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id);
         let found = marker.found(ended_last_boot(plan));
@@ -339,6 +344,8 @@ impl Ground {
             settings,
             places,
             pool,
+            no_pool,
+            safe,
             boot,
             boot_id,
             survivors,
@@ -347,7 +354,7 @@ impl Ground {
             found,
             descriptors: plan.own_process.then(process::open_more).flatten(),
         };
-        Ok((ground, door))
+        Ok(ground)
     }
 
     /// What a replay of the trace has to know beside the configuration.
@@ -416,6 +423,26 @@ impl Ground {
     }
 }
 
+/// The pool, or why there is none where systemd was to make it. Whoever runs the daemon by hand has
+/// not asked for one.
+fn pool(
+    choice: &CgroupChoice,
+    environment: &Environment,
+) -> Result<(Option<Pool>, Option<Fault>), AppError> {
+    match choice {
+        CgroupChoice::None => Ok((None, None)),
+        CgroupChoice::At(path) => Ok((Some(Pool::at(path).map_err(AppError::pool)?), None)),
+        CgroupChoice::Auto => match Pool::of_unit() {
+            Ok(pool) => Ok((Some(pool), None)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(AppError::pool(e)),
+            Err(e) => {
+                let why = Fault::Errno(spawner::errno(&e));
+                Ok((None, environment.by_init().then_some(why)))
+            }
+        },
+    }
+}
+
 /// A service that has something to tell gets a socket to tell it on.
 fn listens(service: &crate::core::settings::Service) -> bool {
     service.ready == Ready::Notify || service.heartbeat.is_some()
@@ -468,15 +495,19 @@ fn memos(settings: &Settings, places: &Places) -> Vec<Found> {
 
 /// Starts a daemon: everything runs when this returns, and the core has not been told a fact. The
 /// facts that it begins with wait on the bridge.
-pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
-    let (mut ground, door) = Ground::prepare(&mut plan)?;
+pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
+    let places = Places::new(&plan.config.wiring.runtime_dir);
+    places.make().map_err(AppError::Places)?;
+    let door = Door::open(places.root())?;
+    let (mut plan, safe) = last_resort::begin(plan, &places);
+    let mut ground = Ground::prepare(&mut plan, places, safe)?;
     let (inbox, facts) = inbox();
     let services = ground.settings.services.len();
     let board = &plan.config.wiring.board;
     let (mut queues, mut works, asked) =
         queues(services, board).map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
-    let mut hands = Hands::new(senses);
+    let mut hands = Hands::new(senses, ground.places.starts());
     let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
@@ -513,28 +544,27 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands), AppError
     if let Some(requests) = plan.requests.take() {
         man_requests(requests, inbox.clone())?;
     }
-    let memos = std::mem::take(&mut ground.memos);
-    let survivors = std::mem::take(&mut ground.survivors);
-    let own = opening(&queues, memos, survivors, ground.found.clone());
+    let own = opening(&queues, &mut ground);
+    hands.man_stability(&plan.config, &quit)?;
     hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
 }
 
 /// Hands the survivors over to their threads; returns the facts that the core begins with.
-fn opening(
-    queues: &Queues,
-    memos: Vec<Found>,
-    survivors: Vec<(ServiceId, Survivor)>,
-    found: Fact,
-) -> VecDeque<Fact> {
+fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
+    let safe = ground.safe.map(|aborted| Reading::Starts { aborted });
+    let source = Source::Pool;
+    let no_pool = ground.no_pool.take().map(|why| Fact::Lost { source, why });
     let recalled = |(service, run, memo)| Fact::Child {
         service,
         run,
         change: Change::Recalled(memo),
     };
-    let mut facts: VecDeque<Fact> = memos.into_iter().map(recalled).collect();
-    for (service, Survivor { record, pidfd }) in survivors {
+    let memos = std::mem::take(&mut ground.memos).into_iter().map(recalled);
+    let mut facts: VecDeque<Fact> = safe.map(Fact::Seen).into_iter().chain(no_pool).collect();
+    facts.extend(memos);
+    for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
         let (run, pid, ready) = (record.run, record.pid, record.ready);
         let change = Change::Adopted { pid, ready };
         facts.push_back(Fact::Child {
@@ -556,12 +586,12 @@ fn opening(
     }
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));
-    facts.push_back(found);
+    facts.push_back(ground.found.clone());
     facts.push_back(Fact::Tick);
     facts
 }
 
-type Sampler = Box<dyn FnMut() -> senses::Look + Send>;
+type Sampler = Box<dyn FnMut(&Inbox) -> senses::Look + Send>;
 type Looker = Box<dyn FnMut() -> Look + Send>;
 
 /// How the machine is looked at.
@@ -595,10 +625,12 @@ impl Samplers {
                 .alive
                 .as_ref()
                 .map(|line| OutputLine::of(line, hardware)),
-            vitals: Box::new(move || rhythm.look(clock::now(), &mut vitals)),
-            disk: Box::new(move || senses::Look {
-                facts: disk.sample(&mounts),
-                next,
+            vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move |inbox| {
+                // One that hangs must not keep back what those before it have answered.
+                disk.sample_each(&mounts, |fact| inbox.send(fact));
+                let facts = Vec::new();
+                senses::Look { facts, next }
             }),
             gauge,
             line: match &board.mains {
@@ -621,8 +653,8 @@ impl Samplers {
         let mut rhythm = Rhythm::new(config.wiring.vitals_every);
         let next = config.wiring.disk_every;
         Samplers {
-            vitals: Box::new(move || rhythm.look(clock::now(), &mut vitals)),
-            disk: Box::new(move || senses::Look {
+            vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move |_| senses::Look {
                 facts: disk.sample_mounts(clock::now(), mounts),
                 next,
             }),
@@ -670,24 +702,21 @@ impl Hands {
             .with_meta(ground.replay_meta(&plan.config.wiring.board));
         let (settings, observer) = (ground.settings.clone(), plan.observer.take());
         let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
-        let state_dir = plan.config.wiring.state_dir.clone();
+        let (state_dir, inbox) = (plan.config.wiring.state_dir.clone(), inbox.clone());
         // A simulated board has a clock of its own, which knows nothing of our journal.
         let real = matches!(plan.devices, Devices::Real(_));
-        let inbox = real.then(|| inbox.clone());
         let (writing, written) = bounded(0);
         self.written = Some(written);
         self.man("recorder", move || {
             // Here and not before the thread starts: the card may take its time.
             let _ = std::fs::create_dir_all(&state_dir);
             let directory = state_dir.join("journal");
-            let past = inbox.and_then(|inbox| Some((inbox, newest_synced(&directory)?)));
-            if let Some((inbox, past)) = past
-                && let Some(time) = Wall::new(past.as_second())
-            {
+            let past = real.then(|| newest_synced(&directory)).flatten();
+            if let Some(time) = past.and_then(|past| Wall::new(past.as_second())) {
                 inbox.send(Fact::Seen(Reading::Floor { time }));
             }
             let journal = Journal::open(&directory, &boot_id);
-            Recorder::new(settings, ring, journal, events, observer, log).run(&reader);
+            Recorder::new(settings, ring, journal, events, observer, log, inbox).run(&reader);
             drop(writing);
         })
     }
@@ -807,6 +836,17 @@ impl Hands {
         let run = move || fatal("signals", signals::run(caught, &work, &inbox));
         thread::start("signals", run).map_err(AppError::kernel("thread"))?;
         Ok(calls)
+    }
+
+    /// A daemon that lives for long enough proves that resets have helped.
+    fn man_stability(&mut self, config: &Config, quit: &Receiver<()>) -> Result<(), AppError> {
+        let resets = config.wiring.state_dir.join("resets");
+        let quit = quit.clone();
+        self.man("stability", move || {
+            if quit.recv_timeout(starts::STABLE) == Err(RecvTimeoutError::Timeout) {
+                starts::forget_resets(&resets);
+            }
+        })
     }
 
     fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {

@@ -6,8 +6,15 @@ use crate::demo;
 use crate::edge::systemd::Environment;
 use crate::edge::{logging, process};
 use crate::error::Error;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Time between telling init's journal of the mistakes in a configuration and the end. Init starts us
+/// again at once, and a file does not mend itself: without it, the whole report would go to the card
+/// twice a second until somebody comes.
+const SECOND_THOUGHTS: Duration = Duration::from_secs(10);
 
 /// Runs the daemon until it is asked to end. `runtime_dir` goes before what the configuration says.
 pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error> {
@@ -15,7 +22,15 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     process::use_one_heap();
     let stream = environment.get("JOURNAL_STREAM").and_then(|s| s.to_str());
     let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
-    let config = load(path, runtime_dir)?;
+    let config = match load(path, runtime_dir) {
+        Err(Error::Config(problems)) if environment.by_init() => {
+            // Whoever collects our errors may be gone, and the exit code says it too.
+            let _ = write!(io::stderr(), "{problems}");
+            std::thread::sleep(SECOND_THOUGHTS);
+            return Err(Error::SaidConfig);
+        }
+        outcome => outcome?,
+    };
     let devices = Devices::of(&config.wiring.board);
     app::run(Plan {
         config,

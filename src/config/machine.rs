@@ -30,6 +30,7 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     };
     machine(&mut report, config, &find);
     watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
+    pool(&mut report, config, &UNITS.map(Path::new), &find);
     for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
         let name = &*service.name;
         program(
@@ -102,6 +103,43 @@ fn watchdog_elsewhere(
     }
 }
 
+/// Where units are defined, the place that counts first.
+const UNITS: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Where systemd is to run the daemon, it has to have the unit of the pool, too.
+fn pool(
+    report: &mut Report<'_>,
+    config: &Config,
+    units: &[&Path],
+    find: &impl Fn(&[&str]) -> Range<usize>,
+) {
+    let unit = |name: &str| {
+        let paths = units.iter().map(|directory| directory.join(name));
+        paths
+            .into_iter()
+            .find(|path| path.symlink_metadata().is_ok())
+    };
+    let auto = matches!(config.wiring.cgroup, CgroupChoice::Auto);
+    if !auto || unit("fieldwarden.service").is_none() {
+        return;
+    }
+    let what = match unit("fieldwarden-pool.service") {
+        None => "there is no fieldwarden-pool.service".to_owned(),
+        Some(path) if fs::canonicalize(&path).is_ok_and(|p| p == Path::new("/dev/null")) => {
+            format!("fieldwarden-pool.service is masked by {}", path.display())
+        }
+        Some(_) => return,
+    };
+    let help = "services will end with the daemon: install or unmask that unit";
+    report.warning(find(&["cgroup"]), what, help.to_owned());
+}
+
 /// The program of a service and, if that is a script, its interpreter.
 fn program(report: &mut Report<'_>, name: &str, command: &Command, span: Range<usize>) {
     let Some(path) = command.argv.first().map(PathBuf::from) else {
@@ -157,4 +195,35 @@ fn locate(tree: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
         _ => None,
     };
     inside.or(Some(node.span()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// Whoever installs the daemon's unit needs the pool's; one that is masked is as good as none.
+    #[test]
+    fn a_daemon_without_its_pool_is_told() {
+        let text = "[service.web]\ncommand = [\"/bin/true\"]\n";
+        let config = crate::config::parse("test", text).unwrap().config;
+        let (own, shipped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let said = || {
+            let mut report = Report::new(&config.name, &config.source);
+            let units = [own.path(), shipped.path()];
+            pool(&mut report, &config, &units, &|_: &[&str]| 0..0);
+            let problems = report.finish();
+            problems
+                .iter()
+                .map(|p| p.what().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(said().is_empty());
+        fs::write(shipped.path().join("fieldwarden.service"), "").unwrap();
+        assert_eq!(said(), ["there is no fieldwarden-pool.service"]);
+        fs::write(shipped.path().join("fieldwarden-pool.service"), "").unwrap();
+        assert!(said().is_empty());
+        symlink("/dev/null", own.path().join("fieldwarden-pool.service")).unwrap();
+        assert!(said()[0].contains("is masked by"), "{:?}", said());
+    }
 }

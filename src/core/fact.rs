@@ -132,6 +132,12 @@ pub enum Source {
     Gauge,
     /// The marker that a daemon leaves for the next one.
     Marker,
+    /// The daemon's own journal.
+    Journal,
+    /// The control group in which services outlive the daemon.
+    Pool,
+    /// The starts of daemons.
+    Starts,
 }
 
 /// A value with its units.
@@ -196,6 +202,15 @@ pub enum Reading {
     },
     /// What the daemon before this one meant to do.
     Marker(FoundMarker),
+    /// Records are written to disk.
+    Journal,
+    /// Services live in the pool.
+    Pool,
+    /// So many daemons broke off in the minute before this one that it starts safely.
+    Starts {
+        /// How many.
+        aborted: u32,
+    },
     /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
     /// nothing is lost.
     Gauge {

@@ -3,7 +3,7 @@
 //! ```text
 //! facts ──► clock ─► power ─► thermal ─► throttle ─► memory ─► storage ─┐ each writes its
 //!        ┌──────────────────────────────────────────────────────────────┘ verdict, for
-//!        └► services ─► shutdown ─► threads ─► marker ─► watchdog ─► desk ──► actions   those after it
+//!        └► daemon ─► services ─► shutdown ─► threads ─► marker ─► watchdog ─► desk   those after it
 //! ```
 //!
 //! Terms: a *policy* is a small state machine; it reads the fact and the verdicts of the policies
@@ -18,6 +18,7 @@
 pub mod action;
 mod backoff;
 mod clock;
+mod daemon;
 mod desk;
 pub mod fact;
 pub mod intent;
@@ -44,6 +45,7 @@ mod watchdog;
 use crate::units::Mono;
 use action::Actions;
 pub use clock::RtcView;
+pub use daemon::{Standing, StartKind};
 use fact::Fact;
 use note::HaltNote;
 pub use past::{Confidence, End, LastBoot};
@@ -104,6 +106,7 @@ pub struct Core {
     throttle: throttle::Throttle,
     memory: memory::Memory,
     storage: storage::Storage,
+    daemon: daemon::Daemon,
     services: services::Services,
     shutdown: shutdown::Shutdown,
     threads: threads::Threads,
@@ -124,6 +127,7 @@ impl Core {
             throttle: throttle::Throttle::default(),
             memory: memory::Memory::default(),
             storage: storage::Storage::new(&settings),
+            daemon: daemon::Daemon::default(),
             services: services::Services::new(&settings, boot.seed),
             shutdown: shutdown::Shutdown::default(),
             threads: threads::Threads::default(),
@@ -160,14 +164,15 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 12], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 12] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 13], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 13] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
             &mut self.throttle,
             &mut self.memory,
             &mut self.storage,
+            &mut self.daemon,
             &mut self.services,
             &mut self.shutdown,
             &mut self.threads,
@@ -186,6 +191,11 @@ impl Core {
     /// Verdicts of the last pass.
     pub fn picture(&self) -> &Picture {
         &self.picture
+    }
+
+    /// What the daemon itself is missing.
+    pub fn standing(&self) -> &Standing {
+        self.daemon.standing()
     }
 
     /// How each service stands.

@@ -64,6 +64,24 @@ pub enum Note {
         request: Request,
     },
 
+    /// Records cannot be written to disk; they are kept in memory.
+    JournalAway {
+        /// Why.
+        why: Fault,
+    },
+    /// They are written to disk again, with what was kept.
+    JournalBack,
+    /// Daemon after daemon has broken off: this one ignores what they left about services.
+    SafeStart {
+        /// How many in the last minute.
+        aborted: u32,
+    },
+    /// The pool is not there: services end with the daemon.
+    PoolMissing {
+        /// Why.
+        why: Fault,
+    },
+
     /// A process is being started.
     ServiceStarting {
         /// Whose.
@@ -418,6 +436,7 @@ impl Note {
             | Note::Leaving { .. }
             | Note::Ended
             | Note::Asked { .. }
+            | Note::JournalBack
             | Note::ServiceStarting { .. }
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
@@ -439,6 +458,8 @@ impl Note {
             | Note::ThrottleEnded { .. }
             | Note::ThrottleEarlier { .. } => Info,
             Note::StopOverran { .. }
+            | Note::JournalAway { .. }
+            | Note::PoolMissing { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
             | Note::ServiceHung { .. }
@@ -466,7 +487,8 @@ impl Note {
             | Note::ThrottleBrief { .. } => Warning,
             Note::Shedding { shed } => of(shed.verdict()),
             Note::BatteryLow { on_mains: true, .. } => Warning,
-            Note::ServiceStartFailed { .. }
+            Note::SafeStart { .. }
+            | Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
             | Note::WatchdogFailed { .. }
             | Note::PetWithheld { .. }

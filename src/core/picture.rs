@@ -191,6 +191,8 @@ pub struct Picture {
     pub memory: Verdict,
     /// File systems.
     pub storage: Verdict,
+    /// The daemon's own journal and pool.
+    pub daemon: Verdict,
     /// Services: critical if one gave up, warn if one that should be up is not.
     pub services: Verdict,
     /// Services that are up.
@@ -229,6 +231,7 @@ impl Picture {
             self.thermal,
             self.memory,
             self.storage,
+            self.daemon,
             self.services,
             self.threads,
             self.watchdog,

@@ -152,11 +152,15 @@ impl Services {
         });
         for id in self.ids() {
             let at = usize::from(id.0);
+            let jitter = match self.services[at].ended_unseen() {
+                true => self.jitter(),
+                false => 0,
+            };
             let s = &pass.settings.services[at];
             let mut turn = Turn {
                 s,
                 now: pass.now,
-                jitter: 0,
+                jitter,
                 out: pass.out,
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {

@@ -247,6 +247,10 @@ impl Ledger {
             Note::Began { .. }
             | Note::Halt(_)
             | Note::StopOverran { .. }
+            | Note::JournalAway { .. }
+            | Note::JournalBack
+            | Note::PoolMissing { .. }
+            | Note::SafeStart { .. }
             | Note::Asked { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceAdopted { .. }
@@ -309,7 +313,10 @@ impl Signs {
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }
             | Reading::Marker(_)
-            | Reading::Gauge { .. } => {}
+            | Reading::Gauge { .. }
+            | Reading::Journal
+            | Reading::Pool
+            | Reading::Starts { .. } => {}
         }
     }
 }

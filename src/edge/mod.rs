@@ -47,6 +47,7 @@ pub mod signals;
 pub mod sim_board;
 pub mod spawn;
 pub mod spawner;
+pub mod starts;
 pub mod systemd;
 pub mod thread;
 pub mod throttle;

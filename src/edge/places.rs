@@ -77,6 +77,11 @@ impl Places {
         self.0.join("marker")
     }
 
+    /// Starts of this boot that were not followed by an end in good order.
+    pub fn starts(&self) -> PathBuf {
+        self.0.join("starts")
+    }
+
     /// Left by the first daemon of this boot.
     pub fn began(&self) -> PathBuf {
         self.0.join("began")

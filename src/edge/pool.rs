@@ -69,15 +69,12 @@ impl Pool {
         })
     }
 
-    /// The pool of the unit that ships with us, if it is there.
+    /// The pool of the unit that ships with us.
     ///
     /// # Errors
-    /// As [`Pool::at`], but for a pool that is not there.
-    pub fn of_unit() -> io::Result<Option<Pool>> {
-        match Pool::at(Path::new(UNIT)) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(e),
-            outcome => Ok(outcome.ok()),
-        }
+    /// As [`Pool::at`].
+    pub fn of_unit() -> io::Result<Pool> {
+        Pool::at(Path::new(UNIT))
     }
 
     /// Directory of a service's group.

@@ -6,8 +6,9 @@
 
 use super::clock;
 use super::control::EventRing;
+use super::inbox::Inbox;
 use super::ledger::{Batch, Entry, Reader};
-use crate::core::fact::{Change, Fact, Pid, RunId, ServiceId};
+use crate::core::fact::{Change, Fact, Pid, Reading, RunId, ServiceId, Source};
 use crate::core::note::{Note, Severity};
 use crate::core::settings::Settings;
 use crate::journal::{Directory, Journal, Stamp, Trust};
@@ -35,6 +36,9 @@ pub struct Recorder {
     events: Arc<EventRing>,
     observer: Option<Box<dyn Observer>>,
     log: bool,
+    inbox: Inbox,
+    /// The core was told that records do not reach the disk.
+    told_away: bool,
     /// The runs that live, as they were before the passes that are about to be written.
     alive: Alive,
     trust: Trust,
@@ -71,6 +75,7 @@ impl Recorder {
         events: Arc<EventRing>,
         observer: Option<Box<dyn Observer>>,
         log: bool,
+        inbox: Inbox,
     ) -> Recorder {
         let (alive, trust) = (Alive::new(), Trust::Unset);
         Recorder {
@@ -80,6 +85,8 @@ impl Recorder {
             events,
             observer,
             log,
+            inbox,
+            told_away: false,
             alive,
             trust,
         }
@@ -87,11 +94,13 @@ impl Recorder {
 
     /// Writes until the ledger is closed.
     pub fn run(mut self, reader: &Reader) {
+        self.tell_standing();
         loop {
             let now = clock::now();
             let due = self.journal.deadline().map_or(FLUSH, |at| at.since(now));
             let batch = reader.wait(due.min(FLUSH));
             self.write(&batch);
+            self.tell_standing();
             if batch.last {
                 self.journal.flush(self.stamp(clock::now()));
                 return;
@@ -176,6 +185,20 @@ impl Recorder {
         while let Some(news) = self.journal.take_news() {
             log::warn!("{news}");
         }
+    }
+
+    /// Tells the core when records cease to reach the disk, and when they reach it again.
+    fn tell_standing(&mut self) {
+        let trouble = self.journal.trouble();
+        if trouble.is_some() == self.told_away {
+            return;
+        }
+        self.told_away = trouble.is_some();
+        let source = Source::Journal;
+        self.inbox.send(match trouble {
+            Some(why) => Fact::Lost { source, why },
+            None => Fact::Seen(Reading::Journal),
+        });
     }
 
     /// The wall time of something that happened at `at`.

@@ -14,23 +14,24 @@ use std::time::Duration;
 
 /// What a look has found, and when the next one is due.
 pub struct Look {
-    /// Facts for the core; none, if there is nothing to tell.
+    /// Facts for the core that were not told on the way; none, if there is nothing to tell.
     pub facts: Vec<Fact>,
     /// Time until the next look.
     pub next: Duration,
 }
 
-/// Looks at once and then as often as each look wants, until `quit` is closed.
+/// Looks at once and then as often as each look wants, until `quit` is closed. A look that may hang
+/// halfway tells what it sees as it sees it.
 pub fn watch(
     pulse: &Arc<Pulse>,
     inbox: &Inbox,
     quit: &Receiver<()>,
-    mut look: impl FnMut() -> Look,
+    mut look: impl FnMut(&Inbox) -> Look,
 ) {
     // The first look is due now: if it never ends, that has to be noticed too.
     pulse.sleep_until(clock::now());
     loop {
-        let Look { facts, next } = look();
+        let Look { facts, next } = look(inbox);
         if !facts.is_empty() {
             inbox.send_all(facts);
         }
@@ -130,17 +131,20 @@ mod tests {
         let (ours, quit) = bounded(0);
         drop(ours);
         let during = pulse.clone();
-        let sample = move || {
+        let (inbox, mut facts) = inbox();
+        let look = |inbox: &Inbox| {
             let now = clock::now();
             assert_eq!(during.judge(now), How::OnTime);
             assert!(matches!(during.judge(now.after(limit)), How::Late { .. }));
+            // What it has seen is there before it ends, if it ever does.
+            inbox.send(Fact::Tick);
+            assert_eq!(facts.take(), Some(Fact::Tick));
             Look {
                 facts: Vec::new(),
                 next: Duration::from_secs(10),
             }
         };
-        let (inbox, _facts) = inbox();
-        watch(&pulse, &inbox, &quit, sample);
+        watch(&pulse, &inbox, &quit, look);
     }
 
     /// A machine whose flags are what the test says.

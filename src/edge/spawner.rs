@@ -273,7 +273,7 @@ fn fifo(path: &std::path::Path) -> io::Result<OwnedFd> {
 }
 
 /// The error number of a failed step. One whose text was given a place has lost it, but not its kind.
-fn errno(e: &io::Error) -> Errno {
+pub fn errno(e: &io::Error) -> Errno {
     let of_kind = || match e.kind() {
         io::ErrorKind::NotFound => libc::ENOENT,
         io::ErrorKind::PermissionDenied => libc::EACCES,

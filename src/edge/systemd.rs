@@ -80,6 +80,11 @@ impl Environment {
         Some(value)
     }
 
+    /// Init started this process, and wants to hear of it.
+    pub fn by_init(&self) -> bool {
+        self.get("NOTIFY_SOCKET").is_some()
+    }
+
     /// What children inherit: everything except what init meant for us.
     pub fn for_children(&self) -> Vec<(OsString, OsString)> {
         let kept = |(name, _): &&(OsString, OsString)| !is_ours(name);

@@ -19,6 +19,7 @@ use super::record::{Record, Stamp};
 use super::scan::{scan, segment_name, segments};
 use super::store::{Directory, Store};
 use super::{own, urgent};
+use crate::core::fact::{Errno, Fault};
 use crate::core::note::Note;
 use crate::core::settings::Settings;
 use crate::units::Mono;
@@ -92,6 +93,8 @@ pub struct Journal<S> {
     /// Records whose loss was written down since the journal was last degraded.
     told: u64,
     news: VecDeque<News>,
+    /// What the system said when it took no record last.
+    errno: Option<i32>,
 }
 
 /// Where records go.
@@ -131,6 +134,7 @@ impl<S: Store> Journal<S> {
             torn: None,
             told: 0,
             news: VecDeque::new(),
+            errno: None,
         };
         match journal.mount(None) {
             Ok(state) => journal.state = state,
@@ -227,6 +231,20 @@ impl<S: Store> Journal<S> {
     /// Whether records reach the disk.
     pub fn is_on_disk(&self) -> bool {
         matches!(self.state, State::OnDisk(_))
+    }
+
+    /// Why records do not reach the disk; `None` while they do.
+    pub fn trouble(&self) -> Option<Fault> {
+        match self.state {
+            State::OnDisk(_) => None,
+            State::Degraded { .. } => Some(
+                self.errno
+                    .map_or(Fault::Absent, |errno| Fault::Errno(Errno(errno))),
+            ),
+            State::Refused => Some(Fault::Taken {
+                by: Some("a newer fieldwarden".into()),
+            }),
+        }
     }
 
     /// The next thing that the journal has to say about itself.
@@ -363,6 +381,7 @@ impl<S: Store> Journal<S> {
     }
 
     fn report_degraded(&mut self, error: &io::Error) {
+        self.errno = error.raw_os_error();
         self.news.push_back(News::Degraded {
             place: self.store.place(),
             why: error.to_string(),

@@ -41,6 +41,7 @@ fn reasons(status: &Status) -> Vec<String> {
         storage(status),
         machine(status),
         clock::reasons(status),
+        daemon(status),
         threads(status),
         unknown(status),
     ];
@@ -168,6 +169,16 @@ fn machine(status: &Status) -> Vec<String> {
         });
     }
     reasons
+}
+
+fn daemon(status: &Status) -> Vec<String> {
+    let journal = status.daemon.journal_why.as_ref();
+    let journal = journal.map(|why| format!("events are kept in memory only: {why}"));
+    let pool = status.daemon.pool_why.as_ref();
+    let pool = pool.map(|why| format!("services end with the daemon, there is no pool: {why}"));
+    let safe = status.daemon.safe_after;
+    let safe = safe.map(|n| format!("safe start after {n} daemons that broke off"));
+    journal.into_iter().chain(pool).chain(safe).collect()
 }
 
 fn threads(status: &Status) -> Vec<String> {

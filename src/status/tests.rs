@@ -477,3 +477,24 @@ fn the_limit_that_was_passed_is_named() {
         ("warn", Some("space"))
     );
 }
+
+/// What the daemon itself lacks costs nothing today, and is told before it does.
+#[test]
+fn what_the_daemon_lacks_is_in_the_first_line() {
+    let mut rig = well();
+    let lost = |source, errno| Fact::Lost {
+        source,
+        why: Fault::Errno(Errno(errno)),
+    };
+    rig.tell(10, lost(Source::Journal, 30));
+    rig.tell(10, lost(Source::Pool, 2));
+    let status = Status::of(&rig.core, rig.now);
+    assert_eq!(status.verdicts.daemon, "warn");
+    let both = "events are kept in memory only: read-only file system (EROFS); services end with the \
+                daemon, there is no pool: no such file or directory (ENOENT)";
+    assert!(status.headline.contains(both), "{}", status.headline);
+    rig.tell(10, Fact::Seen(Reading::Journal));
+    let status = Status::of(&rig.core, rig.now);
+    assert_eq!(status.daemon.journal_why, None);
+    assert_eq!(status.verdicts.daemon, "warn");
+}

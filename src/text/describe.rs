@@ -64,6 +64,10 @@ impl Describer<'_> {
             Note::Ended => ("ended", vec![]),
             Note::Halt(note) => halt::describe(note),
             Note::Asked { by, request } => ("asked", self.asked(*by, *request)),
+            Note::JournalAway { why } => ("journal-away", cause(why)),
+            Note::JournalBack => ("journal-back", vec![]),
+            Note::PoolMissing { why } => ("pool-missing", cause(why)),
+            Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),
             Note::ServiceStarting { service, run } => (
                 "service-starting",
                 self.of(*service, [("run", count(run.0))]),

@@ -92,6 +92,9 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             known(*timeout, seconds)
         ),
         Reading::Marker(left) => format!("marker {}", super::halt::found_marker(left)),
+        Reading::Journal => "journal".to_owned(),
+        Reading::Pool => "pool".to_owned(),
+        Reading::Starts { aborted } => format!("starts aborted={aborted}"),
         Reading::Gauge {
             voltage,
             charge,

@@ -8,6 +8,7 @@
 //! Never: read a clock, a file or a setting of the system; decide anything.
 
 mod action;
+mod daemon;
 mod describe;
 mod errno;
 mod fact;

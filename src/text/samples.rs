@@ -85,6 +85,29 @@ fn daemon() -> Vec<(Note, &'static str)> {
         ),
         (Note::Ended, "ended"),
         (
+            Note::JournalAway {
+                why: Fault::Errno(Errno(30)),
+            },
+            "events cannot be written to disk: read-only file system (EROFS); the latest are kept in \
+             memory, and a power cut loses them: check that the file system of `state_dir` is \
+             mounted, writable and not full",
+        ),
+        (Note::JournalBack, "events are written to disk again"),
+        (
+            Note::SafeStart { aborted: 3 },
+            "3 daemons before this one broke off within a minute: what they left about services is \
+             ignored, and those that were stopped are started again; look for the cause in the log; \
+             if it goes on, the machine is left to its hardware watchdog",
+        ),
+        (
+            Note::PoolMissing {
+                why: Fault::Errno(Errno(2)),
+            },
+            "the control group of fieldwarden-pool.service cannot be used: no such file or directory \
+             (ENOENT); services end with this daemon: look at `systemctl status fieldwarden-pool`, \
+             then restart fieldwarden",
+        ),
+        (
             Note::Asked {
                 by: Asker::User(1000),
                 request: Request::Restart(WEB),

@@ -6,6 +6,7 @@ mod power;
 mod service;
 mod storage;
 
+use super::daemon;
 use super::errno_message;
 use super::halt;
 use super::legacy::recalled;
@@ -13,7 +14,7 @@ use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
 use super::words::thread_word;
-use crate::core::fact::{Asker, Fault, Request, ServiceId, Source, Thread};
+use crate::core::fact::{Asker, Fault, Request, ServiceId, Source};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
 use crate::core::settings::{Restart, Settings};
@@ -58,6 +59,10 @@ impl Speaker<'_> {
             Note::Asked { by, request } => {
                 format!("{} asked to {}", person(*by), self.wish(*request))
             }
+            Note::JournalAway { why } => daemon::journal_away(why),
+            Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
+            Note::PoolMissing { why } => daemon::pool_missing(why),
+            Note::SafeStart { aborted } => daemon::safe_start(*aborted),
             Note::ServiceStarting { service, run } => {
                 format!("starting {} (run {})", name(*service), run.0)
             }
@@ -183,7 +188,7 @@ impl Speaker<'_> {
                 "our {} thread is {} late{}",
                 thread_word(*thread),
                 for_people(*late),
-                blame(*thread)
+                daemon::blame(*thread)
             ),
             Note::ThreadOnTime { thread } => {
                 format!("our {} thread is on time again", thread_word(*thread))
@@ -311,6 +316,9 @@ impl Speaker<'_> {
             Source::Watchdog => "the hardware watchdog".to_owned(),
             Source::Marker => "the marker of the daemon before this one".to_owned(),
             Source::Gauge => "the battery's gauge".to_owned(),
+            Source::Journal => "the journal".to_owned(),
+            Source::Pool => "the pool".to_owned(),
+            Source::Starts => "the starts of daemons".to_owned(),
         }
     }
 }
@@ -320,25 +328,6 @@ fn began(services: u16, adopted: u16) -> String {
     match adopted {
         0 => format!("began with {services}"),
         n => format!("began with {services}, {n} of them running already"),
-    }
-}
-
-/// What a late thread most likely waits for.
-fn blame(thread: Thread) -> &'static str {
-    match thread {
-        Thread::Disk | Thread::Recorder | Thread::Spawner | Thread::Marker | Thread::Sync => {
-            ": the storage may hang"
-        }
-        Thread::Bus => ": the bus may be stuck",
-        Thread::Log => ": nobody reads our log",
-        Thread::Children
-        | Thread::Watchdog
-        | Thread::Vitals
-        | Thread::Control
-        | Thread::Line
-        | Thread::Output
-        | Thread::Signals
-        | Thread::Halt => "",
     }
 }
 

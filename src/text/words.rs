@@ -144,6 +144,9 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Watchdog => "watchdog".to_owned(),
         Source::Marker => "marker".to_owned(),
         Source::Gauge => "gauge".to_owned(),
+        Source::Journal => "journal".to_owned(),
+        Source::Pool => "pool".to_owned(),
+        Source::Starts => "starts".to_owned(),
     }
 }
 

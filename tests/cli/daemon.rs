@@ -98,6 +98,7 @@ impl Place {
             && !text.contains("\"temperature_celsius\":null")
             && !text.contains("\"readable\":false")
             && !text.contains("\"power\":\"unknown\"")
+            && !self.run(&["events", "--json"]).stdout.is_empty()
     }
 }
 

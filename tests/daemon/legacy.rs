@@ -31,7 +31,14 @@ fn a_successor_knows_how_services_were_left() {
     let settled = |rig: &Rig| {
         let state = |name: &str| rig.service(name).state;
         let why = |name: &str| rig.service(name).why.unwrap_or_default();
-        why("stopped") == "stopped" && why("job") == "finished" && state("crashes") == "backoff"
+        // The daemon notes it a moment after it has decided.
+        let noted = |name: &str, left: &str| {
+            let memo = fs::read_to_string(rig.path(&format!("run/service/{name}/memo")));
+            memo.is_ok_and(|memo| memo.contains(&format!(" recalled {left}")))
+        };
+        let stays = |name: &str, left: &str| why(name) == left && noted(name, left);
+        let waits = state("crashes") == "backoff" && noted("crashes", "backoff");
+        stays("stopped", "stopped") && stays("job", "finished") && waits
     };
     rig.until("each is where it stays", settled);
     let before = rig.status().services;

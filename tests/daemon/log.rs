@@ -1,4 +1,4 @@
-//! A log that is stuck.
+//! A log that is stuck, and a journal that cannot be written.
 
 use super::rig::{Rig, kill, shell, sleeper};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -46,4 +46,27 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     assert_eq!(rig.journaled("ended").len(), 1);
     assert!(rig.journaled("thread-late")[0].contains("\"log\""));
     drop(reader);
+}
+
+/// Where records cannot be written, the report says so for as long as it lasts.
+#[test]
+fn a_journal_that_cannot_be_written_is_told() {
+    let mut rig = Rig::new(&sleeper("plain", ""));
+    std::fs::write(rig.path("state"), "no directory").unwrap();
+    rig.start();
+    rig.up("plain");
+    rig.until("the report says it", |rig| {
+        rig.status().verdicts.daemon == "warn"
+    });
+    let status = rig.status();
+    let why = status.daemon.journal_why.unwrap();
+    assert!(why.contains("ENOTDIR"), "{why}");
+    assert!(
+        status.headline.contains("memory only"),
+        "{}",
+        status.headline
+    );
+    rig.until("the log says it", |rig| {
+        rig.log().contains("events cannot be written to disk")
+    });
 }

@@ -8,6 +8,7 @@
 mod legacy;
 mod log;
 mod rig;
+mod start;
 
 use nix::sys::signal::Signal;
 use rig::{Rig, alive, kill, python, shell, sleeper};

@@ -229,6 +229,9 @@ fn source(rng: &mut Rng) -> Source {
         Source::Watchdog,
         Source::Marker,
         Source::Gauge,
+        Source::Journal,
+        Source::Pool,
+        Source::Starts,
     ])
 }
 
@@ -296,6 +299,11 @@ fn reading(rng: &mut Rng) -> Reading {
             caused_reset: rng.chance(50),
         }),
         Source::Marker => Reading::Marker(found(rng)),
+        Source::Journal => Reading::Journal,
+        Source::Pool => Reading::Pool,
+        Source::Starts => Reading::Starts {
+            aborted: rng.pick(&[0, 3, u32::MAX]),
+        },
         Source::Gauge => Reading::Gauge {
             voltage: rng.pick(&[None, Some(Millivolts(0)), Some(Millivolts(u32::MAX))]),
             charge: rng.pick(&[None, Some(share)]),

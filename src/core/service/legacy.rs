@@ -7,6 +7,7 @@ use crate::core::memo::{Left, Memo, Rest};
 use crate::core::note::Note;
 use crate::core::settings::Restart;
 use crate::units::Mono;
+use std::time::Duration;
 
 /// The parts of a memo that tell whether it has changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,11 @@ impl Service {
         self.recalled == Some(Left::Ending) && run == self.run
     }
 
+    /// It ran when the last daemon did, and does not live on.
+    pub fn ended_unseen(&self) -> bool {
+        self.recalled == Some(Left::Running) && !self.adopted
+    }
+
     /// The daemon begins; what lives on was told before. `autostart`: it is to run unless it was
     /// left otherwise.
     pub fn begin(&mut self, autostart: bool, turn: &mut Turn) {
@@ -131,11 +137,17 @@ impl Service {
                 left,
             });
         }
-        // How it ended nobody knows; a job that is to run once may have done its work.
-        if left == Left::Running && turn.s.restart == Restart::Never {
-            self.wish = Wish::Rest;
-            turn.out.note(Note::ServiceFinished { service: self.id });
-            self.rest_in(Down::Failed);
+        // How it ended nobody knows, and so it counts as a failure; but a job that is to run once may
+        // have done its work.
+        if self.ended_unseen() {
+            match turn.s.restart {
+                Restart::Always | Restart::OnFailure => self.fail(Duration::ZERO, turn),
+                Restart::Never => {
+                    self.wish = Wish::Rest;
+                    turn.out.note(Note::ServiceFinished { service: self.id });
+                    self.rest_in(Down::Failed);
+                }
+            }
         }
     }
 }

@@ -221,7 +221,7 @@ impl Service {
         self.fail(lived, turn);
     }
 
-    fn fail(&mut self, lived: Duration, turn: &mut Turn) {
+    pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
         let (limits, now) = (&turn.s.backoff, turn.now);
         match self.backoff.fail(limits, now, lived, turn.jitter) {
             Next::Wait(delay) if delay.is_zero() => self.come_back(),

@@ -121,6 +121,11 @@ impl Line<'_, '_> {
                 caused_reset: self.flag("caused-reset")?,
             }),
             Source::Marker => Reading::Marker(self.found_marker()?),
+            Source::Journal => Reading::Journal,
+            Source::Pool => Reading::Pool,
+            Source::Starts => Reading::Starts {
+                aborted: self.number("aborted")?,
+            },
             Source::Gauge => Reading::Gauge {
                 voltage: self.known("voltage", "3.91V|none", value::volts)?,
                 charge: self.known("charge", "PERCENT%|none", value::percent)?,
@@ -161,7 +166,7 @@ impl Line<'_, '_> {
 
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, \
-             `throttle`, `mount PATH`, `watchdog`, `marker` or `gauge`";
+             `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool` or `starts`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -176,6 +181,9 @@ impl Line<'_, '_> {
             "watchdog" => Ok(Source::Watchdog),
             "marker" => Ok(Source::Marker),
             "gauge" => Ok(Source::Gauge),
+            "journal" => Ok(Source::Journal),
+            "pool" => Ok(Source::Pool),
+            "starts" => Ok(Source::Starts),
             other => Err(expected(SOURCES, other)),
         }
     }

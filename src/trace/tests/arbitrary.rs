@@ -105,6 +105,9 @@ fn source() -> impl Strategy<Value = Source> {
         mount().prop_map(Source::Mount),
         Just(Source::Watchdog),
         Just(Source::Gauge),
+        Just(Source::Journal),
+        Just(Source::Pool),
+        Just(Source::Starts),
     ]
 }
 
@@ -149,6 +152,9 @@ fn reading() -> impl Strategy<Value = Reading> {
             .prop_map(|t| Reading::Temperature(MilliCelsius(t))),
         share().prop_map(|available| Reading::Memory { available }),
         any::<u32>().prop_map(|centi_per_cpu| Reading::Load { centi_per_cpu }),
+        Just(Reading::Journal),
+        Just(Reading::Pool),
+        any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         (any::<bool>(), option::of(shown()))
             .prop_map(|(synced, shown)| Reading::Clock { synced, shown }),
         rtc().prop_map(Reading::Rtc),

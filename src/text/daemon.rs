@@ -1,0 +1,53 @@
+//! What is told of the daemon itself.
+
+use super::fault_sentence;
+use crate::core::fact::{Fault, Thread};
+
+/// Records do not reach the disk.
+pub(super) fn journal_away(why: &Fault) -> String {
+    format!(
+        "events cannot be written to disk: {}; the latest are kept in memory, and a power cut loses \
+         them: check that the file system of `state_dir` is mounted, writable and not full",
+        fault_sentence(why)
+    )
+}
+
+/// They do again.
+pub(super) const JOURNAL_BACK: &str = "events are written to disk again";
+
+/// Services do not outlive the daemon.
+pub(super) fn pool_missing(why: &Fault) -> String {
+    format!(
+        "the control group of fieldwarden-pool.service cannot be used: {}; services end with this \
+         daemon: look at `systemctl status fieldwarden-pool`, then restart fieldwarden",
+        fault_sentence(why)
+    )
+}
+
+/// What daemons left that broke off one after another is not trusted.
+pub(super) fn safe_start(aborted: u32) -> String {
+    format!(
+        "{aborted} daemons before this one broke off within a minute: what they left about services is \
+         ignored, and those that were stopped are started again; look for the cause in the log; if it \
+         goes on, the machine is left to its hardware watchdog"
+    )
+}
+
+/// What a late thread most likely waits for.
+pub(super) fn blame(thread: Thread) -> &'static str {
+    match thread {
+        Thread::Disk | Thread::Recorder | Thread::Spawner | Thread::Marker | Thread::Sync => {
+            ": the storage may hang"
+        }
+        Thread::Bus => ": the bus may be stuck",
+        Thread::Log => ": nobody reads our log",
+        Thread::Children
+        | Thread::Watchdog
+        | Thread::Vitals
+        | Thread::Control
+        | Thread::Line
+        | Thread::Output
+        | Thread::Signals
+        | Thread::Halt => "",
+    }
+}
