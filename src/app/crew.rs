@@ -609,7 +609,7 @@ struct Samplers {
 impl Samplers {
     fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
         let board = &config.wiring.board;
-        let mut vitals = RealVitals::new(config, settings);
+        let mut vitals = RealVitals::new(config, settings, hardware);
         let mut rhythm = Rhythm::new(config.wiring.vitals_every);
         let mut disk = Disk::new("/".into());
         let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));

@@ -3,13 +3,18 @@
 use crate::config::Config;
 use crate::core::fact::Fact;
 use crate::core::settings::{Settings, WatchdogOwner};
+use crate::edge::bound_chips::BoundChips;
 use crate::edge::clock;
+use crate::edge::hardware::Hardware;
+use crate::edge::i2c::KernelBus;
 use crate::edge::power_supply::Supplies;
+use crate::edge::rtc::{self, LoneChip, Rtc};
 use crate::edge::senses::VitalSigns;
 use crate::edge::sim_board::SimBoard;
 use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_look;
 use std::path::Path;
+use std::time::Duration;
 
 /// This machine.
 pub(super) struct RealVitals {
@@ -19,14 +24,27 @@ pub(super) struct RealVitals {
 }
 
 impl RealVitals {
-    pub fn new(config: &Config, settings: &Settings) -> RealVitals {
+    pub fn new(config: &Config, settings: &Settings, hardware: &Hardware) -> RealVitals {
         let vitals = Vitals::new("/".into(), Supplies::of(&config.wiring.board));
         RealVitals {
             vitals: match config.wiring.rtc_every {
-                Some(every) => vitals.with_rtc(every),
+                Some(every) => vitals.with_rtc(rtc(config, every, hardware)),
                 None => vitals,
             },
             watchdog_elsewhere: settings.watchdog.owner == WatchdogOwner::Systemd,
+        }
+    }
+}
+
+/// The battery-backed clock.
+fn rtc(config: &Config, every: Duration, hardware: &Hardware) -> Rtc {
+    let root = Path::new("/");
+    let clock = Rtc::new(root, every);
+    match config.wiring.rtc_chip {
+        false => clock,
+        true => {
+            let bus = Box::new(KernelBus::of(rtc::BUS, hardware));
+            clock.with_chip(LoneChip::new(bus, BoundChips::new(root)))
         }
     }
 }

@@ -11,6 +11,7 @@
 //! Never waits, retries, opens anything or judges whether a battery is low. Never writes a register
 //! that changes what the battery's owner set up: no reset, no quick-start, no alert thresholds.
 
+pub mod ds3231;
 mod ina219;
 mod max1704x;
 

@@ -1,6 +1,8 @@
 //! Chips against transcripts: every transfer that is expected takes place, in its order, and none
 //! besides.
 
+mod ds3231;
+
 use super::*;
 use std::collections::VecDeque;
 

@@ -56,7 +56,7 @@ pub(super) fn config<'i>(
     }
     let services = order::services(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
-    let (rtc_every, clock_tolerance) = clock?;
+    let (rtc_every, rtc_chip, clock_tolerance) = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
@@ -81,6 +81,7 @@ pub(super) fn config<'i>(
         watchdog_device: device,
         vitals_every: vitals.every,
         rtc_every,
+        rtc_chip,
         disk_every: storage.every,
         mounts: storage.mounts,
         commands,
@@ -208,14 +209,15 @@ fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
     })
 }
 
-/// Time between two looks at the battery-backed clock, if it is to be looked at; and how far it may
-/// be from the kernel's.
-fn clock(mut table: Table<'_, '_, '_>) -> Option<(Option<Duration>, Duration)> {
+/// Time between two looks at the battery-backed clock, if it is to be looked at; whether it is a chip
+/// that may lack a driver; and how far it may be from the kernel's.
+fn clock(mut table: Table<'_, '_, '_>) -> Option<(Option<Duration>, bool, Duration)> {
     let rtc = table.choice("rtc");
     let every = table.duration("every");
     let tolerance = table.duration("tolerance");
-    let every = every?.value;
-    Some(((rtc?.value == "auto").then_some(every), tolerance?.value))
+    let (rtc, every) = (rtc?.value, every?.value);
+    let looked_at = (rtc != "none").then_some(every);
+    Some((looked_at, rtc == "ds3231", tolerance?.value))
 }
 
 struct Storage {

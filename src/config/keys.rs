@@ -225,10 +225,10 @@ pub const CLOCK: Section = Section {
     keys: &[
         key(
             "rtc",
-            Kind::Choice(&["auto", "none"]),
+            Kind::Choice(&["auto", "ds3231", "none"]),
             Default("\"auto\""),
-            "The battery-backed clock: the best one that the kernel shows, or none, such as for a Pi \
-             5 without a battery",
+            "The battery-backed clock: the best one that has a driver; a DS3231 on the header's I2C \
+             bus, with or without; or none, such as for a Pi 5 without a battery",
         ),
         key(
             "every",

@@ -86,6 +86,8 @@ pub struct Wiring {
     /// Least time between two looks at the battery-backed clock, 1 s to 1 h; `None` if it is not to
     /// be looked at.
     pub rtc_every: Option<Duration>,
+    /// There is a DS3231, which is to be read over its bus while no driver has it.
+    pub rtc_chip: bool,
     /// Time between two looks at the file systems. 5 s to 1 h.
     pub disk_every: Duration,
     /// Mount points to watch; `None` for every writable local file system.

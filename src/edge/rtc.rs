@@ -1,4 +1,4 @@
-//! Reads the battery-backed clock through its driver in the kernel.
+//! Reads the battery-backed clock, through its driver in the kernel where it has one.
 //!
 //! Terms: the *rtc* is a clock that runs on while the machine has no power; its *oscillator* stops
 //! when its battery is empty, and then its time is wrong however right it looks.
@@ -11,13 +11,19 @@
 //! What a read gives is doubted: on a noisy bus a DS3231 gives a wrong time now and then
 //! (raspberrypi/linux#3282), so that two reads in a row have to agree.
 //!
-//! That the oscillator had stopped is told by the kernel's log. The driver of a DS3231 clears the
-//! chip's own mark of it and says so in one line, and then gives the time as if nothing had been
-//! (kernel: drivers/rtc/rtc-ds1307.c). A log without that line proves nothing: it may have been
+//! That the oscillator had stopped is told by the kernel's log. The driver of a DS3231 says so in one
+//! line, then gives the time as if nothing had been, and before a change of 2025 it also cleared the
+//! chip's own mark (kernel: drivers/rtc/rtc-ds1307.c, commit 48458654659c). A log without that line
+//! proves nothing: it may have been
 //! overwritten. One that stands there counts until the next boot, whoever has set the clock since:
 //! the battery is to be looked at all the same. Other drivers refuse to give a time (EINVAL).
 //!
+//! A DS3231 that no driver has is read over its bus, if the configuration says that there is one: an
+//! address proves nothing, so that none is looked for.
+//!
 //! Never sets it, and never judges what it shows.
+
+mod lone;
 
 use super::clock;
 use super::power_supply::fault_of;
@@ -29,6 +35,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use lone::{BUS, LoneChip};
 
 /// Names of drivers of clocks that are part of a computer, the better ones first. All others belong
 /// to chips that somebody has added because time matters (kernel: drivers/rtc).
@@ -61,6 +69,7 @@ pub struct Rtc {
     every: Duration,
     due: Mono,
     picked: Option<Picked>,
+    lone: Option<LoneChip>,
 }
 
 /// The one that was picked.
@@ -82,7 +91,15 @@ impl Rtc {
             every,
             due: Mono(0),
             picked: None,
+            lone: None,
         }
+    }
+
+    /// With a chip that is there, and is read over its bus while no driver has it.
+    #[must_use]
+    pub fn with_chip(mut self, chip: LoneChip) -> Rtc {
+        self.lone = Some(chip);
+        self
     }
 
     /// What it says, if it is time to look and there ever was one.
@@ -92,6 +109,21 @@ impl Rtc {
             return None;
         }
         self.due = now.after(self.every);
+        let seen = match &mut self.lone {
+            Some(chip) if chip.is_alone() => chip.look(),
+            Some(_) | None => self.ask_drivers()?,
+        };
+        Some(match seen {
+            Ok(seen) => Fact::Seen(Reading::Rtc(seen)),
+            Err(why) => Fact::Lost {
+                source: Source::Rtc,
+                why,
+            },
+        })
+    }
+
+    /// What the picked one says to its driver; `None` if there never was any.
+    fn ask_drivers(&mut self) -> Option<Result<RtcSeen, Fault>> {
         let found = find(&self.class);
         let best = found.first();
         if let Some(best) = best
@@ -111,14 +143,8 @@ impl Rtc {
             picked.stopped = had_stopped(&self.log, &picked.name);
         }
         picked.there = there.is_some();
-        let seen = there.map_or(Err(Fault::Absent), |f| look(&f.path, picked.stopped));
-        Some(match seen {
-            Ok(seen) => Fact::Seen(Reading::Rtc(seen)),
-            Err(why) => Fact::Lost {
-                source: Source::Rtc,
-                why,
-            },
-        })
+        let look = |f: &Found| look(&f.path, picked.stopped);
+        Some(there.map_or(Err(Fault::Absent), look))
     }
 }
 
@@ -150,7 +176,7 @@ fn find(class: &Path) -> Vec<Found> {
 
 fn look(path: &Path, stopped: Option<bool>) -> Result<RtcSeen, Fault> {
     let file = path.join("since_epoch");
-    let time = vote(|| read_time(&file))?;
+    let time = vote(|| read_time(&file), times_agree)?;
     let at = clock::now();
     Ok(RtcSeen {
         shown: time.map(|time| Shown { time, at }),
@@ -170,18 +196,23 @@ fn read_time(file: &Path) -> Result<Option<Wall>, Fault> {
     Wall::new(seconds).map(Some).ok_or(Fault::Implausible)
 }
 
-/// Reads until two reads in a row agree. A chip that is not there is not asked again.
+/// Reads until two reads in a row agree. What is not there is not asked again.
 ///
 /// # Errors
 /// The last fault if no read succeeded, else that nothing plausible came.
-pub fn vote(mut read: impl FnMut() -> Result<Option<Wall>, Fault>) -> Result<Option<Wall>, Fault> {
-    let mut before: Option<Option<Wall>> = None;
+pub fn vote<T>(
+    mut read: impl FnMut() -> Result<T, Fault>,
+    agree: impl Fn(&T, &T) -> bool,
+) -> Result<T, Fault> {
+    let mut before: Option<T> = None;
     let mut fault = Fault::Implausible;
     let mut failed = 0;
     for _ in 0..READS {
         match read() {
-            Ok(time) if before.is_some_and(|before| agree(before, time)) => return Ok(time),
-            Ok(time) => before = Some(time),
+            Ok(now) if before.as_ref().is_some_and(|before| agree(before, &now)) => {
+                return Ok(now);
+            }
+            Ok(now) => before = Some(now),
             Err(Fault::Absent) => return Err(Fault::Absent),
             Err(why) => {
                 before = None;
@@ -196,7 +227,8 @@ pub fn vote(mut read: impl FnMut() -> Result<Option<Wall>, Fault>) -> Result<Opt
     }
 }
 
-fn agree(before: Option<Wall>, time: Option<Wall>) -> bool {
+/// Both are of one moment.
+pub fn times_agree(before: &Option<Wall>, time: &Option<Wall>) -> bool {
     match (before, time) {
         (None, None) => true,
         (Some(before), Some(time)) => (0..=BETWEEN).contains(&(time.seconds() - before.seconds())),

@@ -18,7 +18,6 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Types of thermal zones that measure the processor, best first. The first is the Pi's.
 const CPU_ZONES: [&str; 4] = ["cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp"];
@@ -74,10 +73,10 @@ impl Vitals {
         }
     }
 
-    /// Looks at the battery-backed clock, too, with at least `every` between two looks.
+    /// Looks at the battery-backed clock, too.
     #[must_use]
-    pub fn with_rtc(mut self, every: Duration) -> Vitals {
-        self.rtc = Some(Rtc::new(&self.root, every));
+    pub fn with_rtc(mut self, rtc: Rtc) -> Vitals {
+        self.rtc = Some(rtc);
         self
     }
 

@@ -67,6 +67,7 @@ fn an_empty_file_has_the_documented_defaults() {
     assert_eq!(wiring.watchdog_device, Path::new("/dev/watchdog0"));
     assert_eq!(wiring.vitals_every, Duration::from_secs(15));
     assert_eq!(wiring.rtc_every, Some(Duration::from_secs(60)));
+    assert!(!wiring.rtc_chip);
     assert_eq!(wiring.disk_every, Duration::from_secs(60));
     assert_eq!(wiring.mounts, None);
     assert!(wiring.commands.is_empty());

@@ -1,10 +1,15 @@
 //! The battery-backed clock is found by its driver's name, doubted, and missed when it is gone.
 
+use fieldwarden::chip::Bus;
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, RtcSeen, Source};
-use fieldwarden::edge::rtc::{Rtc, vote};
+use fieldwarden::edge::bound_chips::BoundChips;
+use fieldwarden::edge::rtc::{LoneChip, Rtc, times_agree, vote};
 use fieldwarden::units::{MilliCelsius, Wall};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 const TIME: i64 = 1_893_456_000;
@@ -195,10 +200,68 @@ fn reads_vote() {
     ] {
         let mut asks = reads.iter().cloned();
         let mut count = 0;
-        let found = vote(|| {
+        let ask = || {
             count += 1;
             asks.next().unwrap()
-        });
+        };
+        let found = vote(ask, times_agree);
         assert_eq!((found, count), (outcome, asked), "{reads:?}");
     }
+}
+
+/// A DS3231 on a bus that may not answer for a while.
+struct Chip {
+    registers: [u8; 0x13],
+    naks: Arc<AtomicU32>,
+}
+
+impl Bus for Chip {
+    fn read(&mut self, address: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+        assert_eq!(address, 0x68);
+        let one_less = |n: u32| n.checked_sub(1);
+        if self.naks.fetch_update(SeqCst, SeqCst, one_less).is_ok() {
+            return Err(Errno(libc::EREMOTEIO));
+        }
+        let from = usize::from(register);
+        into.copy_from_slice(&self.registers[from..from + into.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, _: u8, register: u8, _: &[u8]) -> Result<(), Errno> {
+        panic!("register {register:#x} is written");
+    }
+}
+
+/// Without a driver its own registers tell; bursts of silence are tried away; a driver that comes has
+/// it to itself.
+#[test]
+fn a_chip_without_a_driver_is_read_over_its_bus() {
+    let root = tempfile::tempdir().unwrap();
+    let mut registers = [0; 0x13];
+    // 2030-01-01 00:00:00, 25.25 degrees, and the mark.
+    registers[..7].copy_from_slice(&[0x00, 0x00, 0x00, 0x02, 0x01, 0x01, 0x30]);
+    registers[0x0F..].copy_from_slice(&[0x88, 0x00, 0x19, 0x40]);
+    let naks = Arc::new(AtomicU32::new(0));
+    let chip = Chip {
+        registers,
+        naks: naks.clone(),
+    };
+    let chip = LoneChip::new(Box::new(chip), BoundChips::new(root.path()));
+    let mut rtc = rtc(root.path()).with_chip(chip);
+    for burst in [0, 1, 3] {
+        naks.store(burst, SeqCst);
+        let seen = seen(rtc.sample());
+        assert_eq!(time(seen), TIME, "after {burst} NAKs");
+        assert_eq!(seen.oscillator_stopped, Some(true));
+        assert_eq!(seen.temperature, Some(MilliCelsius(25_250)));
+    }
+    naks.store(5, SeqCst);
+    assert_eq!(rtc.sample(), lost(Fault::Errno(Errno(libc::EREMOTEIO))));
+    let device = root.path().join("sys/bus/i2c/devices/1-0068");
+    fs::create_dir_all(&device).unwrap();
+    symlink("../../drivers/rtc-ds1307", device.join("driver")).unwrap();
+    clock(root.path(), 0, DS3231, TIME + 7);
+    assert_eq!(time(seen(rtc.sample())), TIME + 7);
+    fs::remove_file(device.join("driver")).unwrap();
+    assert_eq!(time(seen(rtc.sample())), TIME);
 }
