@@ -126,6 +126,10 @@ impl Payload {
             ("systemd", "/usr/lib/systemd/system"),
             ("systemd/sysusers.d", "/usr/lib/sysusers.d"),
             ("systemd/tmpfiles.d", "/usr/lib/tmpfiles.d"),
+            (
+                "systemd/system-shutdown",
+                "/usr/lib/systemd/system-shutdown",
+            ),
             ("tests/vm/config", "/etc/fieldwarden"),
         ];
         for (folder, place) in folders {
@@ -135,7 +139,10 @@ impl Payload {
                 let path = entry?.path();
                 if path.is_file() {
                     let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    files.push((path.clone(), format!("{place}/{name}"), 0o644));
+                    // systemd executes what lies there.
+                    let executed = place.ends_with("system-shutdown");
+                    let mode = if executed { 0o755 } else { 0o644 };
+                    files.push((path.clone(), format!("{place}/{name}"), mode));
                 }
             }
         }
