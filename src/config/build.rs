@@ -9,8 +9,8 @@ use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
 use super::{Board, CgroupChoice, Command, Wiring, limits, order};
-use crate::core::settings::{Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
-use crate::units::{MilliCelsius, Permille};
+use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
+use crate::units::Permille;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeTable;
@@ -191,7 +191,7 @@ fn power(mut table: Table<'_, '_, '_>) -> Option<Power> {
 
 struct Vitals {
     every: Duration,
-    temperature: Limits<MilliCelsius>,
+    temperature: Heat,
     memory: Limits<Permille>,
     load: Limits<u32>,
 }

@@ -187,11 +187,29 @@ pub const VITALS: Section = Section {
         key(
             "temperature",
             Kind::Table(&[
-                key("warn", TEMPERATURE, Default("\"80C\""), WARN),
-                key("critical", TEMPERATURE, Default("\"85C\""), CRITICAL),
+                key("warn", TEMPERATURE, Default("\"75C\""), WARN),
+                key(
+                    "hot",
+                    TEMPERATURE,
+                    Nothing("\"80C\""),
+                    "From here on a Pi's firmware slows it down; without this key, halfway between the \
+                     others",
+                ),
+                key(
+                    "critical",
+                    TEMPERATURE,
+                    Default("\"85C\""),
+                    "From here on it is broken; after 30s services of the class optional are stopped",
+                ),
+                key(
+                    "settle",
+                    Kind::Duration(s(0), min(10)),
+                    Default("\"60s\""),
+                    "How long it must have been 3 degrees below one of these before that is told",
+                ),
             ]),
             Inside,
-            "Limits of the processor's temperature; critical must be the higher one",
+            "Limits of the processor's temperature; critical must be the highest one",
         ),
         key(
             "memory",

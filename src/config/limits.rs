@@ -1,7 +1,7 @@
 //! Reads a pair of limits, of which one must be worse than the other.
 
 use super::table::{At, Table};
-use crate::core::settings::Limits;
+use crate::core::settings::{Heat, Limits};
 use crate::units::{MilliCelsius, Permille};
 use std::fmt::Display;
 
@@ -21,11 +21,36 @@ impl Display for Percent {
     }
 }
 
-/// Limits of a temperature; the higher is worse.
-pub(super) fn temperature(mut table: Table<'_, '_, '_>) -> Option<Limits<MilliCelsius>> {
-    let warn = table.temperature("warn");
-    let critical = table.temperature("critical");
-    limits(table, warn, critical, Worse::Higher, |t| *t)
+/// The ladder of temperature; the higher is worse. Without `hot`, it is halfway between the others.
+pub(super) fn temperature(mut table: Table<'_, '_, '_>) -> Option<Heat> {
+    let (warn, critical) = (table.temperature("warn"), table.temperature("critical"));
+    let hot = table.temperature("hot");
+    let settle = table.duration("settle");
+    let (lowest, highest) = (warn.as_ref()?.value, critical.as_ref()?.value);
+    if let Some(hot) = &hot
+        && lowest < highest
+        && !(lowest..=highest).contains(&hot.value)
+    {
+        let what = format!(
+            "`{}` ({}) must lie between `warn` ({lowest}{}) and `critical` ({highest}{})",
+            table.full("hot"),
+            hot.value,
+            warn.as_ref()?.origin(),
+            critical.as_ref()?.origin(),
+        );
+        let span = hot.span.clone().unwrap_or(table.header());
+        let help = "write a hot between them, or leave it out".to_owned();
+        table.report().error(span, what, help);
+        return None;
+    }
+    let limits = limits(table, warn, critical, Worse::Higher, |t| *t)?;
+    let halfway = MilliCelsius(limits.warn.0 + (limits.critical.0 - limits.warn.0) / 2);
+    Some(Heat {
+        warn: limits.warn,
+        hot: hot.map_or(halfway, |hot| hot.value),
+        critical: limits.critical,
+        settle: settle?.value,
+    })
 }
 
 /// Limits of what is left of something; the lower is worse.

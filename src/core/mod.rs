@@ -58,6 +58,7 @@ pub use services::View;
 use settings::Settings;
 use std::time::Duration;
 pub use storage::MountTrouble;
+pub use thermal::Rung;
 pub use throttle::{Ended, Episode, Watched};
 pub use watchdog::{Guard, Outside};
 
@@ -236,6 +237,11 @@ impl Core {
     /// The latest temperature, if one could be read.
     pub fn temperature(&self) -> Option<crate::units::MilliCelsius> {
         self.thermal.latest()
+    }
+
+    /// The rung of the ladder of temperature; `None` before the first reading.
+    pub fn heat_rung(&self) -> Option<Rung> {
+        self.thermal.rung()
     }
 
     /// The latest throttle flags, if they could be read, and what is known of each; `None` where

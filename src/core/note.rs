@@ -273,6 +273,8 @@ pub enum Note {
     },
     /// The processor's temperature entered a worse or better range.
     Heat {
+        /// The rung now.
+        rung: super::thermal::Rung,
         /// The verdict now.
         verdict: super::picture::Verdict,
         /// The reading.
@@ -384,6 +386,11 @@ pub enum Note {
         /// Which.
         dispute: super::power::Dispute,
     },
+    /// Services are stopped because of heat, or may run again.
+    HeatShedding {
+        /// Which are stopped now.
+        shed: super::picture::Shed,
+    },
     /// One of the firmware's throttle flags was found set.
     ThrottleBegan {
         /// Which.
@@ -485,7 +492,7 @@ impl Note {
             | Note::SignsDisagree { .. }
             | Note::ThrottleBegan { .. }
             | Note::ThrottleBrief { .. } => Warning,
-            Note::Shedding { shed } => of(shed.verdict()),
+            Note::Shedding { shed } | Note::HeatShedding { shed } => of(shed.verdict()),
             Note::BatteryLow { on_mains: true, .. } => Warning,
             Note::SafeStart { .. }
             | Note::ServiceStartFailed { .. }

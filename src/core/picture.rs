@@ -173,6 +173,8 @@ pub struct Picture {
     pub mains: Option<bool>,
     /// Which services the power policy wants stopped to save power.
     pub shed: Shed,
+    /// Which services the thermal policy wants stopped because of heat.
+    pub shed_for_heat: Shed,
     /// The halt that was asked for; see [`Picture::ask_halt`].
     pub halt_ask: Option<HaltCause>,
     /// For how long the battery surely lasts from now on; `None` where nobody can tell. A halt is
@@ -222,6 +224,12 @@ impl Picture {
     /// it, and takes it back when it cancels the halt. Asking again does no harm.
     pub fn ask_halt(&mut self, cause: HaltCause) {
         self.halt_ask.get_or_insert(cause);
+    }
+
+    /// Which services are to be stopped, whoever wants it: the wish that goes farther holds, since
+    /// each of them includes the other.
+    pub fn held_back(&self) -> Shed {
+        self.shed.max(self.shed_for_heat)
     }
 
     /// The worst of all verdicts.

@@ -363,7 +363,7 @@ impl Policy for Services {
             } => self.course = Course::Left,
         }
         if self.course == Course::Kept {
-            self.shed(pass.picture.shed);
+            self.shed(pass.picture.held_back());
         }
         self.take_in(pass);
         if self.course != Course::Left {

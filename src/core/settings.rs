@@ -15,7 +15,7 @@ pub struct Settings {
     /// The hardware watchdog.
     pub watchdog: Watchdog,
     /// Limits of temperature.
-    pub temperature: Limits<MilliCelsius>,
+    pub temperature: Heat,
     /// Limits of available memory.
     pub memory: Limits<Permille>,
     /// Limits of load, in hundredths per processor.
@@ -126,6 +126,19 @@ pub struct Limits<T> {
     pub warn: T,
     /// From here on it is broken.
     pub critical: T,
+}
+
+/// The ladder of temperature: `warn` below `critical`, `hot` between them or one of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heat {
+    /// From here on it is warm: somebody should look.
+    pub warn: MilliCelsius,
+    /// From here on it is hot: a Pi's firmware slows it down.
+    pub hot: MilliCelsius,
+    /// From here on it is critical.
+    pub critical: MilliCelsius,
+    /// How long it must have been cooler before that counts. Up to 10 min.
+    pub settle: Duration,
 }
 
 /// Who pets the hardware watchdog.
@@ -243,9 +256,11 @@ impl Settings {
                 timeout: Duration::from_secs(15),
                 disarm_on_stop: false,
             },
-            temperature: Limits {
-                warn: MilliCelsius(80_000),
+            temperature: Heat {
+                warn: MilliCelsius(75_000),
+                hot: MilliCelsius(80_000),
                 critical: MilliCelsius(85_000),
+                settle: Duration::from_secs(60),
             },
             memory: share,
             load: Limits {

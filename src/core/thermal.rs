@@ -1,26 +1,126 @@
-//! Temperature of the processor.
+//! Temperature of the processor: a ladder of four rungs.
 //!
-//! Never acts on heat by itself: it reports, and those after it read the verdict. Silence takes
-//! nothing back: what was hot stays so until a reading says otherwise.
+//! ```text
+//! cool ──warn──► warm ──hot──► hot ──critical──► critical      at once, over any number of rungs
+//!   ◄──────────────◄─────────────◄─────────────────┘            3 degrees below, for a minute
+//! ```
+//!
+//! Terms: each *rung* but the lowest has a limit, at which it is entered, and a release point 3
+//! degrees below. A rung is left when every reading of `settle` (a minute, unless configured) was
+//! below its release point, so a fan that goes on and off, or a cloud, gives one note and not twenty.
+//!
+//! Acts by one wish: when the highest rung is still held by a reading half a minute after it was
+//! entered, services of the class optional are to stop, until that rung is left. Never asks for a
+//! halt: a board that is too hot protects itself by running slower, and one that is off helps nobody.
+//!
+//! Silence takes no bad verdict and no wish back: what was hot stays so until a reading says
+//! otherwise.
 
 use super::fact::{Fact, Pulse, Reading, Source, Thread};
-use super::level::{Worse, judge};
 use super::note::Note;
-use super::picture::Verdict;
+use super::picture::{Shed, Verdict};
 use super::sense::Last;
-use super::settings::Limits;
+use super::settings::Heat;
 use super::{Pass, Policy};
 use crate::units::{MilliCelsius, Mono};
+use std::time::Duration;
 
-/// Degrees below a limit at which its range is left again. A smaller margin gives a note for every
+/// Degrees below a limit at which its rung is left again. A smaller margin gives a note for every
 /// gust of the fan; a larger one keeps calling a cooled board hot.
 const MARGIN: i32 = 3_000;
+
+/// Time on the highest rung after which optional services are to stop. Shorter: a single wild
+/// reading stops them. Longer: the board suffers for work that nobody needs.
+const SHED_AFTER: Duration = Duration::from_secs(30);
+
+/// The rungs, from cold to hot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rung {
+    /// Below every limit.
+    Cool,
+    /// At or above `warn`.
+    Warm,
+    /// At or above `hot`.
+    Hot,
+    /// At or above `critical`.
+    Critical,
+}
+
+impl Rung {
+    /// The highest rung whose limit, lowered by so much, is reached.
+    fn reached(temperature: MilliCelsius, limits: Heat, below: i32) -> Rung {
+        let at = |limit: MilliCelsius| temperature.0 >= limit.0.saturating_sub(below);
+        if at(limits.critical) {
+            Rung::Critical
+        } else if at(limits.hot) {
+            Rung::Hot
+        } else if at(limits.warn) {
+            Rung::Warm
+        } else {
+            Rung::Cool
+        }
+    }
+
+    fn verdict(self) -> Verdict {
+        match self {
+            Rung::Cool => Verdict::Ok,
+            Rung::Warm | Rung::Hot => Verdict::Warn,
+            Rung::Critical => Verdict::Critical,
+        }
+    }
+}
+
+/// Where on the ladder the processor stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stand {
+    rung: Rung,
+    /// When it was entered.
+    since: Mono,
+    /// Since when every reading was below its release point, and the highest rung that one of them
+    /// would have been on.
+    leaving: Option<(Mono, Rung)>,
+}
+
+impl Stand {
+    /// What follows from a reading.
+    fn feel(self, temperature: MilliCelsius, limits: Heat, now: Mono) -> Stand {
+        let enter = |rung| Stand {
+            rung,
+            since: now,
+            leaving: None,
+        };
+        let up = Rung::reached(temperature, limits, 0);
+        if up > self.rung {
+            return enter(up);
+        }
+        let down = Rung::reached(temperature, limits, MARGIN);
+        if down >= self.rung {
+            return Stand {
+                leaving: None,
+                ..self
+            };
+        }
+        let (began, highest) = match self.leaving {
+            Some((began, highest)) => (began, highest.max(down)),
+            None => (now, down),
+        };
+        if now.since(began) >= limits.settle {
+            return enter(highest);
+        }
+        Stand {
+            leaving: Some((began, highest)),
+            ..self
+        }
+    }
+}
 
 /// State of the policy.
 #[derive(Default)]
 pub(crate) struct Thermal {
     last: Last<MilliCelsius>,
+    stand: Option<Stand>,
     verdict: Verdict,
+    shed: Shed,
 }
 
 impl Thermal {
@@ -28,21 +128,47 @@ impl Thermal {
         self.last.value()
     }
 
-    fn judge(&mut self, temperature: MilliCelsius, pass: &mut Pass) {
+    /// The rung that the latest reading has led to; `None` before the first.
+    pub fn rung(&self) -> Option<Rung> {
+        self.stand.map(|s| s.rung)
+    }
+
+    fn feel(&mut self, temperature: MilliCelsius, pass: &mut Pass) {
         let limits = pass.settings.temperature;
-        let below = |t: MilliCelsius| MilliCelsius(t.0.saturating_sub(MARGIN));
-        let release = Limits {
-            warn: below(limits.warn),
-            critical: below(limits.critical),
-        };
-        let verdict = judge(self.verdict, temperature, limits, release, Worse::Higher);
-        if verdict != self.verdict && (verdict, self.verdict) != (Verdict::Ok, Verdict::Unknown) {
+        let before = self.stand.unwrap_or(Stand {
+            rung: Rung::Cool,
+            since: pass.now,
+            leaving: None,
+        });
+        let stand = before.feel(temperature, limits, pass.now);
+        if stand.rung != before.rung {
             pass.out.note(Note::Heat {
-                verdict,
+                rung: stand.rung,
+                verdict: stand.rung.verdict(),
                 temperature,
             });
         }
-        self.verdict = verdict;
+        self.stand = Some(stand);
+        self.verdict = stand.rung.verdict();
+        self.shed(stand, pass);
+    }
+
+    /// Wishes for optional services to stop, or takes that wish back.
+    fn shed(&mut self, stand: Stand, pass: &mut Pass) {
+        // The reading itself has to be hot: a wild one that came before makes the rung, not the wish.
+        let long = stand.leaving.is_none() && pass.now.since(stand.since) >= SHED_AFTER;
+        let shed = match stand.rung {
+            Rung::Critical if long => Shed::Optional,
+            Rung::Critical => self.shed,
+            Rung::Cool | Rung::Warm | Rung::Hot => Shed::Nothing,
+        };
+        let holds = pass.settings.services.iter();
+        // Where no service is of that class, nobody needs to hear of it.
+        let matters = holds.filter(|s| Shed::Optional.holds(s.class)).count() > 0;
+        if shed != self.shed && matters {
+            pass.out.note(Note::HeatShedding { shed });
+        }
+        self.shed = shed;
     }
 }
 
@@ -51,7 +177,7 @@ impl Policy for Thermal {
         match pass.fact {
             Fact::Seen(Reading::Temperature(t)) => {
                 self.last.see(*t, Source::Temperature, pass);
-                self.judge(*t, pass);
+                self.feel(*t, pass);
             }
             Fact::Lost {
                 source: Source::Temperature,
@@ -71,9 +197,76 @@ impl Policy for Thermal {
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }
         pass.picture.thermal = self.verdict;
+        pass.picture.shed_for_heat = self.shed;
     }
 
     fn deadline(&self) -> Option<Mono> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Rung::{Cool, Critical, Hot, Warm};
+
+    const LIMITS: Heat = Heat {
+        warn: MilliCelsius(75_000),
+        hot: MilliCelsius(80_000),
+        critical: MilliCelsius(85_000),
+        settle: Duration::from_secs(60),
+    };
+
+    /// The rungs after readings in degrees, one every 15 s.
+    fn rungs(readings: &[i32]) -> Vec<Rung> {
+        let mut stand = Stand {
+            rung: Cool,
+            since: Mono(0),
+            leaving: None,
+        };
+        let mut rungs = Vec::new();
+        for (at, degrees) in (0u64..).zip(readings) {
+            stand = stand.feel(MilliCelsius(degrees * 1000), LIMITS, Mono(at * 15_000));
+            rungs.push(stand.rung);
+        }
+        rungs
+    }
+
+    /// Every limit is entered at once, from every rung below it.
+    #[test]
+    fn up_is_at_once() {
+        assert_eq!(
+            rungs(&[74, 75, 79, 80, 84, 85]),
+            [Cool, Warm, Warm, Hot, Hot, Critical]
+        );
+        assert_eq!(rungs(&[20, 90]), [Cool, Critical]);
+        assert_eq!(rungs(&[i32::MAX / 1000, 20]), [Critical, Critical]);
+    }
+
+    /// A rung is left a minute after the last reading at or above its release point, and for the
+    /// highest rung that was reached meanwhile.
+    #[test]
+    fn down_takes_a_minute_below_the_release_point() {
+        assert_eq!(rungs(&[85, 82, 82, 82, 82, 82, 82]), [Critical; 7]);
+        let down = rungs(&[85, 81, 81, 81, 81, 81, 20, 20, 20, 20, 20]);
+        assert_eq!(down[..5], [Critical; 5]);
+        assert_eq!(down[5..10], [Hot; 5]);
+        assert_eq!(down[10], Cool);
+        let down = rungs(&[85, 20, 78, 20, 20, 20]);
+        assert_eq!(
+            down,
+            [Critical, Critical, Critical, Critical, Critical, Hot]
+        );
+        // One reading above it, and the minute begins anew.
+        assert_eq!(rungs(&[75, 71, 71, 71, 72, 71, 71, 71, 71]), [Warm; 9]);
+    }
+
+    /// A fan that goes on and off for hours leads over one limit once.
+    #[test]
+    fn flapping_enters_once() {
+        let swing: Vec<i32> = (0..400).map(|n| if n % 3 == 0 { 81 } else { 70 }).collect();
+        let mut changes = rungs(&swing);
+        changes.dedup();
+        assert_eq!(changes, [Hot]);
     }
 }

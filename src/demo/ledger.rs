@@ -282,6 +282,7 @@ impl Ledger {
             | Note::RtcRight
             | Note::BatteryLow { .. }
             | Note::Shedding { .. }
+            | Note::HeatShedding { .. }
             | Note::SignsDisagree { .. }
             | Note::ThrottleBegan { .. }
             | Note::ThrottleEnded { .. }

@@ -44,6 +44,7 @@ timeout = \"15s\"
 
 [vitals]
 every = \"1s\"
+temperature = { settle = \"5s\" }
 
 [storage]
 mounts = []

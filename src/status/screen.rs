@@ -242,7 +242,12 @@ fn machine(status: &Status) -> String {
         None => Cell::new("unknown", QUIET),
     };
     let clock = clock_line(machine);
-    let temperature = machine.temperature_celsius.map(|t| t.0.to_string());
+    let heat = match machine.heat.as_deref() {
+        None | Some("cool") => String::new(),
+        Some(rung) => format!(" ({rung})"),
+    };
+    let temperature = machine.temperature_celsius;
+    let temperature = temperature.map(|t| format!("{}{heat}", t.0));
     let memory = machine
         .memory_available_percent
         .map(|m| format!("{} available", m.0));

@@ -246,7 +246,7 @@ services
   ●  web                           starting  1 min 22 s                      process is being made
 
 machine
-  temperature  86.0C
+  temperature  86.0C (critical)
   memory       43.5% available
   load         0.35 per processor
   clock        synced

@@ -8,8 +8,8 @@ use super::legacy::left_word;
 use super::signal_word;
 use super::throttle;
 use super::words::{
-    dispute_word, request_parts, rtc_doubt_word, shed_word, source, stage_word, thread_word,
-    trust_word,
+    dispute_word, request_parts, rtc_doubt_word, rung_word, shed_word, source, stage_word,
+    thread_word, trust_word,
 };
 use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
 use crate::core::note::{Doubt, Note, RtcDoubt};
@@ -227,11 +227,13 @@ impl Describer<'_> {
                 vec![("source", Value::Text(source(*from, self.0)))],
             ),
             Note::Heat {
+                rung,
                 verdict,
                 temperature,
             } => (
                 "heat",
                 vec![
+                    ("rung", word(rung_word(*rung))),
                     ("verdict", word(verdict.word())),
                     ("temperature", Value::Heat(*temperature)),
                 ],
@@ -306,6 +308,9 @@ impl Describer<'_> {
             Note::SignsDisagree { dispute } => {
                 let dispute = word(dispute_word(*dispute));
                 ("signs-disagree", vec![("dispute", dispute)])
+            }
+            Note::HeatShedding { shed } => {
+                ("heat-shedding", vec![("shed", word(shed_word(*shed)))])
             }
             Note::ThrottleBegan { flag, temperature } => {
                 let mut fields = throttle::fields(*flag, []);

@@ -8,12 +8,13 @@ mod made;
 mod power;
 mod throttle;
 
+use crate::core::Rung;
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
 use crate::core::memo::{Left, Rest};
 use crate::core::note::{Doubt, Note, RtcDoubt, Trust};
-use crate::core::picture::Verdict;
+use crate::core::picture::{Shed, Verdict};
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Permille};
 pub(crate) use made::settings;
@@ -393,10 +394,23 @@ fn readings() -> Vec<(Note, &'static str)> {
         ),
         (
             Note::Heat {
+                rung: Rung::Critical,
                 verdict: Verdict::Critical,
                 temperature: MilliCelsius(85_123),
             },
-            "processor at 85.1C: critical",
+            "processor at 85.1C: critical: cool it, or give it less to do",
+        ),
+        (
+            Note::HeatShedding {
+                shed: Shed::Optional,
+            },
+            "the processor stays critically hot: services of the class optional are stopped",
+        ),
+        (
+            Note::HeatShedding {
+                shed: Shed::Nothing,
+            },
+            "the processor has cooled: services that were stopped for that may run again",
         ),
         (
             Note::Memory {

@@ -2,6 +2,7 @@
 
 mod clock;
 mod guard;
+mod heat;
 mod power;
 mod service;
 mod storage;
@@ -202,9 +203,9 @@ impl Speaker<'_> {
                 format!("{} can be read again", self.source(*source))
             }
             Note::Heat {
-                verdict,
-                temperature,
-            } => format!("processor at {temperature}: {}", judged(*verdict)),
+                rung, temperature, ..
+            } => heat::rung(*rung, *temperature),
+            Note::HeatShedding { shed } => heat::shedding(*shed).to_owned(),
             Note::Memory { verdict, available } => format!(
                 "{} of memory available: {}",
                 percent(*available),

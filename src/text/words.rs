@@ -3,7 +3,6 @@
 use super::errno::errno_word;
 use super::signal::signal_word;
 use super::token::token;
-use crate::core::Dispute;
 use crate::core::fact::{
     Asker, Exit, Fault, HaltKind, Request, Source, Stage, Thread, ThrottleFlag,
 };
@@ -12,6 +11,7 @@ use crate::core::memo::Rest;
 use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
+use crate::core::{Dispute, Rung};
 
 /// Makes, from one list, the word of each variant, the list of all variants, and the way back.
 /// The match is exhaustive, so a new variant does not compile until it has a word.
@@ -73,6 +73,15 @@ words! {
     Stopped => "stopped",
     Finished => "finished",
     Failed => "failed",
+}
+
+words! {
+    /// The word for a rung of the ladder of temperature.
+    Rung, RUNGS, rung_word, rung_named:
+    Cool => "cool",
+    Warm => "warm",
+    Hot => "hot",
+    Critical => "critical",
 }
 
 words! {

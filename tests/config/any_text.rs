@@ -24,7 +24,9 @@ fn hold(text: &str) -> Result<(), TestCaseError> {
                 settings, wiring, ..
             } = &loaded.config;
             prop_assert_eq!(settings.services.len(), wiring.commands.len());
-            prop_assert!(settings.temperature.warn < settings.temperature.critical);
+            let heat = settings.temperature;
+            prop_assert!(heat.warn < heat.critical);
+            prop_assert!((heat.warn..=heat.critical).contains(&heat.hot));
             prop_assert!(settings.memory.warn > settings.memory.critical);
             prop_assert!(settings.services.is_sorted_by(|a, b| a.name < b.name));
             for (service, command) in settings.services.iter().zip(&wiring.commands) {

@@ -3,7 +3,7 @@
 use super::{bad, good};
 use fieldwarden::config::{CgroupChoice, Config, Output, SOCKET_EXTRA, StopSignal};
 use fieldwarden::core::fact::ServiceId;
-use fieldwarden::core::settings::{Backoff, Limits, Ready, Restart, WatchdogOwner};
+use fieldwarden::core::settings::{Backoff, Heat, Limits, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
 use fieldwarden::units::{MilliCelsius, Permille};
 use std::path::Path;
@@ -24,9 +24,11 @@ fn an_empty_file_has_the_documented_defaults() {
     assert!(!settings.watchdog.disarm_on_stop);
     assert_eq!(
         settings.temperature,
-        Limits {
-            warn: MilliCelsius(80_000),
-            critical: MilliCelsius(85_000)
+        Heat {
+            warn: MilliCelsius(75_000),
+            hot: MilliCelsius(80_000),
+            critical: MilliCelsius(85_000),
+            settle: Duration::from_secs(60),
         }
     );
     assert_eq!(
@@ -143,9 +145,11 @@ fn every_value_arrives() {
     assert_eq!(wiring.rtc_every, None);
     assert_eq!(
         settings.temperature,
-        Limits {
+        Heat {
             warn: MilliCelsius(-12_500),
-            critical: MilliCelsius(100)
+            hot: MilliCelsius(-6_200),
+            critical: MilliCelsius(100),
+            settle: Duration::from_secs(60),
         }
     );
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
+use crate::heat::Felt;
 use crate::heritage::Heritage;
 use crate::ladder::Ladder;
 use crate::mains::Heard;
@@ -83,6 +84,7 @@ pub struct Checks {
     halts: bool,
     /// In a halt, what is left of the services is killed.
     halt_overran: bool,
+    heat: Felt,
 }
 
 /// An end that was accepted.
@@ -114,6 +116,7 @@ impl Checks {
             ladder: Ladder::default(),
             halts: false,
             halt_overran: false,
+            heat: Felt::default(),
         };
         checks.new_life();
         checks
@@ -139,6 +142,7 @@ impl Checks {
         self.ladder = Ladder::default();
         self.halts = false;
         self.halt_overran = false;
+        self.heat = Felt::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -188,6 +192,7 @@ impl Checks {
         self.clocks.clocks_are_judged(v)?;
         self.flags.flags_are_judged(v)?;
         self.ladder.halts_are_right(v, &self.settings)?;
+        self.heat.heat_is_judged(v, self.settings.temperature)?;
         self.remember(v);
         self.the_end_comes(v)
     }

@@ -18,6 +18,7 @@ mod faults;
 mod halting;
 mod hands;
 mod hardware;
+mod heat;
 mod heritage;
 mod ladder;
 mod mains;

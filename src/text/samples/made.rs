@@ -1,7 +1,7 @@
 //! Settings for tests.
 
 use crate::core::settings::{
-    Backoff, Board, Limits, Power, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
+    Backoff, Board, Heat, Limits, Power, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -20,9 +20,11 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
             timeout: Duration::from_secs(15),
             disarm_on_stop: false,
         },
-        temperature: Limits {
+        temperature: Heat {
             warn: MilliCelsius(75_000),
+            hot: MilliCelsius(80_000),
             critical: MilliCelsius(85_000),
+            settle: Duration::from_secs(60),
         },
         memory: share(150, 50),
         load: Limits {
