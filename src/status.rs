@@ -147,7 +147,7 @@ pub struct WatchdogStatus {
 pub struct MachineStatus {
     /// Temperature of the processor.
     pub temperature_celsius: Option<Celsius>,
-    /// The rung of the ladder of temperature: `cool`, `warm`, `hot` or `critical`.
+    /// The level of temperature: `cool`, `warm`, `hot` or `critical`.
     pub heat: Option<String>,
     /// Memory that programs can still have, of all memory.
     pub memory_available_percent: Option<Percent>,
@@ -268,9 +268,7 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
     };
     MachineStatus {
         temperature_celsius: core.temperature().map(Celsius),
-        heat: core
-            .heat_rung()
-            .map(|rung| text::rung_word(rung).to_owned()),
+        heat: core.heat_level().map(|l| text::heat_word(l).to_owned()),
         memory_available_percent: memory.map(Percent),
         load_per_cpu: load.map(Load),
         clock_synced: core.clock_synced(),

@@ -58,7 +58,7 @@ pub use services::View;
 use settings::Settings;
 use std::time::Duration;
 pub use storage::MountTrouble;
-pub use thermal::Rung;
+pub use thermal::HeatLevel;
 pub use throttle::{Ended, Episode, Watched};
 pub use watchdog::{Guard, Outside};
 
@@ -239,9 +239,9 @@ impl Core {
         self.thermal.latest()
     }
 
-    /// The rung of the ladder of temperature; `None` before the first reading.
-    pub fn heat_rung(&self) -> Option<Rung> {
-        self.thermal.rung()
+    /// The level of temperature; `None` before the first reading.
+    pub fn heat_level(&self) -> Option<HeatLevel> {
+        self.thermal.level()
     }
 
     /// The latest throttle flags, if they could be read, and what is known of each; `None` where

@@ -273,8 +273,8 @@ pub enum Note {
     },
     /// The processor's temperature entered a worse or better range.
     Heat {
-        /// The rung now.
-        rung: super::thermal::Rung,
+        /// The level now.
+        level: super::thermal::HeatLevel,
         /// The verdict now.
         verdict: super::picture::Verdict,
         /// The reading.

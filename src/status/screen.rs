@@ -242,12 +242,7 @@ fn machine(status: &Status) -> String {
         None => Cell::new("unknown", QUIET),
     };
     let clock = clock_line(machine);
-    let heat = match machine.heat.as_deref() {
-        None | Some("cool") => String::new(),
-        Some(rung) => format!(" ({rung})"),
-    };
-    let temperature = machine.temperature_celsius;
-    let temperature = temperature.map(|t| format!("{}{heat}", t.0));
+    let temperature = temperature(machine);
     let memory = machine
         .memory_available_percent
         .map(|m| format!("{} available", m.0));
@@ -293,6 +288,17 @@ fn machine(status: &Status) -> String {
         rows.push(vec![Cell::plain("boot before"), Cell::new(&text, style)]);
     }
     lines(2, &rows)
+}
+
+/// The temperature, and the level that it is judged to be at, which it may be below for a while.
+fn temperature(machine: &MachineStatus) -> Option<String> {
+    let heat = match machine.heat.as_deref() {
+        None | Some("cool") => String::new(),
+        Some(level) => format!(" ({level})"),
+    };
+    machine
+        .temperature_celsius
+        .map(|t| format!("{}{heat}", t.0))
 }
 
 /// What the machine runs on; `None` if nobody can tell.

@@ -8,7 +8,7 @@ use super::legacy::left_word;
 use super::signal_word;
 use super::throttle;
 use super::words::{
-    dispute_word, request_parts, rtc_doubt_word, rung_word, shed_word, source, stage_word,
+    dispute_word, heat_word, request_parts, rtc_doubt_word, shed_word, source, stage_word,
     thread_word, trust_word,
 };
 use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
@@ -227,13 +227,13 @@ impl Describer<'_> {
                 vec![("source", Value::Text(source(*from, self.0)))],
             ),
             Note::Heat {
-                rung,
+                level,
                 verdict,
                 temperature,
             } => (
                 "heat",
                 vec![
-                    ("rung", word(rung_word(*rung))),
+                    ("level", word(heat_word(*level))),
                     ("verdict", word(verdict.word())),
                     ("temperature", Value::Heat(*temperature)),
                 ],

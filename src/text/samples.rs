@@ -8,7 +8,7 @@ mod made;
 mod power;
 mod throttle;
 
-use crate::core::Rung;
+use crate::core::HeatLevel;
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
@@ -394,7 +394,7 @@ fn readings() -> Vec<(Note, &'static str)> {
         ),
         (
             Note::Heat {
-                rung: Rung::Critical,
+                level: HeatLevel::Critical,
                 verdict: Verdict::Critical,
                 temperature: MilliCelsius(85_123),
             },

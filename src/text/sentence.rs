@@ -203,8 +203,8 @@ impl Speaker<'_> {
                 format!("{} can be read again", self.source(*source))
             }
             Note::Heat {
-                rung, temperature, ..
-            } => heat::rung(*rung, *temperature),
+                level, temperature, ..
+            } => heat::level(*level, *temperature),
             Note::HeatShedding { shed } => heat::shedding(*shed).to_owned(),
             Note::Memory { verdict, available } => format!(
                 "{} of memory available: {}",

@@ -11,7 +11,7 @@ use crate::core::memo::Rest;
 use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
-use crate::core::{Dispute, Rung};
+use crate::core::{Dispute, HeatLevel};
 
 /// Makes, from one list, the word of each variant, the list of all variants, and the way back.
 /// The match is exhaustive, so a new variant does not compile until it has a word.
@@ -76,8 +76,8 @@ words! {
 }
 
 words! {
-    /// The word for a rung of the ladder of temperature.
-    Rung, RUNGS, rung_word, rung_named:
+    /// The word for a level of temperature.
+    HeatLevel, HEAT_LEVELS, heat_word, heat_named:
     Cool => "cool",
     Warm => "warm",
     Hot => "hot",

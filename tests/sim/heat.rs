@@ -3,33 +3,33 @@
 //! They are told from the facts that the core has heard, and know nothing of how it decides.
 
 use crate::checks::View;
-use fieldwarden::core::Rung;
+use fieldwarden::core::HeatLevel;
 use fieldwarden::core::fact::{Fact, Reading};
 use fieldwarden::core::picture::Shed;
 use fieldwarden::core::settings::Heat;
 use fieldwarden::units::MilliCelsius;
 
-/// Degrees below a limit at which a rung can be left, in thousandths.
+/// Degrees below a limit at which a level can be left, in thousandths.
 const MARGIN: i32 = 3_000;
-/// Time on the highest rung before anything is wished. In milliseconds.
+/// Time on the highest level before anything is wished. In milliseconds.
 const SHED_AFTER: u64 = 30_000;
 
 /// What was heard of the temperature in this life.
 #[derive(Default)]
 pub struct Felt {
-    rung: Option<Rung>,
+    level: Option<HeatLevel>,
     /// When each limit was last reached, as far as its release point.
     held: [Option<u64>; 3],
-    /// Since when the highest rung is stood on.
+    /// Since when the highest level is stood on.
     critical: Option<u64>,
 }
 
 impl Felt {
     /// Takes a step in, and says what is wrong after it.
     pub fn heat_is_judged(&mut self, v: &View, limits: Heat) -> Result<(), String> {
-        let before = self.rung;
-        let after = v.core.heat_rung();
-        self.rung = after;
+        let before = self.level;
+        let after = v.core.heat_level();
+        self.level = after;
         let released = self.held;
         let reading = match v.fact {
             Fact::Seen(Reading::Temperature(t)) => Some(*t),
@@ -43,7 +43,7 @@ impl Felt {
             }
         }
         match after {
-            Some(Rung::Critical) => drop(self.critical.get_or_insert(v.now)),
+            Some(HeatLevel::Critical) => drop(self.critical.get_or_insert(v.now)),
             _ => self.critical = None,
         }
         let settle = u64::try_from(limits.settle.as_millis()).unwrap_or(u64::MAX);
@@ -53,23 +53,23 @@ impl Felt {
         });
         let left = before.map(height) > after.map(height);
         let left_early = left && {
-            let rung = before.map_or(0, height);
-            released[rung - 1].is_some_and(|at| v.now < at + settle)
+            let level = before.map_or(0, height);
+            released[level - 1].is_some_and(|at| v.now < at + settle)
         };
         let wished = v.core.picture().shed_for_heat != Shed::Nothing;
         let early = self.critical.is_none_or(|since| v.now < since + SHED_AFTER);
         for (wrong, what) in [
             (
                 too_low,
-                "H1: a limit was reached and its rung is not stood on",
+                "H1: a limit was reached and its level is not stood on",
             ),
             (
                 before != after && reading.is_none(),
-                "H1: a rung changed without a reading",
+                "H1: a level changed without a reading",
             ),
             (
                 left_early,
-                "H2: a rung was left before it was cooler for long",
+                "H2: a level was left before it was cooler for long",
             ),
             (
                 wished && early,
@@ -88,11 +88,11 @@ fn of(limits: Heat) -> [MilliCelsius; 3] {
     [limits.warn, limits.hot, limits.critical]
 }
 
-fn height(rung: Rung) -> usize {
-    match rung {
-        Rung::Cool => 0,
-        Rung::Warm => 1,
-        Rung::Hot => 2,
-        Rung::Critical => 3,
+fn height(level: HeatLevel) -> usize {
+    match level {
+        HeatLevel::Cool => 0,
+        HeatLevel::Warm => 1,
+        HeatLevel::Hot => 2,
+        HeatLevel::Critical => 3,
     }
 }

@@ -1,15 +1,15 @@
 //! Sentences about the ladder of temperature.
 
-use crate::core::Rung;
+use crate::core::HeatLevel;
 use crate::core::picture::Shed;
 use crate::units::MilliCelsius;
 
-pub(super) fn rung(rung: Rung, temperature: MilliCelsius) -> String {
-    let word = match rung {
-        Rung::Cool => "fine again",
-        Rung::Warm => "warm",
-        Rung::Hot => "hot: a Pi slows itself down here",
-        Rung::Critical => "critical: cool it, or give it less to do",
+pub(super) fn level(level: HeatLevel, temperature: MilliCelsius) -> String {
+    let word = match level {
+        HeatLevel::Cool => "fine again",
+        HeatLevel::Warm => "warm",
+        HeatLevel::Hot => "hot: a Pi slows itself down here",
+        HeatLevel::Critical => "critical: cool it, or give it less to do",
     };
     format!("processor at {temperature}: {word}")
 }
