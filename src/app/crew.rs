@@ -27,7 +27,7 @@ use crate::edge::i2c::KernelBus;
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::{Reader, ledger};
 use crate::edge::line::{self, LineOrder};
-use crate::edge::marker_file::MarkerFiles;
+use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::places::Places;
@@ -333,8 +333,16 @@ impl Ground {
             Some(_) => Vec::new(),
         };
         let survivors = survivors(&settings, &places, pool.as_ref(), &memos);
-        let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id);
-        let found = marker.found(ended_last_boot(plan));
+        let of = match &plan.devices {
+            Devices::Real(_) => Of::ThisMachine,
+            Devices::Simulated(_) => Of::SimulatedMachine,
+        };
+        let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
+        let found = match &plan.devices {
+            Devices::Real(_) => marker.found(ended_last_boot(plan)),
+            // A simulated machine begins with its daemon.
+            Devices::Simulated(_) => MarkerFiles::nothing(),
+        };
         let boot = BootFacts {
             seed,
             init_watchdog,

@@ -26,6 +26,8 @@ const EXTEND_BY: Duration = Duration::from_secs(30);
 pub(crate) struct Desk {
     ready: bool,
     stopping: bool,
+    /// The machine is halted, and somebody waits for our own end.
+    waited_for: bool,
     told: Option<(u16, u16, Verdict)>,
     told_at: Option<Mono>,
     due: Option<Mono>,
@@ -73,7 +75,8 @@ impl Desk {
     /// Init gives the stop of a unit a time of its own, and kills the daemon in the middle of an
     /// ordered stop that takes longer. So it is asked for more for as long as our own budget allows.
     fn announce_need_of_time(&mut self, pass: &mut Pass) {
-        if !matches!(pass.picture.ending, Ending::Stopping { .. }) {
+        let dismissed = pass.picture.halting.is_some_and(|halt| halt.dismissed);
+        if !dismissed && !matches!(pass.picture.ending, Ending::Stopping { .. }) {
             self.due = None;
         } else if self.due.is_some_and(|due| due <= pass.now) {
             self.due = Some(pass.now.after(EXTEND_EVERY));
@@ -113,6 +116,14 @@ impl Policy for Desk {
                 self.stopping = true;
                 self.due = Some(pass.now);
                 pass.out.push(Action::Announce(Announcement::Stopping));
+            }
+            self.announce_need_of_time(pass);
+            return;
+        }
+        if pass.picture.halting.is_some_and(|halt| halt.dismissed) {
+            // It goes on to its end, and init must not kill us before.
+            if !std::mem::replace(&mut self.waited_for, true) {
+                self.due = Some(pass.now);
             }
             self.announce_need_of_time(pass);
             return;

@@ -127,6 +127,8 @@ pub struct Halting {
     pub rung: Rung,
     /// Boots in a row that set out to finish it: 0 for a halt that began in this boot.
     pub attempts: u8,
+    /// The daemon was told to end meanwhile: whoever told it waits.
+    pub dismissed: bool,
 }
 
 /// Which services are stopped to save power. Each step includes the one before it; services of the

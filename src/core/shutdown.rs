@@ -81,9 +81,9 @@ impl Shutdown {
                 self.begin_exit(by, pass);
                 Some(Answer::Accepted)
             }
-            State::Halting(_) if leave => Some(Answer::Ending),
+            // Init says it once only: whoever is to end while the machine is halted must not miss it.
             State::Halting(halt) => {
-                let answer = self.dismiss(halt, by);
+                let answer = self.dismiss(halt, by, leave);
                 // What it waits for may have come already.
                 self.proceed(pass);
                 Some(answer)

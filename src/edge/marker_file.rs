@@ -48,6 +48,16 @@ pub struct Written {
     pub marker: Marker,
 }
 
+/// Whose marker it is. They have different files: what was meant for a simulated machine must never
+/// halt a real one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// The machine that we run on.
+    ThisMachine,
+    /// One that ends with its daemon.
+    SimulatedMachine,
+}
+
 /// The two places of the marker.
 #[derive(Clone, Debug)]
 pub struct MarkerFiles {
@@ -58,11 +68,24 @@ pub struct MarkerFiles {
 
 impl MarkerFiles {
     /// Those of a daemon with these directories, in this boot.
-    pub fn new(places: &Places, state_dir: &Path, boot: &str) -> MarkerFiles {
+    pub fn new(places: &Places, state_dir: &Path, boot: &str, of: Of) -> MarkerFiles {
+        let (runtime, state) = (places.marker(), state_dir.join("marker"));
+        let (runtime, state) = match of {
+            Of::ThisMachine => (runtime, state),
+            Of::SimulatedMachine => (runtime.with_extension("sim"), state.with_extension("sim")),
+        };
         MarkerFiles {
-            runtime: places.marker(),
-            state: state_dir.join("marker"),
+            runtime,
+            state,
             boot: boot.into(),
+        }
+    }
+
+    /// The fact that there is no marker.
+    pub fn nothing() -> Fact {
+        Fact::Lost {
+            source: Source::Marker,
+            why: Fault::Absent,
         }
     }
 
@@ -192,7 +215,7 @@ mod tests {
     fn files(dir: &Path, boot: &str) -> MarkerFiles {
         let places = Places::new(&dir.join("run"));
         places.make().unwrap();
-        MarkerFiles::new(&places, &dir.join("state"), boot)
+        MarkerFiles::new(&places, &dir.join("state"), boot, Of::ThisMachine)
     }
 
     /// The daemon that follows in this boot finds it, and so does the next boot, without the runtime
@@ -215,6 +238,18 @@ mod tests {
         assert_eq!(next.found(Some(true)), left(false, Some(true)));
         fs::remove_file(dir.path().join("run/marker")).unwrap();
         assert_eq!(next.found(Some(false)), left(false, Some(false)));
+    }
+
+    /// What a simulated machine was to do is nothing that a real one finds.
+    #[test]
+    fn a_simulated_machine_leaves_nothing_to_a_real_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (places, state) = (Places::new(dir.path()), dir.path().join("state"));
+        fs::create_dir_all(places.root()).unwrap();
+        let simulated = MarkerFiles::new(&places, &state, BOOT, Of::SimulatedMachine);
+        simulated.write(&marker()).unwrap();
+        let real = MarkerFiles::new(&places, &state, BOOT, Of::ThisMachine);
+        assert_eq!(real.found(None), MarkerFiles::nothing());
     }
 
     /// Cut at any byte, or with any bit of it changed, it is no marker.

@@ -59,6 +59,7 @@ impl Power {
         pass.picture.power = self.verdict(pass.now);
         pass.picture.mains = self.supply.and_then(Supply::mains);
         pass.picture.shed = self.shed;
+        pass.picture.hold_up = self.remaining(pass.settings, pass.now);
         if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
             pass.picture.ask_halt(cause);
         }

@@ -15,6 +15,10 @@ use std::time::Duration;
 /// init to unmount. Larger: services are cut short without need. Smaller: file systems are cut off.
 const RESERVE: Duration = Duration::from_secs(30);
 
+/// Least time that services get to end, however little the battery gives: what they write in it is
+/// worth more than five seconds of the reserve.
+const LEAST: Duration = Duration::from_secs(5);
+
 /// Boots in a row that finish a halt although mains were not seen gone in them: a sensor that is
 /// silent for ever must not keep the machine off for ever.
 const BLIND_ATTEMPTS: u8 = 1;
@@ -35,10 +39,15 @@ pub(super) struct Halt {
     pub budget: Duration,
     /// Boots in a row that set out to finish it.
     pub attempts: u8,
+    /// An earlier boot had come beyond its point of no return, and no watchdog is known to have ended
+    /// it: the machine was off, and something has started it.
+    pub carried_out: bool,
     /// What this rung waits for.
     pub order: Option<OrderId>,
     /// Who has told the daemon to end meanwhile: init, as a rule.
     pub dismissed: Option<Asker>,
+    /// It was told to leave the services to a successor.
+    pub leave: bool,
     /// That it comes to the last rungs has been told.
     pub told: bool,
 }
@@ -52,8 +61,10 @@ impl Halt {
             until: Mono::default(),
             budget: Duration::ZERO,
             attempts: 0,
+            carried_out: false,
             order: None,
             dismissed: None,
+            leave: false,
             told: false,
         }
     }
@@ -64,11 +75,11 @@ impl Halt {
 
     /// It was begun by an earlier boot, and has been tried often enough.
     fn is_given_up(&self, pass: &Pass) -> bool {
-        let most = match pass.picture.mains {
-            Some(_) => ATTEMPTS,
-            None => BLIND_ATTEMPTS,
-        };
-        self.attempts >= most
+        match pass.picture.mains {
+            Some(_) => self.attempts >= ATTEMPTS,
+            // Nothing started it but mains, as a rule. If the battery is low, the power policy asks.
+            None => self.carried_out || self.attempts >= BLIND_ATTEMPTS,
+        }
     }
 
     /// What the present rung has come to; `None` while it goes on.
@@ -108,6 +119,7 @@ impl Halt {
             cause: self.cause,
             rung: self.rung,
             attempts: self.attempts,
+            dismissed: self.dismissed.is_some(),
         });
         pass.picture.ending = Ending::Halting {
             overran: self.rung > Rung::Stopping,
@@ -223,6 +235,7 @@ impl Shutdown {
         });
         let halt = Halt {
             attempts: left.marker.attempts,
+            carried_out: phase == HaltPhase::Committed && left.reset != Some(true),
             ..Halt::new(kind, cause)
         };
         self.enter(rung, halt, pass);
@@ -288,7 +301,8 @@ impl Shutdown {
     }
 
     /// Init, or somebody, tells us to end while the machine is being halted.
-    pub(super) fn dismiss(&mut self, mut halt: Halt, by: Asker) -> Answer {
+    pub(super) fn dismiss(&mut self, mut halt: Halt, by: Asker, leave: bool) -> Answer {
+        halt.leave = leave;
         let answer = match halt.dismissed.replace(by) {
             None => Answer::Accepted,
             Some(_) => Answer::Already,
@@ -305,8 +319,13 @@ impl Shutdown {
         pass.picture.ending = Ending::No;
         self.state = State::Running;
         self.due = Some(pass.now);
-        if let Some(by) = halt.dismissed {
-            self.begin_exit(by, pass);
+        match halt.dismissed {
+            None => {}
+            Some(by) if halt.leave => {
+                pass.out.note(Note::Leaving { by });
+                self.part(true, pass);
+            }
+            Some(by) => self.begin_exit(by, pass),
         }
     }
 }
@@ -327,7 +346,7 @@ fn turn_round(halt: &mut Halt, pass: &mut Pass) {
 fn stop_time(pass: &Pass) -> Duration {
     let budget = pass.settings.stop_budget;
     match pass.picture.hold_up {
-        Some(lasts) => budget.min(lasts.saturating_sub(RESERVE)),
+        Some(lasts) => budget.min(lasts.saturating_sub(RESERVE).max(LEAST)),
         None => budget,
     }
 }

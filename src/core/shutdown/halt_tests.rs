@@ -43,8 +43,10 @@ fn on(rung: Rung) -> Shutdown {
             until: LATER,
             budget: Duration::from_secs(80),
             attempts: 0,
+            carried_out: false,
             order: Some(ORDER),
             dismissed: None,
+            leave: false,
             told: false,
         }),
         due: Some(LATER),
@@ -220,7 +222,8 @@ fn an_operators_halt_has_nothing_to_do_with_mains() {
     assert_eq!(word(&shutdown), "stopping");
 }
 
-/// The services get what the battery gives, and less when it turns out to give less.
+/// The services get what the battery gives, and less when it turns out to give less; but a moment in
+/// any case.
 #[test]
 fn the_stop_fits_into_the_hold_up() {
     for (hold_up, seconds) in [
@@ -228,7 +231,9 @@ fn the_stop_fits_into_the_hold_up() {
         (Some(600), 80),
         (Some(90), 60),
         (Some(40), 10),
-        (Some(5), 0),
+        (Some(33), 5),
+        (Some(5), 5),
+        (Some(0), 5),
     ] {
         let mut shutdown = Shutdown::default();
         let mut picture = picture("tick");
@@ -236,30 +241,65 @@ fn the_stop_fits_into_the_hold_up() {
         picture.hold_up = hold_up.map(Duration::from_secs);
         step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
         let end = NOW.after(Duration::from_secs(seconds));
-        if seconds == 0 {
-            assert_eq!(word(&shutdown), "killing");
-        } else {
-            assert_eq!(shutdown.due, Some(end), "{hold_up:?}");
+        assert_eq!(shutdown.due, Some(end), "{hold_up:?}");
+    }
+}
+
+/// The daemon is told to end while it halts, which init says once only; then mains are back: it ends,
+/// with its services or without them, and the machine stays on.
+#[test]
+fn dismissed_and_cancelled() {
+    for (request, after) in [(Request::Exit, "exit"), (Request::Leave, "parting")] {
+        let mut shutdown = on(Rung::Stopping);
+        let fact = Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::Signal(15),
+            request,
+        };
+        let mut first = picture("tick");
+        step(&mut shutdown, &fact, NOW, &mut first);
+        assert_eq!(word(&shutdown), "stopping");
+        assert!(first.halting.is_some_and(|halting| halting.dismissed));
+        let mut back = picture("back");
+        step(&mut shutdown, &Fact::Tick, NOW, &mut back);
+        assert_eq!(word(&shutdown), after);
+        assert_eq!((back.halt_ask, back.halting), (None, None));
+        let services_left = request == Request::Leave;
+        match back.ending {
+            Ending::Stopping { .. } => assert!(!services_left),
+            Ending::Parting {
+                services_left: left,
+            } => assert_eq!(left, services_left),
+            other => panic!("{other:?}"),
         }
     }
 }
 
-/// The daemon is told to end while it halts; then mains are back: it ends, and the machine stays on.
+/// Whoever told the daemon to end, be it to make room for a successor, has it end once init was
+/// asked, and no later rung cuts init's own shutdown short.
 #[test]
-fn dismissed_and_cancelled() {
-    let mut shutdown = on(Rung::Stopping);
-    let fact = Fact::Asked {
-        ticket: Ticket(1),
-        by: Asker::Signal(15),
-        request: Request::Exit,
-    };
-    step(&mut shutdown, &fact, NOW, &mut picture("tick"));
-    assert_eq!(word(&shutdown), "stopping");
-    let mut back = picture("back");
-    step(&mut shutdown, &Fact::Tick, NOW, &mut back);
-    assert_eq!(word(&shutdown), "exit");
-    assert_eq!((back.halt_ask, back.halting), (None, None));
-    assert!(matches!(back.ending, Ending::Stopping { .. }));
+fn dismissed_and_asked() {
+    for request in [Request::Exit, Request::Leave] {
+        let mut shutdown = on(Rung::Syncing);
+        let fact = Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::Signal(3),
+            request,
+        };
+        step(&mut shutdown, &fact, NOW, &mut picture("tick"));
+        let done = |order| Fact::Done {
+            order,
+            outcome: Ok(()),
+        };
+        step(&mut shutdown, &done(ORDER), NOW, &mut picture("ok"));
+        let State::Halting(halt) = shutdown.state else {
+            panic!("{request:?}");
+        };
+        assert_eq!(halt.rung, Rung::Asked);
+        let asked = halt.order.unwrap();
+        step(&mut shutdown, &done(asked), NOW, &mut picture("ok"));
+        assert_eq!(word(&shutdown), "parting", "{request:?}");
+    }
 }
 
 /// What is done about a marker: by cause, phase, boot, mains and attempts.
@@ -306,7 +346,23 @@ fn what_an_earlier_daemon_left() {
             "stopping",
         ),
         (
+            left(CAUSE, Begun, false, 1),
+            "looking",
+            "stopping",
+            "running",
+        ),
+        // It was carried out, as far as anybody knows: nothing but mains has started it since.
+        (
             left(CAUSE, Committed, false, 0),
+            "looking",
+            "stopping",
+            "running",
+        ),
+        (
+            FoundMarker {
+                reset: Some(true),
+                ..left(CAUSE, Committed, false, 0)
+            },
             "looking",
             "stopping",
             "stopping",
