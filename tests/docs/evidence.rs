@@ -81,7 +81,7 @@ impl Known {
         let mut cases = BTreeSet::new();
         for file in files("xtask/src/vm/cases", "rs") {
             let text = fs::read_to_string(file).expect("readable");
-            for start in ["Case::lab(", "Case::daemon("] {
+            for start in ["Case::lab(", "Case::daemon(", "Case::pi("] {
                 let parts = text.split(start).skip(1);
                 let names = parts.filter_map(|rest| rest.split('"').nth(1));
                 cases.extend(names.map(str::to_owned));

@@ -1,7 +1,8 @@
-//! Guest side of the VM lab: carries out the host's orders that arrive over a virtio-serial port.
+//! Guest side of the VM lab: carries out the host's orders that arrive over a virtio-serial port,
+//! or over another device that is named (the emulated Pi has a serial line).
 //!
-//! `lab-agent serve` is started by systemd early in the boot and stays until the last kill of a
-//! shutdown. `lab-agent tick DIR` is a stand-in process with two named threads, `left` and
+//! `lab-agent serve [DEVICE]` is started by systemd early in the boot and stays until the last kill
+//! of a shutdown. `lab-agent tick DIR` is a stand-in process with two named threads, `left` and
 //! `right`, each writing a rising number to a file of its name; the lab uses it to test
 //! `hold-thread`. The agent never decides anything: it runs what it is told and reports.
 
@@ -40,10 +41,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        ["serve"] => serve(),
+        ["serve"] => open_port().and_then(serve),
+        ["serve", device] => open(Path::new(device)).and_then(serve),
         ["tick", dir] => tick(Path::new(dir)),
         _ => Err(io::Error::other(
-            "usage: lab-agent serve | lab-agent tick DIR",
+            "usage: lab-agent serve [DEVICE] | lab-agent tick DIR",
         )),
     };
     match outcome {
@@ -56,8 +58,7 @@ fn main() -> ExitCode {
 }
 
 /// Answers requests until the machine goes down.
-fn serve() -> io::Result<()> {
-    let port = open_port()?;
+fn serve(port: File) -> io::Result<()> {
     let writer = Arc::new(Mutex::new(port.try_clone()?));
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?
         .trim()
@@ -131,11 +132,15 @@ fn open_port() -> io::Result<File> {
             let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
             if name.trim() == PORT {
                 let device = Path::new("/dev").join(entry.file_name());
-                return OpenOptions::new().read(true).write(true).open(device);
+                return open(&device);
             }
         }
         thread::sleep(RETRY);
     }
+}
+
+fn open(device: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(device)
 }
 
 fn carry_out(op: Op) -> io::Result<Reply> {

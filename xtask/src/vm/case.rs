@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::disk::Disk;
 use super::machine::{Machine, Start};
+use super::options::Board;
 use super::programs;
 
 /// Most cases need seconds; this bounds one on a busy host.
@@ -19,6 +20,8 @@ pub struct Case {
     pub name: &'static str,
     /// What it shows, in one line.
     pub purpose: &'static str,
+    /// Hardware of the machine.
+    pub board: Board,
     /// Booted or resumed machine.
     pub start: Start,
     /// What the guest is given before the case runs.
@@ -44,6 +47,7 @@ impl Case {
         Case {
             name,
             purpose,
+            board: Board::Pc,
             start,
             cargo,
             modules: Modules::Usual,
@@ -63,6 +67,18 @@ impl Case {
         Case {
             cargo,
             ..Case::lab(name, purpose, run)
+        }
+    }
+
+    /// A case on the emulated Pi, which has the daemon for arm64 and no systemd.
+    pub const fn pi(
+        name: &'static str,
+        purpose: &'static str,
+        run: fn(&mut Machine) -> Result<()>,
+    ) -> Self {
+        Case {
+            board: Board::Pi,
+            ..Case::lab(name, purpose, run).cold()
         }
     }
 

@@ -153,8 +153,10 @@ fn read_lines(stream: UnixStream, shared: &(Mutex<Shared>, Condvar)) {
             Ok(read) if read > 0 => {}
             Ok(_) | Err(_) => break,
         }
-        // A reset can cut a line in half; what does not parse belonged to the boot before.
-        let Ok(message) = serde_json::from_slice::<Message>(&line) else {
+        // A reset can cut a line in half; what does not parse belonged to the boot before. A serial
+        // line brings a byte of noise when it is set up, in front of the next message.
+        let noise = line.iter().position(|byte| *byte == b'{').unwrap_or(0);
+        let Ok(message) = serde_json::from_slice::<Message>(&line[noise..]) else {
             continue;
         };
         let mut state = shared.0.lock().unwrap_or_else(PoisonError::into_inner);

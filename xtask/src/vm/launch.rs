@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::disk;
-use super::machine::Options;
+use super::options::{Board, Options};
+use super::pi;
 use super::prepare::{Lab, run, tool};
 use super::qemu::{self, Places};
 
@@ -43,20 +44,30 @@ impl Qemu {
         snapshot: Option<&Path>,
         options: &Options,
     ) -> Result<(Self, UnixStream, UnixStream)> {
-        make_disk(lab, snapshot, places)?;
+        let pi = match options.board {
+            Board::Pc => None,
+            Board::Pi => Some(lab.pi.as_ref().context("the lab has no Pi")?),
+        };
+        match pi {
+            None => make_disk(lab, snapshot, places)?,
+            Some(parts) => pi::make(parts, places)?,
+        }
         if let Some(disk) = options.disk {
             disk::make(disk, options.content.as_deref(), places).context("make the second disk")?;
         }
         let qmp = UnixListener::bind(places.qmp()).context("bind QMP")?;
         let agent = UnixListener::bind(places.agent()).context("bind the agent's port")?;
         let complaints = File::create(places.complaints())?;
-        let mut command = qemu::command(
-            lab,
-            places,
-            snapshot.is_some(),
-            &options.append,
-            options.disk,
-        );
+        let mut command = match pi {
+            None => qemu::command(
+                lab,
+                places,
+                snapshot.is_some(),
+                &options.append,
+                options.disk,
+            ),
+            Some(parts) => pi::command(parts, places, &options.append),
+        };
         command.stdout(Stdio::null()).stderr(complaints);
         let child = Arc::new(Mutex::new(command.spawn().context("start QEMU")?));
         let limit = watch_limit(Arc::clone(&child), options.limit);

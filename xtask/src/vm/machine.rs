@@ -21,6 +21,7 @@ use super::channel::{Channel, Session};
 use super::disk::Disk;
 use super::launch::Qemu;
 pub use super::options::{Options, Start};
+use super::pi::Pins;
 use super::prepare::Lab;
 use super::proto::{Bytes, CHUNK, Op, Reply};
 use super::qemu::Places;
@@ -371,6 +372,11 @@ impl Machine {
     /// What was written to the recorded second disk of a machine whose power has been cut.
     pub fn recording(&self) -> Result<Recording> {
         Recording::open(&self.places.recording_base(), &self.places.recording())
+    }
+
+    /// The pins of an emulated Pi.
+    pub fn pins(&self) -> Result<Pins> {
+        Pins::of(&self.places)
     }
 
     /// Everything the guest wrote to its console.

@@ -2,9 +2,9 @@
 //!
 //! `prepare` makes what a machine needs and keeps it; `machine` is one running machine, made of
 //! `options` (what it is to be), `qemu` and `disk` (its hardware), `launch` (its life), `qmp` (its
-//! events) and `channel` (its guest's agent, wire form in `proto`); `replay` makes power cuts of a
-//! recorded disk; `case`, `cases` and `runner` are the suite, and
-//! `programs` are tests of the package that run in a guest. Nothing here touches the host's own
+//! events) and `channel` (its guest's agent, wire form in `proto`); `pi` is the other kind of
+//! machine; `replay` makes power cuts of a recorded disk; `case`, `cases` and `runner` are the suite,
+//! and `programs` are tests of the package that run in a guest. Nothing here touches the host's own
 //! watchdog, systemd, clock or control groups.
 
 mod case;
@@ -15,6 +15,7 @@ mod launch;
 mod machine;
 mod measure;
 mod options;
+mod pi;
 mod prepare;
 pub mod programs;
 mod proto;
@@ -29,6 +30,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use case::{Case, Modules};
+use options::Board;
+use prepare::Wanted;
 
 /// Runs the VM suite, or parts of it.
 #[derive(Debug, Args)]
@@ -72,8 +75,12 @@ pub fn run(arguments: &VmArgs) -> Result<()> {
         .parent()
         .context("repository root")?;
     let running = arguments.measure.is_none() && arguments.script.is_none();
-    let asked = chosen.iter().any(|case| case.modules == Modules::Devices);
-    let lab = prepare::prepare(repository, arguments.devices || (running && asked))?;
+    let asked = |case: fn(&Case) -> bool| running && chosen.iter().any(case);
+    let wanted = Wanted {
+        devices: arguments.devices || asked(|case| case.modules == Modules::Devices),
+        pi: asked(|case| case.board == Board::Pi),
+    };
+    let lab = prepare::prepare(repository, wanted)?;
     if arguments.prepare {
         return Ok(());
     }

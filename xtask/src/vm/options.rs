@@ -14,9 +14,20 @@ pub enum Start {
     Resumed,
 }
 
+/// Which hardware a machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Board {
+    /// A PC with Debian and systemd on its disk.
+    Pc,
+    /// A Pi 3 with a bare init. It can only be booted, and has no disk.
+    Pi,
+}
+
 /// What a machine is to be.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Its hardware.
+    pub board: Board,
     /// Boot or resume.
     pub start: Start,
     /// The machine is killed after this long, whatever it does.
@@ -33,6 +44,7 @@ impl Options {
     /// A machine that starts so and may live so long, with nothing special about it.
     pub fn plain(start: Start, limit: Duration) -> Self {
         Options {
+            board: Board::Pc,
             start,
             limit,
             append: String::new(),

@@ -70,6 +70,21 @@ impl Places {
         self.dir.join("agent")
     }
 
+    /// What the emulated Pi boots: initramfs with the daemon.
+    pub fn initrd(&self) -> PathBuf {
+        self.dir.join("initrd")
+    }
+
+    /// Contents of the emulated Pi's memory chip.
+    pub fn memory_chip(&self) -> PathBuf {
+        self.dir.join("memory.rom")
+    }
+
+    /// Socket of the emulated Pi's pins; QEMU listens.
+    pub fn pins(&self) -> PathBuf {
+        self.dir.join("pins")
+    }
+
     /// What QEMU itself had to say.
     pub fn complaints(&self) -> PathBuf {
         self.dir.join("qemu.log")

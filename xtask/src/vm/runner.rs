@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use super::case::{Cargo, Case, Modules, Payload, USUAL_LIMIT};
 use super::machine::{Machine, Options, Start};
+use super::options::Board;
 use super::prepare::{Lab, run, tool};
 
 /// A guest whose clock is ahead by this much has lived in another time than its watchdog and its
@@ -149,6 +150,7 @@ fn run_one(repository: &Path, lab: &Lab, loads: &Loads, case: &Case) -> Outcome 
 
 fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> {
     let options = Options {
+        board: case.board,
         disk: case.disk,
         ..Options::plain(case.start, case.limit)
     };
@@ -172,7 +174,7 @@ fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> 
         return Ok(());
     };
     let ahead = machine.clock_ahead();
-    if let Err(error) = keep_logs(&mut machine, kept) {
+    if let Err(error) = keep_logs(&mut machine, case.board, kept) {
         println!("vm: {}: logs incomplete: {error:#}", case.name);
     }
     Err(match ahead.filter(|ahead| *ahead >= CLOCK_AHEAD) {
@@ -182,7 +184,7 @@ fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> 
 }
 
 /// Saves the console, the machine's events, and the journal of all its boots.
-fn keep_logs(machine: &mut Machine, kept: &Path) -> Result<()> {
+fn keep_logs(machine: &mut Machine, board: Board, kept: &Path) -> Result<()> {
     fs::create_dir_all(kept)?;
     fs::copy(machine.serial_file(), kept.join("serial.log")).context("serial log")?;
     let events = machine.events_since(Default::default());
@@ -191,6 +193,11 @@ fn keep_logs(machine: &mut Machine, kept: &Path) -> Result<()> {
         .map(|e| format!("{} {}", e.name, e.data))
         .collect();
     fs::write(kept.join("events.log"), lines.join("\n") + "\n")?;
+    if board == Board::Pi {
+        let report = "fieldwarden status; cat /run/log /run/fieldwarden/trace* 2>&1";
+        fs::write(kept.join("daemon.log"), machine.sh(report)?.stdout)?;
+        return Ok(());
+    }
     let read = "journalctl --sync; journalctl --no-pager -o short-precise > /tmp/journal.log";
     if machine.ok(read).is_err() {
         // A guest that does not answer is booted again; its journal is on its disk.

@@ -9,6 +9,7 @@ mod guard_systemd;
 mod holder;
 mod install;
 mod lab;
+mod pi;
 mod power_cut;
 mod programs;
 mod throttle;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Case> {
         clock::CASES,
         ups::CASES,
         throttle::CASES,
+        pi::CASES,
     ]
     .concat()
 }

@@ -24,16 +24,28 @@ struct Archive {
     keyring: Option<String>,
 }
 
+/// Architecture of the usual guest, as Debian calls it.
+const USUAL: &str = "amd64";
+
+/// That of the emulated Pi.
+pub const PI: &str = "arm64";
+
 /// Private apt state in a directory.
 #[derive(Debug, Clone)]
 pub struct Apt {
     dir: PathBuf,
+    architecture: &'static str,
     sources: Vec<String>,
 }
 
 impl Apt {
     /// Sets the state up in `dir` and downloads the lists of the guest's suites.
     pub fn set_up(dir: &Path) -> Result<Self> {
+        Apt::set_up_for(dir, USUAL)
+    }
+
+    /// The same for guests of another architecture, of which the host need not know.
+    pub fn set_up_for(dir: &Path, architecture: &'static str) -> Result<Self> {
         for sub in ["lists/partial", "cache/archives/partial", "sources"] {
             fs::create_dir_all(dir.join(sub))?;
         }
@@ -41,6 +53,7 @@ impl Apt {
         fs::write(dir.join("sources/guest.list"), sources.join("\n") + "\n")?;
         let apt = Apt {
             dir: dir.to_owned(),
+            architecture,
             sources,
         };
         run(apt.command("apt-get").arg("update")).context("download the package lists")?;
@@ -68,6 +81,9 @@ impl Apt {
         ] {
             command.arg("-o").arg(format!("{key}={}", value.display()));
         }
+        let own = self.architecture;
+        command.args(["-o", &format!("APT::Architecture={own}")]);
+        command.args(["-o", &format!("APT::Architectures={own}")]);
         // The cache directory belongs to the calling user, where apt's own user cannot write.
         command.args(["-o", "APT::Sandbox::User=root"]);
         command
@@ -93,13 +109,14 @@ impl Apt {
 
     /// Name of the newest kernel image package, and whether it comes from backports.
     pub fn kernel_package(&self) -> Result<(String, bool)> {
+        let image = format!("linux-image-{}", self.architecture);
         for backports in [true, false] {
             let mut depends = self.command("apt-cache");
             if backports {
                 depends.args(["-t", &format!("{GUEST}-backports")]);
             }
             // Fails where backports has nothing; then the release's own kernel is taken.
-            let said = text(depends.args(["depends", "linux-image-amd64"])).unwrap_or_default();
+            let said = text(depends.args(["depends", &image])).unwrap_or_default();
             let package = said
                 .lines()
                 .find_map(|line| line.trim().strip_prefix("Depends: "));
@@ -107,7 +124,7 @@ impl Apt {
                 return Ok((package.to_owned(), backports));
             }
         }
-        bail!("no linux-image-amd64 in the archives {:?}", self.sources)
+        bail!("no {image} in the archives {:?}", self.sources)
     }
 }
 

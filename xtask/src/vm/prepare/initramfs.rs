@@ -1,8 +1,16 @@
 //! Writes a cpio archive in the "newc" form, the one the kernel takes as an initramfs.
 
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
 /// Mode bits of a directory and of a plain file.
 const DIRECTORY: u32 = 0o040_755;
 const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_777;
 
 /// Name of the entry that ends an archive.
 const END: &str = "TRAILER!!!";
@@ -28,6 +36,39 @@ impl Archive {
     /// Adds a file with these permission bits.
     pub fn file(&mut self, name: &str, permissions: u32, contents: &[u8]) {
         self.entry(name, FILE | permissions, contents);
+    }
+
+    /// Adds everything below a directory of the host: directories, files and links, by name.
+    pub fn tree(&mut self, root: &Path) -> Result<()> {
+        self.branch(root, Path::new(""))
+    }
+
+    fn branch(&mut self, root: &Path, inside: &Path) -> Result<()> {
+        let place = root.join(inside);
+        let mut names: Vec<_> = fs::read_dir(&place)
+            .with_context(|| format!("list {}", place.display()))?
+            .map(|entry| entry.map(|e| e.file_name()))
+            .collect::<Result<_, _>>()?;
+        names.sort_unstable();
+        for name in names {
+            let inside = inside.join(name);
+            let (place, name) = (root.join(&inside), inside.to_string_lossy().into_owned());
+            let about = fs::symlink_metadata(&place)?;
+            if about.is_dir() {
+                self.directory(&name);
+                self.branch(root, &inside)?;
+            } else if about.is_symlink() {
+                let target = fs::read_link(&place)?;
+                self.entry(&name, LINK, target.as_os_str().as_bytes());
+            } else {
+                self.file(
+                    &name,
+                    about.permissions().mode() & 0o777,
+                    &fs::read(&place)?,
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The finished archive.
@@ -76,6 +117,26 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A tree keeps its names, its modes and its links, each directory before what is in it.
+    #[test]
+    fn a_tree_with_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("lib")).unwrap();
+        fs::write(root.path().join("lib/a.so.1"), "code").unwrap();
+        std::os::unix::fs::symlink("a.so.1", root.path().join("lib/a.so")).unwrap();
+        let mut archive = Archive::new();
+        archive.tree(root.path()).unwrap();
+        let bytes = archive.finish();
+        let text = String::from_utf8_lossy(&bytes);
+        let names = ["lib\0", "lib/a.so\0", "lib/a.so.1\0", "TRAILER!!!\0"];
+        let places: Vec<_> = names.iter().map(|name| text.find(name).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        assert!(
+            text.contains("0000a1ff") && text.contains("a.so.1\0\0"),
+            "{text:?}"
+        );
+    }
 
     /// The bytes of a one-file archive, laid out by hand from the format's description.
     #[test]

@@ -9,11 +9,13 @@
 mod apt;
 mod cache;
 mod command;
+mod cross;
 mod devices;
 mod external;
 mod initramfs;
 mod kernel;
 mod packages;
+mod pi;
 mod rootfs;
 mod snapshot;
 mod tools;
@@ -28,6 +30,7 @@ use anyhow::{Context, Result};
 use self::apt::Apt;
 use self::cache::Cache;
 pub use self::command::{run, text, tool};
+pub use self::pi::initrd_with;
 
 /// A prepared lab: where its parts lie.
 #[derive(Debug, Clone)]
@@ -42,11 +45,34 @@ pub struct Lab {
     pub snapshot: Option<PathBuf>,
     /// Archive with what the device cases need, if one of them is to be run.
     pub devices: Option<PathBuf>,
+    /// What the emulated Pi boots, if one of its cases is to be run.
+    pub pi: Option<PiParts>,
 }
 
-/// Makes or finds all parts. `repository` is the project's root directory; the parts of the
-/// device cases are left out unless `with_devices`.
-pub fn prepare(repository: &Path, with_devices: bool) -> Result<Lab> {
+/// What the emulated Pi boots.
+#[derive(Debug, Clone)]
+pub struct PiParts {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// Its device tree.
+    pub tree: PathBuf,
+    /// The initramfs, without the daemon.
+    pub initrd: PathBuf,
+    /// The daemon.
+    pub daemon: PathBuf,
+}
+
+/// Which parts of the lab are wanted beside the usual ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Those of the device cases.
+    pub devices: bool,
+    /// Those of the emulated Pi.
+    pub pi: bool,
+}
+
+/// Makes or finds all parts. `repository` is the project's root directory.
+pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
     let started = Instant::now();
     let guest = repository.join("tests/vm/guest");
     let cache = Cache::open()?;
@@ -76,9 +102,10 @@ pub fn prepare(repository: &Path, with_devices: bool) -> Result<Lab> {
         image: image.join("root.img"),
         snapshot: None,
         devices: None,
+        pi: None,
     };
     lab.snapshot = Some(snapshot::layer(&cache, &lab, &image)?);
-    if with_devices {
+    if wanted.devices {
         packages::ensure(packages::COMPILING, &scratch.path().join("install"))?;
         let programs = tools::layer(&cache, repository, tools::DEVICES)?;
         let parts = devices::Parts {
@@ -88,11 +115,32 @@ pub fn prepare(repository: &Path, with_devices: bool) -> Result<Lab> {
         };
         lab.devices = Some(devices::layer(&cache, parts, &apt)?.join(devices::ARCHIVE));
     }
+    if wanted.pi {
+        lab.pi = Some(prepare_pi(
+            repository,
+            &cache,
+            &scratch.path().join("install"),
+        )?);
+    }
     println!(
         "vm: lab ready after {:.1} s",
         started.elapsed().as_secs_f32()
     );
     Ok(lab)
+}
+
+/// Makes or finds what the emulated Pi boots. `install` is a place for apt's private state.
+fn prepare_pi(repository: &Path, cache: &Cache, install: &Path) -> Result<PiParts> {
+    packages::ensure(packages::PI, install)?;
+    packages::ensure(cross::PROGRAMS, install)?;
+    let agent = tools::layer(cache, repository, tools::PI)?;
+    let layer = pi::layer(cache, &repository.join("tests/vm/guest"), &agent)?;
+    Ok(PiParts {
+        kernel: layer.join(pi::KERNEL),
+        tree: layer.join(pi::TREE),
+        initrd: layer.join(pi::INITRD),
+        daemon: cross::daemon(repository)?,
+    })
 }
 
 /// Words of a list file: one per line, `#` starts a remark.

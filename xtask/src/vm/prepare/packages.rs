@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use super::apt::{self, Apt};
 use super::command::{find, run, text, tool};
 
-/// A program with the Debian package that has it.
+/// A program, or another file by its absolute path, with the Debian package that has it.
 pub type Program = (&'static str, &'static str);
 
 /// What every machine needs.
@@ -30,6 +30,9 @@ pub const COMPILING: &[Program] = &[
     ("strip", "binutils"),
     ("make", "make"),
 ];
+
+/// What the emulated Pi needs, beside what building for it does.
+pub const PI: &[Program] = &[("qemu-system-aarch64", "qemu-system-arm")];
 
 /// Oldest QEMU that will do: the Pi's I2C controller came with 9.0.
 const QEMU: u32 = 9;
