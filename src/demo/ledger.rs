@@ -89,6 +89,8 @@ pub struct Signs {
     pub mains: Option<bool>,
     /// They are believed to be gone.
     pub on_battery: bool,
+    /// What is left in the battery.
+    pub charge: Option<Permille>,
 }
 
 /// Everything that was seen.
@@ -314,10 +316,10 @@ impl Signs {
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }
             | Reading::Marker(_)
-            | Reading::Gauge { .. }
             | Reading::Journal
             | Reading::Pool
             | Reading::Starts { .. } => {}
+            Reading::Gauge { charge, .. } => self.charge = *charge,
         }
     }
 }

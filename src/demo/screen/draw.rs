@@ -155,7 +155,10 @@ fn draw_board(frame: &mut Frame, area: Rect, scene: &Scene) {
         None => Span::from("unknown").dim(),
     };
     let power = match (signs.on_battery, signs.mains) {
-        (true, _) => Span::from("on battery").red(),
+        (true, _) => match signs.charge {
+            Some(charge) => Span::from(format!("on battery, {charge} left")).red(),
+            None => Span::from("on battery").red(),
+        },
         (false, Some(true)) => Span::from("on mains").green(),
         (false, Some(false)) => Span::from("mains gone?").yellow(),
         (false, None) => Span::from("unknown").dim(),
