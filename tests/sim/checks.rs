@@ -323,7 +323,9 @@ impl Checks {
     }
 
     fn left_services_are_left_alone(&mut self, v: &View) -> Check {
-        let left = self.ending.is_some_and(|e| e.leave);
+        // A halt goes on stopping them: no successor is to find them.
+        let halts = v.core.picture().halting.is_some();
+        let left = self.ending.is_some_and(|e| e.leave) && !halts;
         let now = matches!(v.fact, Fact::Asked { .. });
         let signal = v
             .orders
