@@ -100,6 +100,13 @@ impl Case {
         }
     }
 
+    /// The same case with time for several boots and slow ends.
+    #[must_use]
+    pub const fn for_long(self) -> Self {
+        let limit = Duration::from_secs(420);
+        Case { limit, ..self }
+    }
+
     /// The same case with other modules.
     #[must_use]
     pub const fn with(self, modules: Modules) -> Self {

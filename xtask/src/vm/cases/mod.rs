@@ -6,6 +6,7 @@ mod daemon;
 mod devices;
 mod guard;
 mod guard_systemd;
+mod halt;
 mod holder;
 mod install;
 mod lab;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Case> {
         ups::CASES,
         throttle::CASES,
         pi::CASES,
+        halt::CASES,
     ]
     .concat()
 }
