@@ -211,14 +211,16 @@ impl Power {
             self.charge.forget();
         }
         if let Some(v) = heard.voltage {
-            let current = heard.current.map(|c| c.0);
+            let current = heard.current.map(|c| c.0).filter(|c| *c != 0);
             self.volts.see(pass.now, v.0, current, cells, VOLTAGE_GRAIN);
         }
         if let Some(c) = heard.charge {
             self.charge.see(pass.now, i64::from(c.0), CHARGE_GRAIN);
         }
         let course = self.course();
-        let said = self.sign.see(pass.now, heard, course, cells);
+        let said = self
+            .sign
+            .see(pass.now, heard, course, cells, self.gauge.sound());
         if let (Some(present), false) = (said, self.line_heard) {
             self.hear(Some(present), pass);
         }

@@ -50,7 +50,7 @@ pub fn run(args: &TortureArgs) -> Result<()> {
 
 fn play(first: u64, seeds: u64, outages: bool) -> Result<()> {
     let mut cargo = tools::command("cargo");
-    cargo.args(["test", "--release", "--quiet", "--test", "sim"]);
+    cargo.args(["test", "--profile", "torture", "--quiet", "--test", "sim"]);
     if outages {
         cargo.arg("outages");
     }

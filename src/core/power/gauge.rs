@@ -44,11 +44,14 @@ const AGREE: u8 = 4;
 const CELL_LEAP: u32 = 600;
 
 /// Readings in a row that must agree on such a leap.
-const AGREE_ON_LEAP: u8 = 30;
+const AGREE_ON_LEAP: u8 = 15;
 
 /// Readings in a row that are believed again after one that was not. A gauge that talks nonsense hits
 /// upon something plausible now and then.
 const REGAIN: u8 = 3;
+
+/// Readings in a row that make a gauge sound enough to put off what a line says.
+const SOUND: u32 = 5;
 
 /// Gauges of the MAX1704x family go beyond 100% on a battery that was just filled
 /// (hardware-facts: "can exceed 100, clamp").
@@ -151,6 +154,8 @@ pub(super) struct Believed {
     current: Belief<i32>,
     /// The latest reading and since when it has been exactly the same.
     same: Option<(Mono, Gauge)>,
+    /// Readings in a row that were believed in all of their parts.
+    in_a_row: u32,
     /// Something was heard of it, be it a failure.
     pub heard: bool,
     /// The latest reading said something that cannot be true.
@@ -190,6 +195,10 @@ impl Believed {
             known.into_iter().filter(|k| *k).count()
         };
         self.doubtful = parts(&believed) < parts(&said);
+        self.in_a_row = match self.doubtful {
+            true => 0,
+            false => self.in_a_row.saturating_add(1),
+        };
         believed
     }
 
@@ -271,6 +280,11 @@ impl Believed {
     /// What it says has to be looked at again before it is believed.
     pub fn unsettled(&self) -> bool {
         self.voltage.shaken || self.charge.shaken
+    }
+
+    /// All of what it said of late was believed.
+    pub fn sound(&self) -> bool {
+        self.in_a_row >= SOUND
     }
 
     /// It has said something new after this time.
@@ -418,7 +432,7 @@ mod tests {
         assert_eq!(after(&[old, new, new, new, new]).0, new);
         // No load makes a cell leap.
         let leap = [said(4_100, 800); 1];
-        let (short, long) = ([said(3_450, 800); 29], [said(3_450, 800); 30]);
+        let (short, long) = ([said(3_450, 800); 14], [said(3_450, 800); 15]);
         assert_eq!(after(&[&leap[..], &short].concat()).0, leap[0]);
         assert_eq!(after(&[&leap[..], &long].concat()).0, long[0]);
         // They must be in a row, and agree with each other.

@@ -1,7 +1,8 @@
 //! What the battery's current says of mains, where nothing else does.
 //!
 //! ```text
-//!   out of the battery ──► gone      at rest, or into it ──► there      exactly zero ──► nothing
+//!   out of the battery ──► gone      at rest, or into it ──► there
+//!   exactly zero ──► at rest, if it just was; else nothing
 //! ```
 //!
 //! Two readings in a row must agree. A current that contradicts the voltage says nothing: a battery
@@ -25,12 +26,16 @@ pub(super) const CHARGE_LOST: u16 = 10;
 /// Current that the battery takes over at a cut, at least, in milliamperes. The smallest Pi takes it.
 const TAKEN_OVER: i32 = 120;
 
-/// By how much the voltage of a cell gives way then, at least, in millivolts. Twice the steps of the
-/// coarsest gauge.
-const GIVES_WAY: u32 = 8;
+/// By how much the voltage of a cell gives way then, at least, in millivolts. Less is the noise of a
+/// coarse gauge, which a sign that turns about by itself may meet.
+const GIVES_WAY: u32 = 20;
 
 /// A contradiction, or its opposite, counts after this time.
 const LASTING: Duration = Duration::from_secs(30);
+
+/// Zeros are a battery at rest for this long after it was seen to be. Shorter: full batteries on mains
+/// are unknown now and then. Longer: a chip that loses its calibration just then hides a cut.
+const ZERO_RESTS: Duration = Duration::from_secs(600);
 
 /// Times that current and voltage must jump apart for the same.
 const APART: u8 = 2;
@@ -43,7 +48,9 @@ const NEAR: Duration = Duration::from_secs(12);
 pub(super) struct Sign {
     /// Current out of the battery that does not count.
     band: Milliamps,
-    /// What the latest reading said.
+    /// What the latest reading said, if it said anything.
+    said: Option<bool>,
+    /// What the latest reading said that said anything, and was not denied.
     latest: Option<bool>,
     /// When two in a row said the same.
     at: Option<Mono>,
@@ -52,12 +59,16 @@ pub(super) struct Sign {
     /// Since when the voltage denies it, or bears it out.
     against: Option<Mono>,
     along: Option<Mono>,
+    /// When a current near zero, though not zero, was measured last, and nothing else since.
+    rest: Option<Mono>,
+    /// The latest voltage.
+    voltage: Option<u32>,
     /// Jumps of current and voltage in opposite ways.
     apart: u8,
     /// It was denied for long, or by jumps, and not borne out since.
     distrusted: bool,
-    /// Current and voltage of the latest reading that had both.
-    before: Option<(i32, u32)>,
+    /// Current and voltage of the latest reading that had both, and when that was.
+    before: Option<(Mono, i32, u32)>,
     cut: Option<Mono>,
 }
 
@@ -71,11 +82,14 @@ impl Sign {
     pub fn new(band: Milliamps) -> Sign {
         Sign {
             band,
+            said: None,
             latest: None,
             at: None,
             silent: false,
             against: None,
             along: None,
+            rest: None,
+            voltage: None,
             apart: 0,
             distrusted: false,
             before: None,
@@ -83,18 +97,21 @@ impl Sign {
         }
     }
 
-    /// Takes a believed reading in; says whether there are mains, if it does.
+    /// Takes a believed reading in; says whether there are mains, if it does. `sound`: the gauge has
+    /// talked no nonsense of late.
     pub fn see(
         &mut self,
         now: Mono,
         gauge: Gauge,
         course: Option<Course>,
         cells: u8,
+        sound: bool,
     ) -> Option<bool> {
-        self.look_at_jump(now, gauge, cells);
+        self.look_at_jump(now, gauge, cells, sound);
         let current = gauge.current?.0;
         let denied = self.compare(now, current, course);
-        if current == 0 || denied || self.distrusted {
+        let rests = self.rests(now, current);
+        if current == 0 && !rests || denied || self.distrusted {
             return None;
         }
         let present = current >= -self.band.0;
@@ -105,6 +122,16 @@ impl Sign {
         self.at = Some(now);
         self.silent = false;
         Some(present)
+    }
+
+    /// The battery is at rest. A zero says so only for a while after something near it was measured,
+    /// and while the voltage stays where it is.
+    fn rests(&mut self, now: Mono, current: i32) -> bool {
+        if current != 0 {
+            let rest = current.abs() <= self.band.0;
+            self.rest = rest.then_some(now);
+        }
+        self.rest.is_some_and(|at| now.since(at) < ZERO_RESTS)
     }
 
     /// Compares the current with the voltage; says whether they contradict each other now.
@@ -136,14 +163,14 @@ impl Sign {
         self.distrusted
     }
 
-    /// This reading says something else than the one before.
-    pub fn turns(&self, gauge: Gauge) -> bool {
+    /// This reading says something else than the one before, or something after one that said nothing.
+    pub fn turns(&mut self, gauge: Gauge) -> bool {
         let says = gauge
             .current
             .filter(|c| c.0 != 0)
             .map(|c| c.0 >= -self.band.0);
-        says.zip(self.latest)
-            .is_some_and(|(now, before)| now != before)
+        let before = std::mem::replace(&mut self.said, says);
+        says.is_some() && says != before
     }
 
     /// What the latest reading said.
@@ -151,19 +178,28 @@ impl Sign {
         self.latest
     }
 
-    fn look_at_jump(&mut self, now: Mono, gauge: Gauge, cells: u8) {
+    fn look_at_jump(&mut self, now: Mono, gauge: Gauge, cells: u8, sound: bool) {
+        let way = GIVES_WAY * u32::from(cells.max(1));
+        if let Some(v) = gauge.voltage {
+            let before = self.voltage.replace(v.0);
+            let gave_way = before.is_some_and(|b| b.saturating_sub(v.0) >= way);
+            self.rest = self.rest.filter(|_| !gave_way);
+        }
         let Some((current, voltage)) = gauge.current.zip(gauge.voltage) else {
             return;
         };
-        if let Some((i, v)) = self.before.replace((current.0, voltage.0)) {
-            let way = GIVES_WAY * u32::from(cells.max(1));
+        // Exactly zero is what a chip says that has lost its calibration.
+        let (i, v) = (current.0, voltage.0);
+        let before = std::mem::replace(&mut self.before, (i != 0).then_some((now, i, v)));
+        let before = before.filter(|(at, ..)| i != 0 && now.since(*at) < STALE);
+        if let Some((_, i, v)) = before {
             let (down, up) = (v.saturating_sub(voltage.0), voltage.0.saturating_sub(v));
             let (less, more) = (i.saturating_sub(current.0), current.0.saturating_sub(i));
             let (falls, rises) = (down >= way, up >= way);
             if falls && less >= TAKEN_OVER || rises && more >= TAKEN_OVER {
                 self.trust();
                 self.cut = if falls { Some(now) } else { self.cut };
-            } else if falls && more >= TAKEN_OVER || rises && less >= TAKEN_OVER {
+            } else if sound && (falls && more >= TAKEN_OVER || rises && less >= TAKEN_OVER) {
                 self.apart = self.apart.saturating_add(1);
                 self.distrusted |= self.apart >= APART;
             }
@@ -222,8 +258,8 @@ mod tests {
             (-51, Some(Rising), None),
         ] {
             let mut sign = Sign::default();
-            let first = sign.see(Mono(0), gauge(current, 4_000), course, 1);
-            let second = sign.see(Mono(1_000), gauge(current, 4_000), course, 1);
+            let first = sign.see(Mono(0), gauge(current, 4_000), course, 1, true);
+            let second = sign.see(Mono(1_000), gauge(current, 4_000), course, 1, true);
             assert_eq!((first, second), (None, said), "{current} mA, {course:?}");
         }
         let mut sign = Sign::default();
@@ -237,7 +273,7 @@ mod tests {
             (-390, None),
             (-400, Some(false)),
         ] {
-            let heard = sign.see(Mono(1_000), gauge(current, 4_000), None, 1);
+            let heard = sign.see(Mono(1_000), gauge(current, 4_000), None, 1, true);
             assert_eq!(heard, said, "{current} mA");
         }
     }
@@ -248,12 +284,12 @@ mod tests {
         let mut sign = Sign::default();
         assert!(!sign.falls_silent(Mono(u64::MAX)));
         for at in [0, 1_000, 100_000, 101_000] {
-            sign.see(Mono(at), gauge(300, 4_000), None, 1);
+            sign.see(Mono(at), gauge(300, 4_000), None, 1, true);
         }
         assert!(!sign.falls_silent(Mono(115_999)));
         assert!(sign.falls_silent(Mono(116_000)));
         assert!(!sign.falls_silent(Mono(500_000)));
-        sign.see(Mono(500_000), gauge(300, 4_000), None, 1);
+        sign.see(Mono(500_000), gauge(300, 4_000), None, 1, true);
         assert!(sign.falls_silent(Mono(515_000)));
     }
 
@@ -263,16 +299,17 @@ mod tests {
     fn cuts() {
         let cut = |before: Gauge, after: Gauge, cells| {
             let mut sign = Sign::default();
-            sign.see(Mono(95_000), before, None, cells);
-            sign.see(Mono(100_000), after, None, cells);
+            sign.see(Mono(95_000), before, None, cells, true);
+            sign.see(Mono(100_000), after, None, cells, true);
             sign.cut_near(Mono(100_000))
         };
         assert!(cut(gauge(500, 4_150), gauge(-800, 4_020), 1));
-        assert!(cut(gauge(0, 4_150), gauge(-120, 4_142), 1));
-        assert!(!cut(gauge(0, 4_150), gauge(-119, 4_100), 1));
-        assert!(!cut(gauge(500, 4_150), gauge(-800, 4_143), 1));
-        assert!(!cut(gauge(500, 8_300), gauge(-800, 8_285), 2));
-        assert!(cut(gauge(500, 8_300), gauge(-800, 8_284), 2));
+        assert!(cut(gauge(1, 4_150), gauge(-119, 4_130), 1));
+        assert!(!cut(gauge(1, 4_150), gauge(-118, 4_100), 1));
+        assert!(!cut(gauge(500, 4_150), gauge(-800, 4_131), 1));
+        assert!(!cut(gauge(500, 8_300), gauge(-800, 8_261), 2));
+        assert!(cut(gauge(500, 8_300), gauge(-800, 8_260), 2));
+        assert!(!cut(gauge(0, 4_150), gauge(-800, 4_000), 1));
         // The wrong sign: more load, less load, a real cut, a real return.
         for (before, after) in [
             (gauge(-500, 4_150), gauge(-100, 4_120)),
@@ -283,8 +320,8 @@ mod tests {
             assert!(!cut(before, after, 1), "{before:?}, {after:?}");
         }
         let mut sign = Sign::default();
-        sign.see(Mono(0), gauge(500, 4_150), None, 1);
-        sign.see(Mono(5_000), gauge(-800, 4_020), None, 1);
+        sign.see(Mono(0), gauge(500, 4_150), None, 1, true);
+        sign.see(Mono(5_000), gauge(-800, 4_020), None, 1, true);
         assert!(sign.cut_near(Mono(10_000)));
         assert!(!sign.cut_near(Mono(17_001)));
     }
@@ -296,7 +333,13 @@ mod tests {
         use Course::{Falling, Steady};
         let mut sign = Sign::default();
         let mut see = |second: u64, current, course| {
-            sign.see(Mono(second * 1000), gauge(current, 4_000), Some(course), 1);
+            sign.see(
+                Mono(second * 1000),
+                gauge(current, 4_000),
+                Some(course),
+                1,
+                true,
+            );
             sign.distrusted()
         };
         assert!(!see(0, 500, Falling));
@@ -317,7 +360,7 @@ mod tests {
     fn jumps() {
         let mut sign = Sign::default();
         let mut see = |current, millivolts| {
-            sign.see(Mono(0), gauge(current, millivolts), None, 1);
+            sign.see(Mono(0), gauge(current, millivolts), None, 1, true);
             sign.distrusted()
         };
         assert!(!see(-500, 4_100));
@@ -330,5 +373,32 @@ mod tests {
         // It begins anew.
         assert!(!see(-900, 4_080));
         assert!(see(-500, 4_000));
+    }
+
+    /// Zeros go on resting for a while, unless the voltage gives way; after anything else they say
+    /// nothing.
+    #[test]
+    fn zeros_after_rest() {
+        let mut sign = Sign::default();
+        let mut see = |second: u64, current, millivolts| {
+            sign.see(
+                Mono(second * 1000),
+                gauge(current, millivolts),
+                None,
+                1,
+                true,
+            )
+        };
+        see(0, 7, 4_180);
+        assert_eq!(see(5, -3, 4_180), Some(true));
+        assert_eq!(see(10, 0, 4_180), Some(true));
+        assert_eq!(see(604, 0, 4_180), Some(true));
+        assert_eq!(see(605, 0, 4_180), None);
+        assert_eq!(see(610, 2, 4_180), Some(true));
+        assert_eq!(see(615, 0, 4_161), Some(true));
+        assert_eq!(see(620, 0, 4_141), None);
+        see(625, 400, 4_150);
+        see(630, 400, 4_150);
+        assert_eq!(see(635, 0, 4_150), None);
     }
 }

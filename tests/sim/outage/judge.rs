@@ -5,6 +5,7 @@
 
 use super::gauge::Wrong;
 use super::story::{Line, Story, millis};
+use super::world::LOOK;
 use fieldwarden::core::picture::Picture;
 use fieldwarden::core::picture::Shed;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 /// Mains have to be seen for this long before they count as back.
 const BACK: u64 = 5_000;
 
-/// Two readings of the gauge as usual, and a margin.
-const BY_CURRENT: u64 = 12_000;
+/// A reading as usual, fifteen that agree on a leap, two on the sign, and all of that again after a
+/// change of the load.
+const BY_CURRENT: u64 = 24_000;
 
 /// A gauge that was wrong is believed again after this time: thirty readings, if it had leapt.
 const REGAINED: u64 = 60_000;
@@ -73,6 +75,11 @@ impl Judge {
             believed: 0,
             asked: None,
         }
+    }
+
+    /// For how long the core has believed that mains are gone.
+    pub fn believed(&self) -> u64 {
+        self.believed
     }
 
     /// Time that the machine needs to go down.
@@ -183,7 +190,9 @@ impl Judge {
     /// What is believed follows the truth, where it can be seen.
     fn belief_follows(&self, story: &Story, now: &Now) -> Result<(), String> {
         let mains = now.picture.mains;
-        let back = BACK + 2 * Self::interval(story) + 2_000;
+        // After a line was blind, its next look is what tells.
+        let look = Self::interval(story).max(LOOK);
+        let back = BACK + 2 * look + 2_000;
         let lost = 2_000 + Self::interval(story) + 2_000;
         if self.plain > back && mains != Some(true) {
             return Err(format!(
@@ -210,7 +219,7 @@ impl Judge {
         // Believing it, agreeing on it, going down. The current alone needs a voltage that falls.
         let line = self.gone > 60_000 + self.stops;
         let tells = match (story.line, &story.gauge) {
-            (Line::None, _) => self.told > 150_000 + self.stops,
+            (Line::None, _) => self.told > 210_000 + self.stops,
             (Line::Gpio | Line::Polled(_), Some(_)) => {
                 line && self.told > 15_000 + self.stops || self.told > 150_000 + self.stops
             }

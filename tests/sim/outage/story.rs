@@ -95,12 +95,10 @@ impl Story {
         wrong.map(|(_, kind)| *kind)
     }
 
-    /// Until when a gauge that stands still now may be believed, if that takes so long to notice.
-    pub fn frozen_until(&self, now: u64, noticed: u64) -> u64 {
+    /// When what is wrong now began.
+    pub fn wrong_since(&self, now: u64) -> u64 {
         let wrong = self.wrongs.iter().find(|(span, _)| within(*span, now));
-        let cut = self.cuts.iter().find(|c| within(**c, now));
-        let since = wrong.map_or(0, |(span, _)| span.0);
-        since.max(cut.map_or(now, |c| c.0)) + noticed
+        wrong.map_or(now, |(span, _)| span.0)
     }
 
     pub fn blind(&self, now: u64) -> bool {

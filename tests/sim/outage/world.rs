@@ -23,7 +23,7 @@ const USUALLY: u64 = 5_000;
 const CLOSELY: u64 = 1_000;
 
 /// Time between two looks at a line that has edges.
-const LOOK: u64 = 5_000;
+pub const LOOK: u64 = 5_000;
 
 /// Voltage at which the battery is low, by the board.
 const LOW: i64 = 3_300;
@@ -320,7 +320,10 @@ impl World {
         };
         let fact = gauge.read(&self.cell, wrong, &mut self.rng);
         let usable = match wrong {
-            Some(Wrong::Frozen) => self.now < self.story.frozen_until(self.now, FROZEN),
+            Some(Wrong::Frozen) => {
+                let frozen = self.now - self.story.wrong_since(self.now);
+                frozen.min(self.judge.believed()) < FROZEN
+            }
             // Now and then they make a battery's voltage again.
             Some(Wrong::ByteSwap | Wrong::NakBurst) | None => true,
             Some(other) => other.spares_voltage(),
@@ -379,6 +382,9 @@ impl World {
             for order in &life.out.orders {
                 if let Action::WatchGauge { closely } = order.action {
                     life.closely = closely;
+                    if closely {
+                        self.next_gauge = self.next_gauge.min(self.now + CLOSELY);
+                    }
                 }
                 facts.extend(obeyed(&order.action));
             }
