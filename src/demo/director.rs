@@ -32,9 +32,13 @@ pub enum Move {
 /// Where in the script we are.
 pub struct Director {
     script: &'static [Act],
+    /// What is played instead of the rest of it when the demo is asked to end.
+    curtain: Option<&'static Act>,
     act: usize,
     step: usize,
-    /// The act was announced.
+    /// Acts that were announced.
+    acts: usize,
+    /// This one was.
     begun: bool,
     /// When the step began.
     since: Option<Mono>,
@@ -49,11 +53,18 @@ pub struct Director {
 impl Director {
     /// At the beginning of a script. `least` is the shortest deadline, in board time: at a high
     /// speed a deadline of the script is a short time for the machine.
-    pub fn new(script: &'static [Act], ledger: &Ledger, least: Duration) -> Director {
+    pub fn new(
+        script: &'static [Act],
+        curtain: &'static Act,
+        ledger: &Ledger,
+        least: Duration,
+    ) -> Director {
         Director {
             script,
+            curtain: Some(curtain),
             act: 0,
             step: 0,
+            acts: 0,
             begun: false,
             since: None,
             before: ledger.clone(),
@@ -77,11 +88,11 @@ impl Director {
         &self.before
     }
 
-    /// Goes to the last act, because the demo was asked to end.
+    /// Goes to the curtain, because the demo was asked to end.
     pub fn cut_short(&mut self) {
-        let last = self.script.len().saturating_sub(1);
-        if self.act < last {
-            self.enter(last);
+        if let Some(curtain) = self.curtain.take() {
+            self.script = std::slice::from_ref(curtain);
+            self.enter(0);
         }
     }
 
@@ -97,7 +108,8 @@ impl Director {
             let act = self.script.get(self.act)?;
             if !self.begun {
                 self.begun = true;
-                return Some(Move::Begin(self.act + 1, act.title));
+                self.acts += 1;
+                return Some(Move::Begin(self.acts, act.title));
             }
             let Some(step) = act.steps.get(self.step) else {
                 self.before = ledger.clone();
@@ -160,10 +172,15 @@ mod tests {
         },
     ];
 
+    const CURTAIN: Act = Act {
+        title: "curtain",
+        steps: &[Step::See(Sight::Ended, Duration::from_secs(5))],
+    };
+
     fn start() -> (Director, Ledger) {
         let ledger = Ledger::new(Settings::nothing(), Mono(0));
         (
-            Director::new(SCRIPT, &ledger, Duration::from_secs(1)),
+            Director::new(SCRIPT, &CURTAIN, &ledger, Duration::from_secs(1)),
             ledger,
         )
     }
@@ -223,7 +240,7 @@ mod tests {
         assert_eq!(d.missed(), 2);
     }
 
-    /// Cut short, it begins the last act, once.
+    /// Cut short, it begins the curtain, once.
     #[test]
     fn can_be_cut_short() {
         let (mut d, ledger) = start();
@@ -231,7 +248,7 @@ mod tests {
         d.cut_short();
         assert!(matches!(
             d.next(Mono(1), &ledger),
-            Some(Move::Begin(2, "two"))
+            Some(Move::Begin(2, "curtain"))
         ));
         d.cut_short();
         assert!(d.next(Mono(2), &ledger).is_none());

@@ -11,7 +11,7 @@ pub use watched::{Phase, Watched};
 
 use crate::core::action::{Action, Order};
 use crate::core::fact::{Change, Fact, Fault, OrderId, Reading, ServiceId};
-use crate::core::note::Note;
+use crate::core::note::{HaltNote, Note};
 use crate::core::picture::Verdict;
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Mono, Permille};
@@ -108,6 +108,8 @@ pub struct Ledger {
     pub signs: Signs,
     /// Times the watchdog reset the simulated board.
     pub bites: u32,
+    /// Since when the machine is being halted.
+    pub halt: Option<Mono>,
     /// Somebody asked the daemon to end.
     pub ending: bool,
     /// It has ended.
@@ -137,6 +139,7 @@ impl Ledger {
             },
             signs: Signs::default(),
             bites: 0,
+            halt: None,
             ending: false,
             ended: false,
         }
@@ -221,6 +224,8 @@ impl Ledger {
         match note {
             Note::Ending { .. } | Note::Leaving { .. } => self.ending = true,
             Note::Ended => self.ended = true,
+            Note::Halt(HaltNote::Halting { .. }) => self.halt = Some(now),
+            Note::Halt(HaltNote::HaltCancelled { .. }) => self.halt = None,
             Note::Heat { verdict, .. } => self.signs.heat = *verdict,
             Note::Memory { verdict, .. } => self.signs.memory_verdict = *verdict,
             Note::MainsLost => self.signs.on_battery = true,

@@ -10,8 +10,8 @@ use super::ledger::{Entry, Ledger, Phase};
 use super::script::{Cue, Sight, THIEF};
 use super::stage::Pace;
 use crate::core::fact::{Change, Errno, Exit, Fact, Fault, ServiceId};
-use crate::core::note::{Note, Severity};
-use crate::core::picture::Verdict;
+use crate::core::note::{HaltNote, Note, Severity};
+use crate::core::picture::{Shed, Verdict};
 use crate::text::{fault_sentence, for_people, percent, sentence, signal_word, thread_word};
 use crate::units::Mono;
 use std::time::Duration;
@@ -403,6 +403,16 @@ fn mark_of(note: &Note) -> Mark {
         | Note::MainsBack { .. }
         | Note::ThrottleEnded { .. } => Mark::Good,
         Note::MainsLost => Mark::Bad,
+        Note::Shedding { shed } | Note::HeatShedding { shed } => match shed {
+            Shed::Nothing => Mark::Good,
+            Shed::Optional | Shed::Normal => Mark::Effect,
+        },
+        Note::Halt(
+            HaltNote::Halting { .. }
+            | HaltNote::InitAsked { .. }
+            | HaltNote::WatchdogStretched { .. }
+            | HaltNote::HaltCancelled { .. },
+        ) => Mark::Effect,
         other => match other.severity() {
             Severity::Info => Mark::Quiet,
             Severity::Warning => Mark::Care,

@@ -80,6 +80,8 @@ struct Scene {
     wall: String,
     /// It was asked to end.
     quitting: bool,
+    /// The board is off: the daemon has ended without being asked by us.
+    off: bool,
 }
 
 impl Scene {
@@ -175,6 +177,7 @@ impl Screen {
                 origin,
                 wall: shown(theatre.board().wall(origin)),
                 quitting: false,
+                off: false,
             },
             theatre,
         }
@@ -187,7 +190,10 @@ impl Screen {
         self.scene.tell(hint);
         loop {
             if self.read_tape().is_err() {
-                return Ok(());
+                if self.scene.quitting {
+                    return Ok(());
+                }
+                self.go_off();
             }
             if stop.load(Ordering::Relaxed) {
                 self.act(Deed::Quit);
@@ -250,7 +256,8 @@ impl Screen {
         let name = self.scene.chosen();
         let services = self.scene.ledger.settings.services.len();
         let moves = matches!(deed, Deed::Up | Deed::Down);
-        if self.scene.quitting && !moves {
+        let over = self.scene.quitting || self.scene.off && deed != Deed::Quit;
+        if over && !moves {
             return;
         }
         match deed {
@@ -271,8 +278,20 @@ impl Screen {
         }
     }
 
+    /// The daemon has halted the board. What it said about it can be read in peace.
+    fn go_off(&mut self) {
+        if !std::mem::replace(&mut self.scene.off, true) {
+            let text = "the board is off; q leaves";
+            let line = self.narrator.line(clock::now(), Mark::Quiet, text);
+            self.scene.tell(line);
+        }
+    }
+
     fn quit(&mut self) {
         self.scene.quitting = true;
+        if self.scene.off {
+            return;
+        }
         self.theatre.ask(Request::Exit);
         self.say("you ask fieldwarden to stop everything and end".to_owned());
     }

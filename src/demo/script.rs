@@ -74,6 +74,8 @@ pub enum Sight {
     Ups(&'static str, u32),
     /// It fell silent and was ended.
     Hung(&'static str),
+    /// It was stopped on purpose and is down.
+    Stopped(&'static str),
     /// The verdict on the temperature is this or worse.
     Heat(Verdict),
     /// The verdict on the temperature is good again.
@@ -92,6 +94,8 @@ pub enum Sight {
     Withheld,
     /// The watchdog reset the simulated board.
     Bitten,
+    /// The machine is being halted.
+    Halting,
     /// The daemon ended.
     Ended,
 }
@@ -109,6 +113,7 @@ impl Sight {
             Sight::AllUp => ledger.up() == ledger.services.len(),
             Sight::Ups(name, times) => count(name, |s| s.ups) >= times && up(name),
             Sight::Hung(name) => count(name, |s| s.hangs) >= 1,
+            Sight::Stopped(name) => count(name, |s| s.stops) >= 1 && !up(name),
             Sight::Heat(verdict) => ledger.signs.heat >= verdict,
             Sight::Cooled => ledger.signs.heat == Verdict::Ok,
             Sight::Memory(verdict) => ledger.signs.memory_verdict >= verdict,
@@ -120,6 +125,7 @@ impl Sight {
             }
             Sight::Withheld => ledger.watchdog.withholdings > before.watchdog.withholdings,
             Sight::Bitten => ledger.bites > before.bites,
+            Sight::Halting => ledger.halt.is_some(),
             Sight::Ended => ledger.ended,
         }
     }
@@ -131,6 +137,7 @@ impl Sight {
             Sight::AllUp => "not every service came up".to_owned(),
             Sight::Ups(name, _) => format!("{name} did not come up"),
             Sight::Hung(name) => format!("nobody noticed that {name} hangs"),
+            Sight::Stopped(name) => format!("{name} was not stopped"),
             Sight::Heat(_) => "nobody noticed the heat".to_owned(),
             Sight::Cooled => "nobody noticed that the board cooled down".to_owned(),
             Sight::Memory(_) => "nobody noticed the lack of memory".to_owned(),
@@ -141,6 +148,7 @@ impl Sight {
             Sight::DeviceTaken => "nobody noticed who holds the watchdog device".to_owned(),
             Sight::Withheld => "pets were not withheld".to_owned(),
             Sight::Bitten => "the watchdog did not reset the board".to_owned(),
+            Sight::Halting => "the board was not powered off".to_owned(),
             Sight::Ended => "fieldwarden did not end".to_owned(),
         }
     }
@@ -174,7 +182,7 @@ const PATIENT: Duration = s(40);
 /// The pause that lets a reader see one thing before the next begins.
 const BREATH: Duration = Duration::from_secs(2);
 
-/// The whole story: about 75 s.
+/// The whole story: about two minutes.
 pub const STORY: &[Act] = &[
     Act {
         title: "The board is guarded, then the services come up in order",
@@ -260,7 +268,23 @@ pub const STORY: &[Act] = &[
         ],
     },
     Act {
-        title: "The end: services that depend on others stop first",
-        steps: &[Step::Do(Cue::Exit), Step::See(Sight::Ended, PATIENT)],
+        title: "The mains fail, and stay away",
+        steps: &[
+            Step::Do(Cue::Mains(false)),
+            Step::See(Sight::OnBattery(true), SOON),
+            Step::See(Sight::Stopped("vision"), PATIENT),
+            Step::Say("logger, camera and the essential services go on"),
+            Step::See(Sight::Stopped("logger"), PATIENT),
+            Step::See(Sight::Halting, PATIENT),
+            Step::See(Sight::Ended, PATIENT),
+            Step::Say("the board is off: nothing is cut short, and nothing is half written"),
+            Step::Say("with its mains it boots, and says how this boot ended, and why"),
+        ],
     },
 ];
+
+/// What is played instead of the rest where the reader has seen enough.
+pub const CURTAIN: Act = Act {
+    title: "The end: services that depend on others stop first",
+    steps: &[Step::Do(Cue::Exit), Step::See(Sight::Ended, PATIENT)],
+};

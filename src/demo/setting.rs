@@ -4,10 +4,11 @@ use super::services::{DOOR, SPEED};
 use super::stage::Pace;
 use std::path::{Path, PathBuf};
 
-/// One service: its name, what it comes after, and whether it sends heartbeats.
+/// One service: its name, what it comes after, and how long it is kept on battery.
 struct Part {
     name: &'static str,
     after: &'static str,
+    class: &'static str,
 }
 
 /// The services, in the order of their names.
@@ -15,26 +16,32 @@ const PARTS: [Part; 5] = [
     Part {
         name: "camera",
         after: "",
+        class: "normal",
     },
     Part {
         name: "logger",
         after: "",
+        class: "normal",
     },
     Part {
         name: "sensor",
         after: "",
+        class: "essential",
     },
     Part {
         name: "uplink",
         after: "\"sensor\"",
+        class: "essential",
     },
     Part {
         name: "vision",
         after: "\"camera\"",
+        class: "optional",
     },
 ];
 
-/// What holds for the board. Vitals are read every second so that the story need not wait for them.
+/// What holds for the board. Vitals are read every second so that the story need not wait for them,
+/// and mains may stay away for a short time only.
 const BOARD: &str = "\
 board = \"sim\"
 cgroup = \"none\"
@@ -45,6 +52,10 @@ timeout = \"15s\"
 [vitals]
 every = \"1s\"
 temperature = { settle = \"5s\" }
+
+[power]
+shed_optional = \"8s\"
+ride_through = \"24s\"
 
 [storage]
 mounts = []
@@ -67,9 +78,9 @@ pub fn text(dir: &Path, program: &Path, pace: Pace) -> String {
         quoted(&runtime_dir(dir)),
         quoted(&dir.join("state")),
     );
-    for Part { name, after } in PARTS {
+    for Part { name, after, class } in PARTS {
         text.push_str(&format!(
-            "\n[service.{name}]\ncommand = [{}, \"demo-service\", \"{name}\"]\nafter = [{after}]\n\
+            "\n[service.{name}]\ncommand = [{}, \"demo-service\", \"{name}\"]\nafter = [{after}]\nclass = \"{class}\"\n\
              environment = {{ {SPEED} = \"{}\", {DOOR} = {} }}\n{SERVICE}",
             quoted(program),
             pace.speed(),
@@ -98,7 +109,7 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::script::{Cue, STORY, Sight, Step};
+    use crate::demo::script::{CURTAIN, Cue, STORY, Sight, Step};
 
     /// The configuration is one that the daemon accepts without a warning, also in a directory with
     /// an unusual name, and it has every service that the story tells of.
@@ -110,10 +121,10 @@ mod tests {
         assert_eq!(loaded.warnings, vec![]);
         let config = loaded.config;
         assert_eq!(config.wiring.runtime_dir, dir.join("run"));
-        for step in STORY.iter().flat_map(|act| act.steps) {
+        for step in STORY.iter().chain([&CURTAIN]).flat_map(|act| act.steps) {
             let name = match *step {
                 Step::Do(Cue::Crash(name) | Cue::Hang(name) | Cue::Burn(name, _))
-                | Step::See(Sight::Ups(name, _) | Sight::Hung(name), _)
+                | Step::See(Sight::Ups(name, _) | Sight::Hung(name) | Sight::Stopped(name), _)
                 | Step::Neighbours(name) => name,
                 Step::Do(_) | Step::See(..) | Step::Pause(_) | Step::Say(_) => continue,
             };

@@ -3,7 +3,7 @@
 use super::director::{Director, Move};
 use super::ledger::{Entry, Ledger};
 use super::narrator::{Line, Mark, Narrator, state};
-use super::script::STORY;
+use super::script::{CURTAIN, STORY};
 use super::stage::Over;
 use super::summary::summary;
 use super::teller::{SILENCE, Symbols, Teller};
@@ -92,7 +92,7 @@ impl<W: Write> Story<W> {
         let ledger = Ledger::new(theatre.settings.clone(), origin);
         Story {
             narrator: Narrator::new(pace, origin),
-            director: Director::new(STORY, &ledger, pace.board(LEAST)),
+            director: Director::new(STORY, &CURTAIN, &ledger, pace.board(LEAST)),
             told: origin,
             ledger,
             theatre,

@@ -108,6 +108,13 @@ fn figures(ledger: &Ledger, pace: Pace) -> Vec<(&'static str, String)> {
                 n => format!("{n}, while a thread of fieldwarden was blocked"),
             },
         ),
+        (
+            "power-off",
+            ledger.halt.map_or("none".to_owned(), |since| {
+                let took = for_people(pace.real(ledger.now.since(since)));
+                format!("in order, {took} from the decision to the end")
+            }),
+        ),
         ("services left running", left.to_string()),
     ]
 }

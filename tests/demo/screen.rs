@@ -43,6 +43,23 @@ fn interactive() {
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
 
+/// Mains that stay away power the board off. What led to it stays to be read until q leaves.
+#[test]
+fn interactive_until_the_board_is_off() {
+    let bench = Bench::new();
+    let mut terminal = Terminal::start(&bench, &["--interactive", "--speed", SPEED]);
+    terminal.see("vision is up");
+    terminal.ours.write_all(b"p").unwrap();
+    terminal.see("mains are gone");
+    terminal.see("(off)");
+    assert!(terminal.demo.try_wait().unwrap().is_none(), "it left");
+    terminal.ours.write_all(b"cq").unwrap();
+    let (status, text) = terminal.end();
+    assert!(status.success(), "{text}");
+    assert!(text.contains("services left running        0"), "{text}");
+    assert_eq!(bench.processes(), Vec::<u32>::new());
+}
+
 /// A signal gives the terminal back too.
 #[test]
 fn interactive_and_terminated() {

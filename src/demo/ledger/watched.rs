@@ -48,6 +48,8 @@ pub struct Watched {
     pub crashes: u32,
     /// Times it fell silent and was ended.
     pub hangs: u32,
+    /// Times it ended because it was asked to.
+    pub stops: u32,
     /// Times it was sent into a wait.
     pub waits: u32,
     /// Heartbeats in all its lives.
@@ -81,6 +83,7 @@ impl Default for Watched {
             ups: 0,
             crashes: 0,
             hangs: 0,
+            stops: 0,
             waits: 0,
             heartbeats: 0,
             last_beat: None,
@@ -144,6 +147,7 @@ impl Watched {
             self.outage_since = Some(now);
             self.down_since.get_or_insert(now);
         } else {
+            self.stops += 1;
             self.down_since = None;
         }
     }

@@ -53,7 +53,11 @@ pub fn scene(frame: &mut Frame, scene: &Scene, now: Mono) {
 }
 
 fn draw_title(frame: &mut Frame, area: Rect, scene: &Scene, now: Mono) {
-    let state = if scene.quitting { " - stopping" } else { "" };
+    let state = match (scene.off, scene.quitting) {
+        (true, _) => " (off)",
+        (false, true) => " (stopping)",
+        (false, false) => "",
+    };
     let left = format!(" fieldwarden demo: simulated board, real services{state}");
     let time = now.since(scene.origin).as_secs();
     let right = format!("{}:{:02} ", time / 60, time % 60);
@@ -344,6 +348,7 @@ mod tests {
             origin: Mono(0),
             wall: "12:00:00".to_owned(),
             quitting: false,
+            off: false,
         }
     }
 
