@@ -153,6 +153,7 @@ mod tests {
                 intent: Intent::Halt { kind, cause, phase },
                 mains: Some(false),
                 attempts: 0,
+                in_vain: 0,
             },
         })
     }

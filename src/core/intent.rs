@@ -49,6 +49,9 @@ pub struct Marker {
     pub mains: Option<bool>,
     /// Boots in a row that set out to finish this halt. 0 to 255.
     pub attempts: u8,
+    /// Halts for want of mains, over all boots since mains were seen last; with the one that is under
+    /// way. 0 to 255.
+    pub in_vain: u8,
 }
 
 /// A marker that was found at the start.

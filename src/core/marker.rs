@@ -111,7 +111,8 @@ impl Marker {
 fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
     let takes_back = matches!(wanted.intent, Intent::Run)
         && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
-    let same = (written.intent, written.attempts) == (wanted.intent, wanted.attempts);
+    let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain);
+    let same = of(written) == of(wanted);
     match (same, takes_back || written.mains != wanted.mains) {
         (false, _) if !takes_back => now,
         (_, true) => at.after(CALM),
@@ -145,6 +146,9 @@ fn wanted(picture: &Picture) -> Kept {
         intent,
         mains: picture.mains,
         attempts: picture.halting.map_or(0, |h| h.attempts),
+        in_vain: picture.halts_in_vain.saturating_add(u8::from(
+            picture.halting.is_some_and(|h| h.cause.ends_with_mains()),
+        )),
     }
 }
 

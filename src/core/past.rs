@@ -111,6 +111,7 @@ mod tests {
                 intent,
                 mains,
                 attempts: 0,
+                in_vain: 0,
             },
             same_boot: false,
             reset,

@@ -173,6 +173,10 @@ pub struct Picture {
     /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
     /// on battery, `None` where nobody can tell.
     pub mains: Option<bool>,
+    /// Halts for want of mains, over all boots since mains were seen last.
+    pub halts_in_vain: u8,
+    /// These are so many that what says that mains are gone is doubted.
+    pub mains_doubted: bool,
     /// Which services the power policy wants stopped to save power.
     pub shed: Shed,
     /// Which services the thermal policy wants stopped because of heat.

@@ -19,12 +19,16 @@
 //! On battery, the gauge is to be looked at closely. An order for that which was not taken is given
 //! again when the gauge is next heard of, because then its thread works again.
 //!
+//! Halts that it asked for in vain are remembered over boots (`doubt.rs`).
+//!
 //! Never halts or stops anything: it asks for that in the picture. Never asks for a halt while mains
 //! are believed to be there, however low the battery is.
 
 mod dispute;
+mod doubt;
 mod gauge;
 mod low;
+mod outlook;
 mod plan;
 mod publish;
 mod sign;
@@ -49,11 +53,12 @@ use super::settings::Settings;
 use super::{Pass, Policy};
 use crate::units::{Milliamps, Mono};
 use dispute::Disputed;
+use doubt::Doubt;
 use gauge::Believed;
 use low::Limits;
 use sign::Sign;
 use std::time::Duration;
-use trend::{Creep, Trend, Window};
+use trend::{Creep, Window};
 
 /// Least difference between quarters of a window of the voltage, in millivolts for each cell.
 const VOLTAGE_GRAIN: i64 = 2;
@@ -90,6 +95,7 @@ pub(crate) struct Power {
     low_told: bool,
     shed: Shed,
     dispute: Disputed,
+    doubt: Doubt,
     needed: Duration,
     /// The gauge is to be looked at every second.
     closely: bool,
@@ -119,6 +125,7 @@ impl Power {
             low_told: false,
             shed: Shed::Nothing,
             dispute: Disputed::default(),
+            doubt: Doubt::default(),
             needed: plan::needed(settings),
             closely: false,
             watch: None,
@@ -243,6 +250,8 @@ impl Power {
         let mains = self.supply.and_then(Supply::mains);
         // An unconfirmed outage is the current's word, which speaks for itself.
         let lost = mains == Some(false) && (self.line_heard || self.confirmed);
+        // Where mains are denied in vain, a level that rises knows better.
+        let lost = lost && !(self.doubt.stands() && self.rises());
         let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
         let course = self.course();
         let mut gauge = self.gauge.now(now);
@@ -292,7 +301,8 @@ impl Power {
 
     /// How long the signs must agree before it is acted upon.
     fn proof(&self, now: Mono, settings: &Settings) -> low::Proof {
-        match self.line_heard || self.confirmed {
+        let believed = self.line_heard && !self.doubt.stands() || self.confirmed;
+        match believed {
             true => self.signs(now, settings).proof(),
             false => UNCONFIRMED,
         }
@@ -308,58 +318,12 @@ impl Power {
         })
     }
 
-    fn remaining(&self, settings: &Settings, now: Mono) -> Option<Duration> {
-        self.supply.and_then(Supply::outage)?;
-        let falling = |trend: Option<Trend>| {
-            let trend = trend.filter(|t| t.course == Course::Falling);
-            trend.map(|t| t.per_hour)
-        };
-        let gauge = self.gauge.now(now);
-        let charge = falling(self.charge.trend());
-        let volts = falling(self.volts.trend());
-        let empty = settings.board.battery.map(|b| b.empty.0);
-        plan::remaining(
-            gauge.charge.zip(charge),
-            gauge
-                .voltage
-                .zip(empty)
-                .zip(volts)
-                .map(|((v, empty), slope)| (v.0, empty, slope)),
-        )
-    }
-
-    /// More than the sign of the current says that mains are gone.
-    fn confirm(&mut self, pass: &Pass) {
-        let Some(since) = self.supply.and_then(Supply::outage) else {
-            return;
-        };
-        let charge = self.gauge.now(pass.now).charge.map(|c| c.0);
-        let drained = self
-            .charge_then
-            .zip(charge)
-            .is_some_and(|(then, now)| now + sign::CHARGE_LOST <= then);
-        let falling =
-            self.course() == Some(Course::Falling) && !low::at_rest(self.gauge.now(pass.now));
-        self.confirmed |= self.line_heard || drained || falling || self.sign.cut_near(since);
-    }
-
-    fn held(&self, now: Mono) -> Option<Held> {
-        let supply = self.supply?;
-        let (line, confirmed) = (self.line_heard, self.confirmed);
-        plan::held(supply, self.mains_at, &self.gauge, line, confirmed, now)
-    }
-
-    /// What is due in this outage, if there is one.
-    fn plan(&self, now: Mono, settings: &Settings) -> Option<Plan> {
-        let since = self.supply?.outage()?;
-        Some(Plan::of(since, &self.gauge, self.held(now), settings))
-    }
-
     /// Acts upon what is due, and writes down what holds now.
     fn judge(&mut self, pass: &mut Pass) {
         self.miss_sign(pass);
         let Some(supply) = self.supply else { return };
         self.confirm(pass);
+        self.count_in_vain(supply, pass);
         let plan = self.plan(pass.now, pass.settings);
         let returning = self.held(pass.now) == Some(Held::Returning);
         let low = !returning && self.low(pass.now, pass.settings);
@@ -374,25 +338,6 @@ impl Power {
         self.dispute(pass);
         self.publish(pass);
         self.due = self.next(pass.now, pass.settings);
-    }
-
-    /// What is shed comes back all at once, when mains do.
-    fn shed(&mut self, plan: Option<Plan>, pass: &mut Pass) {
-        let spare = plan::spare(&self.gauge, pass.settings, pass.now);
-        let returning = plan.is_some_and(|p| p.held == Some(Held::Returning));
-        let acting = (self.line_heard || self.confirmed) && !returning;
-        let shed = match plan {
-            Some(plan) if acting => self.shed.max(plan.shed(pass.now, spare)),
-            Some(_) => self.shed,
-            None => Shed::Nothing,
-        };
-        // Where no service is of such a class, nobody needs to hear of it.
-        let services = &pass.settings.services;
-        let held = |shed: Shed| services.iter().filter(|s| shed.holds(s.class)).count();
-        if held(shed) != held(self.shed) {
-            pass.out.note(Note::Shedding { shed });
-        }
-        self.shed = shed;
     }
 }
 
@@ -438,6 +383,11 @@ impl Policy for Power {
                 order,
                 outcome: Err(_),
             } => self.unheard |= self.watch == Some(*order),
+            Fact::Seen(Reading::Marker(left)) => {
+                self.doubt.take_up(left);
+                pass.picture.halts_in_vain = self.doubt.halts();
+                pass.picture.mains_doubted = self.doubt.stands();
+            }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }

@@ -209,6 +209,7 @@ mod tests {
             },
             mains: Some(false),
             attempts: 2,
+            in_vain: 0,
         }
     }
 

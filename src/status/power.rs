@@ -38,9 +38,12 @@ pub struct PowerStatus {
     pub shed: String,
     /// What is next while mains stay away; on mains, what would be next if they failed now.
     pub next: Vec<PowerStep>,
-    /// Why the end of the ride-through is not acted upon now: `returning`, `charging` or
-    /// `unconfirmed`.
+    /// Why the end of the ride-through is not acted upon now: `returning`, `charging`, `unconfirmed`
+    /// or `doubted`.
     pub held: Option<String>,
+    /// Halts for want of mains since mains were seen last, over all boots.
+    #[serde(default)]
+    pub halts_in_vain: u8,
 }
 
 /// Something that tells of mains or of the battery.
@@ -97,9 +100,11 @@ pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
                 Held::Returning => "returning",
                 Held::Charging => "charging",
                 Held::Unconfirmed => "unconfirmed",
+                Held::Doubted => "doubted",
             }
             .to_owned()
         }),
+        halts_in_vain: view.halts_in_vain,
     })
 }
 
@@ -167,7 +172,8 @@ fn next(view: &PowerView, now: Mono) -> Vec<PowerStep> {
         why: why.map(str::to_owned),
     };
     let plan = &view.plan;
-    let optional = (view.shed < Shed::Optional).then(|| step("stop-optional", plan.optional, None));
+    let optional = plan.optional.filter(|_| view.shed < Shed::Optional);
+    let optional = optional.map(|at| step("stop-optional", at, None));
     let normal = plan.normal.filter(|_| view.shed < Shed::Normal);
     let normal = normal.map(|at| step("stop-normal", at, None));
     // A gauge that is heard does not fall silent by itself.

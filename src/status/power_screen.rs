@@ -56,7 +56,15 @@ fn title(power: &PowerStatus) -> &'static str {
 
 fn sources(power: &PowerStatus) -> String {
     let rows: Vec<Vec<Cell>> = power.sources.iter().map(source).collect();
-    lines(2, &rows)
+    lines(2, &rows) + &in_vain(power)
+}
+
+/// Halts of which nothing came.
+fn in_vain(power: &PowerStatus) -> String {
+    match power.halts_in_vain {
+        0 => String::new(),
+        halts => format!("  mains were not seen since {halts} halts in a row\n"),
+    }
 }
 
 fn source(source: &PowerSource) -> Vec<Cell> {
@@ -149,6 +157,7 @@ fn next(power: &PowerStatus) -> String {
         let why = match held.as_str() {
             "returning" => "mains are seen again: nothing is done unless they go",
             "charging" => "the battery is being charged: the ride-through does not end",
+            "doubted" => "halts because of it were in vain: only the battery's level counts",
             _ => "the battery does not confirm it: the ride-through does not end",
         };
         rows.push(vec![Cell::plain("held"), Cell::new(why, DOUBTFUL)]);
@@ -235,6 +244,7 @@ mod tests {
                 step("halt", 47_600, Some("ride-through")),
             ],
             held: Some("returning".to_owned()),
+            halts_in_vain: 0,
         }
     }
 

@@ -109,8 +109,12 @@ pub fn marker(marker: &Marker) -> String {
             halt_phase_word(phase)
         ),
     };
+    let in_vain = match marker.in_vain {
+        0 => String::new(),
+        halts => format!(" in-vain={halts}"),
+    };
     format!(
-        "intent={}{intent} mains={} attempts={}",
+        "intent={}{intent} mains={} attempts={}{in_vain}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts
@@ -191,6 +195,10 @@ pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
         HaltNote::HaltGivenUp { attempts } => (
             "halt-given-up",
             vec![("attempts", Value::Count(u64::from(*attempts)))],
+        ),
+        HaltNote::MainsDoubted { halts } => (
+            "mains-doubted",
+            vec![("halts", Value::Count(u64::from(*halts)))],
         ),
         HaltNote::RungMissed { rung, why } => {
             let mut fields = vec![("rung", word(rung_word(*rung)))];
@@ -291,6 +299,10 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         HaltNote::HaltGivenUp { attempts } => format!(
             "the halt of an earlier boot is not finished any more after {attempts} in a row: \
              services start; look at the sensor of the mains"
+        ),
+        HaltNote::MainsDoubted { halts } => format!(
+            "mains are said to be gone, and were not seen since {halts} halts in a row: only the battery \
+             decides now; look at what tells of mains"
         ),
         HaltNote::RungMissed { rung, why } => missed(*rung, why.as_ref()),
         HaltNote::InitAsked { kind } => {

@@ -44,6 +44,12 @@ pub enum HaltNote {
         /// Boots in a row that tried.
         attempts: u8,
     },
+    /// Halts were in vain too often: mains that are said to be gone do not end the ride-through any
+    /// more, only the battery's level does.
+    MainsDoubted {
+        /// Halts since mains were seen last.
+        halts: u8,
+    },
     /// A rung of a halt was not climbed in time, or not at all; the next one follows.
     RungMissed {
         /// Which.
@@ -106,7 +112,8 @@ impl HaltNote {
             | HaltNote::HaltGivenUp { .. }
             | HaltNote::InitAsked { .. }
             | HaltNote::MarkerFailed { .. } => Severity::Warning,
-            HaltNote::RungMissed { .. }
+            HaltNote::MainsDoubted { .. }
+            | HaltNote::RungMissed { .. }
             | HaltNote::HaltForced { .. }
             | HaltNote::HaltLeftToWatchdog => Severity::Error,
         }

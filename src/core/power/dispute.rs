@@ -31,13 +31,18 @@ pub(super) struct Disputed {
 }
 
 /// What contradicts what now. `line` is what something says that tells of mains alone.
+/// `rises`: the level of the battery does.
 pub(super) fn of(
     line: Option<bool>,
     mains: Option<bool>,
     current: Option<Milliamps>,
     course: Option<Course>,
+    rises: bool,
 ) -> Option<Dispute> {
-    let current = current?.0;
+    let denied = line == Some(false) && mains == Some(false);
+    let Some(Milliamps(current)) = current else {
+        return (denied && rises).then_some(Dispute::ChargedOnBattery);
+    };
     let (into, out) = (current > DEAD_BAND.0, current < -DEAD_BAND.0);
     match course {
         Some(Course::Falling) if into => Some(Dispute::CurrentAgainstVoltage),
@@ -46,8 +51,7 @@ pub(super) fn of(
             Some(Dispute::UsedOnMains)
         }
         Some(Course::Falling | Course::Rising | Course::Steady) | None => {
-            let charged = into && line == Some(false) && mains == Some(false);
-            charged.then_some(Dispute::ChargedOnBattery)
+            (into && denied).then_some(Dispute::ChargedOnBattery)
         }
     }
 }
@@ -106,10 +110,14 @@ mod tests {
             (None, no, -51, Some(Falling), None),
             (None, None, 51, Some(Rising), None),
         ] {
-            let found = of(line, mains, Some(Milliamps(current)), course);
+            let found = of(line, mains, Some(Milliamps(current)), course, false);
             assert_eq!(found, wanted, "{line:?} {current} {course:?}");
-            assert_eq!(of(line, mains, None, course), None);
+            assert_eq!(of(line, mains, None, course, false), None);
         }
+        // Without a current, the level speaks for it.
+        assert_eq!(of(no, no, None, None, true), Some(ChargedOnBattery));
+        assert_eq!(of(yes, no, None, None, true), None);
+        assert_eq!(of(no, yes, None, None, true), None);
     }
 
     /// It is told once, after it has lasted, and again when it comes again.

@@ -34,13 +34,15 @@ pub enum Held {
     Charging,
     /// Only the sign of the current says that mains are gone, and the battery gives no sign of it.
     Unconfirmed,
+    /// Halts because of this were in vain too often.
+    Doubted,
 }
 
 /// What is due in an outage, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// Optional services are stopped.
-    pub optional: Mono,
+    /// Optional services are stopped; `None` if only the level of the battery decides that.
+    pub optional: Option<Mono>,
     /// Normal services are stopped; `None` if only the level of the battery decides that.
     pub normal: Option<Mono>,
     /// The halt is asked for because mains stayed away; `None` if that alone is no reason.
@@ -64,7 +66,7 @@ impl Plan {
         let optional = since.after(power.shed_optional);
         let half = power.ride_through.map(|ride| since.after(ride / 2));
         Plan {
-            optional,
+            optional: Some(optional),
             normal: half.map(|half| half.max(optional)),
             ride: power.ride_through.map(|ride| since.after(ride)),
             unseen: unseen(since, gauge, settings),
@@ -72,10 +74,26 @@ impl Plan {
         }
     }
 
+    /// The same, where what tells of mains is doubted: only the level of the battery counts, and after
+    /// `wait` that it is not known; `None` for the usual time.
+    pub(super) fn doubted(self, since: Mono, gauge: &Believed, wait: Option<Duration>) -> Plan {
+        let wait = wait.unwrap_or(UNSEEN).max(UNSEEN);
+        Plan {
+            optional: None,
+            normal: None,
+            ride: None,
+            unseen: Some(dark(since, gauge).after(wait)),
+            held: self.held.or(Some(Held::Doubted)),
+        }
+    }
+
     /// The services that are to be stopped now.
     pub(super) fn shed(&self, now: Mono, level: bool) -> Shed {
-        let normal = self.normal.is_some_and(|at| now >= at) || level;
-        match (now >= self.optional, normal) {
+        let due = |at: Option<Mono>| at.is_some_and(|at| now >= at);
+        let normal = due(self.normal) || level;
+        // Without a time for it, the level alone decides.
+        let optional = self.optional.map_or(level, |at| now >= at);
+        match (optional, normal) {
             (false, _) => Shed::Nothing,
             (true, false) => Shed::Optional,
             (true, true) => Shed::Normal,
@@ -87,11 +105,11 @@ impl Plan {
         let due = |at: Option<Mono>| at.is_some_and(|at| now >= at);
         match self.held {
             Some(Held::Returning) => None,
-            Some(Held::Charging | Held::Unconfirmed) | None if due(self.unseen) => {
+            Some(Held::Charging | Held::Unconfirmed | Held::Doubted) | None if due(self.unseen) => {
                 Some(HaltCause::GaugeSilent)
             }
             None if due(self.ride) => Some(HaltCause::RideThrough),
-            Some(Held::Charging | Held::Unconfirmed) | None => None,
+            Some(Held::Charging | Held::Unconfirmed | Held::Doubted) | None => None,
         }
     }
 
@@ -99,7 +117,7 @@ impl Plan {
     pub fn next_halt(&self, silent: bool) -> Option<(Mono, HaltCause)> {
         let ride = match self.held {
             None | Some(Held::Returning) => self.ride,
-            Some(Held::Charging | Held::Unconfirmed) => None,
+            Some(Held::Charging | Held::Unconfirmed | Held::Doubted) => None,
         };
         let ride = ride.map(|at| (at, HaltCause::RideThrough));
         let unseen = self.unseen.filter(|_| silent);
@@ -112,7 +130,7 @@ impl Plan {
 
     /// All instants, for whoever has to be woken at them.
     pub(super) fn instants(&self) -> impl Iterator<Item = Mono> + use<> {
-        [Some(self.optional), self.normal, self.ride, self.unseen]
+        [self.optional, self.normal, self.ride, self.unseen]
             .into_iter()
             .flatten()
     }
@@ -125,9 +143,14 @@ fn unseen(since: Mono, gauge: &Believed, settings: &Settings) -> Option<Mono> {
     if !expected && settings.power.ride_through.is_some() {
         return None;
     }
+    Some(dark(since, gauge).after(UNSEEN))
+}
+
+/// From when on the level is not known, if nothing more is heard of it.
+fn dark(since: Mono, gauge: &Believed) -> Mono {
     let level = gauge.level_at().unwrap_or(since).after(STALE);
     let dark = gauge.frozen_from(since).map_or(level, |f| f.min(level));
-    Some(dark.max(since).after(UNSEEN))
+    dark.max(since)
 }
 
 /// Why the end of the ride-through is not acted upon.
@@ -136,7 +159,7 @@ pub(super) fn held(
     mains_at: Option<Mono>,
     gauge: &Believed,
     line: bool,
-    confirmed: bool,
+    (confirmed, rises): (bool, bool),
     now: Mono,
 ) -> Option<Held> {
     let since = supply.outage()?;
@@ -149,7 +172,7 @@ pub(super) fn held(
         && gauge.sound();
     if supply.returning().is_some() && seen {
         Some(Held::Returning)
-    } else if line && charging {
+    } else if line && (charging || rises) {
         Some(Held::Charging)
     } else if !line && !confirmed {
         Some(Held::Unconfirmed)
@@ -238,7 +261,7 @@ mod tests {
     #[test]
     fn times_of_an_outage() {
         let plan = Plan::of(SINCE, &Believed::default(), None, &settings(Some(60)));
-        assert_eq!(plan.optional, after(10));
+        assert_eq!(plan.optional, Some(after(10)));
         assert_eq!(plan.normal, Some(after(30)));
         assert_eq!(plan.ride, Some(after(60)));
         assert_eq!(plan.unseen, None);
@@ -311,15 +334,50 @@ mod tests {
             unseen: Some(after(45)),
             ..plan(held)
         };
-        for held in [Held::Returning, Held::Charging, Held::Unconfirmed] {
+        for held in [
+            Held::Returning,
+            Held::Charging,
+            Held::Unconfirmed,
+            Held::Doubted,
+        ] {
             assert_eq!(plan(Some(held)).halt(after(600)), None, "{held:?}");
             let wanted = match held {
                 Held::Returning => None,
-                Held::Charging | Held::Unconfirmed => Some(HaltCause::GaugeSilent),
+                Held::Charging | Held::Unconfirmed | Held::Doubted => Some(HaltCause::GaugeSilent),
             };
             assert_eq!(silent(Some(held)).halt(after(600)), wanted, "{held:?}");
         }
         assert_eq!(silent(None).halt(after(50)), Some(HaltCause::GaugeSilent));
+    }
+
+    /// What is doubted ends by the level alone, or after a longer wait for it; a level that is low sheds
+    /// all that can be.
+    #[test]
+    fn what_is_doubted() {
+        let wait = Duration::from_secs(120);
+        let plan = Plan::of(SINCE, &Believed::default(), None, &settings(Some(60)));
+        let doubted = plan.doubted(SINCE, &Believed::default(), Some(wait));
+        assert_eq!(doubted.held, Some(Held::Doubted));
+        assert_eq!((doubted.optional, doubted.ride), (None, None));
+        assert_eq!(doubted.shed(after(600), false), Shed::Nothing);
+        assert_eq!(doubted.shed(after(1), true), Shed::Normal);
+        // Nothing is known of any level: 15 s later that is old, and then the wait begins.
+        assert_eq!(doubted.halt(after(134)), None);
+        assert_eq!(doubted.halt(after(135)), Some(HaltCause::GaugeSilent));
+        let mut gauge = Believed::default();
+        let said = Gauge {
+            voltage: Some(Millivolts(4_000)),
+            ..Gauge::default()
+        };
+        gauge.see(after(300), said, None);
+        let known = plan.doubted(SINCE, &gauge, Some(wait));
+        assert_eq!(known.halt(after(434)), None);
+        assert_eq!(known.halt(after(435)), Some(HaltCause::GaugeSilent));
+        // The battery was seen to be used up: silence counts as usual.
+        let used = plan.doubted(SINCE, &gauge, None);
+        assert_eq!(used.halt(after(345)), Some(HaltCause::GaugeSilent));
+        let back = Plan::of(SINCE, &gauge, Some(Held::Returning), &settings(None));
+        assert_eq!(back.doubted(SINCE, &gauge, None).halt(after(900)), None);
     }
 
     /// The lower bound is the least of what is known, and half of it; a battery that does not fall

@@ -18,7 +18,7 @@ impl Power {
         let current = gauge.current.filter(|_| fresh);
         let line = self.line.value();
         let mains = self.supply.and_then(Supply::mains);
-        let found = dispute::of(line, mains, current, course);
+        let found = dispute::of(line, mains, current, course, self.rises());
         if let Some(note) = self.dispute.hear(found, pass.now) {
             pass.out.note(note);
         }
@@ -38,6 +38,8 @@ impl Power {
                     false => known,
                 }
             }
+            // It stays on battery until somebody comes, and nothing but the battery ends that.
+            Supply::OnBattery { .. } if self.doubt.stands() => Verdict::Critical,
             Supply::OnBattery { .. } => Verdict::Warn,
             Supply::LowBattery { .. } | Supply::ForcedShutdown { .. } => Verdict::Critical,
         };
@@ -58,6 +60,8 @@ impl Power {
         }
         pass.picture.power = self.verdict(pass.now);
         pass.picture.mains = self.supply.and_then(Supply::mains);
+        pass.picture.halts_in_vain = self.doubt.halts();
+        pass.picture.mains_doubted = self.doubt.stands();
         pass.picture.shed = self.shed;
         pass.picture.hold_up = self.remaining(pass.settings, pass.now);
         if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
@@ -85,6 +89,7 @@ impl Power {
             .chain(agreed.map(|since| since.after(proof)))
             .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
             .chain(self.dispute.due())
+            .chain(self.doubt.due())
             .filter(|at| *at > now)
             .min()
     }

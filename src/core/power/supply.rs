@@ -27,7 +27,7 @@ pub(super) const GONE_FOR: Duration = Duration::from_secs(2);
 
 /// Mains that are seen back for this long are believed to be. Shorter: mains that come and go tell
 /// a new cut each time. Longer: a battery is spared that is charging again.
-const BACK_FOR: Duration = Duration::from_secs(5);
+pub(super) const BACK_FOR: Duration = Duration::from_secs(5);
 
 /// What the machine runs on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -68,6 +68,8 @@ pub struct PowerView {
     pub plan: Plan,
     /// There is an outage.
     pub outage: bool,
+    /// Halts since mains were seen last, over all boots.
+    pub halts_in_vain: u8,
 }
 
 impl Power {
@@ -91,6 +93,7 @@ impl Power {
             shed: self.shed,
             plan: plan.unwrap_or_else(if_cut_now),
             outage: plan.is_some(),
+            halts_in_vain: self.doubt.halts(),
         }
     }
 

@@ -76,7 +76,7 @@ impl Halt {
     /// It was begun by an earlier boot, and has been tried often enough.
     fn is_given_up(&self, pass: &Pass) -> bool {
         match pass.picture.mains {
-            Some(_) => self.attempts >= ATTEMPTS,
+            Some(_) => self.attempts >= ATTEMPTS || pass.picture.mains_doubted,
             // Nothing started it but mains, as a rule. If the battery is low, the power policy asks.
             None => self.carried_out || self.attempts >= BLIND_ATTEMPTS,
         }

@@ -314,6 +314,7 @@ fn what_an_earlier_daemon_left() {
             },
             mains: Some(false),
             attempts,
+            in_vain: 0,
         },
         same_boot,
         reset: None,

@@ -68,6 +68,11 @@ fn course() -> Vec<(HaltNote, &'static str)> {
              look at the sensor of the mains",
         ),
         (
+            HaltNote::MainsDoubted { halts: 3 },
+            "mains are said to be gone, and were not seen since 3 halts in a row: only the battery decides \
+             now; look at what tells of mains",
+        ),
+        (
             HaltNote::InitAsked { kind },
             "asked init: turning this machine off; nothing can be taken back now",
         ),
@@ -123,6 +128,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             intent,
             mains: Some(true),
             attempts: 0,
+            in_vain: 0,
         })
     };
     let thread = Thread::Watchdog;

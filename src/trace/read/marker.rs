@@ -43,6 +43,10 @@ impl Line<'_, '_> {
             intent: self.intent()?,
             mains: self.perhaps("mains")?,
             attempts: self.number("attempts")?,
+            in_vain: match self.words.has_key("in-vain") {
+                true => self.number("in-vain")?,
+                false => 0,
+            },
         })
     }
 

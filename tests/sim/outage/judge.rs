@@ -7,6 +7,7 @@ use super::gauge::Wrong;
 use super::story::{Line, Story, millis};
 use super::world::LOOK;
 use fieldwarden::core::picture::Picture;
+use fieldwarden::core::picture::Rung;
 use fieldwarden::core::picture::Shed;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const REGAINED: u64 = 60_000;
 pub struct Now<'a> {
     pub at: u64,
     pub mains: bool,
+    /// The line says that they are gone, whatever is true.
+    pub stuck: bool,
     pub wrong: Option<Wrong>,
     pub blind: bool,
     /// Milliseconds since the gauge last said something that is true of the battery's level.
@@ -55,6 +58,12 @@ pub struct Judge {
     believed: u64,
     /// For how long the gauge has been well.
     well: u64,
+    /// Halts on mains by a stuck line, one life after the other.
+    in_vain: u32,
+    /// The line was stuck in this life.
+    was_stuck: bool,
+    /// The core doubts what tells of mains.
+    pub doubted: bool,
     pub asked: Option<u64>,
 }
 
@@ -73,7 +82,18 @@ impl Judge {
             ever_flipped: false,
             well: REGAINED,
             believed: 0,
+            in_vain: 0,
+            was_stuck: false,
+            doubted: false,
             asked: None,
+        }
+    }
+
+    /// That of the next life.
+    pub fn reborn(&self, story: &Story, born: u64) -> Judge {
+        Judge {
+            in_vain: self.in_vain,
+            ..Judge::new(story, born)
         }
     }
 
@@ -98,7 +118,7 @@ impl Judge {
     /// What tells of mains works.
     fn sees(&self, story: &Story, now: &Now) -> bool {
         match story.line {
-            Line::Gpio | Line::Polled(_) => !now.blind,
+            Line::Gpio | Line::Polled(_) => !(now.blind || now.stuck && now.mains),
             Line::None => self.well > REGAINED && !self.ever_flipped,
         }
     }
@@ -121,6 +141,11 @@ impl Judge {
         } else {
             0
         };
+        self.was_stuck |= now.stuck;
+        self.doubted = now.picture.mains_doubted;
+        if self.plain > BACK {
+            self.in_vain = 0;
+        }
         let believed = now.picture.mains == Some(false);
         self.believed = if believed { self.believed + ms } else { 0 };
         if now.mains {
@@ -134,9 +159,12 @@ impl Judge {
             self.told = if told { self.told + ms } else { 0 };
             self.flipped |= now.wrong == Some(Wrong::SignFlip);
         }
-        if self.asked.is_none() && now.picture.halt_ask.is_some() {
+        // What an earlier boot has begun is looked at first.
+        let looking = now.picture.halting.is_some_and(|h| h.rung == Rung::Looking);
+        if self.asked.is_none() && now.picture.halt_ask.is_some() && !looking {
             self.asked = Some(now.at);
             self.nothing_spurious(story, now)?;
+            self.bounded_in_vain(story, now)?;
         }
         self.ride_through_ends(story)?;
         self.silence_counts_down(story, now)?;
@@ -148,10 +176,32 @@ impl Judge {
         let known = BACK + 2 * Self::interval(story) + 1_000;
         let ever = story.cuts.first().is_some_and(|c| c.0 <= now.at);
         let why = now.picture.halt_ask;
+        let ever = ever || self.was_stuck;
         match now.mains && (!ever || self.plain > known) {
             true => Err(format!(
                 "zero spurious: {why:?} though mains have been plainly there for {} ms",
                 self.plain
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// A stuck line halts a machine on mains three times in a row. Then only a low battery does, or one
+    /// of which nothing is known, after a wait that doubles each time.
+    fn bounded_in_vain(&mut self, story: &Story, now: &Now) -> Result<(), String> {
+        if !now.mains || !now.stuck {
+            return Ok(());
+        }
+        self.in_vain += 1;
+        let beyond = self.in_vain.saturating_sub(3);
+        let ride = self.ride.unwrap_or(0).max(60_000);
+        let wait = ride.saturating_mul(1 << beyond.min(20)).min(86_400_000);
+        let lived = now.at - self.born;
+        let known = story.gauge.is_some() && self.well > lived;
+        match beyond > 0 && !now.low && (known || lived < wait) {
+            true => Err(format!(
+                "halts in vain: the {}th by a stuck line, after {lived} ms",
+                self.in_vain
             )),
             false => Ok(()),
         }
@@ -163,7 +213,8 @@ impl Judge {
             return Ok(());
         };
         let due = ride + 2_000 + Self::interval(story) + 1_000;
-        match self.gone > due && self.asked.is_none() && !self.flipped {
+        let expected = !self.flipped && !self.doubted;
+        match self.gone > due && self.asked.is_none() && expected {
             true => Err(format!(
                 "zero missed: gone for {} ms, ride-through over",
                 self.gone
@@ -178,7 +229,7 @@ impl Judge {
         // Four readings must agree on a jump.
         let due = 45_000 + 15_000;
         let silent = story.gauge.is_some() && now.unheard.min(self.believed) > due;
-        match believed && silent && self.asked.is_none() {
+        match believed && silent && self.asked.is_none() && !self.doubted {
             true => Err(format!(
                 "silence: nothing heard of the level for {} ms",
                 now.unheard
@@ -221,13 +272,15 @@ impl Judge {
         let tells = match (story.line, &story.gauge) {
             (Line::None, _) => self.told > 210_000 + self.stops,
             (Line::Gpio | Line::Polled(_), Some(_)) => {
-                line && self.told > 15_000 + self.stops || self.told > 150_000 + self.stops
+                line && !self.doubted && self.told > 15_000 + self.stops
+                    || self.told > 150_000 + self.stops
             }
             // Time alone decides: the ride-through has to fit.
             (Line::Gpio | Line::Polled(_), None) => {
-                line && self
-                    .ride
-                    .is_some_and(|ride| ride + 60_000 + self.stops < lasted)
+                line && !self.doubted
+                    && self
+                        .ride
+                        .is_some_and(|ride| ride + 60_000 + self.stops < lasted)
             }
         };
         let in_time = |asked: u64| asked + self.stops <= now.at;

@@ -50,7 +50,7 @@ fn replay(seed: u64) {
     let book = Book::of(story.settings.clone());
     println!(
         "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}\nwrong {:?}\nblind \
-         {:?}",
+         {:?}, stuck {:?}",
         story.toml,
         story.line,
         story.gauge,
@@ -58,7 +58,8 @@ fn replay(seed: u64) {
         story.load,
         story.cuts,
         story.wrongs,
-        story.blind
+        story.blind,
+        story.stuck
     );
     let outcome = play(seed, &book);
     println!("{}", book.text());

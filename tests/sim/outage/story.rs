@@ -39,6 +39,8 @@ pub struct Story {
     pub wrongs: Vec<(Span, Wrong)>,
     /// When the line cannot be read.
     pub blind: Vec<Span>,
+    /// When the line says that mains are gone, whatever is true.
+    pub stuck: Option<Span>,
     pub end: u64,
 }
 
@@ -72,6 +74,8 @@ impl Story {
             true => vec![span(&mut rng, end)],
             false => Vec::new(),
         };
+        let stuck = (rng.chance(8) && line != Line::None).then(|| stuck(&mut rng));
+        let end = stuck.map_or(end, |(_, to)| end.max(to + 60_000));
         Story {
             toml,
             settings,
@@ -82,6 +86,7 @@ impl Story {
             cuts,
             wrongs,
             blind,
+            stuck,
             end,
         }
     }
@@ -99,6 +104,15 @@ impl Story {
     pub fn wrong_since(&self, now: u64) -> u64 {
         let wrong = self.wrongs.iter().find(|(span, _)| within(*span, now));
         wrong.map_or(now, |(span, _)| span.0)
+    }
+
+    pub fn stuck(&self, now: u64) -> bool {
+        self.stuck.is_some_and(|s| within(s, now))
+    }
+
+    /// What the line says of mains.
+    pub fn says(&self, now: u64) -> bool {
+        self.mains(now) && !self.stuck(now)
     }
 
     pub fn blind(&self, now: u64) -> bool {
@@ -191,6 +205,12 @@ fn wrongs(rng: &mut Rng, end: u64) -> Vec<(Span, Wrong)> {
 fn span(rng: &mut Rng, end: u64) -> Span {
     let from = rng.range(0, end.min(1_000_000));
     (from, from + rng.range(1_000, 600_000))
+}
+
+/// For minutes or for hours.
+fn stuck(rng: &mut Rng) -> Span {
+    let from = rng.range(0, 400_000);
+    (from, from + rng.pick(&[300_000, 3_600_000, 5 * 3_600_000]))
 }
 
 /// In milliseconds.

@@ -8,7 +8,8 @@ use crate::rng::Rng;
 use crate::story::Book;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{Change, Errno, Exit, Fact, Fault, Pid, Reading, Source};
-use fieldwarden::core::picture::{HaltCause, Shed};
+use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use fieldwarden::core::picture::{HaltCause, Rung, Shed};
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
@@ -49,6 +50,10 @@ pub struct Counts {
     asks: BTreeMap<&'static str, u64>,
     wrongs: BTreeMap<Wrong, u64>,
     sheds: BTreeMap<Shed, u64>,
+    /// Lives in which a stuck line was doubted.
+    doubted: u64,
+    /// Halts that a stuck line brought about on mains.
+    in_vain: u64,
 }
 
 impl Counts {
@@ -58,6 +63,8 @@ impl Counts {
         self.outages += other.outages;
         self.empty += other.empty;
         self.unasked += other.unasked;
+        self.doubted += other.doubted;
+        self.in_vain += other.in_vain;
         for (cause, n) in &other.asks {
             *self.asks.entry(cause).or_default() += n;
         }
@@ -81,7 +88,10 @@ impl Counts {
             let n = self.sheds.get(&s).copied().unwrap_or(0);
             (format!("shed {s:?}"), n)
         });
-        let empty = [("empty".to_owned(), self.empty)];
+        let empty = [
+            ("empty".to_owned(), self.empty),
+            ("doubted".to_owned(), self.doubted),
+        ];
         let all = asks.into_iter().chain(wrongs).chain(sheds).chain(empty);
         all.collect()
     }
@@ -92,14 +102,16 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} h simulated, {} steps, {} outages, asks {:?}, {} batteries ran empty, {} before \
-             anybody could know\n  wrong {:?}\n  \
-             shed {:?}",
+             anybody could know, {} halts in vain by a stuck line, which was doubted in {} boots\n  \
+             wrong {:?}\n  shed {:?}",
             self.seconds / 3600,
             self.steps,
             self.outages,
             self.asks,
             self.empty,
             self.unasked,
+            self.in_vain,
+            self.doubted,
             self.wrongs,
             self.sheds
         )
@@ -133,6 +145,8 @@ pub struct World {
     /// When the gauge last said something of the level that has to be taken for the truth.
     heard: u64,
     judge: Judge,
+    /// What the daemon wrote down last.
+    kept: Option<Marker>,
     book: Book,
     pub counts: Counts,
 }
@@ -153,6 +167,7 @@ impl World {
             line_said: None,
             heard: 0,
             judge: Judge::new(&story, 0),
+            kept: None,
             story: Rc::new(story),
             book,
             counts: Counts::default(),
@@ -200,10 +215,11 @@ impl World {
             .is_some_and(|at| self.now >= at + self.judge.stops())
         {
             // It is down in order. What follows is the halt's own matter.
+            self.commit();
             self.die();
             return Ok(());
         }
-        self.read_line(mains)?;
+        self.read_line()?;
         self.read_gauge()?;
         self.ticks()?;
         let story = Rc::clone(&self.story);
@@ -222,6 +238,7 @@ impl World {
         let now = Now {
             at: self.now,
             mains: story.mains(self.now),
+            stuck: story.stuck(self.now),
             wrong: story.wrong(self.now),
             blind: story.blind(self.now),
             unheard: self.now - self.heard,
@@ -230,8 +247,16 @@ impl World {
             picture: life.core.picture(),
         };
         let asked = self.judge.asked;
+        let doubted = now.picture.mains_doubted && !self.judge.doubted;
         let outcome = of(&mut self.judge, &now);
-        if asked.is_none() && self.judge.asked.is_some() {
+        self.counts.doubted += u64::from(doubted);
+        // A halt of an earlier boot is looked at first.
+        let looking = life
+            .core
+            .picture()
+            .halting
+            .is_some_and(|h| h.rung == Rung::Looking);
+        if !looking && asked.is_none() && self.judge.asked.is_some() {
             let cause = match now.picture.halt_ask {
                 Some(HaltCause::RideThrough) => "ride-through",
                 Some(HaltCause::LowBattery) => "low-battery",
@@ -239,6 +264,7 @@ impl World {
                 Some(HaltCause::Asked { .. }) | None => return Err("an ask by nobody".to_owned()),
             };
             *self.counts.asks.entry(cause).or_default() += 1;
+            self.counts.in_vain += u64::from(now.mains && now.stuck);
         }
         outcome
     }
@@ -274,8 +300,30 @@ impl World {
         self.heard = self.now;
         self.line_said = None;
         (self.next_gauge, self.next_line) = (self.now, self.now);
-        self.judge = Judge::new(&self.story, self.now);
+        self.judge = self.judge.reborn(&self.story, self.now);
+        self.tell(&match self.kept {
+            Some(marker) => Fact::Seen(Reading::Marker(FoundMarker {
+                marker,
+                same_boot: false,
+                reset: Some(false),
+            })),
+            None => Fact::Lost {
+                source: Source::Marker,
+                why: Fault::Absent,
+            },
+        })?;
         self.tell(&Fact::Tick)
+    }
+
+    /// The halt was carried out.
+    fn commit(&mut self) {
+        if let Some(Marker {
+            intent: Intent::Halt { phase, .. },
+            ..
+        }) = &mut self.kept
+        {
+            *phase = HaltPhase::Committed;
+        }
     }
 
     fn die(&mut self) {
@@ -283,7 +331,8 @@ impl World {
         self.off = Some(self.now);
     }
 
-    fn read_line(&mut self, mains: bool) -> Result<(), String> {
+    fn read_line(&mut self) -> Result<(), String> {
+        let mains = self.story.says(self.now);
         let every = match self.story.line {
             Line::None => return Ok(()),
             Line::Gpio => LOOK,
@@ -385,6 +434,9 @@ impl World {
                     if closely {
                         self.next_gauge = self.next_gauge.min(self.now + CLOSELY);
                     }
+                }
+                if let Action::Record(marker) = order.action {
+                    self.kept = Some(marker);
                 }
                 facts.extend(obeyed(&order.action));
             }

@@ -1,0 +1,107 @@
+//! What an outage comes to: for how long the battery lasts, what holds the halt back, and what is shed.
+
+use super::plan::{self, Held, Plan};
+use super::supply::Supply;
+use super::trend::{Course, Trend};
+use super::{Power, low, sign};
+use crate::core::Pass;
+use crate::core::note::{HaltNote, Note};
+use crate::core::picture::Shed;
+use crate::core::settings::Settings;
+use crate::units::Mono;
+use std::time::Duration;
+
+impl Power {
+    pub(super) fn remaining(&self, settings: &Settings, now: Mono) -> Option<Duration> {
+        self.supply.and_then(Supply::outage)?;
+        let falling = |trend: Option<Trend>| {
+            let trend = trend.filter(|t| t.course == Course::Falling);
+            trend.map(|t| t.per_hour)
+        };
+        let gauge = self.gauge.now(now);
+        let charge = falling(self.charge.trend());
+        let volts = falling(self.volts.trend());
+        let empty = settings.board.battery.map(|b| b.empty.0);
+        plan::remaining(
+            gauge.charge.zip(charge),
+            gauge
+                .voltage
+                .zip(empty)
+                .zip(volts)
+                .map(|((v, empty), slope)| (v.0, empty, slope)),
+        )
+    }
+
+    /// More than the sign of the current says that mains are gone.
+    pub(super) fn confirm(&mut self, pass: &Pass) {
+        let Some(since) = self.supply.and_then(Supply::outage) else {
+            return;
+        };
+        let charge = self.gauge.now(pass.now).charge.map(|c| c.0);
+        let drained = self
+            .charge_then
+            .zip(charge)
+            .is_some_and(|(then, now)| now + sign::CHARGE_LOST <= then);
+        let falling = self.falls(pass.now);
+        let line = self.line_heard && !self.doubt.stands();
+        self.confirmed |= line || drained || falling || self.sign.cut_near(since);
+    }
+
+    pub(super) fn held(&self, now: Mono) -> Option<Held> {
+        let supply = self.supply?;
+        let (line, battery) = (self.line_heard, (self.confirmed, self.rises()));
+        plan::held(supply, self.mains_at, &self.gauge, line, battery, now)
+    }
+
+    /// What is due in this outage, if there is one.
+    pub(super) fn plan(&self, now: Mono, settings: &Settings) -> Option<Plan> {
+        let since = self.supply?.outage()?;
+        let plan = Plan::of(since, &self.gauge, self.held(now), settings);
+        Some(match self.doubt.stands() {
+            true => plan.doubted(since, &self.gauge, self.doubt.wait(settings)),
+            false => plan,
+        })
+    }
+
+    /// The voltage falls all the time, and the battery is in use.
+    fn falls(&self, now: Mono) -> bool {
+        self.course() == Some(Course::Falling) && !low::at_rest(self.gauge.now(now))
+    }
+
+    /// The battery's level rises all the time: its charge, or its voltage where no charge is told.
+    pub(super) fn rises(&self) -> bool {
+        let of = match self.charge.trend() {
+            Some(charge) => Some(charge.course),
+            None => self.course(),
+        };
+        of == Some(Course::Rising) && self.gauge.sound()
+    }
+
+    /// Halts in vain: told when they have become too many, forgotten when mains are seen.
+    pub(super) fn count_in_vain(&mut self, supply: Supply, pass: &mut Pass) {
+        self.doubt.see(supply, self.falls(pass.now), pass.now);
+        if self.doubt.tells(supply.outage().is_some()) {
+            let halts = self.doubt.halts();
+            pass.tell(HaltNote::MainsDoubted { halts });
+        }
+    }
+
+    /// What is shed comes back all at once, when mains do.
+    pub(super) fn shed(&mut self, plan: Option<Plan>, pass: &mut Pass) {
+        let spare = plan::spare(&self.gauge, pass.settings, pass.now);
+        let returning = plan.is_some_and(|p| p.held == Some(Held::Returning));
+        let acting = (self.line_heard || self.confirmed) && !returning;
+        let shed = match plan {
+            Some(plan) if acting => self.shed.max(plan.shed(pass.now, spare)),
+            Some(_) => self.shed,
+            None => Shed::Nothing,
+        };
+        // Where no service is of such a class, nobody needs to hear of it.
+        let services = &pass.settings.services;
+        let held = |shed: Shed| services.iter().filter(|s| shed.holds(s.class)).count();
+        if held(shed) != held(self.shed) {
+            pass.out.note(Note::Shedding { shed });
+        }
+        self.shed = shed;
+    }
+}
