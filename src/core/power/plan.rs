@@ -350,8 +350,8 @@ mod tests {
         assert_eq!(silent(None).halt(after(50)), Some(HaltCause::GaugeSilent));
     }
 
-    /// What is doubted ends by the level alone, or after a longer wait for it; a level that is low sheds
-    /// all that can be.
+    /// What is doubted ends by the level alone, or after a longer wait for it; a level that is low
+    /// sheds all that can be.
     #[test]
     fn what_is_doubted() {
         let wait = Duration::from_secs(120);
