@@ -159,9 +159,9 @@ impl Clock {
         }
         self.rtc.judge(self.floor, self.master, tolerance, pass);
         let Some(synced) = known else {
-            // Silence takes nothing back; a battery-backed clock that turns out to be wrong does.
-            let answers = self.rtc.view(None).is_some_and(|rtc| rtc.seen.is_some());
-            if self.trust == Trust::Rtc && answers && !self.rtc.confirms(self.shown, tolerance) {
+            // Silence takes nothing back; a battery-backed clock that is gone, or turns out to be
+            // wrong, does, whichever of the two clocks is lost first.
+            if self.trust == Trust::Rtc && !self.rtc.confirms(self.shown, tolerance) {
                 self.tell(Trust::Floor, None, pass);
             }
             return;

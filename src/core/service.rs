@@ -150,8 +150,8 @@ pub(crate) struct Service {
     /// The signal that is to end it, if that could not be sent.
     unsent: Option<Signal>,
     said: Signal,
-    /// The deadline that was put off because the daemon was held up. It is put off once.
-    last_call: Option<Mono>,
+    /// The deadline that was put off because the daemon was held up, and how often in a row it was.
+    last_call: Option<(Mono, u8)>,
     /// How an earlier daemon left it.
     recalled: Option<Left>,
     /// When it wants to be looked at.

@@ -78,12 +78,13 @@ impl Shutdown {
                 Some(Answer::Accepted)
             }
             State::Running => {
-                self.begin_exit(by, pass);
+                let until = pass.now.after(pass.settings.stop_budget);
+                self.begin_exit(by, until, pass);
                 Some(Answer::Accepted)
             }
             // Init says it once only: whoever is to end while the machine is halted must not miss it.
             State::Halting(halt) => {
-                let answer = self.dismiss(halt, by, leave);
+                let answer = self.dismiss(halt, by, leave, pass);
                 // What it waits for may have come already.
                 self.proceed(pass);
                 Some(answer)
@@ -96,9 +97,9 @@ impl Shutdown {
         }
     }
 
-    fn begin_exit(&mut self, by: Asker, pass: &mut Pass) {
+    /// The services are to be down by then.
+    fn begin_exit(&mut self, by: Asker, until: Mono, pass: &mut Pass) {
         pass.out.note(Note::Ending { by });
-        let until = pass.now.after(pass.settings.stop_budget);
         self.state = State::Stopping {
             by,
             until,

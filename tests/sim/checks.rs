@@ -20,6 +20,14 @@ use std::time::Duration;
 /// for threads on their way.
 const AFTER_BUDGET: u64 = 5_000 + 2_000 + 1_000;
 
+/// Least time between two kills of one that does not die, in milliseconds: the first one may have been
+/// refused by a full queue.
+const KILL_AGAIN: u64 = 1_000;
+
+/// What the other rungs of a halt add to the budget of the services, all of them missed, with one more
+/// attempt to halt without init. In milliseconds.
+const RUNGS: u64 = 200_000;
+
 /// One step, and what is true in the world.
 pub struct View<'a> {
     pub now: u64,
@@ -49,8 +57,10 @@ type Check = Result<(), String>;
 #[derive(Clone, Default)]
 struct Seen {
     run: u32,
-    /// When its present run was first told to end.
+    /// When its present run was last told to end.
     told: Option<u64>,
+    /// When its present run was last killed.
+    killed: Option<u64>,
     /// No start before this time.
     not_before: u64,
     /// The next start is somebody's wish, or the first.
@@ -93,6 +103,8 @@ struct Ending {
     leave: bool,
     /// By when, not counting the time for which the daemon stands still.
     by: u64,
+    /// Since when the machine has been halted meanwhile, on the same clock: that goes first.
+    halt: Option<u64>,
     overran: bool,
 }
 
@@ -287,11 +299,10 @@ impl Checks {
             Request::Exit | Request::Leave => {
                 let budget = millis(self.settings.stop_budget);
                 let leave = request == Request::Leave;
-                // A halt goes on when the daemon is told to end: the other rungs come first.
-                let rungs = v.core.picture().halting.map_or(0, |_| budget + 200_000);
                 self.ending = Some(Ending {
                     leave,
-                    by: v.now - v.frozen + AFTER_BUDGET + rungs + if leave { 0 } else { budget },
+                    by: v.now - v.frozen + AFTER_BUDGET + if leave { 0 } else { budget },
+                    halt: None,
                     overran: false,
                 });
             }
@@ -443,9 +454,17 @@ impl Checks {
                 Signal::Stop | Signal::Abort => seen.told = Some(v.now),
                 Signal::Kill => {
                     let told = seen.told.map(|t| t + millis(s.stop_timeout));
+                    // One that was killed rightly and is still there is killed again, in peace.
+                    let due = match seen.killed.replace(v.now) {
+                        Some(killed) => Some(killed + KILL_AGAIN),
+                        None => told,
+                    };
                     no(
-                        !s.stop_timeout.is_zero() && !rushed && told.is_none_or(|t| t > v.now),
-                        format!("{name} is killed, told to stop at {:?}", seen.told),
+                        !s.stop_timeout.is_zero() && !rushed && due.is_none_or(|t| t > v.now),
+                        format!(
+                            "{name} is killed, told to stop at {:?}, to be killed at {due:?}",
+                            seen.told
+                        ),
                     )?;
                 }
             }
@@ -572,10 +591,29 @@ impl Checks {
         )
     }
 
-    /// L5: an end that was accepted comes to its end.
+    /// L5: an end that was accepted comes to its end. A halt goes before it, whichever came first; one
+    /// that is taken back leaves it what is left of its time, or a moment.
     fn the_end_comes(&mut self, v: &View) -> Check {
-        let late = self.ending.is_some_and(|e| v.now - v.frozen > e.by) && !self.over;
-        no(late, "L5: the end does not come to its end")
+        let budget = millis(self.settings.stop_budget);
+        let Some(ending) = &mut self.ending else {
+            return Ok(());
+        };
+        let now = v.now - v.frozen;
+        match (ending.halt, v.core.picture().halting.is_some()) {
+            (None, true) => ending.halt = Some(now),
+            (Some(_), false) => {
+                ending.halt = None;
+                ending.by = ending.by.max(now + AFTER_BUDGET);
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+        let by = ending
+            .halt
+            .map_or(ending.by, |since| ending.by.max(since + budget + RUNGS));
+        no(
+            now > by && !self.over,
+            "L5: the end does not come to its end",
+        )
     }
 
     fn remember(&mut self, v: &View) {
@@ -586,6 +624,7 @@ impl Checks {
             let seen = &mut self.services[usize::from(service.0)];
             seen.run = run.0;
             seen.told = None;
+            seen.killed = None;
             seen.asked = false;
             seen.ready = false;
         }

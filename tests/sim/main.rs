@@ -26,6 +26,7 @@ mod outage;
 mod plan;
 mod process;
 mod rng;
+mod series;
 mod silence;
 mod story;
 mod strikes;
@@ -35,6 +36,7 @@ mod world;
 
 use faults::Kind;
 use plan::Plan;
+use series::{Outcome, Series};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -149,31 +151,32 @@ fn print_tally(t: &Tally, seeds: u64, seconds: f64) {
 
 /// Every invariant holds for every seed, and every kind of fault occurred.
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the time that the seeds take is printed"
-)]
 fn seeds() {
     if let Some(seed) = variable("SIM_SEED") {
         return replay(seed);
     }
-    let seeds = variable("SIM_SEEDS").unwrap_or(SEEDS);
-    let first = variable("SIM_FIRST").unwrap_or(0);
-    let began = std::time::Instant::now();
+    let series = Series::of("seed", "SIM_SEEDS", SEEDS);
     let mut all = Tally::default();
-    for seed in first..first + seeds {
-        match play(seed, &Book::default()) {
-            Ok(tally) => all.add(&tally),
-            Err(why) => panic!("{}", tell(seed, &why)),
-        }
-    }
-    print_tally(&all, seeds, began.elapsed().as_secs_f64());
+    let outcome = series.run(|seed| play(seed, &Book::default()), |tally| all.add(&tally));
+    print_tally(&all, series.count, outcome.seconds);
+    fail(&outcome, tell);
     let missing: Vec<_> = Kind::ALL
         .iter()
         .filter(|k| !all.faults.contains_key(k))
         .collect();
     assert!(
-        seeds < SEEDS || missing.is_empty(),
+        series.count < SEEDS || missing.is_empty(),
         "never occurred: {missing:?}"
     );
+}
+
+/// Ends a test whose series had seeds that failed, and tells all about the first of them.
+fn fail(outcome: &Outcome, tell: fn(u64, &str) -> String) {
+    let Some((seed, why)) = outcome.failed.first() else {
+        return;
+    };
+    for (seed, why) in outcome.failed.iter().skip(1) {
+        println!("seed {seed} fails {why}");
+    }
+    panic!("{}", tell(*seed, why));
 }

@@ -1,69 +1,86 @@
 //! `cargo xtask torture`: the simulator with very many seeds, in an optimised build.
 //!
-//! Slices of seeds follow one another, so that a run of hours tells how far it is and can be ended at
-//! any time. The first seed that fails ends it; the simulator itself prints the line that replays it.
+//! Both worlds follow one another, each with a line of progress and, at its end, a table of what
+//! occurred in it. The first seed that fails ends it, with what replays it.
 
 use crate::suite::tools;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::process::Stdio;
 
-/// Seeds between two lines of progress.
-const SLICE: u64 = 5_000;
-
 /// How much to try.
 #[derive(Debug, Args)]
 pub struct TortureArgs {
     /// Seeds of each of the two worlds: the whole machine, and outages
     #[arg(long, value_name = "N", default_value_t = 100_000)]
-    seeds: u64,
+    count: u64,
     /// Number of the first one
     #[arg(long, value_name = "N", default_value_t = 0)]
-    first: u64,
+    from: u64,
+    /// Seeds that are played at the same time, each on a processor of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: u64,
+    /// The whole machine only
+    #[arg(long, conflicts_with = "outages")]
+    machines: bool,
     /// Outages only: mains, batteries and gauges
     #[arg(long)]
     outages: bool,
+    /// Go on after a seed that fails, and tell all of them
+    #[arg(long)]
+    go_on: bool,
 }
+
+/// The two worlds, each by the test that plays it and the variable that says how many.
+const MACHINES: (&str, &str) = ("seeds", "SIM_SEEDS");
+const OUTAGES: (&str, &str) = ("outage::outages", "SIM_OUTAGES");
 
 /// Plays the seeds.
 ///
 /// # Errors
 /// When one fails; what it was has been printed then.
 pub fn run(args: &TortureArgs) -> Result<()> {
-    let end = args
-        .first
-        .checked_add(args.seeds)
-        .context("so many seeds do not exist")?;
-    let mut first = args.first;
-    while first < end {
-        let seeds = SLICE.min(end - first);
-        play(first, seeds, args.outages)?;
-        first += seeds;
-        println!(
-            "torture: {} of {} seeds held",
-            first - args.first,
-            args.seeds
-        );
+    args.from.checked_add(args.count).context(
+        "so many seeds do not exist: --from and --count add up to more than a number holds",
+    )?;
+    let worlds = match (args.machines, args.outages) {
+        (true, _) => vec![MACHINES],
+        (false, true) => vec![OUTAGES],
+        (false, false) => vec![MACHINES, OUTAGES],
+    };
+    let mut failed = Vec::new();
+    for (test, variable) in worlds {
+        if let Err(e) = play(test, variable, args) {
+            if !args.go_on {
+                return Err(e);
+            }
+            failed.push(format!("{e:#}"));
+        }
     }
-    Ok(())
+    let (count, from) = (args.count, args.from);
+    match failed.is_empty() {
+        true => {
+            println!("torture: all held, {count} seeds of each world from {from} on");
+            Ok(())
+        }
+        false => bail!(failed.join("; ")),
+    }
 }
 
-fn play(first: u64, seeds: u64, outages: bool) -> Result<()> {
-    let mut cargo = tools::command("cargo");
-    cargo.args(["test", "--profile", "torture", "--quiet", "--test", "sim"]);
-    if outages {
-        cargo.arg("outages");
-    }
-    let status = cargo
-        .args(["--", "--nocapture"])
-        .env("SIM_FIRST", first.to_string())
-        .env("SIM_SEEDS", seeds.to_string())
-        .env("SIM_OUTAGES", seeds.to_string())
+fn play(test: &str, variable: &str, args: &TortureArgs) -> Result<()> {
+    let status = tools::command("cargo")
+        .args(["test", "--profile", "torture", "--quiet", "--test", "sim"])
+        .args([test, "--", "--exact", "--nocapture"])
+        .env("SIM_FIRST", args.from.to_string())
+        .env(variable, args.count.to_string())
+        .env("SIM_JOBS", args.jobs.to_string())
+        .env("SIM_PROGRESS", "1")
+        .env("SIM_GO_ON", u8::from(args.go_on).to_string())
         .stdin(Stdio::null())
         .status()
         .context("cannot run cargo")?;
     match status.success() {
         true => Ok(()),
-        false => bail!("a seed from {first} on failed; the line above replays it"),
+        false => bail!("`{test}` failed; the lines above name the seed and what replays it"),
     }
 }

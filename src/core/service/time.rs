@@ -16,6 +16,10 @@ const HELD_UP: Duration = Duration::from_millis(20);
 /// Time for what has been said meanwhile to arrive: to be read from the socket and put into the inbox.
 const LAST_CALL: Duration = Duration::from_millis(200);
 
+/// Last calls in a row for one deadline: the daemon may be held up during a last call, too. One that is
+/// held up all the time must come to a judgement nevertheless.
+const MOST_CALLS: u8 = 3;
+
 impl Service {
     /// Nobody listens to processes now: it cannot be judged by what is not heard of it.
     pub fn go_unheard(&mut self) {
@@ -54,13 +58,28 @@ impl Service {
         }
     }
 
-    /// The daemon itself was held up. What it was to hear may still be on its way: once, it gets a
-    /// moment to arrive.
+    /// When it is judged: a heartbeat since the deadline was set has moved it.
+    fn judged_at(&self, s: &Settings, due: Mono) -> Mono {
+        if let State::Up { beat, .. } = self.state
+            && let Some(window) = s.heartbeat
+        {
+            return due.max(beat.after(window));
+        }
+        due
+    }
+
+    /// The daemon itself was held up. What it was to hear may still be on its way: it gets a moment to
+    /// arrive.
     fn gets_last_call(&mut self, due: Mono, now: Mono) -> bool {
-        let held_up = now.since(due) >= HELD_UP && self.last_call != Some(due);
+        let calls = match self.last_call {
+            Some((call, calls)) if call == due => calls,
+            Some(_) | None => 0,
+        };
+        let held_up = now.since(due) >= HELD_UP && calls < MOST_CALLS;
         if held_up && self.judged_by_silence() {
-            self.last_call = Some(now.after(LAST_CALL));
-            self.due = self.last_call;
+            let call = now.after(LAST_CALL);
+            self.last_call = Some((call, calls + 1));
+            self.due = Some(call);
             return true;
         }
         false
@@ -71,7 +90,7 @@ impl Service {
         let Some(due) = self.due.filter(|due| *due <= now) else {
             return;
         };
-        if self.gets_last_call(due, now) {
+        if self.gets_last_call(self.judged_at(s, due), now) {
             return;
         }
         self.due = None;

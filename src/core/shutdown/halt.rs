@@ -27,6 +27,16 @@ const BLIND_ATTEMPTS: u8 = 1;
 /// but only after its own waits.
 const ATTEMPTS: u8 = 3;
 
+/// A wish for the daemon's end, which waits for the halt.
+#[derive(Clone, Copy)]
+pub(super) struct Dismissal {
+    pub by: Asker,
+    /// It was told to leave the services to a successor.
+    pub leave: bool,
+    /// By when the services were to be down, had there been no halt.
+    pub until: Mono,
+}
+
 /// A halt that is under way.
 #[derive(Clone, Copy)]
 pub(super) struct Halt {
@@ -44,10 +54,8 @@ pub(super) struct Halt {
     pub carried_out: bool,
     /// What this rung waits for.
     pub order: Option<OrderId>,
-    /// Who has told the daemon to end meanwhile: init, as a rule.
-    pub dismissed: Option<Asker>,
-    /// It was told to leave the services to a successor.
-    pub leave: bool,
+    /// Somebody has told the daemon to end meanwhile: init, as a rule.
+    pub dismissed: Option<Dismissal>,
     /// That it comes to the last rungs has been told.
     pub told: bool,
 }
@@ -64,7 +72,6 @@ impl Halt {
             carried_out: false,
             order: None,
             dismissed: None,
-            leave: false,
             told: false,
         }
     }
@@ -203,7 +210,11 @@ impl Shutdown {
         };
         let dismissed = match self.state {
             State::Running => None,
-            State::Stopping { by, .. } => Some(by),
+            State::Stopping { by, until, .. } => Some(Dismissal {
+                by,
+                leave: false,
+                until,
+            }),
             State::Halting(_) | State::Parting { .. } | State::Over => return,
         };
         let halt = Halt {
@@ -301,12 +312,24 @@ impl Shutdown {
     }
 
     /// Init, or somebody, tells us to end while the machine is being halted.
-    pub(super) fn dismiss(&mut self, mut halt: Halt, by: Asker, leave: bool) -> Answer {
-        halt.leave = leave;
-        let answer = match halt.dismissed.replace(by) {
+    pub(super) fn dismiss(
+        &mut self,
+        mut halt: Halt,
+        by: Asker,
+        leave: bool,
+        pass: &Pass,
+    ) -> Answer {
+        let answer = match halt.dismissed {
             None => Answer::Accepted,
-            Some(_) => Answer::Already,
+            Some(before) if before.leave == leave => Answer::Already,
+            // The other way of ending comes too late, as it does without a halt.
+            Some(_) => Answer::Ending,
         };
+        halt.dismissed.get_or_insert(Dismissal {
+            by,
+            leave,
+            until: pass.now.after(pass.settings.stop_budget),
+        });
         self.state = State::Halting(halt);
         answer
     }
@@ -321,11 +344,14 @@ impl Shutdown {
         self.due = Some(pass.now);
         match halt.dismissed {
             None => {}
-            Some(by) if halt.leave => {
+            Some(Dismissal {
+                by, leave: true, ..
+            }) => {
                 pass.out.note(Note::Leaving { by });
                 self.part(true, pass);
             }
-            Some(by) => self.begin_exit(by, pass),
+            // The halt has used up some of the time: whoever waits for the end was promised when.
+            Some(Dismissal { by, until, .. }) => self.begin_exit(by, until, pass),
         }
     }
 }

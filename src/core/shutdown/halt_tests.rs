@@ -46,7 +46,6 @@ fn on(rung: Rung) -> Shutdown {
             carried_out: false,
             order: Some(ORDER),
             dismissed: None,
-            leave: false,
             told: false,
         }),
         due: Some(LATER),

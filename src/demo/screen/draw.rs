@@ -406,7 +406,7 @@ mod tests {
         scene.ledger.watchdog.last = Some(Mono(80_000));
         let screen = drawn(&scene, 100, 30);
         assert!(screen.contains("last pet 3.0 s ago"), "{screen}");
-        assert!(screen.contains("real services - stopping"), "{screen}");
+        assert!(screen.contains("real services (stopping)"), "{screen}");
     }
 
     /// A terminal that is too small is told so instead of a torn picture.

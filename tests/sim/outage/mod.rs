@@ -12,6 +12,7 @@ mod judge;
 mod story;
 mod world;
 
+use crate::series::Series;
 use crate::story::Book;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,35 +71,28 @@ fn replay(seed: u64) {
 
 /// Zero spurious and zero missed halts, in every story; and every kind of thing occurred.
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the time that the stories take is printed"
-)]
 fn outages() {
     if let Some(seed) = crate::variable("SIM_OUTAGE") {
         return replay(seed);
     }
-    let stories = crate::variable("SIM_OUTAGES").unwrap_or(STORIES);
-    let first = crate::variable("SIM_FIRST").unwrap_or(0);
-    let began = std::time::Instant::now();
+    let series = Series::of("outage", "SIM_OUTAGES", STORIES);
     let mut all = Counts::default();
-    for seed in first..first + stories {
-        match play(seed, &Book::default()) {
-            Ok(counts) => all.add(&counts),
-            Err(why) => panic!("{}", tell(seed, &why)),
-        }
-    }
-    println!(
-        "{stories} outages in {:.1} s: {all}",
-        began.elapsed().as_secs_f64()
+    let outcome = series.run(
+        |seed| play(seed, &Book::default()),
+        |counts| all.add(&counts),
     );
+    println!(
+        "{} outages in {:.1} s: {all}",
+        series.count, outcome.seconds
+    );
+    crate::fail(&outcome, tell);
     let missing: BTreeMap<_, _> = all
         .occurred()
         .into_iter()
         .filter(|(_, n)| *n == 0)
         .collect();
     assert!(
-        stories < STORIES || missing.is_empty(),
+        series.count < STORIES || missing.is_empty(),
         "never occurred: {missing:?}"
     );
 }
