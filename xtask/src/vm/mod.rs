@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use case::{Case, Modules};
+use case::{Cargo, Case, Modules};
 use options::Board;
 use prepare::Wanted;
 
@@ -79,6 +79,7 @@ pub fn run(arguments: &VmArgs) -> Result<()> {
     let wanted = Wanted {
         devices: arguments.devices || asked(|case| case.modules == Modules::Devices),
         pi: asked(|case| case.board == Board::Pi),
+        pi_programs: asked(|case| case.board == Board::Pi && case.cargo == Cargo::Programs),
     };
     let lab = prepare::prepare(repository, wanted)?;
     if arguments.prepare {

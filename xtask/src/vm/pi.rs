@@ -33,7 +33,10 @@ const MEMORY: usize = 512;
 
 /// Makes the files that this machine starts with.
 pub fn make(parts: &PiParts, places: &Places) -> Result<()> {
-    fs::write(places.initrd(), initrd_with(&parts.initrd, &parts.daemon)?)?;
+    fs::write(
+        places.initrd(),
+        initrd_with(&parts.initrd, &parts.programs)?,
+    )?;
     let mut memory = vec![0; MEMORY];
     for half in [0, MEMORY / 2] {
         for (register, value) in GAUGE {

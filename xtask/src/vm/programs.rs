@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -28,6 +29,33 @@ pub fn build(repository: &Path) -> Result<Vec<(String, PathBuf)>> {
         cargo.args(["--test", name]);
     }
     cargo.env("CARGO_TARGET_DIR", repository.join("target"));
+    let messages = messages(&mut cargo)?;
+    let folder = repository.join("target/vm-programs");
+    std::fs::create_dir_all(&folder)?;
+    let mut found = Vec::new();
+    for (name, file) in executables(&messages)? {
+        if PROGRAMS.iter().any(|(program, _)| *program == name) {
+            let small = folder.join(&name);
+            run(tool("strip").arg("-o").arg(&small).arg(file))?;
+            found.push((name, small));
+        }
+    }
+    match found.len() == PROGRAMS.len() {
+        true => Ok(found),
+        false => bail!("cargo built {found:?} instead of {PROGRAMS:?}"),
+    }
+}
+
+/// The program of a target, built by `cargo` with `--message-format json`.
+pub fn executable(cargo: &mut Command, name: &str) -> Result<PathBuf> {
+    let found = executables(&messages(cargo)?)?;
+    let program = found.into_iter().find(|(target, _)| target == name);
+    let (_, file) = program.with_context(|| format!("cargo built no {name}"))?;
+    Ok(file)
+}
+
+/// What cargo says about what it builds, one value a line.
+fn messages(cargo: &mut Command) -> Result<String> {
     let told = cargo.output().context("cargo test --no-run")?;
     if !told.status.success() {
         bail!(
@@ -35,25 +63,20 @@ pub fn build(repository: &Path) -> Result<Vec<(String, PathBuf)>> {
             String::from_utf8_lossy(&told.stderr)
         );
     }
-    let messages = String::from_utf8(told.stdout).context("cargo's messages")?;
-    let folder = repository.join("target/vm-programs");
-    std::fs::create_dir_all(&folder)?;
+    String::from_utf8(told.stdout).context("cargo's messages")
+}
+
+/// Name and file of each program in these messages.
+fn executables(messages: &str) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for message in messages.lines() {
         let message: Value = serde_json::from_str(message).context("cargo's messages")?;
-        let name = message["target"]["name"].as_str().unwrap_or_default();
-        let (Some(file), true) = (
+        if let (Some(name), Some(file)) = (
+            message["target"]["name"].as_str(),
             message["executable"].as_str(),
-            PROGRAMS.iter().any(|(program, _)| *program == name),
-        ) else {
-            continue;
-        };
-        let small = folder.join(name);
-        run(tool("strip").arg("-o").arg(&small).arg(file))?;
-        found.push((name.to_owned(), small));
+        ) {
+            found.push((name.to_owned(), PathBuf::from(file)));
+        }
     }
-    match found.len() == PROGRAMS.len() {
-        true => Ok(found),
-        false => bail!("cargo built {found:?} instead of {PROGRAMS:?}"),
-    }
+    Ok(found)
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::super::case::Case;
+use super::super::case::{Cargo, Case};
 use super::super::machine::Machine;
+use super::super::prepare::PI_SPAWN;
 use super::daemon::{configure, status, wait_event};
+use super::programs::LEFT_OUT;
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
@@ -29,10 +31,22 @@ pub const CASES: &[Case] = &[
          by looking where no edges come",
         ups,
     ),
+    Case {
+        cargo: Cargo::Programs,
+        limit: Duration::from_secs(400),
+        ..Case::pi(
+            "pi-spawn",
+            "every way of starting a process on a 64-bit ARM kernel, as root",
+            spawn,
+        )
+    },
 ];
 
 /// Time for what takes this guest a moment.
 const SOON: Duration = Duration::from_secs(30);
+
+/// Time for the tests of starting processes: this processor is emulated, and of the slow kind.
+const SPAWNING: Duration = Duration::from_secs(300);
 
 /// Pins that no device of the board has: 17 drives a light, 27 listens.
 const LIGHT: u32 = 17;
@@ -154,4 +168,19 @@ fn ups(machine: &mut Machine) -> Result<()> {
     wait_report(machine, "\"power\":\"mains\"", SOON)?;
     machine.ok("kill -TERM $(cat /run/pid)")?;
     machine.wait_until("the end", "! kill -0 $(cat /run/pid)", SOON)
+}
+
+fn spawn(machine: &mut Machine) -> Result<()> {
+    // What every system has, and this one not.
+    machine
+        .ok("mkdir -p /dev/shm && mount -t tmpfs shm /dev/shm && ln -s /bin/env /usr/bin/env")?;
+    let run = format!("/{PI_SPAWN} --test-threads 1 --nocapture --skip {LEFT_OUT} >/run/log 2>&1");
+    let said = machine.sh_within(&run, SPAWNING)?;
+    let log = machine.ok("tail -n 40 /run/log")?;
+    ensure!(said.code == 0, "{log}");
+    let result = log.lines().rfind(|l| l.starts_with("test result: "));
+    println!("vm:         spawn: {}", result.unwrap_or("no result"));
+    let left_out = machine.sh("grep 'does not work here' /run/log")?;
+    ensure!(left_out.stdout.is_empty(), "{}", left_out.stdout);
+    Ok(())
 }

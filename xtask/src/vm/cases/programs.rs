@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(180);
 
 /// Left out in the guest: it starts two thousand programs with each method, which takes minutes there,
 /// and the host runs it.
-const LEFT_OUT: &str = "two_thousand_spawns_leak_nothing";
+pub const LEFT_OUT: &str = "two_thousand_spawns_leak_nothing";
 
 /// The control group in which the programs make theirs.
 const GROUP: &str = "/sys/fs/cgroup/fieldwarden-tests";

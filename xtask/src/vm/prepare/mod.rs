@@ -49,6 +49,12 @@ pub struct Lab {
     pub pi: Option<PiParts>,
 }
 
+/// Place of the daemon in the initramfs of the emulated Pi.
+const DAEMON: &str = "usr/bin/fieldwarden";
+
+/// Place of the tests of starting processes there.
+pub const PI_SPAWN: &str = "usr/bin/fieldwarden-test-spawn";
+
 /// What the emulated Pi boots.
 #[derive(Debug, Clone)]
 pub struct PiParts {
@@ -56,10 +62,10 @@ pub struct PiParts {
     pub kernel: PathBuf,
     /// Its device tree.
     pub tree: PathBuf,
-    /// The initramfs, without the daemon.
+    /// The initramfs, without the project's programs.
     pub initrd: PathBuf,
-    /// The daemon.
-    pub daemon: PathBuf,
+    /// Those, each with its place.
+    pub programs: Vec<(String, PathBuf)>,
 }
 
 /// Which parts of the lab are wanted beside the usual ones.
@@ -69,6 +75,8 @@ pub struct Wanted {
     pub devices: bool,
     /// Those of the emulated Pi.
     pub pi: bool,
+    /// Test programs for it.
+    pub pi_programs: bool,
 }
 
 /// Makes or finds all parts. `repository` is the project's root directory.
@@ -120,6 +128,7 @@ pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
             repository,
             &cache,
             &scratch.path().join("install"),
+            wanted.pi_programs,
         )?);
     }
     println!(
@@ -129,17 +138,22 @@ pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
     Ok(lab)
 }
 
-/// Makes or finds what the emulated Pi boots. `install` is a place for apt's private state.
-fn prepare_pi(repository: &Path, cache: &Cache, install: &Path) -> Result<PiParts> {
+/// Makes or finds what the emulated Pi boots. `install` is a place for apt's private state; `tests`:
+/// with test programs.
+fn prepare_pi(repository: &Path, cache: &Cache, install: &Path, tests: bool) -> Result<PiParts> {
     packages::ensure(packages::PI, install)?;
     packages::ensure(cross::PROGRAMS, install)?;
     let agent = tools::layer(cache, repository, tools::PI)?;
     let layer = pi::layer(cache, &repository.join("tests/vm/guest"), &agent)?;
+    let mut programs = vec![(DAEMON.to_owned(), cross::daemon(repository)?)];
+    if tests {
+        programs.push((PI_SPAWN.to_owned(), cross::test(repository, "spawn")?));
+    }
     Ok(PiParts {
         kernel: layer.join(pi::KERNEL),
         tree: layer.join(pi::TREE),
         initrd: layer.join(pi::INITRD),
-        daemon: cross::daemon(repository)?,
+        programs,
     })
 }
 

@@ -112,11 +112,13 @@ fn place(file: &Path, root: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The initramfs of one run: that of the layer, and behind it the daemon.
-pub fn initrd_with(base: &Path, daemon: &Path) -> Result<Vec<u8>> {
+/// The initramfs of one run: that of the layer, and behind it programs with their places.
+pub fn initrd_with(base: &Path, programs: &[(String, PathBuf)]) -> Result<Vec<u8>> {
     let mut archive = Archive::new();
-    let bytes = fs::read(daemon).with_context(|| format!("read {}", daemon.display()))?;
-    archive.file("usr/bin/fieldwarden", 0o755, &bytes);
+    for (place, file) in programs {
+        let bytes = fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        archive.file(place, 0o755, &bytes);
+    }
     let mut whole = fs::read(base).with_context(|| format!("read {}", base.display()))?;
     whole.extend(archive.finish());
     Ok(whole)
