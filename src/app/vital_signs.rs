@@ -61,6 +61,10 @@ impl VitalSigns for RealVitals {
     fn glance(&mut self) -> Option<Fact> {
         self.vitals.glance()
     }
+
+    fn mains(&mut self) -> Option<Fact> {
+        self.vitals.mains()
+    }
 }
 
 /// The simulated board, looked at with the daemon's clock.
@@ -73,5 +77,9 @@ impl VitalSigns for SimVitals {
 
     fn glance(&mut self) -> Option<Fact> {
         Some(self.0.glance(clock::now()))
+    }
+
+    fn mains(&mut self) -> Option<Fact> {
+        Some(self.0.glance_at_mains(clock::now()))
     }
 }

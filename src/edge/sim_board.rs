@@ -138,6 +138,12 @@ impl SimBoard {
         world.fact(Source::Throttle, world.body.throttle())
     }
 
+    /// Mains alone, as [`Vitals::mains`](super::vitals::Vitals::mains) gives them.
+    pub fn glance_at_mains(&self, now: Mono) -> Fact {
+        let world = self.at(now);
+        world.fact(Source::Mains, world.body.mains())
+    }
+
     /// This many file systems, as [`Disk::sample`](super::disk::Disk::sample) gives them.
     pub fn sample_mounts(&self, now: Mono, mounts: u16) -> Vec<Fact> {
         let world = self.at(now);

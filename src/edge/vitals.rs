@@ -89,7 +89,7 @@ impl Vitals {
             fact(Source::Load, self.load()),
             fact(Source::Clock, self.clock()),
         ];
-        facts.extend(self.mains.as_mut().and_then(PowerSupplies::sample));
+        facts.extend(self.mains());
         facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
         facts.extend(self.throttle.sample());
         facts
@@ -99,6 +99,11 @@ impl Vitals {
     pub fn glance(&mut self) -> Option<Fact> {
         let known = self.throttle.known();
         known.then(|| self.throttle.sample()).flatten()
+    }
+
+    /// Looks at the kernel's power supplies alone.
+    pub fn mains(&mut self) -> Option<Fact> {
+        self.mains.as_mut().and_then(PowerSupplies::sample)
     }
 
     fn temperature(&mut self) -> Result<Reading, Fault> {

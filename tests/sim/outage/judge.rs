@@ -245,6 +245,11 @@ impl Judge {
         let look = Self::interval(story).max(LOOK);
         let back = BACK + 2 * look + 2_000;
         let lost = 2_000 + Self::interval(story) + 2_000;
+        // Supplies of the kernel are looked at every second while they are believed to be gone.
+        let back = match (story.line, mains) {
+            (Line::Polled(_), Some(false)) => BACK + 3_000,
+            (Line::None | Line::Gpio | Line::Polled(_), _) => back,
+        };
         if self.plain > back && mains != Some(true) {
             return Err(format!(
                 "mains are back for {} ms, believed {mains:?}",

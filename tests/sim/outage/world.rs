@@ -26,6 +26,11 @@ const CLOSELY: u64 = 1_000;
 /// Time between two looks at a line that has edges.
 pub const LOOK: u64 = 5_000;
 
+/// Time between two looks at the kernel's power supplies while they do not say that there are mains,
+/// and until these have been back for some seconds.
+const GONE: u64 = 1_000;
+const SETTLED: u64 = 7_000;
+
 /// Voltage at which the battery is low, by the board.
 const LOW: i64 = 3_300;
 
@@ -142,6 +147,8 @@ pub struct World {
     next_gauge: u64,
     next_line: u64,
     line_said: Option<bool>,
+    /// The supplies are looked at closely until then.
+    calm: u64,
     /// When the gauge last said something of the level that has to be taken for the truth.
     heard: u64,
     judge: Judge,
@@ -165,6 +172,7 @@ impl World {
             next_gauge: 0,
             next_line: 0,
             line_said: None,
+            calm: 0,
             heard: 0,
             judge: Judge::new(&story, 0),
             kept: None,
@@ -299,6 +307,7 @@ impl World {
         self.off = None;
         self.heard = self.now;
         self.line_said = None;
+        self.calm = 0;
         (self.next_gauge, self.next_line) = (self.now, self.now);
         self.judge = self.judge.reborn(&self.story, self.now);
         self.tell(&match self.kept {
@@ -333,11 +342,9 @@ impl World {
 
     fn read_line(&mut self) -> Result<(), String> {
         let mains = self.story.says(self.now);
-        let every = match self.story.line {
-            Line::None => return Ok(()),
-            Line::Gpio => LOOK,
-            Line::Polled(every) => every,
-        };
+        if self.story.line == Line::None {
+            return Ok(());
+        }
         let edge = self.story.line == Line::Gpio && self.line_said != Some(mains);
         if self.now < self.next_line && !edge {
             return Ok(());
@@ -346,7 +353,17 @@ impl World {
         if blind && self.now < self.next_line {
             return Ok(());
         }
-        self.next_line = self.now + every;
+        if !blind && !mains {
+            self.calm = u64::MAX;
+        } else if !blind && self.line_said == Some(false) {
+            self.calm = self.now + SETTLED;
+        }
+        self.next_line = self.now
+            + match self.story.line {
+                Line::None | Line::Gpio => LOOK,
+                Line::Polled(every) if self.now < self.calm => every.min(GONE),
+                Line::Polled(every) => every,
+            };
         if blind {
             return self.tell(&Fact::Lost {
                 source: Source::Mains,
