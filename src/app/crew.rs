@@ -12,13 +12,14 @@ use crate::core::fact::{Asker, Change, Fact, Fault, Reading, Request, ServiceId,
 use crate::core::settings::{self as core_settings, Ready, Service, Settings, WatchdogOwner};
 use crate::core::{BootFacts, Core};
 use crate::edge::adoption::{self, Survivor};
+use crate::edge::board_record;
 use crate::edge::bound_chips::BoundChips;
 use crate::edge::build_date::build_date;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::children::{Child, ChildOrder, Children};
 use crate::edge::control::{CLIENTS_MAX, Control, ControlOrder, Door, EventRing};
 use crate::edge::disk::Disk;
-use crate::edge::drive::OutputLine;
+use crate::edge::drive::{Kept, OutputLine};
 use crate::edge::gauge::{Gauge, Look};
 use crate::edge::gpio::KernelLine;
 use crate::edge::guards::{GuardOrder, Guards};
@@ -32,6 +33,7 @@ use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
+use crate::edge::power_cut::PowerCut;
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::Recorder;
 use crate::edge::senses::Rhythm;
@@ -337,6 +339,14 @@ impl Ground {
             Devices::Real(_) => Of::ThisMachine,
             Devices::Simulated(_) => Of::SimulatedMachine,
         };
+        if of == Of::ThisMachine
+            && let Err(e) = board_record::write(&places, &wiring.board)
+        {
+            log::warn!(
+                "{}: {e}; systemd's hook will go by the configuration",
+                places.board().display()
+            );
+        }
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let found = match &plan.devices {
             Devices::Real(_) => marker.found(ended_last_boot(plan)),
@@ -520,8 +530,13 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
     let own_process = plan.own_process;
+    let alive = Kept::default();
     let right = match &plan.devices {
-        Devices::Real(hardware) => Some(hardware.halt_right()),
+        Devices::Real(hardware) => {
+            let board = &plan.config.wiring.board;
+            let cut = PowerCut::of(board, alive.clone(), hardware);
+            Some((hardware.halt_right(), cut))
+        }
         Devices::Simulated(_) => None,
     };
     let (watchdog, mut samplers) = instruments(&plan.config, plan.devices, &ground.settings);
@@ -543,7 +558,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
         &plan.config.wiring.board,
         watched,
         &mut samplers,
-        (&quit, &inbox),
+        (&quit, &inbox, &alive),
     )?;
     hands.man_senses(&queues, samplers, &quit, &inbox)?;
     if own_process {
@@ -803,11 +818,11 @@ impl Hands {
         board: &Board,
         (bus, line): (Option<Work<BusOrder>>, Option<Work<LineOrder>>),
         samplers: &mut Samplers,
-        (quit, inbox): (&Receiver<()>, &Inbox),
+        (quit, inbox, kept): (&Receiver<()>, &Inbox, &Kept),
     ) -> Result<(), AppError> {
         if let Some(alive) = samplers.alive.take() {
-            let quit = quit.clone();
-            self.man("alive", move || alive.keep(&quit))?;
+            let (quit, kept) = (quit.clone(), kept.clone());
+            self.man("alive", move || alive.keep(&quit, &kept))?;
         }
         if let (Some(work), Some(sample)) = (bus, samplers.gauge.take()) {
             let inbox = inbox.clone();

@@ -10,17 +10,19 @@
 //! Never acts without a halt of ours in this boot: a marker of another boot, a shutdown that somebody
 //! else asked for, and a reboot are left alone. Never writes anything.
 
-use crate::config::board::{Board, Cut, Drive, MainsBy};
+use crate::config::board::{Board, MainsBy};
 use crate::core::fact::{Fact, HaltKind, Reading};
 use crate::core::intent::{HaltPhase, Intent};
+use crate::edge::board_record;
 use crate::edge::clock;
-use crate::edge::drive::OutputLine;
+use crate::edge::drive::Kept;
 use crate::edge::gpio::KernelLine;
 use crate::edge::halter::halt_now;
 use crate::edge::hardware::Hardware;
 use crate::edge::line::InputLine;
 use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
+use crate::edge::power_cut::PowerCut;
 use crate::edge::power_supply::{PowerSupplies, Supplies};
 use crate::text::fault_sentence;
 use std::path::Path;
@@ -45,12 +47,10 @@ const BETWEEN: Duration = Duration::from_millis(50);
 
 /// Says the last word about what systemd is about to do: `poweroff`, `reboot`, `halt` or `kexec`.
 pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
-    let written = marker_file::read(&Places::new(runtime_dir).marker()).ok();
+    let places = Places::new(runtime_dir);
+    let written = marker_file::read(&places.marker()).ok();
     let boot = clock::boot_id().unwrap_or_default();
-    let board = match crate::config::load(config) {
-        Ok(loaded) => loaded.config.wiring.board,
-        Err(_) => Board::none(),
-    };
+    let board = board(&places, config);
     let hardware = Hardware::of_this_machine();
     // Asked only if it matters: a line that is looked at becomes an input.
     let mut mains = || look(&board, &hardware);
@@ -65,6 +65,14 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
             ),
         },
     }
+}
+
+/// The board that the daemon of this boot worked with; if it has left none, the one that is configured.
+fn board(places: &Places, config: &Path) -> Board {
+    board_record::read(places).unwrap_or_else(|| match crate::config::load(config) {
+        Ok(loaded) => loaded.config.wiring.board,
+        Err(_) => Board::none(),
+    })
 }
 
 /// Whether mains are there, by the kernel's power supplies or by the board's line. A board that tells
@@ -94,24 +102,9 @@ fn look(board: &Board, hardware: &Hardware) -> Option<Fact> {
 
 /// Lets the board cut the power, if it does that when a line is held.
 fn cut(board: &Board, hardware: &Hardware) -> String {
-    let Cut::Line { drive, hold } = &board.cut else {
-        return "poweroff: this board cuts no power now".to_owned();
-    };
-    let number = drive.line.line;
-    if let Err(why) = OutputLine::of(drive, hardware).pulse(*hold) {
-        return format!("line {number} cannot be held: {}", fault_sentence(&why));
-    }
-    // The computer does not run any more.
-    let alive = board.alive.as_ref().map(|alive| Drive {
-        high: !alive.high,
-        ..alive.clone()
-    });
-    match alive.map(|alive| OutputLine::of(&alive, hardware).start()) {
-        Some(Err(why)) => format!(
-            "line {number} was held, but the alive line stays: {}",
-            fault_sentence(&why)
-        ),
-        Some(Ok(_)) | None => format!("line {number} was held: the board cuts the power"),
+    match PowerCut::of(board, Kept::default(), hardware) {
+        Some(cut) => cut.pull().to_string(),
+        None => "poweroff: this board cuts no power now".to_owned(),
     }
 }
 

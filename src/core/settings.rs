@@ -71,6 +71,8 @@ pub struct Board {
     /// Where the battery's current tells of mains: what does not count of a current out of the
     /// battery. Such a board gives no readings of mains; `mains_by` is the thread of its gauge.
     pub dead_band: Option<Milliamps>,
+    /// For how long a line is held that makes the board cut the power; zero if there is none.
+    pub cut_hold: Duration,
 }
 
 impl Board {
@@ -79,6 +81,7 @@ impl Board {
         mains_by: Thread::Vitals,
         battery: None,
         dead_band: None,
+        cut_hold: Duration::ZERO,
     };
 }
 

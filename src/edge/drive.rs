@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gpiocdev::Request;
 use gpiocdev::line::Value;
 use rppal::gpio::{Error, Gpio, OutputPin};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Time until a line that cannot be had is tried again.
@@ -60,14 +61,14 @@ impl OutputLine {
     }
 
     /// Drives it for as long as the process lives, and on a Pi beyond that. Tries until it can be
-    /// had or `quit` is closed, and says in the log when it cannot.
-    pub fn keep(self, quit: &Receiver<()>) {
+    /// had or `quit` is closed, and says in the log when it cannot. Others may move it by `kept`.
+    pub fn keep(self, quit: &Receiver<()>, kept: &Kept) {
         let mut told = false;
         loop {
             match self.start() {
                 Ok(driven) => {
                     // Let go, it might fall back: the kernel does that when the process ends.
-                    std::mem::forget(driven);
+                    kept.hold(driven);
                     return;
                 }
                 Err(why) if !told => {
@@ -81,6 +82,25 @@ impl OutputLine {
                 return;
             }
         }
+    }
+}
+
+/// A line that this process drives for as long as it lives; empty until it does.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<Option<Driven>>>);
+
+impl Kept {
+    /// Takes a line over, and never lets go of it.
+    fn hold(&self, driven: Driven) {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(driven);
+        std::mem::forget(Arc::clone(&self.0));
+    }
+
+    /// Drives it to another level; `None` if there is none.
+    pub fn set(&self, high: bool) -> Option<Result<(), Fault>> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.as_mut().map(|driven| driven.set(high))
     }
 }
 

@@ -8,6 +8,7 @@ use super::clock;
 use super::hardware::HaltRight;
 use super::inbox::Inbox;
 use super::orders::Work;
+use super::power_cut::{PowerCut, Pulled};
 use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, OrderId, Request};
 use crate::edge::signals;
 use std::fs::OpenOptions;
@@ -72,13 +73,15 @@ pub trait Halter: Send {
 }
 
 /// This machine.
-#[derive(Debug)]
-pub struct ThisMachine(HaltRight);
+pub struct ThisMachine {
+    right: HaltRight,
+    cut: Option<PowerCut>,
+}
 
 impl ThisMachine {
-    /// The permission is used up.
-    pub fn new(right: HaltRight) -> ThisMachine {
-        ThisMachine(right)
+    /// The permission is used up. `cut`: the board cuts the power when a line is held.
+    pub fn new(right: HaltRight, cut: Option<PowerCut>) -> ThisMachine {
+        ThisMachine { right, cut }
     }
 }
 
@@ -91,12 +94,23 @@ impl Halter for ThisMachine {
             HaltKind::PowerOff => POWEROFF_TARGET,
             HaltKind::Reboot => REBOOT_TARGET,
         };
-        tell_init(&self.0, libc::SIGRTMIN() + above)
+        tell_init(&self.right, libc::SIGRTMIN() + above)
     }
 
     fn force(&mut self, kind: HaltKind) -> Result<(), Fault> {
-        make_read_only(&self.0);
-        halt_now(&self.0, kind)
+        make_read_only(&self.right);
+        // Without init there is no hook either: a board that is not told now keeps the power on, and
+        // such a machine does not start when mains return.
+        match (kind, &self.cut) {
+            (HaltKind::PowerOff, Some(cut)) => match cut.pull() {
+                Pulled::Cut { .. } => {}
+                missed @ (Pulled::NotHeld { .. } | Pulled::AliveStays { .. }) => {
+                    log::warn!("{missed}");
+                }
+            },
+            (HaltKind::PowerOff | HaltKind::Reboot, _) => {}
+        }
+        halt_now(&self.right, kind)
     }
 }
 

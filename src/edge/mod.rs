@@ -7,6 +7,7 @@
 //! no circle of waiting can arise.
 
 pub mod adoption;
+pub mod board_record;
 pub mod bound_chips;
 pub mod build_date;
 pub mod bus;
@@ -34,6 +35,7 @@ pub mod orders;
 pub mod output;
 pub mod places;
 pub mod pool;
+pub mod power_cut;
 pub mod power_supply;
 pub mod proc_text;
 pub mod process;

@@ -77,6 +77,11 @@ impl Places {
         self.0.join("marker")
     }
 
+    /// The board that the daemon works with, for the hook of systemd's last moments.
+    pub fn board(&self) -> PathBuf {
+        self.0.join("board")
+    }
+
     /// Starts of this boot that were not followed by an end in good order.
     pub fn starts(&self) -> PathBuf {
         self.0.join("starts")

@@ -283,8 +283,8 @@ mod tests {
         assert_eq!(machine.samples, 3);
     }
 
-    /// Mains that are gone are looked at every second until they have been back for some seconds, however
-    /// long the interval is; what is told in between is only what is new, and each look at a return.
+    /// Mains that are gone are looked at every second until they have been back for some seconds,
+    /// however long the interval is; what is told is only what is new, and each look at a return.
     #[test]
     fn mains_that_are_gone_are_looked_at_closely() {
         let mut machine = Machine {

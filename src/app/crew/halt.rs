@@ -10,6 +10,7 @@ use crate::edge::hardware::HaltRight;
 use crate::edge::inbox::Inbox;
 use crate::edge::marker_file::{MarkerFiles, MarkerOrder};
 use crate::edge::orders::{self, Orders, Work};
+use crate::edge::power_cut::PowerCut;
 use crate::edge::pulse::Pulse;
 use crate::units::Mono;
 use std::sync::Arc;
@@ -21,8 +22,9 @@ const MARKER: Duration = Duration::from_secs(30);
 /// A sync waits for everything that is to be written, on every file system.
 const SYNC: Duration = Duration::from_secs(60);
 
-/// Telling init takes no time; making file systems read-only takes two seconds at most.
-const HALT: Duration = Duration::from_secs(10);
+/// Telling init takes no time; making file systems read-only takes two seconds at most, and a board
+/// wants its line to be held for up to 30 s.
+const HALT: Duration = Duration::from_secs(40);
 
 /// Orders of each kind that may wait: a halt gives one after the other, and repeats some.
 const ROOM: usize = 8;
@@ -85,7 +87,7 @@ impl Hands {
         &mut self,
         works: HaltWorks,
         files: MarkerFiles,
-        right: Option<HaltRight>,
+        right: Option<(HaltRight, Option<PowerCut>)>,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
         let HaltWorks { marker, sync, halt } = works;
@@ -95,7 +97,7 @@ impl Hands {
         self.man("sync", move || halter::run_sync(real, &sync, &to_core))?;
         let to_core = inbox.clone();
         let halter: Box<dyn Halter> = match right {
-            Some(right) => Box::new(ThisMachine::new(right)),
+            Some((right, cut)) => Box::new(ThisMachine::new(right, cut)),
             None => Box::new(SimHalter::new(inbox.clone())),
         };
         self.man("halt", move || halter::run(halter, &halt, &to_core))

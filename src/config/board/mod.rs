@@ -237,6 +237,10 @@ impl Board {
                 MainsBy::Supplies | MainsBy::Supply(_) => None,
                 MainsBy::Line { .. } | MainsBy::Register { .. } => None,
             },
+            cut_hold: match self.cut {
+                Cut::Line { hold, .. } => hold,
+                Cut::None | Cut::Register { .. } => Duration::ZERO,
+            },
         }
     }
 

@@ -27,7 +27,8 @@ const ASKED: Duration = Duration::from_secs(30);
 /// Time for the last sync.
 const RESCUING: Duration = Duration::from_secs(5);
 
-/// Time for the kernel to halt. It includes making all file systems read-only.
+/// Time for the kernel to halt. It includes making all file systems read-only; a board whose line is
+/// held meanwhile gets that time as well.
 const FORCED: Duration = Duration::from_secs(10);
 
 /// Time between two attempts to halt without init, where no watchdog ends it.
@@ -54,7 +55,7 @@ pub(super) fn limit(rung: Rung, settings: &Settings) -> Duration {
         Rung::Syncing => SYNCING,
         Rung::Asked => ASKED,
         Rung::Rescuing => RESCUING,
-        Rung::Forced => FORCED,
+        Rung::Forced => FORCED + settings.board.cut_hold,
         Rung::WatchdogReset => AGAIN,
     }
 }
@@ -85,4 +86,20 @@ pub(super) fn next(rung: Rung, came: &Came) -> Option<Rung> {
 /// Everything up to here can be taken back.
 pub(super) fn can_be_taken_back(rung: Rung) -> bool {
     rung < Rung::Asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that has to be held for long does not make the kernel late.
+    #[test]
+    fn a_board_gets_the_time_that_its_line_is_held() {
+        let mut settings = Settings::nothing();
+        assert_eq!(limit(Rung::Forced, &settings), FORCED);
+        settings.board.cut_hold = Duration::from_secs(4);
+        let limits = |rung| limit(rung, &settings);
+        assert_eq!(limits(Rung::Forced), Duration::from_secs(14));
+        assert_eq!(limits(Rung::Rescuing), RESCUING);
+    }
 }

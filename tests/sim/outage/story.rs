@@ -159,6 +159,7 @@ fn board(gauge: Option<&Gauge>, line: Line) -> Board {
             Line::None => Thread::Bus,
         },
         dead_band: (line == Line::None).then_some(Milliamps(50)),
+        cut_hold: Duration::ZERO,
         battery: gauge.map(|gauge| Battery {
             cells: 1,
             empty: Millivolts(3_000),
