@@ -105,7 +105,7 @@ fn begin(machine: &Machine, services: &str) -> Result<()> {
 }
 
 /// Waits until the guest has ended by itself, and sees that no watchdog did it.
-fn wait_end(machine: &Machine, mark: Mark, name: &str, reason: &str) -> Result<()> {
+pub(super) fn wait_end(machine: &Machine, mark: Mark, name: &str, reason: &str) -> Result<()> {
     let end = machine.wait_event(name, mark, DOWN)?;
     ensure!(end.data["reason"] == reason, "{name}: {}", end.data);
     let events = machine.events_since(mark);
@@ -115,7 +115,15 @@ fn wait_end(machine: &Machine, mark: Mark, name: &str, reason: &str) -> Result<(
 }
 
 /// The boot before was ended by us, for this, and its file systems were unmounted.
-fn was_clean(machine: &Machine, cause: &str) -> Result<()> {
+pub(super) fn was_clean(machine: &Machine, cause: &str) -> Result<()> {
+    was_halted(machine, cause)?;
+    let marker = machine.ok("cat /var/lib/fieldwarden/marker")?;
+    ensure!(marker.contains(" intent=run mains=yes "), "{marker}");
+    Ok(())
+}
+
+/// The same, of a machine in which nothing tells of mains now.
+pub(super) fn was_halted(machine: &Machine, cause: &str) -> Result<()> {
     let status = status(machine)?;
     let last = &status["last_boot"];
     ensure!(
@@ -128,8 +136,17 @@ fn was_clean(machine: &Machine, cause: &str) -> Result<()> {
     );
     let dirty = machine.ok("journalctl -k -b | grep -ciE 'recovery|orphan' || true")?;
     ensure!(dirty.trim() == "0", "file systems were not clean");
-    let marker = machine.ok("cat /var/lib/fieldwarden/marker")?;
-    ensure!(marker.contains(" intent=run mains=yes "), "{marker}");
+    Ok(())
+}
+
+/// The journal has the ends of these services in this order.
+pub(super) fn ended_in_order(machine: &Machine, first: &str, then: &str) -> Result<()> {
+    let ended = machine.ok(
+        "cat /var/lib/fieldwarden/journal/*.journal | grep '\"event\":\"service-exited\"' | \
+         sed 's/.*\"service\":\"\\([a-z]*\\)\".*/\\1/' | tr '\\n' ' '",
+    )?;
+    let at = |name| ended.find(name).with_context(|| format!("{name}: {ended}"));
+    ensure!(at(first)? < at(then)?, "stopped in this order: {ended}");
     Ok(())
 }
 
@@ -143,16 +160,7 @@ fn on_battery(machine: &mut Machine) -> Result<()> {
     machine.wait_boot()?;
     all_up(machine)?;
     was_clean(machine, "mains stayed away")?;
-    let ended = machine.ok(
-        "cat /var/lib/fieldwarden/journal/*.journal | grep '\"event\":\"service-exited\"' | \
-         sed 's/.*\"service\":\"\\([a-z]*\\)\".*/\\1/' | tr '\\n' ' '",
-    )?;
-    let at = |name| ended.find(name).with_context(|| format!("{name}: {ended}"));
-    ensure!(
-        at("late")? < at("steady")?,
-        "stopped in this order: {ended}"
-    );
-    Ok(())
+    ended_in_order(machine, "late", "steady")
 }
 
 fn taken_back(machine: &mut Machine) -> Result<()> {

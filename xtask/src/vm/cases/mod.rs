@@ -7,6 +7,7 @@ mod devices;
 mod guard;
 mod guard_systemd;
 mod halt;
+mod halt_gauge;
 mod holder;
 mod install;
 mod lab;
@@ -54,6 +55,7 @@ pub fn all() -> Vec<Case> {
         throttle::CASES,
         pi::CASES,
         halt::CASES,
+        halt_gauge::CASES,
     ]
     .concat()
 }

@@ -53,7 +53,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// A GPIO chip that calls itself the header of a Pi 4, with the outside of line 6 as `$line`.
-const HEADER: &str = "modprobe gpio-sim
+pub(super) const HEADER: &str = "modprobe gpio-sim
     mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
     hat=/sys/kernel/config/gpio-sim/header bank=/sys/kernel/config/gpio-sim/header/bank0
     mkdir -p $bank/line6
@@ -64,13 +64,13 @@ const HEADER: &str = "modprobe gpio-sim
 /// Where the level of line 6 is chosen from outside.
 const LINE: &str = "/sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio6/pull";
 
-fn pull(machine: &Machine, level: &str) -> Result<()> {
+pub(super) fn pull(machine: &Machine, level: &str) -> Result<()> {
     machine.ok(&format!("echo pull-{level} | tee {LINE} >/dev/null"))?;
     Ok(())
 }
 
 /// The usual configuration of the cases, on this board.
-fn on_board(machine: &Machine, board: &str) -> Result<()> {
+pub(super) fn on_board(machine: &Machine, board: &str) -> Result<()> {
     let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
     configure(machine, &format!("board = \"{board}\"\n{usual}"))
 }
@@ -83,7 +83,7 @@ fn own_board(machine: &Machine, name: &str, text: &str) -> Result<()> {
 }
 
 /// Waits until the machine's part of the status holds this, as JSON.
-fn wait_machine(machine: &Machine, part: &str) -> Result<()> {
+pub(super) fn wait_machine(machine: &Machine, part: &str) -> Result<()> {
     let script = format!("fieldwarden status --json | grep -q '{part}'");
     machine
         .wait_until(part, &script, SOON)

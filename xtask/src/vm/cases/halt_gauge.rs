@@ -1,0 +1,62 @@
+//! The halt that the battery asks for: a shipped board file, its power line and its gauge.
+
+// The cases wait for a real machine in real time.
+#![allow(clippy::disallowed_methods)]
+
+use anyhow::{Result, ensure};
+
+use super::super::case::{Case, Modules};
+use super::super::machine::Machine;
+use super::cuse;
+use super::daemon::{all_up, configure, start, wait_event};
+use super::halt::{ended_in_order, wait_end, was_halted};
+use super::ups::{HEADER, pull, wait_machine};
+
+/// The cases of this module.
+pub const CASES: &[Case] = &[Case::daemon(
+    "halt-low-battery",
+    "the power line drops and the gauge reads low: long before the ride-through is over services end \
+     in order, file systems are clean, the machine is off",
+    low_battery,
+)
+.with(Modules::Devices)
+.for_long()];
+
+/// Registers of the MAX17040 from 2 on, 1.25 mV and one percent a step: 3.30 V and 18 %, and what is
+/// left of it under load, 3.15 V and 14 %. The board calls 3.2 V and 15 % low.
+const LITTLE: &str = "a5001200";
+const LOW: &str = "9d800e00";
+
+fn low_battery(machine: &mut Machine) -> Result<()> {
+    machine.ok(&format!("set -e\n{HEADER}"))?;
+    cuse::start(machine, "i2c-1", "i2c 0x36=bytes")?;
+    cuse::ask(machine, "i2c-1", &format!("set 0x36 2 {LITTLE}"))?;
+    let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
+    let late = "[service.late]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"steady\"]\n";
+    let ride = "[power]\nride_through = \"10m\"\n";
+    configure(machine, &format!("board = \"x728\"\n{ride}{usual}{late}"))?;
+    start(machine)?;
+    wait_machine(machine, "\"power\":\"mains\"")?;
+    wait_machine(
+        machine,
+        "\"battery\":{\"volts\":3.3,\"charge_percent\":18.0",
+    )?;
+
+    // A battery that is low while mains are there halts nothing.
+    cuse::ask(machine, "i2c-1", &format!("set 0x36 2 {LOW}"))?;
+    wait_event(machine, "battery-low", "\"on-mains\":true")?;
+    let halting = "fieldwarden events --json --last 256 | grep -c halting || true";
+    ensure!(machine.ok(halting)? == "0", "halted on mains");
+
+    let mark = machine.mark();
+    pull(machine, "up")?;
+    wait_event(machine, "halting", "low-battery")?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    // The simulated chips are gone with the boot: nothing tells of mains, and something has started
+    // the machine.
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_halted(machine, "the battery is low")?;
+    ended_in_order(machine, "late", "steady")
+}
