@@ -13,6 +13,7 @@ mod error;
 mod last_resort;
 pub mod last_words;
 mod lateness;
+pub mod led_show;
 mod legacy;
 mod vital_signs;
 
@@ -29,6 +30,7 @@ use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Reply};
 use crate::edge::guards::GuardOrder;
 use crate::edge::inbox::Facts;
+use crate::edge::led::LedOrder;
 use crate::edge::ledger::{Entry, Ledger};
 use crate::edge::output::OutputOrder;
 use crate::edge::recorder::Observer;
@@ -204,6 +206,16 @@ impl Bridge {
                 ),
                 None => Err(Fault::Absent),
             },
+            Action::Light(light) => match &queues.led {
+                Some(led) => led.give(
+                    now,
+                    LedOrder {
+                        order: id,
+                        light: *light,
+                    },
+                ),
+                None => Err(Fault::Absent),
+            },
             Action::RollCall { thread } => self.call(now, id, *thread),
             Action::Reply { ticket, .. } if *ticket == signals::TICKET => Ok(()),
             Action::Reply { ticket, answer } => {
@@ -263,6 +275,7 @@ impl Bridge {
             | Thread::Bus
             | Thread::Line
             | Thread::Log
+            | Thread::Led
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

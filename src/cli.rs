@@ -7,6 +7,7 @@ mod act;
 mod check;
 mod daemon;
 mod explain;
+mod led;
 mod look;
 mod past;
 mod printer;
@@ -53,6 +54,7 @@ Examples:
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
   fieldwarden explain 0x50005        what do these throttle flags mean?
+  fieldwarden led show               what does the LED mean?
   fieldwarden restart web            restart a service and wait until it is up
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
@@ -126,6 +128,12 @@ enum Command {
         /// throttled=0x50005, or a decimal number
         #[arg(value_name = "FLAGS", value_parser = explain::flags)]
         flags: explain::Asked,
+    },
+    /// See what the status LED shows, or have it show something
+    #[command(after_help = led::EXAMPLES)]
+    Led {
+        #[command(subcommand)]
+        what: led::Led,
     },
     /// Run the decisions of a recorded trace again and show where they differ
     Replay {
@@ -242,6 +250,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             follow, json, last, ..
         } => look::events(&daemon(), follow, json, last, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
+        Command::Led { what } => led::led(&daemon(), &what, &mut out)?,
         Command::Export { journal } => past::export(&journal, &mut out)?,
         Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,

@@ -13,6 +13,7 @@
 mod clock;
 mod halt;
 mod headline;
+mod led;
 mod list;
 mod power;
 mod power_screen;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use clock::RtcStatus;
 pub use halt::{HaltStatus, LastBootStatus};
+pub use led::LedStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use power::{PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
@@ -74,6 +76,9 @@ pub struct Status {
     /// Power in full; null where nothing tells of it.
     #[serde(default)]
     pub power: Option<PowerStatus>,
+    /// The status LED; null where there is none.
+    #[serde(default)]
+    pub led: Option<LedStatus>,
     /// File systems that are watched.
     pub mounts: Vec<MountStatus>,
     /// What the daemon itself is missing.
@@ -101,6 +106,9 @@ pub struct Verdicts {
     pub storage: String,
     /// Trust in the clock.
     pub clock: String,
+    /// Whether the status LED can be had; null where there is none.
+    #[serde(default)]
+    pub led: Option<String>,
     /// The daemon's own journal and pool.
     pub daemon: String,
     /// The daemon's own threads.
@@ -200,6 +208,7 @@ impl Status {
             services: list::services(core, now),
             machine: machine(core, now),
             power: power::power(core, now),
+            led: led::led(core, now),
             mounts: list::mounts(core, now),
             daemon: daemon(core),
             late_threads: list::late_threads(core, now),
@@ -237,6 +246,7 @@ fn verdicts(picture: &Picture) -> Verdicts {
         power: picture.power.map(word),
         temperature: word(picture.thermal),
         throttle: picture.throttle.map(word),
+        led: picture.led.map(word),
         memory: word(picture.memory),
         storage: word(picture.storage),
         clock: word(picture.clock),

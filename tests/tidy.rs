@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The policies of the core: the files of each, in their order.
-const POLICIES: [(&str, &[&str]); 13] = [
+const POLICIES: [(&str, &[&str]); 14] = [
     ("clock", &["src/core/clock.rs"]),
     ("power", &["src/core/power.rs"]),
     ("thermal", &["src/core/thermal.rs"]),
@@ -33,11 +33,12 @@ const POLICIES: [(&str, &[&str]); 13] = [
     ("threads", &["src/core/threads.rs"]),
     ("marker", &["src/core/marker.rs", "src/core/past.rs"]),
     ("watchdog", &["src/core/watchdog.rs"]),
+    ("led", &["src/core/led.rs"]),
     ("desk", &["src/core/desk.rs"]),
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 14] = [
+const OWNERS: [(&str, &str); 15] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Arm", "watchdog"),
@@ -45,6 +46,7 @@ const OWNERS: [(&str, &str); 14] = [
     ("Disarm", "watchdog"),
     ("WatchGauge", "power"),
     ("RollCall", "threads"),
+    ("Light", "led"),
     ("Reply", "desk"),
     ("Announce", "desk"),
     ("Record", "marker"),
@@ -112,6 +114,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "core::action",
             "core::fact",
             "core::intent",
+            "core::light",
             "core::note",
             "core::settings",
             "chip",
@@ -379,6 +382,7 @@ fn every_policy_has_a_scenario() {
         ("shutdown", "> exit"),
         ("threads", "> roll-call"),
         ("watchdog", "> pet"),
+        ("led", "> light"),
         ("desk", "> reply"),
     ] {
         assert!(all.contains(sign), "no scenario shows {policy}: {sign}");

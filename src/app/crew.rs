@@ -1,6 +1,7 @@
 //! The crew: the threads of the daemon, their queues, and how they come and go.
 
 mod halt;
+pub(super) mod lamp;
 
 use super::last_resort;
 use super::legacy::{self, Found};
@@ -26,6 +27,7 @@ use crate::edge::guards::{GuardOrder, Guards};
 use crate::edge::hardware::Hardware;
 use crate::edge::i2c::KernelBus;
 use crate::edge::inbox::{Facts, Inbox, inbox};
+use crate::edge::led::LedOrder;
 use crate::edge::ledger::{Reader, ledger};
 use crate::edge::line::{self, LineOrder};
 use crate::edge::marker_file::{MarkerFiles, Of};
@@ -136,6 +138,8 @@ pub(super) struct Queues {
     /// Only with a board that has something on its bus.
     pub bus: Option<Orders<BusOrder>>,
     line: Option<Orders<LineOrder>>,
+    /// Only with a status LED.
+    pub led: Option<Orders<LedOrder>>,
     pub halt: HaltQueues,
     vitals: Arc<Pulse>,
     disk: Arc<Pulse>,
@@ -158,7 +162,8 @@ impl Queues {
         let signals = self.signals.iter().map(Orders::pulse);
         let bus = self.bus.iter().map(Orders::pulse);
         let line = self.line.iter().map(Orders::pulse);
-        let some = signals.chain(bus).chain(line).chain(&self.log);
+        let led = self.led.iter().map(Orders::pulse);
+        let some = signals.chain(bus).chain(line).chain(led).chain(&self.log);
         let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
     }
@@ -197,6 +202,7 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
     let queues = Queues {
         bus,
         line,
+        led: None,
         halt,
         spawner,
         children,
@@ -539,6 +545,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
         }
         Devices::Simulated(_) => None,
     };
+    queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
     let (watchdog, mut samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let recipes = ground.recipes(&plan.config, &plan.environment);
@@ -564,9 +571,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     if own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
-    if let Some(requests) = plan.requests.take() {
-        man_requests(requests, inbox.clone())?;
-    }
+    man_requests(plan.requests.take(), inbox.clone())?;
     let own = opening(&queues, &mut ground);
     hands.man_stability(&plan.config, &quit)?;
     hands.end_strangers(&ground)?;
@@ -887,7 +892,10 @@ impl Hands {
 }
 
 /// Passes on what is asked from within the process, until nobody can ask any more.
-fn man_requests(requests: Receiver<Request>, inbox: Inbox) -> Result<(), AppError> {
+fn man_requests(requests: Option<Receiver<Request>>, inbox: Inbox) -> Result<(), AppError> {
+    let Some(requests) = requests else {
+        return Ok(());
+    };
     let by = Asker::User(nix::unistd::geteuid().as_raw());
     let pass_on = move || {
         for request in requests {

@@ -25,6 +25,26 @@ pub enum AppError {
              end that one first, or set `cgroup` to \"none\" or to another group"
     )]
     PoolTaken(io::Error),
+    /// There is nothing to show a state on.
+    #[error(
+        "no status LED is named in the configuration\n\
+         help: name one in [led]; `fieldwarden led list` shows those of this machine"
+    )]
+    NoLed,
+    /// The status LED does not do what it is told.
+    #[error(
+        "LED {title} cannot be driven: {why}\n\
+         help: use sudo if you are not root; `fieldwarden led list` shows who drives it"
+    )]
+    Led {
+        /// What it is called.
+        title: Box<str>,
+        /// What its driver said.
+        why: String,
+    },
+    /// Somebody has seen enough of it.
+    #[error("interrupted: the LED is what it was before")]
+    LedInterrupted,
     /// The kernel gives no thread, no descriptor, or no way to start a process.
     #[error("{what}: {why}")]
     Kernel {

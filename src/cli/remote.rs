@@ -72,6 +72,13 @@ impl Daemon {
         Ok(answer.answer.as_deref() == Some("accepted"))
     }
 
+    /// Asks to show a state on the status LED for so many seconds.
+    pub fn show_led(&self, state: &str, seconds: u64) -> Result<(), Error> {
+        let request =
+            json!({"v": VERSION, "request": "show-led", "state": state, "seconds": seconds});
+        self.ask(&request).map(drop)
+    }
+
     /// Past events, and if `follow` those to come.
     pub fn events(
         &self,

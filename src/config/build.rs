@@ -8,7 +8,7 @@ use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Board, CgroupChoice, Command, Wiring, limits, order};
+use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits, order};
 use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::Permille;
 use std::path::PathBuf;
@@ -25,6 +25,11 @@ const SOCKET_MAX: usize = 107;
 /// it with the places that the edges use.
 pub const SOCKET_EXTRA: usize = 16;
 
+/// The tables of a file.
+const TABLES: [&str; 8] = [
+    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "service",
+];
+
 /// Finds the board that a value names.
 pub(super) type Boards<'b> = dyn FnMut(&mut Report<'_>, &str, &Node<'_>) -> Option<Board> + 'b;
 
@@ -39,9 +44,7 @@ pub(super) fn config<'i>(
     if newer(&mut top) {
         return None;
     }
-    top.refuse_unknown(&[
-        "watchdog", "stop", "power", "vitals", "clock", "storage", "service",
-    ]);
+    top.refuse_unknown(&TABLES);
     let root = root(&mut top, boards);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
     let power = power(top.below("power", keys::POWER.keys));
@@ -72,9 +75,11 @@ pub(super) fn config<'i>(
         halt_finish: unmount?.value,
         power: power?,
         clock_tolerance,
+        led: root.led.as_ref().map(LedPlan::title),
     };
     let wiring = Wiring {
         board: root.board,
+        led: root.led,
         runtime_dir: root.runtime_dir.value,
         state_dir: root.state_dir,
         cgroup: root.cgroup,
@@ -120,6 +125,7 @@ fn version(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> 
 
 struct Root {
     board: Board,
+    led: Option<LedPlan>,
     runtime_dir: At<PathBuf>,
     state_dir: PathBuf,
     cgroup: CgroupChoice,
@@ -130,7 +136,10 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
     let runtime_dir = top.path("runtime_dir");
     let state_dir = top.path("state_dir");
     let cgroup = top.word_or_path("cgroup");
+    let named = board.as_ref().map(|board| &board.value);
+    let led = led::chosen(top.below("led", keys::LED.keys), named);
     Some(Root {
+        led: led?,
         board: board?.value,
         runtime_dir: runtime_dir?,
         state_dir: state_dir?.value,

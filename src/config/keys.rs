@@ -2,10 +2,12 @@
 //!
 //! This is the only place where a default is written. It never reads a file.
 
+pub mod led;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Inside, Nothing, Required};
+pub use led::LED;
 use std::time::Duration;
 pub use vitals::VITALS;
 
@@ -45,7 +47,9 @@ const TEMPERATURE: Kind = Kind::Temperature(-40, 125);
 const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
-pub const SECTIONS: &[Section] = &[ROOT, WATCHDOG, STOP, POWER, VITALS, CLOCK, STORAGE, SERVICE];
+pub const SECTIONS: &[Section] = &[
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, SERVICE,
+];
 
 /// The keys above the first header.
 pub const ROOT: Section = Section {

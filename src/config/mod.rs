@@ -13,6 +13,7 @@ pub mod board;
 mod build;
 mod command;
 pub mod keys;
+mod led;
 mod limits;
 mod machine;
 mod order;
@@ -28,6 +29,7 @@ mod value;
 
 pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
+pub use led::LedPlan;
 pub use machine::check_machine;
 pub use problem::{Place, Problem, Problems, Severity};
 pub use sample::sample;
@@ -73,6 +75,8 @@ pub struct Loaded {
 pub struct Wiring {
     /// The board below the computer.
     pub board: Board,
+    /// The status LED, if one is to be driven.
+    pub led: Option<LedPlan>,
     /// Directory for what a reboot may wipe out; absolute.
     pub runtime_dir: PathBuf,
     /// Directory for what outlives a reboot; absolute.

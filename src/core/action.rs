@@ -6,6 +6,7 @@
 
 use super::fact::{HaltKind, OrderId, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
+use super::light::Light;
 use super::memo::Memo;
 use super::note::Note;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub enum Action {
         /// Which.
         thread: Thread,
     },
+    /// Show a state on the status LED, or let go of it. Owner: led.
+    Light(Light),
     /// Answer an operator. Owner: desk.
     Reply {
         /// Whose request.

@@ -10,6 +10,7 @@ mod clock;
 mod throttle;
 
 use super::intent::FoundMarker;
+use super::light::LedState;
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
@@ -348,6 +349,13 @@ pub enum Request {
     Leave,
     /// Halt the machine.
     Halt(HaltKind),
+    /// Show this state on the status LED for a while, whatever there is to be shown.
+    ShowLed {
+        /// Which.
+        state: LedState,
+        /// For how long.
+        time: Duration,
+    },
 }
 
 /// How a halt ends.
@@ -392,11 +400,13 @@ pub enum Thread {
     Signals,
     /// Writes log lines. May wait for whoever reads them.
     Log,
+    /// Drives the status LED. May wait for its driver.
+    Led,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 15] = [
+    pub const ALL: [Thread; 16] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -412,6 +422,7 @@ impl Thread {
         Thread::Output,
         Thread::Signals,
         Thread::Log,
+        Thread::Led,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -430,7 +441,8 @@ impl Thread {
             | Thread::Line
             | Thread::Output
             | Thread::Signals
-            | Thread::Log => false,
+            | Thread::Log
+            | Thread::Led => false,
         }
     }
 }

@@ -3,7 +3,9 @@
 //! ```text
 //! facts ──► clock ─► power ─► thermal ─► throttle ─► memory ─► storage ─┐ each writes its
 //!        ┌──────────────────────────────────────────────────────────────┘ verdict, for
-//!        └► daemon ─► services ─► shutdown ─► threads ─► marker ─► watchdog ─► desk   those after it
+//!        └► daemon ─► services ─► shutdown ─► threads ─► marker ─► watchdog ─┐   those after it
+//!        ┌───────────────────────────────────────────────────────────────────┘
+//!        └► led ─► desk
 //! ```
 //!
 //! Terms: a *policy* is a small state machine; it reads the fact and the verdicts of the policies
@@ -22,7 +24,9 @@ mod daemon;
 mod desk;
 pub mod fact;
 pub mod intent;
+mod led;
 mod level;
+pub mod light;
 mod marker;
 pub mod memo;
 mod memory;
@@ -47,6 +51,7 @@ use action::Actions;
 pub use clock::RtcView;
 pub use daemon::{Standing, StartKind};
 use fact::Fact;
+pub use led::LedView;
 use note::HaltNote;
 pub use past::{Confidence, End, LastBoot};
 use picture::Picture;
@@ -113,6 +118,7 @@ pub struct Core {
     threads: threads::Threads,
     marker: marker::Marker,
     watchdog: watchdog::Watchdog,
+    led: led::Led,
     desk: desk::Desk,
 }
 
@@ -134,6 +140,7 @@ impl Core {
             threads: threads::Threads::default(),
             marker: marker::Marker::default(),
             watchdog: watchdog::Watchdog::new(&settings, boot),
+            led: led::Led::default(),
             desk: desk::Desk::default(),
             settings,
         }
@@ -165,8 +172,8 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 13], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 13] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 14], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 14] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
@@ -179,6 +186,7 @@ impl Core {
             &mut self.threads,
             &mut self.marker,
             &mut self.watchdog,
+            &mut self.led,
             &mut self.desk,
         ];
         (policies, &self.settings, &mut self.picture)
@@ -217,6 +225,11 @@ impl Core {
     /// What is seen of a hardware watchdog that init is to pet, and whether init watches this daemon.
     pub fn outside(&self) -> (Outside, bool) {
         self.watchdog.outside()
+    }
+
+    /// How the status LED stands; `None` where there is none.
+    pub fn led(&self) -> Option<LedView> {
+        self.led.view()
     }
 
     /// What the machine runs on; `None` where nothing tells.

@@ -246,6 +246,16 @@ pub enum Note {
         timeout: Duration,
     },
 
+    /// The status LED cannot be had; it will be tried again.
+    LedFailed {
+        /// Why.
+        why: Fault,
+        /// Time until the next try.
+        retry: Duration,
+    },
+    /// It shows again how the machine stands.
+    LedBack,
+
     /// A thread of the daemon fell behind.
     ThreadLate {
         /// Which.
@@ -455,6 +465,7 @@ impl Note {
             | Note::PetResumed
             | Note::WatchdogRuns { .. }
             | Note::ThreadOnTime { .. }
+            | Note::LedBack
             | Note::SourceBack { .. }
             | Note::MountWritable { .. }
             | Note::ClockSynced
@@ -484,6 +495,7 @@ impl Note {
             | Note::DaemonUnwatched
             | Note::WatchdogLeftArmed { .. }
             | Note::ThreadLate { .. }
+            | Note::LedFailed { .. }
             | Note::SourceLost { .. }
             | Note::ClockUnsynced
             | Note::ClockWrong { .. }

@@ -217,6 +217,8 @@ pub struct Picture {
     pub stuck: Option<Thread>,
     /// The hardware watchdog.
     pub watchdog: Verdict,
+    /// The status LED: whether it can be had, not what it shows. `None` where there is none.
+    pub led: Option<Verdict>,
     /// The watchdog is in its last state; nothing more will be asked of it.
     pub guard_settled: bool,
     /// Answer to the request of this pass, from the policy that took it.
@@ -253,6 +255,7 @@ impl Picture {
         .into_iter()
         .chain(self.power)
         .chain(self.throttle)
+        .chain(self.led)
         .max()
         .unwrap_or_default()
     }

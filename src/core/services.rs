@@ -220,7 +220,11 @@ impl Services {
                 service.stop(s, pass.now, pass.out);
             }
             Request::Restart(_) => service.want_restart(s, pass.now, pass.out),
-            Request::Status | Request::Exit | Request::Leave | Request::Halt(_) => {}
+            Request::Status
+            | Request::Exit
+            | Request::Leave
+            | Request::Halt(_)
+            | Request::ShowLed { .. } => {}
         }
         let moved = service.course() != before;
         self.touch(id);

@@ -34,6 +34,8 @@ pub struct Settings {
     pub board: Board,
     /// What is done while mains are away.
     pub power: Power,
+    /// The status LED, as messages call it: `ACT`, `line 17`. `None` where none is to be driven.
+    pub led: Option<Box<str>>,
 }
 
 /// What is done while mains are away.
@@ -277,6 +279,7 @@ impl Settings {
             board: Board::NONE,
             power: Power::DEFAULT,
             clock_tolerance: Duration::from_secs(30),
+            led: None,
         }
     }
 }

@@ -67,9 +67,11 @@ impl Shutdown {
             Request::Exit => false,
             Request::Leave => true,
             Request::Halt(kind) => return Some(self.ask_halt(kind, by, pass)),
-            Request::Status | Request::Start(_) | Request::Stop(_) | Request::Restart(_) => {
-                return None;
-            }
+            Request::Status
+            | Request::Start(_)
+            | Request::Stop(_)
+            | Request::Restart(_)
+            | Request::ShowLed { .. } => return None,
         };
         match self.state {
             State::Running if leave => {

@@ -258,6 +258,8 @@ impl Ledger {
             | Note::JournalBack
             | Note::PoolMissing { .. }
             | Note::SafeStart { .. }
+            | Note::LedFailed { .. }
+            | Note::LedBack
             | Note::Asked { .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceAdopted { .. }

@@ -8,7 +8,7 @@
 
 use super::hardware::Hardware;
 use super::line::InputLine;
-use crate::config::board::{Line, Pull};
+use crate::config::board::{HEADERS, Line, Pull};
 use crate::core::fact::{Errno, Fault};
 use gpiocdev::Request;
 use gpiocdev::chip::{Chip, chips};
@@ -17,10 +17,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Labels of the chips that the Pi's header belongs to: Pi 0 to 3, Pi 4, Pi 5. (kernel:
-/// drivers/pinctrl/bcm/pinctrl-bcm2835.c, drivers/pinctrl/pinctrl-rp1.c)
-const HEADERS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
 
 /// What others see as the holder of the line.
 pub(super) const CONSUMER: &str = "fieldwarden";
@@ -100,6 +96,14 @@ pub(super) fn find(line: &Line) -> Result<(PathBuf, Chip), Fault> {
         (ours(&info.label) && line.line < info.num_lines).then_some((path, chip))
     });
     found.ok_or(Fault::Absent)
+}
+
+/// Who holds the line, if the kernel knows of somebody.
+pub(super) fn holder(line: &Line) -> Option<Option<Box<str>>> {
+    let (_, chip) = find(line).ok()?;
+    let info = chip.line_info(line.line).ok()?;
+    let named = !info.consumer.is_empty();
+    info.used.then(|| named.then(|| info.consumer.into()))
 }
 
 /// Why the line cannot be had; a line that is in use has a holder with a name.

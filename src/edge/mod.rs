@@ -24,6 +24,7 @@ pub mod hardware;
 pub mod holder;
 pub mod i2c;
 pub mod inbox;
+pub mod led;
 pub mod ledger;
 pub mod line;
 pub mod logging;

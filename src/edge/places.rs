@@ -87,6 +87,11 @@ impl Places {
         self.0.join("starts")
     }
 
+    /// What the status LED was before it was ours, in this boot.
+    pub fn led(&self) -> PathBuf {
+        self.0.join("led")
+    }
+
     /// Left by the first daemon of this boot.
     pub fn began(&self) -> PathBuf {
         self.0.join("began")

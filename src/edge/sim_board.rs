@@ -5,12 +5,15 @@
 //! seed, the same knobs at the same times and the same questions give the same answers. Time is
 //! passed in and never read; it may be scaled, but must not run backwards (if it does, it stands).
 
+mod lamp;
 mod vitals;
 mod watchdog;
 
+pub use lamp::SimLamp;
 pub use watchdog::{Bite, Record, SimDriver, SimWatchdog, TimeSource};
 
 use crate::core::fact::{Errno, Fact, Fault, MountId, Reading, Source};
+use crate::core::light::LedState;
 use crate::units::{MilliCelsius, Mono, Permille};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -53,6 +56,10 @@ struct World {
     body: Body,
     /// Readings that fail, and why.
     silent: BTreeMap<Source, Fault>,
+    /// What the status LED shows.
+    shown: Option<LedState>,
+    /// The status LED refuses, and why.
+    lamp_fault: Option<Fault>,
 }
 
 impl World {
@@ -71,6 +78,8 @@ impl SimBoard {
             chip: Chip::default(),
             body: Body::new(seed, now),
             silent: BTreeMap::new(),
+            shown: None,
+            lamp_fault: None,
         };
         SimBoard {
             world: Arc::new(Mutex::new(world)),

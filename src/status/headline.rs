@@ -1,6 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
-use super::{MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
+use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
 use crate::text::for_people;
 
 /// Services that are named in the first line. More are only counted, so that the line stays one.
@@ -41,6 +41,7 @@ fn reasons(status: &Status) -> Vec<String> {
         storage(status),
         machine(status),
         clock::reasons(status),
+        led(status),
         daemon(status),
         threads(status),
         unknown(status),
@@ -171,6 +172,11 @@ fn machine(status: &Status) -> Vec<String> {
     reasons
 }
 
+fn led(status: &Status) -> Vec<String> {
+    let led = status.led.as_ref();
+    led.and_then(LedStatus::trouble).into_iter().collect()
+}
+
 fn daemon(status: &Status) -> Vec<String> {
     let journal = status.daemon.journal_why.as_ref();
     let journal = journal.map(|why| format!("events are kept in memory only: {why}"));
@@ -211,6 +217,7 @@ fn unknown(status: &Status) -> Vec<String> {
         Some(_) | None => "no reading of mains",
     };
     let throttle = v.throttle.as_deref().unwrap_or("ok");
+    let led = v.led.as_deref().unwrap_or("ok");
     let subjects = [
         (&*v.watchdog, watchdog),
         (&v.temperature, "no reading of the temperature"),
@@ -218,6 +225,7 @@ fn unknown(status: &Status) -> Vec<String> {
         (&v.clock, "nobody keeps the clock right"),
         (power, no_power),
         (throttle, "no reading of the throttle flags"),
+        (led, "the LED has not answered yet"),
     ];
     let unknown = subjects
         .into_iter()

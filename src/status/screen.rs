@@ -4,7 +4,8 @@ use super::clock::{clock_line, rtc_line};
 use super::quantity::Seconds;
 use super::table::{Cell, harmless, lines};
 use super::{
-    BatteryStatus, HaltStatus, MachineStatus, MountStatus, ServiceStatus, Status, WatchdogStatus,
+    BatteryStatus, HaltStatus, LedStatus, MachineStatus, MountStatus, ServiceStatus, Status,
+    WatchdogStatus,
 };
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
@@ -44,6 +45,13 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
         (
             "storage",
             lines(2, &status.mounts.iter().map(mount).collect::<Vec<_>>()),
+        ),
+        (
+            "led",
+            lines(
+                2,
+                &status.led.iter().map(LedStatus::cells).collect::<Vec<_>>(),
+            ),
         ),
         ("late threads", threads(status)),
         (

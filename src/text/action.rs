@@ -3,8 +3,9 @@
 use super::halt::marker;
 use super::quantity::seconds;
 use super::token;
-use super::words::{halt_kind_word, thread_word};
+use super::words::{halt_kind_word, led_word, thread_word};
 use crate::core::action::{Action, Announcement, Answer, Reach, Signal};
+use crate::core::light::Light;
 use crate::core::settings::Settings;
 
 /// An action on one line: `start web run=2`, `arm timeout=15s`.
@@ -33,6 +34,8 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Disarm => "disarm".to_owned(),
         Action::WatchGauge { closely: true } => "watch-gauge closely".to_owned(),
         Action::WatchGauge { closely: false } => "watch-gauge as-usual".to_owned(),
+        Action::Light(Light::Show(state)) => format!("light {}", led_word(*state)),
+        Action::Light(Light::Release) => "light release".to_owned(),
         Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
         Action::Reply { ticket, answer } => {
             format!("reply ticket={} {}", ticket.0, self::answer(*answer))

@@ -41,6 +41,7 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         }
         Thread::Bus => ": the bus may be stuck",
         Thread::Log => ": nobody reads our log",
+        Thread::Led => ": the driver of the LED may hang",
         Thread::Children
         | Thread::Watchdog
         | Thread::Vitals

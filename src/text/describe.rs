@@ -4,6 +4,7 @@ mod value;
 
 use super::errno_word;
 use super::halt;
+use super::led;
 use super::legacy::left_word;
 use super::signal_word;
 use super::throttle;
@@ -206,6 +207,8 @@ impl Describer<'_> {
             Note::WatchdogLeftArmed { timeout } => {
                 ("watchdog-left-armed", vec![("timeout", time(*timeout))])
             }
+            Note::LedFailed { why, retry } => ("led-failed", led::failure(why, *retry)),
+            Note::LedBack => ("led-back", vec![]),
             Note::ThreadLate { thread, late } => (
                 "thread-late",
                 vec![
@@ -351,6 +354,9 @@ impl Describer<'_> {
         let (verb, service) = request_parts(request);
         let mut fields = vec![asker(by), ("request", word(verb))];
         fields.extend(service.map(|s| ("service", word(self.0.name(s)))));
+        if let Request::ShowLed { state, time } = request {
+            fields.extend(led::wanted(state, time));
+        }
         fields
     }
 

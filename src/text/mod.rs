@@ -13,6 +13,7 @@ mod describe;
 mod errno;
 mod fact;
 mod halt;
+mod led;
 mod legacy;
 mod quantity;
 mod sentence;
@@ -33,6 +34,7 @@ pub use fact::fact;
 pub use halt::{
     cause_sentence, cause_word, confidence_word, end_sentence, end_word, marker, rung_word,
 };
+pub use led::{led_advice, led_meaning, rhythm_words};
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};
@@ -40,7 +42,7 @@ pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{
     REQUEST_WORDS, THREADS, asker, dispute_word, halt_kind_named, halt_kind_word, halt_phase_named,
-    heat_named, heat_word, request, rest_named, rtc_doubt_word, severity_named, severity_word,
-    shed_word, source, stage_named, stage_word, thread_named, thread_word, throttle_named,
-    throttle_word, trust_named, trust_word,
+    heat_named, heat_word, led_named, led_word, request, rest_named, rtc_doubt_word,
+    severity_named, severity_word, shed_word, source, stage_named, stage_word, thread_named,
+    thread_word, throttle_named, throttle_word, trust_named, trust_word,
 };

@@ -12,6 +12,7 @@ use crate::core::HeatLevel;
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
 };
+use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
 use crate::core::note::{Doubt, Note, RtcDoubt, Trust};
 use crate::core::picture::{Shed, Verdict};
@@ -115,6 +116,27 @@ fn daemon() -> Vec<(Note, &'static str)> {
             },
             "user 1000 asked to restart web",
         ),
+        (
+            Note::Asked {
+                by: Asker::User(0),
+                request: Request::ShowLed {
+                    state: LedState::OnBattery,
+                    time: seconds(5),
+                },
+            },
+            "root asked to see on-battery on the LED for 5 s",
+        ),
+        (
+            Note::LedFailed {
+                why: Fault::Taken {
+                    by: Some("trigger mmc0".into()),
+                },
+                retry: seconds(10),
+            },
+            "LED ACT is taken by trigger mmc0: it does not show how this machine stands; trying again \
+             in 10 s; `fieldwarden led list` tells more",
+        ),
+        (Note::LedBack, "LED ACT shows again how this machine stands"),
         (
             Note::Asked {
                 by: Asker::Signal(3),

@@ -10,6 +10,7 @@ mod storage;
 use super::daemon;
 use super::errno_message;
 use super::halt;
+use super::led;
 use super::legacy::recalled;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
@@ -185,6 +186,8 @@ impl Speaker<'_> {
                  fieldwarden pets it",
                 for_people(*timeout)
             ),
+            Note::LedFailed { why, retry } => led::failed(self.0.led.as_deref(), why, *retry),
+            Note::LedBack => led::back(self.0.led.as_deref()),
             Note::ThreadLate { thread, late } => format!(
                 "our {} thread is {} late{}",
                 thread_word(*thread),
@@ -300,6 +303,7 @@ impl Speaker<'_> {
             Request::Exit => "stop all services and end".to_owned(),
             Request::Leave => "end and leave the services running".to_owned(),
             Request::Halt(kind) => halt::wish(kind).to_owned(),
+            Request::ShowLed { state, time } => led::wish(state, time),
         }
     }
 

@@ -1,12 +1,14 @@
 //! The fixed words for the small enums of the core.
 
 use super::errno::errno_word;
+use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
     Asker, Exit, Fault, HaltKind, Request, Source, Stage, Thread, ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
+use crate::core::light::LedState;
 use crate::core::memo::Rest;
 use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
@@ -49,6 +51,7 @@ words! {
     Output => "output",
     Signals => "signals",
     Log => "log",
+    Led => "led",
 }
 
 words! {
@@ -91,6 +94,21 @@ words! {
     FrequencyCapped => "frequency-capped",
     Throttled => "throttled",
     SoftLimit => "soft-limit",
+}
+
+words! {
+    /// The word for what a status LED shows.
+    LedState, LED_STATES, led_word, led_named:
+    Well => "well",
+    Unknown => "unknown",
+    Starting => "starting",
+    Degraded => "degraded",
+    OnBattery => "on-battery",
+    Critical => "critical",
+    Unguarded => "unguarded",
+    LowBattery => "low-battery",
+    Stopping => "stopping",
+    Halting => "halting",
 }
 
 words! {
@@ -186,12 +204,16 @@ pub fn asker(by: Asker) -> String {
 }
 
 /// The words that begin a request, for messages that list them.
-pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave` or `halt`";
+pub const REQUEST_WORDS: &str =
+    "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `halt` or `show-led`";
 
 /// What was asked for: `status`, `start web`.
 pub fn request(request: Request, settings: &Settings) -> String {
     if let Request::Halt(kind) = request {
         return format!("halt {}", halt_kind_word(kind));
+    }
+    if let Request::ShowLed { state, time } = request {
+        return format!("show-led {} for={}", led_word(state), seconds(time));
     }
     let (word, service) = request_parts(request);
     match service {
@@ -213,6 +235,7 @@ pub(super) fn request_parts(
         Request::Leave => ("leave", None),
         Request::Halt(HaltKind::PowerOff) => ("halt-poweroff", None),
         Request::Halt(HaltKind::Reboot) => ("halt-reboot", None),
+        Request::ShowLed { .. } => ("show-led", None),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{bad, expect, files, good, root};
 use fieldwarden::chip::Variant;
 use fieldwarden::config::board::{self, BUILT_IN, Board, Cut, Drive, Driver, Line, MainsBy, Pull};
-use fieldwarden::config::{self, Shelf};
+use fieldwarden::config::{self, LedPlan, Shelf};
 use fieldwarden::core::fact::Thread;
 use fieldwarden::units::{Milliamps, Millivolts, Permille};
 use std::collections::BTreeSet;
@@ -287,4 +287,27 @@ fn an_unknown_board_is_named() {
     let problems = bad("board = \"x729b\"\n").to_string();
     assert!(problems.contains("did you mean \"x729\"?"), "{problems}");
     assert!(problems.contains("\"waveshare-ups-hat-d\""), "{problems}");
+}
+
+/// The LED of a board file is driven unless the configuration names another one, or none.
+#[test]
+fn the_led_of_a_board() {
+    let text = "name = \"lit\"\ntitle = \"one with an LED\"\n[led]\nline = 22\nactive_low = true\n";
+    let lit = board::parse("lit.toml", "lit", text).unwrap_or_else(|p| panic!("{p}"));
+    let line = header(22);
+    let active_low = true;
+    assert_eq!(lit.led, Some(LedPlan::Line { line, active_low }));
+    assert_eq!(lit.lines(), [&header(22)]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lit.toml"), text).unwrap();
+    let shelf = Shelf::of([folder.path().to_owned()]);
+    let chosen = |rest: &str| {
+        let text = format!("board = \"lit\"\n{rest}");
+        let loaded =
+            config::parse_with("test.toml", &text, &shelf).unwrap_or_else(|p| panic!("{p}"));
+        loaded.config.settings.led
+    };
+    assert_eq!(chosen("").as_deref(), Some("line 22"));
+    assert_eq!(chosen("[led]\nname = \"ACT\"\n").as_deref(), Some("ACT"));
+    assert_eq!(chosen("[led]\nenabled = false\n"), None);
 }

@@ -21,7 +21,7 @@ fn the_sample_uncommented_says_what_holds_without_it() {
     let loaded = good(&uncommented());
     assert!(loaded.warnings.is_empty());
     // What has no default is shown by an example; everything else must be the default itself.
-    let bare = "[power]\nlow_charge = \"15%\"\n[storage]\nmounts = [\"/\"]\n[service.web]\nheartbeat = \"30s\"\n\
+    let bare = "[power]\nlow_charge = \"15%\"\n[led]\nline = 17\n[storage]\nmounts = [\"/\"]\n[service.web]\nheartbeat = \"30s\"\n\
                 command = [\"/usr/bin/web\", \"--port\", \"80\"]\n";
     assert_eq!(loaded.config.settings, good(bare).config.settings);
     assert_eq!(loaded.config.wiring, good(bare).config.wiring);

@@ -1,7 +1,8 @@
 //! What the file says is what the core and the edges get.
 
 use super::{bad, good};
-use fieldwarden::config::{CgroupChoice, Config, Output, SOCKET_EXTRA, StopSignal};
+use fieldwarden::config::board::Line;
+use fieldwarden::config::{CgroupChoice, Config, LedPlan, Output, SOCKET_EXTRA, StopSignal};
 use fieldwarden::core::fact::ServiceId;
 use fieldwarden::core::settings::{Backoff, Heat, Limits, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
@@ -294,4 +295,30 @@ fn line_ends_and_byte_order_marks_of_other_systems_are_accepted() {
         found.contains("  2 | budget = 1\n    |          ^\n"),
         "{found}"
     );
+}
+
+/// The status LED: none unless one is named, that of the configuration before that of the board, and
+/// none if it is switched off.
+#[test]
+fn the_led_is_the_one_that_is_named() {
+    let led = |text: &str| good(text).config;
+    assert_eq!(led("").wiring.led, None);
+    assert_eq!(led("").settings.led, None);
+    assert_eq!(led("[led]\nname = \"none\"\n").wiring.led, None);
+    let act = led("[led]\nname = \"ACT\"\n");
+    let name = "ACT".to_owned();
+    assert_eq!(act.wiring.led, Some(LedPlan::Class { name }));
+    assert_eq!(act.settings.led.as_deref(), Some("ACT"));
+    let off = led("[led]\nname = \"ACT\"\nenabled = false\n");
+    assert_eq!((off.wiring.led, off.settings.led), (None, None));
+    let pin = led("[led]\nline = 17\nactive_low = true\n");
+    let line = Line {
+        gpio: None,
+        line: 17,
+    };
+    let active_low = true;
+    assert_eq!(pin.wiring.led, Some(LedPlan::Line { line, active_low }));
+    assert_eq!(pin.settings.led.as_deref(), Some("line 17"));
+    let other = led("[led]\nline = 3\ngpio = \"expander\"\n");
+    assert_eq!(other.settings.led.as_deref(), Some("line 3 of expander"));
 }

@@ -10,6 +10,7 @@ mod bus;
 mod clock;
 mod disk;
 mod gauge;
+mod led;
 mod mounts;
 mod power_supply;
 mod rtc;

@@ -7,6 +7,7 @@
 
 mod boards;
 mod evidence;
+mod led;
 mod man;
 mod page;
 mod words;

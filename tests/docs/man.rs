@@ -106,6 +106,11 @@ fn pages() -> BTreeMap<String, String> {
             format!("fieldwarden-{}.1", command.get_name()),
             command_page(command),
         );
+        let below = command.get_subcommands().filter(|s| s.get_name() != "help");
+        for inner in below {
+            let name = format!("fieldwarden-{}-{}.1", command.get_name(), inner.get_name());
+            pages.insert(name, command_page(inner));
+        }
     }
     pages.insert("fieldwarden.1".to_owned(), main_page(&root));
     pages.insert("fieldwarden.toml.5".to_owned(), config_page());

@@ -10,9 +10,9 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "sync", "init", "force",
-    "other",
+    "light", "other",
 ];
 
 /// What an order is answered with.
@@ -98,6 +98,7 @@ impl Answers {
             }
             Action::Pet => self.plain("pet", id),
             Action::Disarm => self.plain("disarm", id),
+            Action::Light(_) => self.plain("light", id),
             Action::Record(_) => self.plain("record", id),
             Action::Sync => self.plain("sync", id),
             Action::AskInit { .. } => self.init(id),

@@ -13,6 +13,7 @@ use fieldwarden::core::fact::{
     WatchdogSeen,
 };
 use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use fieldwarden::core::light::LedState;
 use fieldwarden::core::memo::{Left, Memo, Rest};
 use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::{BootFacts, Core};
@@ -153,6 +154,10 @@ fn request(rng: &mut Rng, services: u64) -> Request {
         1 => Request::Leave,
         30 => Request::Halt(rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot])),
         2..=8 => Request::Status,
+        29 => Request::ShowLed {
+            state: rng.pick(&LedState::ALL),
+            time: Duration::from_secs(rng.range(0, 90)),
+        },
         9..=15 => Request::Start(id),
         16..=22 => Request::Stop(id),
         _ => Request::Restart(id),

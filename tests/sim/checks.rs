@@ -3,6 +3,7 @@
 use crate::heat::Felt;
 use crate::heritage::Heritage;
 use crate::ladder::Ladder;
+use crate::lamp::Said;
 use crate::mains::Heard;
 use crate::silence::Before;
 use crate::throttle::Flags;
@@ -95,6 +96,7 @@ pub struct Checks {
     /// In a halt, what is left of the services is killed.
     halt_overran: bool,
     heat: Felt,
+    said: Said,
 }
 
 /// An end that was accepted.
@@ -129,6 +131,7 @@ impl Checks {
             halts: false,
             halt_overran: false,
             heat: Felt::default(),
+            said: Said::default(),
         };
         checks.new_life();
         checks
@@ -155,6 +158,7 @@ impl Checks {
         self.halts = false;
         self.halt_overran = false;
         self.heat = Felt::default();
+        self.said = Said::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -205,6 +209,8 @@ impl Checks {
         self.flags.flags_are_judged(v)?;
         self.ladder.halts_are_right(v, &self.settings)?;
         self.heat.heat_is_judged(v, self.settings.temperature)?;
+        self.said
+            .the_worst_is_shown(v, self.settings.led.is_some())?;
         self.remember(v);
         self.the_end_comes(v)
     }
@@ -306,7 +312,7 @@ impl Checks {
                     overran: false,
                 });
             }
-            Request::Status | Request::Halt(_) => {}
+            Request::Status | Request::Halt(_) | Request::ShowLed { .. } => {}
         }
     }
 

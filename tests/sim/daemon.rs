@@ -442,7 +442,8 @@ impl World {
             | Thread::Line
             | Thread::Output
             | Thread::Signals
-            | Thread::Log => {}
+            | Thread::Log
+            | Thread::Led => {}
         }
     }
 
@@ -481,7 +482,7 @@ impl World {
                 return Err(format!("{view:?}, alive: {alive}"));
             }
         }
-        Ok(())
+        self.lamp_is_well()
     }
 }
 

@@ -83,6 +83,10 @@ pub enum Kind {
     BriefSag,
     /// Nobody can read the firmware's flags.
     FlagsUnseen,
+    /// The status LED refuses an order, or somebody else has it.
+    LedRefuses,
+    /// The status LED is gone for a while.
+    LedVanishes,
     /// A file system turns read-only.
     ReadOnly,
     /// Readings run into their limits.
@@ -115,7 +119,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 52] = [
+    pub const ALL: [Kind; 54] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -154,6 +158,8 @@ impl Kind {
         Kind::Sag,
         Kind::BriefSag,
         Kind::FlagsUnseen,
+        Kind::LedRefuses,
+        Kind::LedVanishes,
         Kind::ReadOnly,
         Kind::Shortage,
         Kind::LateNews,
@@ -191,6 +197,7 @@ impl Kind {
             | Kind::RtcNonsense
             | Kind::WallStepped => Some(60),
             Kind::Sag | Kind::BriefSag | Kind::FlagsUnseen => Some(60),
+            Kind::LedVanishes => Some(120),
             Kind::ReadOnly => Some(60),
             Kind::FalseNews => Some(2),
             Kind::Operator => Some(12),
@@ -216,6 +223,7 @@ impl Kind {
             | Kind::DeviceTaken
             | Kind::DeviceAbsent
             | Kind::DeviceClamps
+            | Kind::LedRefuses
             | Kind::SensorLost
             | Kind::SensorGarbled
             | Kind::Shortage

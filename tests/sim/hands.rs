@@ -7,6 +7,7 @@ use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::{Action, Order, Signal};
 use fieldwarden::core::fact::{Fact, Fault, HaltKind, OrderId, Pulse, RunId, ServiceId, Thread};
 use fieldwarden::core::intent::Marker;
+use fieldwarden::core::light::Light;
 use fieldwarden::units::Mono;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub enum Work {
     Record(OrderId, Marker),
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
+    Light(OrderId, Light),
     /// Something whose effect nobody here looks at.
     Other(OrderId),
 }
@@ -100,6 +102,7 @@ impl World {
             Action::Pet => (Thread::Children, Work::PassPet(id)),
             Action::Disarm => (Thread::Watchdog, Work::Disarm(id)),
             Action::WatchGauge { .. } => (Thread::Bus, Work::Other(id)),
+            Action::Light(light) => (Thread::Led, Work::Light(id, light)),
             Action::RollCall { thread } => (thread, Work::Other(id)),
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
@@ -154,7 +157,8 @@ impl World {
             | Thread::Line
             | Thread::Output
             | Thread::Signals
-            | Thread::Log => 1,
+            | Thread::Log
+            | Thread::Led => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {
@@ -189,6 +193,7 @@ impl World {
             Some(Work::Record(order, marker)) => self.record(order, marker),
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),
+            Some(Work::Light(order, light)) => self.light(order, light),
             Some(Work::Other(order)) => self.done(thread, order, Ok(())),
             None => {}
         }

@@ -21,6 +21,7 @@ mod hardware;
 mod heat;
 mod heritage;
 mod ladder;
+mod lamp;
 mod mains;
 mod outage;
 mod plan;

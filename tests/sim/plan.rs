@@ -78,7 +78,9 @@ fn patience(settings: &Settings) -> u64 {
         2 * (ms(s.start_timeout) + ms(s.stop_timeout) + ms(b.cap)) + ms(b.window) + ms(b.cooldown)
     };
     // A process that cannot be killed is free again after a minute and a half at most.
-    reset + stop + 90_000 + settings.services.iter().map(held).sum::<u64>()
+    // An LED is tried again every five minutes.
+    let led = 310_000;
+    reset + stop + 90_000 + led + settings.services.iter().map(held).sum::<u64>()
 }
 
 fn configuration(rng: &mut Rng) -> String {
@@ -99,6 +101,9 @@ fn configuration(rng: &mut Rng) -> String {
         "[watchdog]\nowner = \"{owner}\"\ntimeout = \"{timeout}s\"\ndisarm_on_stop = {disarm}\n\
          [stop]\nbudget = \"{budget}s\"\n[storage]\nmounts = [\"/\", \"/data\"]\n"
     );
+    if rng.chance(70) {
+        out.push_str("[led]\nname = \"ACT\"\n");
+    }
     let mut before: Vec<&str> = Vec::new();
     let count = rng.range(1, 6);
     while (before.len() as u64) < count {

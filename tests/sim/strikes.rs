@@ -7,8 +7,10 @@ use fieldwarden::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, OrderId, Pid, Pulse, Reading,
     Request, RunId, ServiceId, Source, Thread, Ticket,
 };
+use fieldwarden::core::light::LedState;
 use fieldwarden::core::settings::WatchdogOwner;
 use fieldwarden::units::{MilliCelsius, Permille};
+use std::time::Duration;
 
 /// Number of a service that no configuration has.
 const NOBODY: ServiceId = ServiceId(9999);
@@ -42,6 +44,7 @@ impl World {
                     Thread::Bus,
                     Thread::Marker,
                     Thread::Sync,
+                    Thread::Led,
                 ];
                 let until = self.now + self.rng.range(1_000, 90_000);
                 let thread = self.rng.pick(&others);
@@ -71,6 +74,7 @@ impl World {
             Kind::Sag => self.sag(),
             Kind::BriefSag => self.sag_briefly(),
             Kind::FlagsUnseen => self.blind_flags(),
+            Kind::LedVanishes => self.lose_lamp(),
             Kind::FalseNews => self.false_news(),
             Kind::Operator => self.operate(),
             Kind::AskedExit => self.ask(Request::Exit),
@@ -98,6 +102,7 @@ impl World {
             Request::Stop(id),
             Request::Restart(id),
             Request::Restart(NOBODY),
+            self.show_led(),
         ];
         let request = self.rng.pick(&requests);
         self.ask(request);
@@ -106,6 +111,13 @@ impl World {
             self.ask(request);
             let other = self.rng.pick(&requests);
             self.ask(other);
+        }
+    }
+
+    fn show_led(&mut self) -> Request {
+        Request::ShowLed {
+            state: self.rng.pick(&LedState::ALL),
+            time: Duration::from_secs(self.rng.range(1, 30)),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::daemon::{Life, LifeEvent};
 use crate::faults::Kind;
 use crate::halting::Remains;
 use crate::hardware::Device;
+use crate::lamp::Lamp;
 use crate::mains::Mains;
 use crate::plan::Plan;
 use crate::process::Proc;
@@ -95,6 +96,7 @@ pub struct World {
     /// All orders, if somebody wants to compare them.
     pub kept: Option<Vec<(u64, Action)>>,
     pub firmware: Firmware,
+    pub lamp: Lamp,
     pub calm: bool,
     well_since: Option<u64>,
     pub trouble: Trouble,
@@ -142,6 +144,7 @@ impl World {
             clocks: Clocks::of(&plan),
             kept: None,
             firmware: Firmware::of(&plan, &mut rng),
+            lamp: Lamp::default(),
             checks: Checks::new(&plan.settings),
             plan,
             rng,
@@ -320,6 +323,7 @@ impl World {
         self.remains.new_boot(tells.then_some(by_device));
         self.first = true;
         self.clocks.boot();
+        self.lamp.go_dark();
         self.tally.reboots += 1;
         let boot = self.rng.range(2_000, 6_000);
         self.after(boot, Event::DaemonStart);
@@ -335,6 +339,7 @@ impl World {
         self.mains.heal(now);
         self.clocks.heal();
         self.firmware.heal(now);
+        self.lamp.heal(now);
         self.unstick_all(guarded);
         self.after(1_000, Event::Survey);
     }

@@ -3,6 +3,7 @@
 //! The schema is frozen: keys and sections are added, none is renamed or changes what it means. It
 //! never reads a file.
 
+use super::super::keys::led;
 use super::super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Nothing, Required};
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub const SECTIONS: &[Section] = &[
     CUT_LINE,
     CUT_REGISTER,
     CHARGE,
+    LED,
 ];
 
 /// The keys above the first header.
@@ -341,4 +343,12 @@ pub const CHARGE: Section = Section {
             "The level that stops charging",
         ),
     ],
+};
+
+/// The status LED.
+pub const LED: Section = Section {
+    header: "led",
+    meaning: "The status LED, by its name in the kernel or by its line. [led] of the configuration \
+              goes before it.",
+    keys: &[led::NAME, led::GPIO, led::LINE, led::ACTIVE_LOW],
 };

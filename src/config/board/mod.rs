@@ -17,6 +17,7 @@ mod shelf;
 
 pub use shelf::{BUILT_IN, PLACES, Shelf};
 
+use super::led::LedPlan;
 use super::problem::Problems;
 use super::report::Report;
 use super::{FILE_MAX, syntax};
@@ -53,6 +54,8 @@ pub struct Board {
     pub cut: Cut,
     /// The line that stops charging, at the level that does.
     pub charge: Option<Drive>,
+    /// Its status LED.
+    pub led: Option<LedPlan>,
 }
 
 /// A chip and how it is wired.
@@ -116,6 +119,22 @@ pub struct Line {
     pub gpio: Option<String>,
     /// Number of the line on it.
     pub line: u32,
+}
+
+/// Labels of the chips that the Pi's header belongs to: Pi 0 to 3, Pi 4, Pi 5. (kernel:
+/// drivers/pinctrl/bcm/pinctrl-bcm2835.c, drivers/pinctrl/pinctrl-rp1.c)
+pub const HEADERS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
+
+impl Line {
+    /// They are the same line, however its chip is named.
+    pub fn is(&self, other: &Line) -> bool {
+        let header = |gpio: &Option<String>| match gpio {
+            None => true,
+            Some(label) => HEADERS.contains(&label.as_str()),
+        };
+        let same_chip = self.gpio == other.gpio || header(&self.gpio) && header(&other.gpio);
+        self.line == other.line && same_chip
+    }
 }
 
 /// A line and the level to drive it to.
@@ -220,6 +239,7 @@ impl Board {
             alive: None,
             cut: Cut::None,
             charge: None,
+            led: None,
         }
     }
 
@@ -242,6 +262,28 @@ impl Board {
                 Cut::None | Cut::Register { .. } => Duration::ZERO,
             },
         }
+    }
+
+    /// The lines that have a job on this board.
+    pub fn lines(&self) -> Vec<&Line> {
+        let mains = match &self.mains {
+            MainsBy::Line { line, .. } => Some(line),
+            MainsBy::Supplies | MainsBy::Supply(_) => None,
+            MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+        };
+        let cut = match &self.cut {
+            Cut::Line { drive, .. } => Some(&drive.line),
+            Cut::None | Cut::Register { .. } => None,
+        };
+        let driven = [&self.alive, &self.charge];
+        let driven = driven.into_iter().flatten().map(|drive| &drive.line);
+        let led = self.led.as_ref().and_then(LedPlan::line);
+        mains
+            .into_iter()
+            .chain(cut)
+            .chain(driven)
+            .chain(led)
+            .collect()
     }
 
     /// It has something to be polled over its bus, or simulates that.

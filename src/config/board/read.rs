@@ -2,6 +2,7 @@
 //!
 //! Every value is read before anything is put together, so that one mistake hides no other.
 
+use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
 use super::keys;
@@ -24,7 +25,7 @@ pub(super) fn board<'i>(
     wanted: &str,
 ) -> Option<Board> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
-    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "charge"]);
+    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "charge", "led"]);
     let version = top.count("version");
     let name = name(&mut top, wanted);
     let title = top.text("title");
@@ -36,6 +37,7 @@ pub(super) fn board<'i>(
     let alive = drive(&mut top, "alive", keys::ALIVE.keys, "level");
     let cut = cut(&mut top, &chips);
     let charge = drive(&mut top, "charge", keys::CHARGE.keys, "disable");
+    let led = led::plan(&mut top.below("led", keys::LED.keys));
     version?;
     let board = Board {
         name: name?,
@@ -50,6 +52,7 @@ pub(super) fn board<'i>(
         alive: alive?,
         cut: cut?,
         charge: charge?,
+        led: led?.map(|led| led.value),
     };
     lines_differ(&mut top, &board);
     Some(board)
@@ -404,23 +407,12 @@ fn named_chip(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<
 
 /// No line has two jobs.
 fn lines_differ(top: &mut Section, board: &Board) {
-    let mains = match &board.mains {
-        MainsBy::Line { line, .. } => Some(line),
-        MainsBy::Supplies | MainsBy::Supply(_) => None,
-        MainsBy::Register { .. } | MainsBy::Current { .. } => None,
-    };
-    let cut = match &board.cut {
-        Cut::Line { drive, .. } => Some(&drive.line),
-        Cut::None | Cut::Register { .. } => None,
-    };
-    let driven = [&board.alive, &board.charge];
-    let driven = driven.into_iter().flatten().map(|drive| &drive.line);
-    let mut lines: Vec<&Line> = mains.into_iter().chain(cut).chain(driven).collect();
+    let mut lines: Vec<&Line> = board.lines();
     lines.sort();
     if let Some(pair) = lines.windows(2).find(|pair| pair[0] == pair[1]) {
         let what = format!("line {} has two jobs", pair[0].line);
         let span = top.header();
-        let help = "give each of [mains.line], [alive], [cut.line] and [charge] its own".to_owned();
-        top.report().error(span, what, help);
+        let help = "give each of [mains.line], [alive], [cut.line], [charge] and [led] its own";
+        top.report().error(span, what, help.to_owned());
     }
 }

@@ -37,6 +37,8 @@ pub enum Code {
     Version,
     /// There is no service of this name.
     UnknownService,
+    /// There is no status LED.
+    NoLed,
     /// This user may not ask for it.
     NotPermitted,
     /// Too many clients at once.

@@ -4,13 +4,18 @@ use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
 use crate::core::fact::{HaltKind, Request, ServiceId};
 use crate::core::settings::Settings;
-use crate::text::halt_kind_named;
+use crate::text::{halt_kind_named, led_named};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// Events of the past that can be asked for: as many as are kept.
 const LAST_MAX: u64 = super::ring::KEPT as u64;
+
+/// Longest time for which a state can be shown on the LED, in seconds: ten minutes, and some to spare
+/// between two of them.
+const SHOW_MAX: u64 = 660;
 
 /// What a client wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +42,8 @@ impl Wanted {
                 | Request::Restart(_)
                 | Request::Exit
                 | Request::Leave
-                | Request::Halt(_),
+                | Request::Halt(_)
+                | Request::ShowLed { .. },
             ) => true,
         }
     }
@@ -58,6 +64,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
         "start" => Wanted::Core(Request::Start(service(&mut keys, settings)?)),
         "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
         "halt" => Wanted::Core(Request::Halt(kind(&mut keys)?)),
+        "show-led" => Wanted::Core(show_led(&mut keys, settings)?),
         "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
         other => return Err(bad(format!("unknown request {}", quote(other)))),
     };
@@ -101,7 +108,7 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
-     requests: status, events, start, stop, restart, halt";
+     requests: status, events, start, stop, restart, halt, show-led";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {
@@ -157,6 +164,27 @@ fn kind(keys: &mut Keys) -> Result<HaltKind, Refusal> {
     })
 }
 
+fn show_led(keys: &mut Keys, settings: &Settings) -> Result<Request, Refusal> {
+    let bad = |what: &str| Refusal::new(Code::BadRequest, what, EXAMPLE);
+    if settings.led.is_none() {
+        let what = "no status LED is named in the configuration";
+        let help = "name one in [led]; `fieldwarden led list` shows those of this machine";
+        return Err(Refusal::new(Code::NoLed, what, help));
+    }
+    let state = match keys.remove("state") {
+        Some(Scalar::Text(word)) => led_named(&word),
+        Some(Scalar::Count(_) | Scalar::Flag(_)) | None => None,
+    };
+    let state =
+        state.ok_or_else(|| bad("the request has no state such as `well` under `state`"))?;
+    let time = match keys.remove("seconds") {
+        Some(Scalar::Count(seconds)) if (1..=SHOW_MAX).contains(&seconds) => seconds,
+        Some(_) | None => return Err(bad("`seconds` must be a number from 1 to 660")),
+    };
+    let time = Duration::from_secs(time);
+    Ok(Request::ShowLed { state, time })
+}
+
 fn service(keys: &mut Keys, settings: &Settings) -> Result<ServiceId, Refusal> {
     let Some(Scalar::Text(name)) = keys.remove("service") else {
         let what = "the request has no text under `service`";
@@ -206,6 +234,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::core::light::LedState;
     use crate::core::settings::{Backoff, Ready, Restart, Service};
     use std::time::Duration;
 
@@ -275,6 +304,34 @@ pub(super) mod tests {
                 follow: false
             })
         );
+    }
+
+    /// What an LED shows is asked for by its word and in seconds, where there is one.
+    #[test]
+    fn an_led_can_be_asked_for() {
+        let settings = Settings {
+            led: Some("ACT".into()),
+            ..settings()
+        };
+        let line = |rest: &str| format!(r#"{{"v":1,"request":"show-led"{rest}}}"#);
+        let read = |rest: &str| read(line(rest).as_bytes(), &settings);
+        let (state, time) = (LedState::OnBattery, Duration::from_secs(5));
+        assert_eq!(
+            read(r#","state":"on-battery","seconds":5"#),
+            Ok(Wanted::Core(Request::ShowLed { state, time }))
+        );
+        for (rest, what) in [
+            (r#","seconds":5"#, "no state"),
+            (r#","state":"green","seconds":5"#, "no state"),
+            (r#","state":"well""#, "from 1 to 660"),
+            (r#","state":"well","seconds":0"#, "from 1 to 660"),
+            (r#","state":"well","seconds":661"#, "from 1 to 660"),
+        ] {
+            let refusal = read(rest).expect_err(rest);
+            assert!(refusal.error.contains(what), "{rest}: {}", refusal.error);
+        }
+        let none = try_read(&line(r#","state":"well","seconds":5"#));
+        assert_eq!(none.map_err(|r| r.code), Err(Code::NoLed));
     }
 
     /// Each refusal names what is wrong with the line.

@@ -38,6 +38,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         board: Board::NONE,
         power: Power::DEFAULT,
         clock_tolerance: Duration::from_secs(30),
+        led: Some("ACT".into()),
     }
 }
 

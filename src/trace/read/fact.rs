@@ -9,7 +9,7 @@ use crate::core::fact::{
 };
 use crate::core::memo::{Left, Memo};
 use crate::core::settings::Settings;
-use crate::text::{REQUEST_WORDS, rest_named, stage_named, thread_named};
+use crate::text::{REQUEST_WORDS, led_named, rest_named, stage_named, thread_named};
 use crate::units::Mono;
 
 /// Reads a fact line, with its time.
@@ -302,8 +302,17 @@ impl Line<'_, '_> {
             "exit" => Ok(Request::Exit),
             "leave" => Ok(Request::Leave),
             "halt" => self.halt_kind().map(Request::Halt),
+            "show-led" => self.show_led(),
             other => Err(expected(REQUEST_WORDS, other)),
         }
+    }
+
+    fn show_led(&mut self) -> Result<Request, Problem> {
+        const STATES: &str = "what an LED shows, such as `well`";
+        let word = self.words.plain(STATES)?;
+        let state = led_named(&word).ok_or_else(|| expected(STATES, &word))?;
+        let time = value::seconds(&self.words.keyed("for", "5s")?)?;
+        Ok(Request::ShowLed { state, time })
     }
 
     fn outcome(&mut self) -> Result<Result<(), Fault>, Problem> {

@@ -4,6 +4,7 @@ use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
     RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
+use crate::core::light::LedState;
 use crate::core::memo::{Left, Memo, Rest};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use proptest::option;
@@ -230,6 +231,11 @@ fn request() -> impl Strategy<Value = Request> {
         service().prop_map(Request::Restart),
         Just(Request::Exit),
         Just(Request::Leave),
+        (
+            proptest::sample::select(&LedState::ALL[..]),
+            any::<Duration>()
+        )
+            .prop_map(|(state, time)| Request::ShowLed { state, time }),
     ]
 }
 
