@@ -307,7 +307,10 @@ fn power_line(machine: &mut Machine) -> Result<()> {
 
     machine.ok(&format!("{FLAP} '{LINE}'"))?;
     let told = "seen mains present=no";
-    std::thread::sleep(Duration::from_secs(2));
+    // Meanwhile the line has been read afresh, which must cost neither its edges nor its debounce.
+    std::thread::sleep(Duration::from_secs(20));
+    let held = machine.ok("gpioinfo | grep fieldwarden")?;
+    ensure!(held.contains("line   6"), "{held}");
     ensure!(
         traced(machine, told)? == 0,
         "flapping was told as lost mains"
