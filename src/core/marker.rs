@@ -24,8 +24,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10 * 60);
 /// back a warning. Mains that come and go must not wear out a card.
 const CALM: Duration = Duration::from_secs(60);
 
-/// Time after which a record that failed is tried again. Shorter: a file system that is full is bothered
-/// for nothing. Longer: what the card still says of a halt that was taken back holds for that long.
+/// Time after which a record that failed is tried again. Shorter: a file system that is full is
+/// bothered for nothing. Longer: what the card says of a halt that was taken back holds for that long.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// State of the policy.

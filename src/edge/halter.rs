@@ -36,8 +36,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What the halting thread can be told to do.
 pub enum HaltOrder {
-    /// Write the marker of this boot. It is answered only if it fails: whoever waits for the marker waits
-    /// for the one that outlives the boot.
+    /// Write the marker of this boot. It is answered only if it fails: whoever waits for the marker
+    /// waits for the one that outlives the boot.
     Keep {
         /// To be quoted in the outcome.
         order: OrderId,

@@ -9,8 +9,8 @@
 //! That of the state directory outlives the boot.
 //!
 //! They are written by two threads, because the card may stall: what holds in this boot must not
-//! wait behind what is to outlive it, or a daemon that dies meanwhile leaves its successor a halt that was
-//! taken back.
+//! wait behind what is to outlive it, or a daemon that dies meanwhile leaves its successor a halt that
+//! was taken back.
 
 use super::clock;
 use super::inbox::Inbox;
@@ -257,8 +257,7 @@ mod tests {
         assert_eq!(next.found(Some(false)), left(false, Some(false)));
     }
 
-    /// A halt is taken back while the card still stalls at it: whoever follows in this boot learns that it
-    /// was taken back.
+    /// A halt is taken back while the card still stalls at it: whoever follows in this boot learns it.
     #[test]
     fn what_holds_now_does_not_wait_for_the_card() {
         let dir = tempfile::tempdir().unwrap();
