@@ -47,7 +47,7 @@ use crate::edge::starts;
 use crate::edge::systemd::{Environment, Init};
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::{KernelWatchdog, WatchdogPaths};
-use crate::edge::{children, clock, logging, mountinfo, process, senses, thread};
+use crate::edge::{children, clock, logging, mountinfo, process, program_text, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
@@ -95,6 +95,9 @@ const GUARD_QUEUE: usize = 32;
 
 /// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
 const SIGNAL_QUEUE: usize = 8;
+
+/// By then the start is over, even of a thousand services, and with it the need for its code.
+const START: Duration = Duration::from_secs(3);
 
 /// Time for the recorder to hand the last events to those who follow. On a card that stalls they go
 /// without; the end does not wait longer for it.
@@ -573,10 +576,21 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     }
     man_requests(plan.requests.take(), inbox.clone())?;
     let own = opening(&queues, &mut ground);
-    hands.man_stability(&plan.config, &quit)?;
+    hands.man_stability(&plan.config, own_process, &quit)?;
     hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
+    if own_process {
+        settle_memory();
+    }
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
+}
+
+/// Memory of the process that is ours stays where it is, but for what is left of the start.
+fn settle_memory() {
+    process::give_back_heap();
+    if let Err(e) = process::lock_memory() {
+        log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
+    }
 }
 
 /// Hands the survivors over to their threads; returns the facts that the core begins with.
@@ -850,11 +864,8 @@ impl Hands {
         Ok(())
     }
 
-    /// The process is ours: its signals are for us, and its memory stays where it is.
+    /// The process is ours: its signals are for us.
     fn man_signals(&mut self, inbox: &Inbox) -> Result<Orders<RollCall>, AppError> {
-        if let Err(e) = process::lock_memory() {
-            log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
-        }
         let caught = signals::caught().map_err(AppError::kernel("signal handlers"))?;
         let inbox = inbox.clone();
         // It ends with the process: a handler cannot be waited for.
@@ -866,11 +877,23 @@ impl Hands {
         Ok(calls)
     }
 
-    /// A daemon that lives for long enough proves that resets have helped.
-    fn man_stability(&mut self, config: &Config, quit: &Receiver<()>) -> Result<(), AppError> {
+    /// When the start is over, its code is not needed any more; and a daemon that lives for long enough
+    /// proves that resets have helped.
+    fn man_stability(
+        &mut self,
+        config: &Config,
+        own_process: bool,
+        quit: &Receiver<()>,
+    ) -> Result<(), AppError> {
         let resets = config.wiring.state_dir.join("resets");
         let quit = quit.clone();
         self.man("stability", move || {
+            if quit.recv_timeout(START) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            if own_process {
+                program_text::keep_what_a_daemon_needs();
+            }
             if quit.recv_timeout(starts::STABLE) == Err(RecvTimeoutError::Timeout) {
                 starts::forget_resets(&resets);
             }

@@ -7,9 +7,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Facts that may wait. Far more than a storm of services brings at once (each of 1,000 services
-/// ending in the same instant); small enough that a stuck core stops the edges at once.
-const CAPACITY: usize = 1024;
+/// Parcels that may wait. A storm of services comes in a few (64 ends in each), and every thread has one
+/// under way; small enough that a stuck core stops the edges at once, and to be kept in locked memory.
+const CAPACITY: usize = 256;
 
 /// How long to wait when nothing is planned: any long time does.
 const AGES: Duration = Duration::from_secs(3600);

@@ -40,6 +40,7 @@ pub mod power_cut;
 pub mod power_supply;
 pub mod proc_text;
 pub mod process;
+pub mod program_text;
 pub mod pulse;
 pub mod recorder;
 pub mod rtc;

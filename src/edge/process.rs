@@ -44,6 +44,16 @@ pub fn use_one_heap() {
     }
 }
 
+/// Gives freed memory back to the kernel. Once memory is locked that is refused, but for the end of the
+/// heap; so this comes before, when the configuration has been read.
+pub fn give_back_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call takes no pointers, and moves nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Locks every page that the daemon touches from now on, so that a card that hangs, or a machine
 /// that swaps, cannot stop it between two pets. Pages that are never touched cost nothing.
 ///

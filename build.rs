@@ -1,0 +1,8 @@
+//! Tells the linker in which order the program's functions are to stand: `link/daemon.ld`.
+
+fn main() {
+    let script = "link/daemon.ld";
+    println!("cargo:rerun-if-changed={script}");
+    let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    println!("cargo:rustc-link-arg=-Wl,-T,{directory}/{script}");
+}

@@ -1,0 +1,102 @@
+//! The program's own code in memory: what a running daemon needs is kept there, the rest is not.
+//!
+//! Locked memory protects the daemon from a card that hangs, and code is on that card. But half of the
+//! program is only for its start and for commands: parsers, command line, screens, demo. The linker puts
+//! what a daemon needs together (`link/daemon.ld`), and when the start is over, everything is let go
+//! and that part is brought back. So its rarely used paths, such as the halt, are in memory before they
+//! are needed, whether they ran before or not.
+
+use std::ffi::{c_int, c_void};
+
+// Defined in `link/daemon.ld`: first and last of the code that is kept.
+unsafe extern "C" {
+    static fieldwarden_code: u8;
+    static fieldwarden_code_end: u8;
+}
+
+/// As [`libc::MADV_DONTNEED`], of locked memory too. Linux 5.18; `include/uapi/asm-generic/mman-common.h`.
+const DONTNEED_LOCKED: c_int = 24;
+
+/// Brings pages into memory. Linux 5.14; the same file.
+const POPULATE_READ: c_int = 22;
+
+/// Lets go of the program's code and constants, and brings back what a daemon needs. Old kernels refuse
+/// either call, and then memory stays as it is.
+pub fn keep_what_a_daemon_needs() {
+    for (start, end) in unwritable_parts() {
+        // SAFETY: these pages are a private mapping of the program's file that nobody can write to, so
+        // what comes back when they are touched is what was there.
+        let _ = unsafe { advise(start, end, DONTNEED_LOCKED) };
+    }
+    let (start, end) = code();
+    // SAFETY: this changes no contents of memory.
+    let _ = unsafe { advise(start, end, POPULATE_READ) };
+}
+
+/// Addresses of the code that is kept.
+fn code() -> (usize, usize) {
+    // Only their addresses mean anything.
+    let (start, end) = (&raw const fieldwarden_code, &raw const fieldwarden_code_end);
+    (start.addr(), end.addr())
+}
+
+/// Applies advice to all pages from one address to another.
+///
+/// # Safety
+/// The advice must not change what is there.
+unsafe fn advise(start: usize, end: usize, advice: c_int) -> c_int {
+    // SAFETY: the call asks for a number, which there always is.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(page).unwrap_or(4096);
+    let start = start - start % page;
+    // SAFETY: the caller has seen to it that nothing changes that anybody could see.
+    unsafe { libc::madvise(start as *mut c_void, end - start, advice) }
+}
+
+/// Address ranges of the program that were loaded from its file and cannot be written to.
+fn unwritable_parts() -> Vec<(usize, usize)> {
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    // SAFETY: the function has the type that is asked for, and the pointer is to what it expects.
+    unsafe { libc::dl_iterate_phdr(Some(note_parts), (&raw mut parts).cast()) };
+    parts
+}
+
+/// Called for each object in memory. The first is the program, and with it this ends.
+///
+/// # Safety
+/// `object` is the C library's description of an object, `parts` a list as in [`unwritable_parts`].
+unsafe extern "C" fn note_parts(
+    object: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    parts: *mut c_void,
+) -> c_int {
+    // SAFETY: both live for this call, and nobody else has the list.
+    let (object, parts) = unsafe { (&*object, &mut *parts.cast::<Vec<(usize, usize)>>()) };
+    // SAFETY: the table has this many entries, and lives as long as the program.
+    let table = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+    for part in table {
+        if part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_W == 0 {
+            // Addresses of this machine, in a type that is wider on some.
+            let start = object.dlpi_addr as usize + part.p_vaddr as usize;
+            parts.push((start, start + part.p_memsz as usize));
+        }
+    }
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is let go and what is kept are parts of this program, and it goes on with them.
+    #[test]
+    fn code_is_let_go_and_comes_back() {
+        let (start, end) = code();
+        let parts = unwritable_parts();
+        assert!(parts.iter().any(|(from, to)| *from <= start && end <= *to));
+        let kept = keep_what_a_daemon_needs as fn() as usize;
+        assert!((start..end).contains(&kept), "{start:x} {kept:x} {end:x}");
+        keep_what_a_daemon_needs();
+        assert_eq!(code(), (start, end));
+    }
+}
