@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use fieldwarden::core::fact::{Change, Exit, Fact, Pid, RunId, ServiceId, Thread};
-use fieldwarden::edge::children::{Child, ChildOrder, Children};
+use fieldwarden::edge::children::{Births, Child, ChildOrder, Children};
 use fieldwarden::edge::clock;
 use fieldwarden::edge::inbox::{Facts, inbox};
-use fieldwarden::edge::orders::{Orders, plain, with_bell};
+use fieldwarden::edge::orders::{plain, with_bell};
 use fieldwarden::edge::places::Places;
 use fieldwarden::edge::pulse::Pulse;
 use fieldwarden::edge::run_record::RunRecord;
@@ -41,7 +41,7 @@ fn spawn(path: &str, arguments: &[&str]) -> Spawned {
     Spawner::new().unwrap().spawn(&program).unwrap()
 }
 
-fn born(orders: &Orders<ChildOrder>, service: u16, run: u32, spawned: &Spawned) {
+fn born(births: &Births, service: u16, run: u32, spawned: &Spawned) {
     let pid = Pid::new(spawned.pid.as_raw().unsigned_abs()).unwrap();
     let start = spawned.start_time().unwrap();
     let record = RunRecord {
@@ -50,13 +50,8 @@ fn born(orders: &Orders<ChildOrder>, service: u16, run: u32, spawned: &Spawned) 
         start,
         ready: true,
     };
-    let order = ChildOrder::Born {
-        service: ServiceId(service),
-        record,
-        pidfd: spawned.pidfd.try_clone().unwrap(),
-        adopted: false,
-    };
-    orders.hand(clock::now(), order);
+    let pidfd = spawned.pidfd.try_clone().unwrap();
+    births.tell(ServiceId(service), record, pidfd, false);
 }
 
 /// Takes facts until this service's run has ended.
@@ -96,17 +91,18 @@ fn a_run_that_has_ended_is_not_mistaken_for_the_next() {
     let places = Places::new(directory.path());
     let kin = vec![child("first"), child("other")];
     let children = Children::new(kin, places, None, guards, inbox).unwrap();
+    let births = children.births(orders.clone());
     let running = thread::spawn(move || children.run(&work));
 
     let first = spawn("/bin/false", &[]);
     let _copy: OwnedFd = first.pidfd.try_clone().unwrap();
-    born(&orders, 0, 1, &first);
+    born(&births, 0, 1, &first);
     assert_eq!(end_of(&mut facts, 0, 1), Exit::Code(1));
 
     let second = spawn("/bin/sleep", &["60"]);
-    born(&orders, 0, 2, &second);
-    // Once this end is known, the thread has looked at all its descriptors after the order above.
-    born(&orders, 1, 1, &spawn("/bin/true", &[]));
+    born(&births, 0, 2, &second);
+    // Once this end is known, the thread has looked at all its descriptors after the birth above.
+    born(&births, 1, 1, &spawn("/bin/true", &[]));
     assert_eq!(end_of(&mut facts, 1, 1), Exit::Code(0));
 
     orders.hand(clock::now(), ChildOrder::Quit);

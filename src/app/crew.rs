@@ -53,7 +53,7 @@ use crate::trace::Ring;
 use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use halt::{HaltQueues, HaltWorks};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -339,11 +339,12 @@ impl Ground {
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
         let init_watchdog = plan.environment.watchdog(std::process::id());
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
+        let left = places.left();
         let memos = match safe {
-            None => memos(&settings, &places),
+            None => memos(&settings, &places, &left),
             Some(_) => Vec::new(),
         };
-        let survivors = survivors(&settings, &places, pool.as_ref(), &memos);
+        let survivors = survivors(&settings, &places, (pool.as_ref(), &left), &memos);
         let of = match &plan.devices {
             Devices::Real(_) => Of::ThisMachine,
             Devices::Simulated(_) => Of::SimulatedMachine,
@@ -499,10 +500,13 @@ fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
 fn survivors(
     settings: &Settings,
     places: &Places,
-    pool: Option<&Pool>,
+    (pool, left): (Option<&Pool>, &BTreeSet<String>),
     memos: &[Found],
 ) -> Vec<(ServiceId, Survivor)> {
     let find = |(id, s): (ServiceId, &Service)| {
+        if pool.is_none() && !left.contains(&*s.name) {
+            return None;
+        }
         let mut survivor = adoption::find(&s.name, places, pool)?;
         // One that was found without a record has a number that may have been used before.
         let known = memos.iter().find(|(whose, ..)| *whose == id);
@@ -514,9 +518,10 @@ fn survivors(
     ids.zip(&settings.services).filter_map(find).collect()
 }
 
-fn memos(settings: &Settings, places: &Places) -> Vec<Found> {
+fn memos(settings: &Settings, places: &Places, left: &BTreeSet<String>) -> Vec<Found> {
     let ids = (0u16..).map(ServiceId).take(settings.services.len());
-    ids.filter_map(|id| legacy::find(id, settings, places))
+    ids.filter(|id| left.contains(settings.name(*id)))
+        .filter_map(|id| legacy::find(id, settings, places))
         .collect()
 }
 
@@ -617,11 +622,10 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
         let now = clock::now();
         queues.children.hand(
             now,
-            ChildOrder::Born {
+            ChildOrder::Adopted {
                 service,
                 record,
                 pidfd,
-                adopted: true,
             },
         );
         queues.spawner.hand(now, SpawnOrder::Prepare { service });
@@ -781,16 +785,16 @@ impl Hands {
         let guards = queues.guards.clone();
         let children = Children::new(kin, places.clone(), pool.clone(), guards, inbox.clone())
             .map_err(AppError::kernel("children"))?;
+        let births = children.births(queues.children.clone());
         self.man("children", move || {
             fatal("children", children.run(&works.children))
         })?;
-        let children = queues.children.clone();
         let spawning = Spawning::new(
             recipes,
             places.clone(),
             pool.clone(),
             taps,
-            children,
+            births,
             inbox.clone(),
         )
         .map_err(AppError::kernel("starting processes"))?;

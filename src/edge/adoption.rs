@@ -121,14 +121,8 @@ fn alive(pidfd: &OwnedFd) -> bool {
 ///
 /// Takes as long as they take to end, up to [`PATIENCE`] each.
 pub fn end_strangers(known: &[Box<str>], places: &Places, pool: Option<&Pool>) {
-    let recorded = std::fs::read_dir(places.services())
-        .into_iter()
-        .flatten()
-        .flatten();
-    let recorded = recorded.filter_map(|e| e.file_name().into_string().ok());
-    let names: BTreeSet<String> = recorded
-        .chain(pool.map(Pool::names).unwrap_or_default())
-        .collect();
+    let pooled = pool.map(Pool::names).unwrap_or_default();
+    let names: BTreeSet<String> = places.left().into_iter().chain(pooled).collect();
     for name in names.iter().filter(|n| !known.iter().any(|k| **k == ***n)) {
         memo::remove(&places.memo(name));
         let survivor = RunRecord::load(&places.run_record(name)).and_then(known_alive);

@@ -6,11 +6,13 @@
 //!
 //! Never spawns, and never waits for a service, a card or the core's opinion.
 
+mod births;
 mod end;
 mod notify;
 mod order;
 mod speaker;
 
+pub use births::Births;
 pub use notify::listen;
 pub use order::{Child, ChildOrder};
 
@@ -32,6 +34,7 @@ use rustix::process;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
@@ -79,7 +82,7 @@ pub struct Children {
     slots: Vec<Slot>,
     places: Places,
     pool: Option<Pool>,
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     guards: Orders<GuardOrder>,
     inbox: Inbox,
     /// What this turn has brought, to reach the core together.
@@ -127,7 +130,7 @@ impl Children {
         guards: Orders<GuardOrder>,
         inbox: Inbox,
     ) -> io::Result<Children> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         for (at, child) in (0u16..).zip(&children) {
             if let Some(socket) = &child.notify {
                 epoll::add(
@@ -158,6 +161,11 @@ impl Children {
         })
     }
 
+    /// Where new runs are put for this thread, whose orders are given here.
+    pub fn births(&self, orders: Orders<ChildOrder>) -> Births {
+        Births::new(self.epoll.clone(), orders, self.inbox.clone())
+    }
+
     /// Carries out orders and reports changes until told to quit.
     ///
     /// # Errors
@@ -173,6 +181,11 @@ impl Children {
                 Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
             };
+            // A run that was left here may have ended already.
+            let keys = events.iter().filter_map(|e| Key::of(e.data));
+            if keys.into_iter().any(|key| self.is_unheard_of(key)) && !self.take_orders(work) {
+                return Ok(());
+            }
             // Ends first: somebody waits for the replacement.
             for key in events.iter().filter_map(|e| Key::of(e.data)) {
                 if let Key::Run(at) = key {
@@ -198,13 +211,20 @@ impl Children {
         work.silence();
         while let Some(order) = work.take() {
             match order {
+                ChildOrder::Adopted {
+                    service,
+                    record,
+                    pidfd,
+                } => self.adopt(service, record, pidfd),
                 ChildOrder::Born {
                     service,
                     record,
                     pidfd,
-                    adopted,
+                    watched,
                 } => {
-                    self.born(service, record, pidfd, adopted);
+                    self.born(service, record, pidfd, watched);
+                    // It was left here, and is not owed.
+                    continue;
                 }
                 ChildOrder::Signal {
                     service,
@@ -228,10 +248,8 @@ impl Children {
             return;
         };
         let name = &slot.child.name;
-        let stored = self
-            .places
-            .make_service(name)
-            .and_then(|()| memo::store(&self.places.memo(name), line));
+        let place = self.places.memo(name);
+        let stored = self.places.within(name, || memo::store(&place, line));
         if let Err(e) = stored {
             log::warn!("{name}: not noted for a successor: {e}");
         }
@@ -257,41 +275,6 @@ impl Children {
     fn pass_news_on(&mut self) {
         if !self.news.is_empty() {
             self.inbox.send_all(std::mem::take(&mut self.news));
-        }
-    }
-
-    fn born(&mut self, service: ServiceId, record: RunRecord, pidfd: OwnedFd, adopted: bool) {
-        let Some(slot) = self.slots.get_mut(usize::from(service.0)) else {
-            return;
-        };
-        let watched = epoll::add(
-            &self.epoll,
-            &pidfd,
-            Key::Run(service.0).data(),
-            epoll::EventFlags::IN,
-        );
-        if watched.is_err() {
-            // Out of kernel memory. A run that nobody watches is worse than none.
-            let _ = process::pidfd_send_signal(&pidfd, process::Signal::KILL);
-        }
-        let (run, pid) = (record.run, record.pid);
-        slot.run = Some(Run {
-            record,
-            pidfd,
-            adopted,
-        });
-        slot.beat = None;
-        let early = std::mem::take(&mut slot.early);
-        // Of an adopted run the core was told before it began.
-        if !adopted {
-            self.tell(service, run, Change::Started { pid });
-        }
-        for heard in early {
-            self.heed(service, heard);
-        }
-        if watched.is_err() {
-            self.slots[usize::from(service.0)].run = None;
-            self.tell(service, run, Change::Exited(Exit::Unknown));
         }
     }
 

@@ -1,15 +1,15 @@
 //! The one way for facts to reach the core.
 
 use super::clock;
+use super::queue::{Giver, Taker, queue};
 use crate::core::fact::Fact;
 use crate::units::Mono;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Parcels that may wait. A storm of services comes in a few (64 ends in each), and every thread has one
-/// under way; small enough that a stuck core stops the edges at once, and to be kept in locked memory.
-const CAPACITY: usize = 256;
+/// Parcels that may wait. Far more than a storm of services brings at once (each of 1,000 services
+/// ending in the same instant); small enough that a stuck core stops the edges at once.
+const CAPACITY: usize = 1024;
 
 /// How long to wait when nothing is planned: any long time does.
 const AGES: Duration = Duration::from_secs(3600);
@@ -22,19 +22,19 @@ enum Parcel {
 
 /// Where edges put facts.
 #[derive(Clone)]
-pub struct Inbox(Sender<Parcel>);
+pub struct Inbox(Giver<Parcel>);
 
 /// Where the core takes them from.
 pub struct Facts {
-    parcels: Receiver<Parcel>,
+    parcels: Taker<Parcel>,
     opened: VecDeque<Fact>,
 }
 
 /// A new inbox and its outlet.
 pub fn inbox() -> (Inbox, Facts) {
-    let (sender, parcels) = bounded(CAPACITY);
+    let (giver, parcels) = queue(CAPACITY);
     (
-        Inbox(sender),
+        Inbox(giver),
         Facts {
             parcels,
             opened: VecDeque::new(),
@@ -46,12 +46,12 @@ impl Inbox {
     /// Hands a fact to the core; waits while the inbox is full. After the core has ended facts
     /// vanish: there is nobody left whom they could concern.
     pub fn send(&self, fact: Fact) {
-        let _ = self.0.send(Parcel::One(fact));
+        let _ = self.0.give(Parcel::One(fact));
     }
 
     /// Hands over several facts at once, as [`Inbox::send`] does.
     pub fn send_all(&self, facts: Vec<Fact>) {
-        let _ = self.0.send(Parcel::Many(facts));
+        let _ = self.0.give(Parcel::Many(facts));
     }
 }
 
@@ -62,14 +62,14 @@ impl Facts {
             return Some(fact);
         }
         let wait = clock::wait(deadline.map_or(AGES, |d| d.since(now)));
-        let parcel = self.parcels.recv_timeout(wait).ok()?;
+        let parcel = self.parcels.take_within(wait).ok()?;
         self.open(parcel)
     }
 
     /// The next fact, if one is there already.
     pub fn take(&mut self) -> Option<Fact> {
         self.opened.pop_front().or_else(|| {
-            let parcel = self.parcels.try_recv().ok()?;
+            let parcel = self.parcels.try_take().ok()?;
             self.open(parcel)
         })
     }

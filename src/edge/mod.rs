@@ -42,6 +42,7 @@ pub mod proc_text;
 pub mod process;
 pub mod program_text;
 pub mod pulse;
+pub mod queue;
 pub mod recorder;
 pub mod rtc;
 pub mod run_record;

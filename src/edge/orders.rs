@@ -4,9 +4,9 @@
 //! A thread that must also listen to descriptors gets an eventfd beside its queue.
 
 use super::pulse::Pulse;
+use super::queue::{Giver, Refused, Taker, Without, queue};
 use crate::core::fact::Fault;
 use crate::units::Mono;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Where orders for one thread are put.
 pub struct Orders<T> {
-    queue: Sender<T>,
+    queue: Giver<T>,
     pulse: Arc<Pulse>,
     bell: Option<Arc<Bell>>,
 }
@@ -33,7 +33,7 @@ impl<T> Clone for Orders<T> {
 
 /// Where the thread takes them from.
 pub struct Work<T> {
-    queue: Receiver<T>,
+    queue: Taker<T>,
     pulse: Arc<Pulse>,
     bell: Option<Arc<Bell>>,
 }
@@ -57,16 +57,16 @@ struct Bell {
 
 /// A queue for a thread that does nothing but wait for orders.
 pub fn plain<T>(capacity: usize, pulse: Arc<Pulse>) -> (Orders<T>, Work<T>) {
-    let (sender, receiver) = bounded(capacity);
+    let (giver, taker) = queue(capacity);
     let orders = Orders {
-        queue: sender,
+        queue: giver,
         pulse: pulse.clone(),
         bell: None,
     };
     (
         orders,
         Work {
-            queue: receiver,
+            queue: taker,
             pulse,
             bell: None,
         },
@@ -82,16 +82,16 @@ pub fn with_bell<T>(capacity: usize, pulse: Arc<Pulse>) -> io::Result<(Orders<T>
         fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         rung: AtomicBool::new(false),
     });
-    let (sender, receiver) = bounded(capacity);
+    let (giver, taker) = queue(capacity);
     let orders = Orders {
-        queue: sender,
+        queue: giver,
         pulse: pulse.clone(),
         bell: Some(bell.clone()),
     };
     Ok((
         orders,
         Work {
-            queue: receiver,
+            queue: taker,
             pulse,
             bell: Some(bell),
         },
@@ -105,12 +105,12 @@ impl<T> Orders<T> {
     /// [`Fault::Busy`] when the queue is full or the thread is gone.
     pub fn give(&self, now: Mono, order: T) -> Result<(), Fault> {
         self.pulse.give(now);
-        match self.queue.try_send(order) {
+        match self.queue.try_give(order) {
             Ok(()) => {
                 self.ring();
                 Ok(())
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+            Err(Refused::Full(_) | Refused::Abandoned(_)) => {
                 self.pulse.take_back();
                 Err(Fault::Busy)
             }
@@ -121,18 +121,23 @@ impl<T> Orders<T> {
     /// full. The thread does not owe it, and must not [`finish`](Work::finish) it.
     pub fn leave(&self, order: T) {
         // It fails when the thread is gone, and with it whatever the order was for.
-        let _ = self.queue.send(order);
+        let _ = self.queue.give(order);
     }
 
     /// Hands an order over, waiting while the queue is full. Only between edges, and only towards
     /// one that never waits for this one.
     pub fn hand(&self, now: Mono, order: T) {
         self.pulse.give(now);
-        if self.queue.send(order).is_ok() {
+        if self.queue.give(order).is_ok() {
             self.ring();
         } else {
             self.pulse.take_back();
         }
+    }
+
+    /// Wakes the thread for what was left for it.
+    pub fn knock(&self) {
+        self.ring();
     }
 
     fn ring(&self) {
@@ -153,21 +158,21 @@ impl<T> Orders<T> {
 impl<T> Work<T> {
     /// Waits for the next order; `None` when nobody can give any more.
     pub fn wait(&self) -> Option<T> {
-        self.queue.recv().ok()
+        self.queue.take().ok()
     }
 
     /// Waits for the next order for so long.
     pub fn next_within(&self, wait: Duration) -> Next<T> {
-        match self.queue.recv_timeout(wait) {
+        match self.queue.take_within(wait) {
             Ok(order) => Next::Order(order),
-            Err(RecvTimeoutError::Timeout) => Next::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Next::Closed,
+            Err(Without::Yet) => Next::Nothing,
+            Err(Without::Ever) => Next::Closed,
         }
     }
 
     /// The next order, if there is one.
     pub fn take(&self) -> Option<T> {
-        self.queue.try_recv().ok()
+        self.queue.try_take().ok()
     }
 
     /// Readable while orders may be waiting. Silence it before taking them.
@@ -177,7 +182,9 @@ impl<T> Work<T> {
 
     /// Empties the bell; the next order rings it again.
     pub fn silence(&self) {
-        if let Some(bell) = &self.bell {
+        if let Some(bell) = &self.bell
+            && bell.rung.load(SeqCst)
+        {
             let _ = rustix::io::read(&bell.fd, &mut [0u8; 8]);
             // After the reading, so that a ring in between is not lost; before the orders are
             // taken, so that the order of whoever did not ring is seen.

@@ -1,5 +1,6 @@
 //! Where things lie in the runtime directory. Everything in it is of this boot only.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,30 @@ impl Places {
     /// What the kernel said, with the path.
     pub fn make_service(&self, name: &str) -> io::Result<()> {
         make_dir(&self.service(name), 0o711)
+    }
+
+    /// Does something in the directory of a service, which is made if it turns out to be missing: it
+    /// nearly always is there, and looking first would cost as much as the work.
+    ///
+    /// # Errors
+    /// Those of the work, and of making the directory.
+    pub fn within<T>(&self, name: &str, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match work() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.make_service(name)?;
+                work()
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Names of the services that an earlier daemon of this boot has left something about.
+    pub fn left(&self) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.services());
+        let entries = entries.into_iter().flatten().flatten();
+        entries
+            .filter_map(|e| e.file_name().into_string().ok())
+            .collect()
     }
 
     /// Record of the run of a service, for a successor of this daemon.

@@ -7,10 +7,10 @@
 //! Terms: a *recipe* says how to run a service; *preparing* it makes its directory, FIFO and control
 //! group, once.
 
-use super::children::ChildOrder;
+use super::children::Births;
 use super::clock;
 use super::inbox::Inbox;
-use super::orders::{Orders, Work};
+use super::orders::Work;
 use super::output::Taps;
 use super::places::Places;
 use super::pool::{Leaf, Pool};
@@ -71,7 +71,7 @@ pub struct Spawning {
     places: Places,
     pool: Option<Pool>,
     taps: Taps,
-    children: Orders<ChildOrder>,
+    births: Births,
     inbox: Inbox,
 }
 
@@ -85,7 +85,7 @@ impl Spawning {
         places: Places,
         pool: Option<Pool>,
         taps: Taps,
-        children: Orders<ChildOrder>,
+        births: Births,
         inbox: Inbox,
     ) -> io::Result<Spawning> {
         let spawner = Spawner::new()?;
@@ -100,7 +100,7 @@ impl Spawning {
             places,
             pool,
             taps,
-            children,
+            births,
             inbox,
         })
     }
@@ -159,19 +159,13 @@ impl Spawning {
             start,
             ready,
         };
-        if let Err(e) = record.store(&self.places.run_record(&self.recipes[at].name)) {
-            log::warn!(
-                "{}: run not recorded for a successor: {e}",
-                self.recipes[at].name
-            );
+        let recipe = &self.recipes[at];
+        let place = self.places.run_record(&recipe.name);
+        if let Err(e) = self.places.within(&recipe.name, || record.store(&place)) {
+            log::warn!("{}: run not recorded for a successor: {e}", recipe.name);
         }
-        let born = ChildOrder::Born {
-            service,
-            record,
-            pidfd: spawned.pidfd,
-            adopted: false,
-        };
-        self.children.hand(clock::now(), born);
+        self.births
+            .tell(service, record, spawned.pidfd, recipe.notify);
         Ok(())
     }
 
@@ -219,14 +213,13 @@ impl Spawning {
         if self.prepared[at].is_some() {
             return Ok(());
         }
-        self.places.make_service(&recipe.name)?;
         let mut program = self.program(recipe).map_err(io::Error::other)?;
         match recipe.output {
             Output::Inherit => {}
             Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
             Output::Log => {
                 let path = self.places.output(&recipe.name);
-                let ours = fifo(&path)?;
+                let ours = self.places.within(&recipe.name, || fifo(&path))?;
                 program.output = Stream::fifo(&path).map_err(io::Error::other)?;
                 program.errors = Stream::Output;
                 self.taps.watch(service, &recipe.name, ours)?;

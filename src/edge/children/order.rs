@@ -8,7 +8,16 @@ use std::time::Duration;
 
 /// What the children thread can be told to do.
 pub enum ChildOrder {
-    /// A run has come into being, here or under an earlier daemon.
+    /// A run was found that an earlier daemon had started. The core knows.
+    Adopted {
+        /// Whose.
+        service: ServiceId,
+        /// How a successor finds it.
+        record: RunRecord,
+        /// Its main process.
+        pidfd: OwnedFd,
+    },
+    /// A run has come into being: see [`Births`](super::Births).
     Born {
         /// Whose.
         service: ServiceId,
@@ -16,8 +25,8 @@ pub enum ChildOrder {
         record: RunRecord,
         /// Its main process.
         pidfd: OwnedFd,
-        /// It was found, not started.
-        adopted: bool,
+        /// It is in the epoll already; otherwise it was killed because it could not be.
+        watched: bool,
     },
     /// Send a signal.
     Signal {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::fact::{Pid, Thread};
 use crate::edge::inbox::{Facts, inbox};
-use crate::edge::orders::plain;
+use crate::edge::orders::{plain, with_bell};
 use crate::edge::pulse::Pulse;
 use crate::edge::spawn::{Program, Spawned, Spawner};
 use std::os::unix::net::UnixDatagram;
@@ -29,8 +29,7 @@ fn stage() -> Stage {
         heartbeat: None,
         notify: Some(notify),
     }];
-    let pulse = Arc::new(Pulse::new(Thread::Watchdog, Duration::from_secs(1)));
-    let (guards, _) = plain(1, pulse);
+    let (guards, _) = plain(1, pulse(Thread::Watchdog));
     let (inbox, facts) = inbox();
     let children = Children::new(kin, places, None, guards, inbox).unwrap();
     Stage {
@@ -40,13 +39,20 @@ fn stage() -> Stage {
     }
 }
 
+fn pulse(thread: Thread) -> Arc<Pulse> {
+    Arc::new(Pulse::new(thread, Duration::from_secs(1)))
+}
+
 impl Stage {
     /// A run of this number.
     fn born(&mut self, run: u32) -> Spawned {
         let spawned = sleeper();
         let record = record(run, &spawned);
         let pidfd = spawned.pidfd.try_clone().unwrap();
-        self.children.born(ServiceId(0), record, pidfd, false);
+        let (orders, work) = with_bell(1, pulse(Thread::Children)).unwrap();
+        let births = self.children.births(orders);
+        births.tell(ServiceId(0), record, pidfd, false);
+        assert!(self.children.take_orders(&work));
         spawned
     }
 
@@ -168,7 +174,7 @@ fn a_number_that_was_given_out_again_is_left_alone() {
         ..record(1, &stranger)
     };
     let pidfd = dead.pidfd.try_clone().unwrap();
-    stage.children.born(ServiceId(0), reused, pidfd, true);
+    stage.children.adopt(ServiceId(0), reused, pidfd);
     stage.children.reap(0);
     assert_eq!(stage.told(), [(1, "exited")]);
     // Whoever was first has ended it.
