@@ -25,7 +25,7 @@ use super::places::Places;
 use super::pool::Pool;
 use super::run_record::RunRecord;
 use crate::core::action::{Reach, Signal};
-use crate::core::fact::{Change, Exit, Fact, OrderId, RunId, ServiceId};
+use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
 use notify::Heard;
 use rustix::event::epoll;

@@ -1,10 +1,10 @@
 //! The program's own code in memory: what a running daemon needs is kept there, the rest is not.
 //!
-//! Locked memory protects the daemon from a card that hangs, and code is on that card. But half of the
-//! program is only for its start and for commands: parsers, command line, screens, demo. The linker puts
-//! what a daemon needs together (`link/daemon.ld`), and when the start is over, everything is let go
-//! and that part is brought back. So its rarely used paths, such as the halt, are in memory before they
-//! are needed, whether they ran before or not.
+//! Locked memory protects the daemon from a card that hangs, and code is on that card. But half of
+//! the program is only for its start and for commands: parsers, command line, screens, demo. The
+//! linker puts what a daemon needs together (`link/daemon.ld`), and when the start is over, everything
+//! is let go and that part is brought back. So its rarely used paths, such as the halt, are in memory
+//! before they are needed, whether they ran before or not.
 
 use std::ffi::{c_int, c_void};
 
@@ -14,7 +14,8 @@ unsafe extern "C" {
     static fieldwarden_code_end: u8;
 }
 
-/// As [`libc::MADV_DONTNEED`], of locked memory too. Linux 5.18; `include/uapi/asm-generic/mman-common.h`.
+/// As [`libc::MADV_DONTNEED`], of locked memory too: Linux 5.18. Kernel:
+/// `include/uapi/asm-generic/mman-common.h`.
 const DONTNEED_LOCKED: c_int = 24;
 
 /// Brings pages into memory. Linux 5.14; the same file.

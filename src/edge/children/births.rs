@@ -107,8 +107,8 @@ impl Children {
     }
 }
 
-/// Has the end of a run wake the thread. Out of kernel memory the run is killed: one that nobody watches
-/// is worse than none.
+/// Has the end of a run wake the thread. Out of kernel memory the run is killed: one that nobody
+/// watches is worse than none.
 fn watch(epoll: &OwnedFd, service: ServiceId, pidfd: &OwnedFd) -> bool {
     let key = Key::Run(service.0).data();
     let watched = epoll::add(epoll, pidfd, key, epoll::EventFlags::IN).is_ok();
