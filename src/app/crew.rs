@@ -584,14 +584,11 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     hands.man_stability(&plan.config, own_process, &quit)?;
     hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
-    if own_process {
-        settle_memory();
-    }
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
 }
 
 /// Memory of the process that is ours stays where it is, but for what is left of the start.
-fn settle_memory() {
+pub(super) fn settle_memory() {
     process::give_back_heap();
     if let Err(e) = process::lock_memory() {
         log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
