@@ -147,7 +147,6 @@ mod tests {
                 mains: Some(false),
                 attempts: 0,
                 in_vain: 0,
-                before: None,
             },
         })
     }

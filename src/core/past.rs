@@ -112,7 +112,6 @@ mod tests {
                 mains,
                 attempts: 0,
                 in_vain: 0,
-                before: None,
             },
             same_boot: false,
             reset,

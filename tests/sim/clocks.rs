@@ -271,7 +271,7 @@ fn near(one: Shown, other: Shown) -> bool {
 #[test]
 fn steps_of_the_clock_decide_nothing() {
     use crate::story::Book;
-    let mut stepped = 0;
+    let (mut stepped, mut halts) = (0, 0);
     for seed in 0..120 {
         let play = |still: bool| {
             let mut plan = Plan::of(seed);
@@ -291,9 +291,11 @@ fn steps_of_the_clock_decide_nothing() {
         assert_eq!(with.0, Ok(()), "seed {seed}");
         assert_eq!(with.1, without.1, "seed {seed}");
         stepped += with.2.notes.get("ClockStepped").copied().unwrap_or(0);
+        halts += with.2.notes.get("Halting").copied().unwrap_or(0);
         assert_eq!(without.2.notes.get("ClockStepped"), None, "seed {seed}");
     }
     assert!(stepped > 20, "only {stepped} steps were noticed");
+    assert!(halts > 20, "only {halts} halts among them");
 }
 
 /// So that a look at the default is not needed to read these.

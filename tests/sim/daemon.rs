@@ -2,6 +2,7 @@
 
 use crate::faults::Kind;
 use crate::hands::Hand;
+use crate::truth::LOOK;
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::Actions;
 use fieldwarden::core::fact::{
@@ -43,6 +44,8 @@ pub enum LifeEvent {
 /// One process of the daemon.
 pub struct Life {
     pub no: u32,
+    /// When it began.
+    pub born: u64,
     pub core: Core,
     pub out: Actions,
     pub hands: Vec<Hand>,
@@ -69,6 +72,8 @@ pub struct Life {
     /// Starts of each service that are under way.
     pub starting: Vec<u16>,
     pub unanswered: BTreeSet<OrderId>,
+    /// The gauge is to be looked at closely.
+    pub closely: bool,
 }
 
 impl Life {
@@ -85,7 +90,7 @@ impl Life {
 
 impl World {
     pub fn daemon_start(&mut self) {
-        if self.life.is_some() || self.remains.asked.is_some() {
+        if self.life.is_some() || self.remains.asked.is_some() || self.truth.off {
             return;
         }
         self.sweep();
@@ -101,6 +106,7 @@ impl World {
         self.book.new_life(self.lives, &boot);
         self.life = Some(Life {
             no: self.lives,
+            born: self.now,
             core: Core::new(settings, boot),
             out: Actions::default(),
             hands: Thread::ALL.into_iter().map(Hand::new).collect(),
@@ -119,6 +125,7 @@ impl World {
             adopted: self.procs.keys().copied().collect(),
             starting: vec![0; n],
             unanswered: BTreeSet::new(),
+            closely: false,
         });
         self.note_trouble();
         if let Some(timeout) = self.plan.init_watchdog {
@@ -128,6 +135,7 @@ impl World {
         self.adopt();
         let floor = self.clocks.floor();
         self.step(&floor, 0);
+        self.remember_left();
         let found = self.remains.found();
         self.step(&found, 0);
         self.step(&Fact::Tick, 0);
@@ -137,6 +145,11 @@ impl World {
         ] {
             self.plan_poll(thread, every);
         }
+        if self.watches_mains() == Thread::Line {
+            self.read_mains();
+            self.plan_poll(Thread::Line, LOOK);
+        }
+        self.open_bus();
     }
 
     fn recall(&mut self) {
@@ -202,7 +215,7 @@ impl World {
             true => self.rng.range(1_000, 60_000),
             false => 1_000,
         };
-        self.after(delay, Event::DaemonStart);
+        self.after(delay, Event::DaemonStart(self.remains.boot));
     }
 
     /// The core has ordered its own end.
@@ -225,7 +238,7 @@ impl World {
             true => self.rng.range(1_000, 60_000),
             false => self.rng.range(100, 1_000),
         };
-        self.after(delay, Event::DaemonStart);
+        self.after(delay, Event::DaemonStart(self.remains.boot));
     }
 
     pub fn freeze(&mut self, until: u64) {
@@ -403,7 +416,7 @@ impl World {
         }
     }
 
-    fn plan_poll(&mut self, thread: Thread, every: u64) {
+    pub fn plan_poll(&mut self, thread: Thread, every: u64) {
         let due = self.now + every;
         if let Some(hand) = self.hand(thread) {
             hand.poll_due = Some(due);
@@ -430,6 +443,15 @@ impl World {
                 self.read_disks();
                 self.plan_poll(thread, DISK_EVERY);
             }
+            Thread::Bus => {
+                self.read_gauge();
+                let every = self.gauge_every();
+                self.plan_poll(thread, every);
+            }
+            Thread::Line => {
+                self.read_mains();
+                self.plan_poll(thread, LOOK);
+            }
             Thread::Children
             | Thread::Watchdog
             | Thread::Spawner
@@ -438,8 +460,6 @@ impl World {
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt
-            | Thread::Bus
-            | Thread::Line
             | Thread::Output
             | Thread::Signals
             | Thread::Log
@@ -459,7 +479,11 @@ impl World {
             return Err(format!("guard: {:?}", life.core.guard()));
         }
         let mains = self.mains.sensor.then_some(Verdict::Ok);
-        if life.core.picture().power != mains {
+        // A battery that was emptied is low until it is charged again.
+        let charging = self.truth.battery.is_some()
+            && life.core.picture().power == Some(Verdict::Warn)
+            && life.core.picture().mains == Some(true);
+        if life.core.picture().power != mains && !charging {
             return Err(format!("mains: {:?}", life.core.supply()));
         }
         if let Some(rtc) = life.core.rtc()

@@ -35,12 +35,18 @@ pub enum Kind {
     EssentialDead,
     /// Another thread stands still for a long time.
     OtherStuck,
+    /// The card does not answer: every thread that waits for it stands still.
+    CardStalls,
     /// The queues of the threads are very short.
     ShortQueues,
     /// The daemon is killed.
     Killed,
     /// The daemon stands still as a whole.
     Frozen,
+    /// The daemon is killed when a halt has come to another rung.
+    KilledOnRung,
+    /// The machine is reset then.
+    ResetOnRung,
     /// The daemon is not started again at once.
     SlowInit,
     /// The machine loses power for a moment.
@@ -63,8 +69,20 @@ pub enum Kind {
     MainsCut,
     /// Mains come and go.
     MainsFlap,
+    /// They are cut for long: only a battery that is large enough outlasts that.
+    MainsOut,
     /// Nobody can tell whether there are mains.
     MainsUnseen,
+    /// The battery's gauge says what is not so.
+    GaugeLies,
+    /// It does not answer, most of the time or at all.
+    GaugeNaks,
+    /// Its registers do not change any more.
+    GaugeFreezes,
+    /// Its bus is stuck: no transfer comes back.
+    BusStuck,
+    /// Somebody switches a machine on that is off without mains.
+    SwitchedOn,
     /// The battery-backed clock shows another time.
     RtcLies,
     /// Its oscillator has stopped.
@@ -119,7 +137,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 54] = [
+    pub const ALL: [Kind; 63] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -134,9 +152,12 @@ impl Kind {
         Kind::EssentialStuck,
         Kind::EssentialDead,
         Kind::OtherStuck,
+        Kind::CardStalls,
         Kind::ShortQueues,
         Kind::Killed,
         Kind::Frozen,
+        Kind::KilledOnRung,
+        Kind::ResetOnRung,
         Kind::SlowInit,
         Kind::PowerCut,
         Kind::DeviceTaken,
@@ -148,7 +169,13 @@ impl Kind {
         Kind::SensorGarbled,
         Kind::MainsCut,
         Kind::MainsFlap,
+        Kind::MainsOut,
         Kind::MainsUnseen,
+        Kind::GaugeLies,
+        Kind::GaugeNaks,
+        Kind::GaugeFreezes,
+        Kind::BusStuck,
+        Kind::SwitchedOn,
         Kind::RtcLies,
         Kind::RtcStops,
         Kind::RtcFreezes,
@@ -184,12 +211,15 @@ impl Kind {
             Kind::EssentialStuck => Some(150),
             Kind::EssentialDead => Some(300),
             Kind::OtherStuck => Some(60),
+            Kind::CardStalls => Some(150),
             Kind::Killed => Some(80),
             Kind::Frozen => Some(150),
             Kind::PowerCut => Some(200),
             Kind::DeviceFails => Some(60),
             Kind::DeviceVanishes => Some(120),
             Kind::MainsCut | Kind::MainsFlap | Kind::MainsUnseen => Some(60),
+            Kind::MainsOut => Some(200),
+            Kind::GaugeLies | Kind::GaugeNaks | Kind::GaugeFreezes | Kind::BusStuck => Some(60),
             Kind::RtcLies
             | Kind::RtcStops
             | Kind::RtcFreezes
@@ -220,6 +250,9 @@ impl Kind {
             | Kind::StartStuck
             | Kind::ShortQueues
             | Kind::SlowInit
+            | Kind::SwitchedOn
+            | Kind::KilledOnRung
+            | Kind::ResetOnRung
             | Kind::DeviceTaken
             | Kind::DeviceAbsent
             | Kind::DeviceClamps

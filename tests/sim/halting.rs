@@ -11,11 +11,12 @@ use fieldwarden::core::fact::{
     Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
 };
 use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use fieldwarden::core::picture::Rung;
 
 /// What outlives the daemon.
 #[derive(Default)]
 pub struct Remains {
-    boot: u32,
+    pub boot: u32,
     /// The marker of this boot.
     here: Option<Marker>,
     /// The marker that outlives the boot, with the boot that wrote it.
@@ -35,6 +36,11 @@ impl Remains {
         self.bitten = bitten;
         self.asked = None;
         self.refused = false;
+    }
+
+    /// What was written down last.
+    pub fn marker(&self) -> Option<Marker> {
+        self.here.or(self.there.map(|(_, marker)| marker))
     }
 
     /// What the next daemon is told of it.
@@ -61,7 +67,12 @@ impl World {
     pub fn record(&mut self, order: OrderId, marker: Marker) {
         self.remains.here = Some(marker);
         let outcome = match self.strikes(Kind::RecordFails, 30) {
-            true => Err(Fault::Errno(Errno(30))),
+            // Read-only, full, broken.
+            true => Err(Fault::Errno(self.rng.pick(&[
+                Errno(30),
+                Errno(28),
+                Errno(5),
+            ]))),
             false => {
                 self.remains.there = Some((self.remains.boot, marker));
                 Ok(())
@@ -165,9 +176,34 @@ impl World {
     fn machine_ends(&mut self, kind: HaltKind) {
         self.end_life();
         match kind {
-            HaltKind::PowerOff => self.tally.offs += 1,
+            HaltKind::PowerOff => {
+                self.tally.offs += 1;
+                self.turned_off();
+                self.truth.off = !self.mains.is_present();
+                if self.truth.off && self.strikes(Kind::SwitchedOn, 20) {
+                    // Somebody presses a button, and the battery gives what it still has.
+                    self.truth.off = false;
+                }
+            }
             HaltKind::Reboot => self.tally.restarts += 1,
         }
         self.reboot(false);
+    }
+
+    /// A halt has come to a rung: that is when a kill and a reset hurt most.
+    pub fn strike_on(&mut self, rung: Rung) {
+        *self.tally.power.rungs.entry(rung).or_default() += 1;
+        if self.strikes(Kind::KilledOnRung, 15) {
+            *self.tally.power.killed.entry(rung).or_default() += 1;
+            self.soon(Event::KillOf(self.lives));
+        } else if self.strikes(Kind::ResetOnRung, 8) {
+            *self.tally.power.reset.entry(rung).or_default() += 1;
+            self.soon(Event::ResetOf(self.remains.boot));
+        }
+    }
+
+    fn soon(&mut self, event: Event) {
+        let delay = self.rng.pick(&[0, 0, 5, 1_000, 4_000]);
+        self.after(delay, event);
     }
 }

@@ -26,6 +26,7 @@ pub enum Work {
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
+    WatchGauge(OrderId, bool),
     /// Something whose effect nobody here looks at.
     Other(OrderId),
 }
@@ -101,8 +102,8 @@ impl World {
             Action::Arm { timeout } => (Thread::Watchdog, Work::Arm(id, timeout)),
             Action::Pet => (Thread::Children, Work::PassPet(id)),
             Action::Disarm => (Thread::Watchdog, Work::Disarm(id)),
-            Action::WatchGauge { .. } => (Thread::Bus, Work::Other(id)),
             Action::Light(light) => (Thread::Led, Work::Light(id, light)),
+            Action::WatchGauge { closely } => (Thread::Bus, Work::WatchGauge(id, closely)),
             Action::RollCall { thread } => (thread, Work::Other(id)),
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
@@ -194,6 +195,10 @@ impl World {
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),
             Some(Work::Light(order, light)) => self.light(order, light),
+            Some(Work::WatchGauge(order, closely)) => {
+                self.watch_gauge(closely);
+                self.done(thread, order, Ok(()));
+            }
             Some(Work::Other(order)) => self.done(thread, order, Ok(())),
             None => {}
         }

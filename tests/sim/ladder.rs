@@ -3,7 +3,7 @@
 
 use crate::checks::View;
 use fieldwarden::core::action::{Action, Answer};
-use fieldwarden::core::fact::{Fact, HaltKind, Reading, Request};
+use fieldwarden::core::fact::{Fact, HaltKind, OrderId, Reading, Request};
 use fieldwarden::core::intent::{HaltPhase, Intent};
 use fieldwarden::core::note::{HaltNote, Note};
 use fieldwarden::core::picture::{HaltCause, Halting, Rung};
@@ -12,6 +12,9 @@ use fieldwarden::core::settings::Settings;
 /// All rungs but the services' budget, in milliseconds, with a margin for threads on their way:
 /// looking, grace, recording, syncing, asked, rescuing, forced.
 const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 30_000 + 5_000 + 10_000 + 5_000;
+
+/// Time for the marker to reach the card, in milliseconds.
+const RECORDING: u64 = 3_000;
 
 /// What was seen of halts in this life.
 #[derive(Default)]
@@ -24,6 +27,8 @@ pub struct Ladder {
     /// When it began, not counting the time for which the daemon stood still.
     since: u64,
     committed: bool,
+    /// The order that writes down what is to come, and when it was given.
+    record: Option<(OrderId, u64)>,
     /// Init was asked.
     init_asked: bool,
     let_go: bool,
@@ -61,8 +66,14 @@ impl Ladder {
         if let Fact::Seen(Reading::Marker(left)) = v.fact
             && let Intent::Halt { phase, .. } = left.marker.intent
         {
+            self.record = None;
             self.found = true;
             self.committed = left.same_boot && phase == HaltPhase::Committed;
+        }
+        if let Fact::Done { order, .. } = v.fact
+            && self.record.is_some_and(|(record, _)| record == *order)
+        {
+            self.record = None;
         }
         let accepted = v.orders.iter().any(|o| {
             matches!(
@@ -98,8 +109,12 @@ impl Ladder {
         for order in v.orders {
             match &order.action {
                 Action::Record(marker) => {
-                    if let Intent::Halt { phase, .. } = marker.intent {
-                        self.committed |= phase == HaltPhase::Committed;
+                    if let Intent::Halt { phase, .. } = marker.intent
+                        && phase == HaltPhase::Committed
+                        && !self.committed
+                    {
+                        self.committed = true;
+                        self.record = Some((order.id, v.now));
                     }
                 }
                 Action::AskInit { kind } => {
@@ -107,6 +122,11 @@ impl Ladder {
                     wrong(
                         !self.committed,
                         "S13: init is asked and nothing is written down",
+                    )?;
+                    let waits = |(_, at)| v.now < at + RECORDING;
+                    wrong(
+                        self.record.is_some_and(waits) && !self.init_asked,
+                        "S13: init is asked before it is written down",
                     )?;
                     let mains = v.core.picture().mains == Some(true);
                     let by_mains = halting.is_some_and(|h| h.cause.ends_with_mains());
@@ -122,7 +142,11 @@ impl Ladder {
                         "S1: a forced halt out of its turn",
                     )?;
                 }
-                Action::Start { .. } => wrong(self.init_asked, "S2: a start after the return")?,
+                Action::Start { .. } => {
+                    wrong(self.init_asked, "S2: a start after the return")?;
+                    let halts = halting.is_some() && self.before.is_some();
+                    wrong(halts, "S2: a start while the machine is halted")?;
+                }
                 Action::Pet => wrong(self.let_go, "S5: a pet after the last rung")?,
                 _ => {}
             }

@@ -12,6 +12,7 @@
 
 mod anything;
 mod checks;
+mod chips;
 mod clocks;
 mod daemon;
 mod faults;
@@ -33,6 +34,7 @@ mod story;
 mod strikes;
 mod tally;
 mod throttle;
+mod truth;
 mod world;
 
 use faults::Kind;
@@ -120,34 +122,26 @@ fn replay(seed: u64) {
     println!("seed {seed}\nfaults {:?}\n{}", plan.faults, plan.toml);
     println!("{}", book.text());
     match outcome {
-        Ok(tally) => print_tally(&tally, 1, 0.0),
+        Ok(tally) => print!("{tally}"),
         Err(why) => panic!("{}", tell(seed, &why)),
     }
 }
 
-fn print_tally(t: &Tally, seeds: u64, seconds: f64) {
+/// What occurred, and how many seeds broke which promise.
+fn print_table(all: &Tally, series: &Series, outcome: &Outcome) {
+    print!("{all}");
+    println!("{} seeds in {:.1} s", series.count, outcome.seconds);
+    print_failures(&outcome.failed);
+}
+
+fn print_failures(failed: &[(u64, String)]) {
+    let of = |what: &str| failed.iter().filter(|(_, why)| why.contains(what)).count();
     println!(
-        "{seeds} seeds in {seconds:.1} s: {} events, {} steps",
-        t.events, t.steps
+        "spurious halts: {}, missed halts: {}, seeds that failed: {}",
+        of("zero spurious"),
+        of("zero missed"),
+        failed.len()
     );
-    println!(
-        "{} h simulated; {} lives of the daemon, {} adoptions, {} ends by request, {} by init",
-        t.seconds / 3600,
-        t.lives,
-        t.adopted,
-        t.ended,
-        t.init_kills
-    );
-    println!(
-        "{} reboots, {} of them by the watchdog; {} full queues",
-        t.reboots, t.bites, t.busy
-    );
-    for (kind, n) in &t.faults {
-        println!("  fault {kind:<18?} {n:>8}");
-    }
-    for (note, n) in &t.notes {
-        println!("  note  {note:<18} {n:>8}");
-    }
 }
 
 /// Every invariant holds for every seed, and every kind of fault occurred.
@@ -159,7 +153,7 @@ fn seeds() {
     let series = Series::of("seed", "SIM_SEEDS", SEEDS);
     let mut all = Tally::default();
     let outcome = series.run(|seed| play(seed, &Book::default()), |tally| all.add(&tally));
-    print_tally(&all, series.count, outcome.seconds);
+    print_table(&all, &series, &outcome);
     fail(&outcome, tell);
     let missing: Vec<_> = Kind::ALL
         .iter()

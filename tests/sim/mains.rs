@@ -1,20 +1,20 @@
 //! Mains, the sensor that sees them, and what the verdict on them must be: the invariants P1 to P4.
 //!
-//! The simulated machine has a battery that outlasts every cut. The invariants are told from the
-//! facts that the core has heard, and know nothing of how it decides.
+//! The invariants are told from the facts that the core has heard, and know nothing of how it decides.
+//! What is true of power is judged in `truth.rs`.
 
 use crate::checks::View;
 use crate::faults::Kind;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::world::{Event, World};
-use fieldwarden::core::fact::{Errno, Fact, Fault, Pulse, Reading, Source, Thread};
-use fieldwarden::core::picture::Verdict;
+use fieldwarden::core::fact::{Errno, Fact, Fault, Pulse, Reading, Source};
+use fieldwarden::core::picture::{HaltCause, Verdict};
 
 /// Mains that were seen gone for this long, and never back, are lost. In milliseconds, as all here.
-const LOST_AFTER: u64 = 2_000;
+pub const LOST_AFTER: u64 = 2_000;
 /// Mains that were seen for this long, and nothing else, are back.
-const BACK_AFTER: u64 = 5_000;
+pub const BACK_AFTER: u64 = 5_000;
 
 /// Mains and their sensor.
 pub struct Mains {
@@ -26,17 +26,26 @@ pub struct Mains {
 
 impl Mains {
     pub fn of(plan: &Plan, rng: &mut Rng) -> Mains {
-        let wanted = [Kind::MainsCut, Kind::MainsFlap, Kind::MainsUnseen];
+        let wanted = [
+            Kind::MainsCut,
+            Kind::MainsFlap,
+            Kind::MainsOut,
+            Kind::MainsUnseen,
+        ];
+        let wanted = wanted.iter().any(|k| plan.faults.contains(k));
         Mains {
-            sensor: wanted.iter().any(|k| plan.faults.contains(k)) || rng.chance(50),
+            sensor: wanted || plan.board.battery.is_some() || rng.chance(50),
             present: true,
             silent_until: 0,
         }
     }
 
     pub fn heal(&mut self, now: u64) {
-        self.present = true;
-        self.silent_until = now;
+        self.silent_until = self.silent_until.min(now);
+    }
+
+    pub fn silent_until(&self) -> u64 {
+        self.silent_until
     }
 
     pub fn is_present(&self) -> bool {
@@ -44,7 +53,7 @@ impl Mains {
     }
 
     /// What the sensor says.
-    fn fact(&self, now: u64) -> Fact {
+    pub fn fact(&self, now: u64) -> Fact {
         match now < self.silent_until {
             true => Fact::Lost {
                 source: Source::Mains,
@@ -59,8 +68,14 @@ impl Mains {
 
 impl World {
     pub fn cut_mains(&mut self) {
-        self.mains.present = false;
+        self.turn_mains(false);
         let until = self.rng.range(500, 60_000);
+        self.after(until, Event::Mains(true));
+    }
+
+    pub fn lose_mains(&mut self) {
+        self.turn_mains(false);
+        let until = self.rng.range(30_000, 600_000);
         self.after(until, Event::Mains(true));
     }
 
@@ -80,13 +95,16 @@ impl World {
     }
 
     pub fn turn_mains(&mut self, present: bool) {
-        self.mains.present = present || self.calm;
-    }
-
-    pub fn read_mains(&mut self) {
-        if self.mains.sensor {
-            let fact = self.mains.fact(self.now);
-            self.send(Thread::Vitals, fact);
+        let present = present || self.calm;
+        if self.mains.present == present {
+            return;
+        }
+        self.drain();
+        self.mains.present = present;
+        self.truth.turned = self.now;
+        self.edge();
+        if present && std::mem::take(&mut self.truth.off) {
+            self.switch_on();
         }
     }
 }
@@ -99,8 +117,9 @@ pub struct Heard {
     gone: Option<u64>,
     /// Seen since then, without a gap.
     back: Option<u64>,
-    /// The verdict after the step before.
+    /// The verdict after the step before, and whether mains were believed to be gone.
     verdict: Option<Verdict>,
+    lost: bool,
 }
 
 impl Heard {
@@ -110,9 +129,15 @@ impl Heard {
         self.hear(v);
         let verdict = v.core.picture().power;
         self.verdict = verdict;
-        let on_battery = [Some(Verdict::Warn), Some(Verdict::Critical)];
         let lost = v.core.picture().mains == Some(false);
-        let was_lost = on_battery.contains(&before);
+        let was_lost = std::mem::replace(&mut self.lost, lost);
+        // With mains, a battery may be low, or say what cannot be.
+        let battery = v.core.settings().board.battery.is_some();
+        let fits = match verdict {
+            Some(Verdict::Critical) => lost,
+            Some(Verdict::Warn) => lost || battery,
+            Some(Verdict::Ok | Verdict::Unknown) | None => !lost,
+        };
         let aged = |since: Option<u64>, age| since.is_some_and(|s| v.now >= s + age);
         let seen = matches!(v.fact, Fact::Seen(Reading::Mains { present: true }));
         for (wrong, what) in [
@@ -121,7 +146,7 @@ impl Heard {
                 "P1: a verdict on mains without news of them, or news without a verdict",
             ),
             (
-                lost != on_battery.contains(&verdict),
+                !fits,
                 "P2: the verdict and what is believed of mains differ",
             ),
             (
@@ -133,7 +158,7 @@ impl Heard {
                 "P2: mains are gone, and the core does not look again in time",
             ),
             (
-                lost && !was_lost && !aged(gone, LOST_AFTER),
+                lost && !was_lost && !aged(gone, LOST_AFTER) && !self.is_low_unseen(v),
                 "P2: mains count as lost and were not gone for long",
             ),
             (
@@ -154,6 +179,16 @@ impl Heard {
             }
         }
         Ok(())
+    }
+
+    /// Nobody sees mains, and the battery is low or not heard of: that is why the machine is halted.
+    fn is_low_unseen(&self, v: &View) -> bool {
+        let by_battery = matches!(
+            v.core.picture().halt_ask,
+            Some(HaltCause::LowBattery | HaltCause::GaugeSilent)
+        );
+        let battery = v.core.settings().board.battery.is_some();
+        battery && by_battery && self.back.is_none()
     }
 
     fn looks_again(&self, v: &View) -> bool {
@@ -181,9 +216,9 @@ impl Heard {
                 self.back = None;
             }
             Fact::Thread {
-                thread: Thread::Vitals,
+                thread,
                 pulse: Pulse::Late { .. },
-            } => self.back = None,
+            } if *thread == v.core.settings().board.mains_by => self.back = None,
             _ => {}
         }
     }

@@ -3,9 +3,11 @@
 use crate::faults::Kind;
 use crate::rng::Rng;
 use fieldwarden::config;
+use fieldwarden::config::board::Board;
 use fieldwarden::core::settings::Settings;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Names of services; their order in the settings is that of the alphabet.
 const NAMES: [&str; 8] = [
@@ -17,6 +19,8 @@ pub struct Plan {
     pub seed: u64,
     pub toml: String,
     pub settings: Settings,
+    /// The board, as its shipped file describes it.
+    pub board: Board,
     pub faults: BTreeSet<Kind>,
     /// Init's watchdog over the daemon.
     pub init_watchdog: Option<u64>,
@@ -39,10 +43,9 @@ impl Plan {
     pub fn of(seed: u64) -> Plan {
         let mut rng = Rng::new(seed);
         let toml = configuration(&mut rng);
-        let settings = config::parse("simulated.toml", &toml)
-            .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"))
-            .config
-            .settings;
+        let loaded = config::parse("simulated.toml", &toml)
+            .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"));
+        let (settings, board) = (loaded.config.settings, loaded.config.wiring.board);
         // From a quiet world to one in which nearly everything fails.
         let share = rng.pick(&[0, 10, 25, 50, 80]);
         let faults = Kind::ALL
@@ -62,6 +65,7 @@ impl Plan {
             well_by: calm_at + patience(&settings),
             toml,
             settings,
+            board,
             faults,
         }
     }
@@ -70,7 +74,7 @@ impl Plan {
 /// How long it may take until everything is well again: the longest a service can be held back, one
 /// after the other along the longest chain, and the resets and stops that may be under way.
 fn patience(settings: &Settings) -> u64 {
-    let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(0);
+    let ms = millis;
     let reset = ms(settings.watchdog.timeout) * 2 + 60_000;
     let stop = ms(settings.stop_budget) + 10_000;
     let held = |s: &fieldwarden::core::settings::Service| {
@@ -93,12 +97,19 @@ fn configuration(rng: &mut Rng) -> String {
         "nobody",
     ]);
     let timeout = rng.pick(&[2, 5, 15, 15, 40]);
+    // Those on which a line tells of mains: the sign of a current is judged in the world of outages.
+    let board = rng.pick(&["none", "none", "x728", "x120x", "ups-lite-1.2"]);
+    let ride = match board {
+        "none" => rng.pick(&["10s", "30s", "60s"]),
+        _ => rng.pick(&["10s", "30s", "60s", "never"]),
+    };
     let disarm = rng.chance(30);
     let budget = rng.range(8, 40);
     // Writing to a string cannot fail.
     let _ = write!(
         out,
-        "[watchdog]\nowner = \"{owner}\"\ntimeout = \"{timeout}s\"\ndisarm_on_stop = {disarm}\n\
+        "board = \"{board}\"\n[power]\nride_through = \"{ride}\"\n\
+         [watchdog]\nowner = \"{owner}\"\ntimeout = \"{timeout}s\"\ndisarm_on_stop = {disarm}\n\
          [stop]\nbudget = \"{budget}s\"\n[storage]\nmounts = [\"/\", \"/data\"]\n"
     );
     if rng.chance(70) {
@@ -115,6 +126,11 @@ fn configuration(rng: &mut Rng) -> String {
         }
     }
     out
+}
+
+/// In milliseconds.
+pub fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {

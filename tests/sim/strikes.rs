@@ -15,6 +15,15 @@ use std::time::Duration;
 /// Number of a service that no configuration has.
 const NOBODY: ServiceId = ServiceId(9999);
 
+/// Threads that wait for the card.
+const ON_THE_CARD: [Thread; 5] = [
+    Thread::Spawner,
+    Thread::Disk,
+    Thread::Recorder,
+    Thread::Marker,
+    Thread::Sync,
+];
+
 impl World {
     pub fn strike(&mut self, kind: Kind) {
         self.tally.fault(kind);
@@ -42,6 +51,7 @@ impl World {
                     Thread::Control,
                     Thread::Recorder,
                     Thread::Bus,
+                    Thread::Line,
                     Thread::Marker,
                     Thread::Sync,
                     Thread::Led,
@@ -49,6 +59,12 @@ impl World {
                 let until = self.now + self.rng.range(1_000, 90_000);
                 let thread = self.rng.pick(&others);
                 self.stick(thread, until);
+            }
+            Kind::CardStalls => {
+                let until = self.now + self.rng.range(1_000, 90_000);
+                for thread in ON_THE_CARD {
+                    self.stick(thread, until);
+                }
             }
             Kind::Killed if self.life.is_some() => self.kill_daemon(),
             Kind::Frozen => {
@@ -64,7 +80,11 @@ impl World {
             }
             Kind::MainsCut => self.cut_mains(),
             Kind::MainsFlap => self.flap_mains(),
+            Kind::MainsOut => self.lose_mains(),
             Kind::MainsUnseen => self.blind_mains(),
+            Kind::GaugeLies | Kind::GaugeNaks | Kind::GaugeFreezes | Kind::BusStuck => {
+                self.ail(kind);
+            }
             Kind::RtcLies
             | Kind::RtcStops
             | Kind::RtcFreezes
@@ -150,7 +170,9 @@ impl World {
         }
         let synced = self.rng.chance(90);
         self.read_clocks(synced);
-        self.read_mains();
+        if self.watches_mains() == Thread::Vitals {
+            self.read_mains();
+        }
         self.read_flags();
     }
 

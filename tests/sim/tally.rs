@@ -2,7 +2,9 @@
 
 use crate::faults::Kind;
 use fieldwarden::core::note::Note;
+use fieldwarden::core::picture::Rung;
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Display, Formatter};
 
 /// What happened in one run, or in all of them.
 #[derive(Clone, Default)]
@@ -32,6 +34,30 @@ pub struct Tally {
     pub restarts: u64,
     /// Orders that found a full queue.
     pub busy: u64,
+    pub power: Power,
+}
+
+/// What became of outages and halts.
+#[derive(Clone, Default)]
+pub struct Power {
+    /// Machines that were turned off because of mains.
+    pub off_by_mains: u64,
+    /// Batteries that ran empty under a running machine, and those of them during a halt.
+    pub empty: u64,
+    /// See `empty`.
+    pub empty_in_halt: u64,
+    /// Rungs that were reached, and those on which the daemon was killed and the machine was reset.
+    pub rungs: BTreeMap<Rung, u64>,
+    /// See `rungs`.
+    pub killed: BTreeMap<Rung, u64>,
+    /// See `rungs`.
+    pub reset: BTreeMap<Rung, u64>,
+}
+
+fn add<K: Ord + Clone>(to: &mut BTreeMap<K, u64>, other: &BTreeMap<K, u64>) {
+    for (key, n) in other {
+        *to.entry(key.clone()).or_default() += n;
+    }
 }
 
 impl Tally {
@@ -42,29 +68,99 @@ impl Tally {
     pub fn notes(&mut self, notes: &[Note]) {
         for note in notes {
             let text = format!("{note:?}");
-            let end = text
+            // Notes of one subject are in a list of their own.
+            let name = text.strip_prefix("Halt(").unwrap_or(&text);
+            let end = name
                 .find(|c: char| !c.is_alphanumeric())
-                .unwrap_or(text.len());
-            *self.notes.entry(text[..end].to_owned()).or_default() += 1;
+                .unwrap_or(name.len());
+            *self.notes.entry(name[..end].to_owned()).or_default() += 1;
         }
     }
 
     pub fn add(&mut self, other: &Tally) {
-        for (kind, n) in &other.faults {
-            *self.faults.entry(*kind).or_default() += n;
+        add(&mut self.faults, &other.faults);
+        add(&mut self.notes, &other.notes);
+        for (to, n) in [
+            (&mut self.events, other.events),
+            (&mut self.steps, other.steps),
+            (&mut self.seconds, other.seconds),
+            (&mut self.lives, other.lives),
+            (&mut self.reboots, other.reboots),
+            (&mut self.bites, other.bites),
+            (&mut self.init_kills, other.init_kills),
+            (&mut self.ended, other.ended),
+            (&mut self.adopted, other.adopted),
+            (&mut self.halts, other.halts),
+            (&mut self.forced, other.forced),
+            (&mut self.offs, other.offs),
+            (&mut self.restarts, other.restarts),
+            (&mut self.busy, other.busy),
+            (&mut self.power.off_by_mains, other.power.off_by_mains),
+            (&mut self.power.empty, other.power.empty),
+            (&mut self.power.empty_in_halt, other.power.empty_in_halt),
+        ] {
+            *to += n;
         }
-        for (note, n) in &other.notes {
-            *self.notes.entry(note.clone()).or_default() += n;
+        add(&mut self.power.rungs, &other.power.rungs);
+        add(&mut self.power.killed, &other.power.killed);
+        add(&mut self.power.reset, &other.power.reset);
+    }
+
+    /// How often this note was seen.
+    fn note(&self, name: &str) -> u64 {
+        self.notes.get(name).copied().unwrap_or(0)
+    }
+}
+
+fn line(f: &mut Formatter, what: &str, n: u64) -> fmt::Result {
+    writeln!(f, "  {what:<44} {n:>10}")
+}
+
+fn lines<K: Debug>(f: &mut Formatter, what: &str, of: &BTreeMap<K, u64>) -> fmt::Result {
+    for (key, n) in of {
+        line(f, &format!("{what} {key:?}"), *n)?;
+    }
+    Ok(())
+}
+
+impl Display for Tally {
+    /// A table of everything that occurred.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        lines(f, "fault", &self.faults)?;
+        lines(f, "note ", &self.notes)?;
+        for (what, n) in [
+            ("hours simulated", self.seconds / 3600),
+            ("events", self.events),
+            ("steps of the core", self.steps),
+            ("lives of the daemon", self.lives),
+            ("  ended by request", self.ended),
+            ("  ended by init\'s watchdog", self.init_kills),
+            ("services taken over", self.adopted),
+            ("orders that found a full queue", self.busy),
+            ("ends of the machine", self.reboots),
+            ("  by the watchdog", self.bites),
+            ("mains lost", self.note("MainsLost")),
+            ("halts begun", self.note("Halting")),
+            (
+                "  taken up after a kill or a reset",
+                self.note("HaltTakenUp"),
+            ),
+            ("  taken back", self.note("HaltCancelled")),
+            ("  given up after an interruption", self.note("HaltGivenUp")),
+            ("  turned into a restart", self.note("HaltTurned")),
+            ("  that init was asked for", self.halts),
+            ("  without init", self.forced),
+            ("  left to the watchdog", self.note("HaltLeftToWatchdog")),
+            ("machines turned off", self.offs),
+            ("  because of mains", self.power.off_by_mains),
+            ("machines restarted", self.restarts),
+            ("batteries run empty", self.power.empty),
+            ("  during a halt", self.power.empty_in_halt),
+        ] {
+            line(f, what, n)?;
         }
-        self.events += other.events;
-        self.steps += other.steps;
-        self.seconds += other.seconds;
-        self.lives += other.lives;
-        self.reboots += other.reboots;
-        self.bites += other.bites;
-        self.init_kills += other.init_kills;
-        self.ended += other.ended;
-        self.adopted += other.adopted;
-        self.busy += other.busy;
+        lines(f, "halts that came to", &self.power.rungs)?;
+        lines(f, "daemons killed on", &self.power.killed)?;
+        lines(f, "machines reset on", &self.power.reset)
     }
 }

@@ -17,6 +17,7 @@ use crate::rng::Rng;
 use crate::story::Book;
 use crate::tally::Tally;
 use crate::throttle::Firmware;
+use crate::truth::Truth;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
 use fieldwarden::core::memo::Memo;
@@ -47,12 +48,18 @@ pub enum Event {
     Bite,
     /// Mains come, or go.
     Mains(bool),
+    /// The battery gives what it gave.
+    Drain,
     /// The supply is in order again.
     VoltageBack,
     /// Init looks whether it was petted in this life.
     InitLooks(u32),
-    /// Init starts the daemon.
-    DaemonStart,
+    /// The daemon of this life is killed.
+    KillOf(u32),
+    /// The machine is reset, in this boot.
+    ResetOf(u32),
+    /// Init starts the daemon, in this boot.
+    DaemonStart(u32),
     /// A frozen daemon goes on.
     Thaw(u32),
     /// An essential thread that got stuck in this life must have led to a reset by now.
@@ -92,6 +99,7 @@ pub struct World {
     pub beats: Vec<u64>,
     pub device: Device,
     pub mains: Mains,
+    pub truth: Truth,
     pub clocks: Clocks,
     /// All orders, if somebody wants to compare them.
     pub kept: Option<Vec<(u64, Action)>>,
@@ -141,6 +149,7 @@ impl World {
         World {
             device: Device::of(&plan, &mut rng),
             mains: Mains::of(&plan, &mut rng),
+            truth: Truth::of(&plan, &mut rng),
             clocks: Clocks::of(&plan),
             kept: None,
             firmware: Firmware::of(&plan, &mut rng),
@@ -173,8 +182,11 @@ impl World {
 
     /// Runs until everything is well again after the last fault. `Err` tells what was not.
     pub fn run(&mut self) -> Result<(), String> {
-        self.at(self.now, Event::DaemonStart);
+        self.at(self.now, Event::DaemonStart(0));
         self.at(self.plan.calm_at, Event::Calm);
+        if self.truth.battery.is_some() {
+            self.after(1_000, Event::Drain);
+        }
         for kind in self.plan.faults.clone() {
             self.next_strike(kind);
         }
@@ -241,9 +253,21 @@ impl World {
             Event::ProcGone(pid) => self.proc_gone(pid),
             Event::Bite => self.device_looks(),
             Event::Mains(present) => self.turn_mains(present),
+            Event::Drain => self.battery_looks(),
             Event::VoltageBack => self.voltage_back(),
             Event::InitLooks(life) => self.init_looks(life),
-            Event::DaemonStart => self.daemon_start(),
+            Event::DaemonStart(boot) if boot == self.remains.boot => self.daemon_start(),
+            Event::DaemonStart(_) => {}
+            Event::KillOf(life) => {
+                if self.life.as_ref().is_some_and(|l| l.no == life) {
+                    self.kill_daemon();
+                }
+            }
+            Event::ResetOf(boot) => {
+                if boot == self.remains.boot && !self.truth.off {
+                    self.reboot(false);
+                }
+            }
             Event::Thaw(life) => self.thaw(life),
             Event::MustReset(life) => self.must_have_reset(life),
             Event::Strike(kind) if !self.calm => {
@@ -267,6 +291,7 @@ impl World {
             life.unanswered.remove(order);
         }
         let at = Mono(self.now.saturating_sub(back));
+        let before = life.core.picture().halting;
         life.core.step(at, fact, &mut life.out);
         self.tally.steps += 1;
         self.tally.notes(&life.out.notes);
@@ -292,11 +317,16 @@ impl World {
         for (service, run, memo) in std::mem::take(&mut life.out.memos) {
             self.memos.insert(service, (run, memo));
         }
-        let last = life.core.picture().halting.map(|h| h.rung);
-        life.let_go |= last == Some(Rung::WatchdogReset);
+        let rung = life.core.picture().halting.map(|h| h.rung);
+        life.let_go |= rung == Some(Rung::WatchdogReset);
+        let notes = std::mem::take(&mut life.out.notes);
         let orders = std::mem::take(&mut life.out.orders);
         if let Some(kept) = &mut self.kept {
             kept.extend(orders.iter().map(|o| (self.now, o.action.clone())));
+        }
+        self.judge_power(before, &notes);
+        if let Some(rung) = rung.filter(|_| before.map(|h| h.rung) != rung) {
+            self.strike_on(rung);
         }
         for order in orders {
             self.dispatch(order);
@@ -311,8 +341,27 @@ impl World {
         self.trouble.set(self.now, troubled);
     }
 
-    /// All power is gone and comes back.
+    /// All power is gone and comes back, or the machine is reset.
     pub fn reboot(&mut self, by_device: bool) {
+        self.go_down(by_device);
+        if !self.truth.off {
+            self.switch_on();
+        }
+    }
+
+    /// The battery is empty.
+    pub fn power_gone(&mut self) {
+        self.go_down(false);
+    }
+
+    /// The machine starts.
+    pub fn switch_on(&mut self) {
+        let boot = self.rng.range(2_000, 6_000);
+        self.after(boot, Event::DaemonStart(self.remains.boot));
+    }
+
+    /// Nothing runs any more.
+    fn go_down(&mut self, by_device: bool) {
         self.end_life();
         self.procs.clear();
         self.memos.clear();
@@ -325,8 +374,6 @@ impl World {
         self.clocks.boot();
         self.lamp.go_dark();
         self.tally.reboots += 1;
-        let boot = self.rng.range(2_000, 6_000);
-        self.after(boot, Event::DaemonStart);
         if self.on(Kind::DeviceTaken) {
             self.take_device();
         }
@@ -337,6 +384,8 @@ impl World {
         let (now, guarded) = (self.now, self.guarded());
         self.device.heal(now);
         self.mains.heal(now);
+        self.truth.heal(now);
+        self.turn_mains(true);
         self.clocks.heal();
         self.firmware.heal(now);
         self.lamp.heal(now);

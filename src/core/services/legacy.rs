@@ -4,20 +4,21 @@ use super::{Course, Services};
 use crate::core::action::Actions;
 use crate::core::fact::ServiceId;
 use crate::core::service::Digest;
+use std::collections::BTreeSet;
 
 /// What a successor was last left.
 pub(super) struct Legacy {
     /// About each service, in short.
     digests: Vec<Option<Digest>>,
     /// Services about which it has to be left something else.
-    changed: Vec<ServiceId>,
+    changed: BTreeSet<ServiceId>,
 }
 
 impl Legacy {
     pub fn new(services: usize) -> Legacy {
         Legacy {
             digests: vec![None; services],
-            changed: Vec::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -25,23 +26,22 @@ impl Legacy {
     pub fn look(&mut self, id: ServiceId, digest: Digest) {
         let last = &mut self.digests[usize::from(id.0)];
         if last.replace(digest) != Some(digest) {
-            self.changed.push(id);
+            self.changed.insert(id);
         }
     }
 }
 
 impl Services {
     /// Leaves what has changed. At the end of the daemon nothing is left any more: the successor of
-    /// one that is killed then must not take the end for everybody's wish.
+    /// one that is killed then must not take the end for everybody's wish. What changes during a halt
+    /// is left when that is taken back.
     pub(super) fn leave_memos(&mut self, out: &mut Actions) {
-        if !self.begun {
+        if !self.begun || self.course != Course::Kept {
             return;
         }
         for id in std::mem::take(&mut self.legacy.changed) {
-            if self.course == Course::Kept {
-                let service = &self.services[usize::from(id.0)];
-                out.memos.push((id, service.run, service.memo()));
-            }
+            let service = &self.services[usize::from(id.0)];
+            out.memos.push((id, service.run, service.memo()));
         }
     }
 }

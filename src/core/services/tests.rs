@@ -3,7 +3,8 @@
 use super::Services;
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Asker, Change, Exit, Fact, Pid, Request, RunId, ServiceId, Ticket};
-use crate::core::picture::{Picture, Shed, Verdict};
+use crate::core::memo::{Left, Rest};
+use crate::core::picture::{Ending, Picture, Shed, Verdict};
 use crate::core::settings::Settings;
 use crate::core::{Down, Pass, Policy, State};
 use crate::units::Mono;
@@ -40,7 +41,12 @@ struct Set {
 impl Set {
     /// All services are up.
     fn up() -> Set {
-        let config = crate::config::parse("test", SERVICES).unwrap().config;
+        Set::of(SERVICES)
+    }
+
+    /// The same with other services.
+    fn of(services: &str) -> Set {
+        let config = crate::config::parse("test", services).unwrap().config;
         let mut set = Set {
             services: Services::new(&config.settings, 1),
             settings: config.settings,
@@ -207,4 +213,27 @@ fn wishes_are_kept() {
         set.state("gallery"),
         State::Down { why: Down::Stopped }
     ));
+}
+
+/// A job that finishes while the machine is halted is finished for whoever comes next, once the halt is
+/// taken back.
+#[test]
+fn what_finishes_during_a_halt_is_left() {
+    let mut set = Set::of(
+        "[service.job]\ncommand = [\"/usr/bin/job\"]\nrestart = \"on-failure\"\n\
+         [service.web]\ncommand = [\"/usr/bin/web\"]\nafter = [\"job\"]\n",
+    );
+    set.picture.ending = Ending::Halting { overran: false };
+    assert_eq!(set.give(&Fact::Tick), "stop web");
+    assert_eq!(set.ended("job"), "");
+    assert!(set.out.memos.is_empty(), "{:?}", set.out.memos);
+    set.picture.ending = Ending::No;
+    set.give(&Fact::Tick);
+    let job = set.settings.service("job").unwrap();
+    let left = set.out.memos.iter().find(|(id, ..)| *id == job);
+    let why = Rest::Finished;
+    assert_eq!(
+        left.map(|(.., memo)| memo.left),
+        Some(Left::Resting { why })
+    );
 }

@@ -1,6 +1,6 @@
 //! A halt of the machine, from the ask to the last rung.
 
-use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
+use super::ladder::{Came, can_be_taken_back, limit, next};
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
@@ -52,12 +52,13 @@ pub(super) struct Halt {
     /// An earlier boot had come beyond its point of no return, and no watchdog is known to have ended
     /// it: the machine was off, and something has started it.
     pub carried_out: bool,
+    /// An earlier daemon of this boot began it: until then, nothing is done that cannot be taken back
+    /// before it is known whether mains are there.
+    pub looks_until: Option<Mono>,
     /// What this rung waits for.
     pub order: Option<OrderId>,
     /// Somebody has told the daemon to end meanwhile: init, as a rule.
     pub dismissed: Option<Dismissal>,
-    /// Init took the signal.
-    pub taken: bool,
     /// That it comes to the last rungs has been told.
     pub told: bool,
 }
@@ -72,9 +73,9 @@ impl Halt {
             budget: Duration::ZERO,
             attempts: 0,
             carried_out: false,
+            looks_until: None,
             order: None,
             dismissed: None,
-            taken: false,
             told: false,
         }
     }
@@ -92,6 +93,12 @@ impl Halt {
         }
     }
 
+    /// Until when it has to be learnt whether mains are there; `None` once that is known, or in vain.
+    fn looks(&self, pass: &Pass) -> Option<Mono> {
+        self.looks_until
+            .filter(|until| pass.picture.mains.is_none() && pass.now < *until)
+    }
+
     /// What the present rung has come to; `None` while it goes on.
     fn came(&self, pass: &Pass) -> Option<Came> {
         let late = (pass.now >= self.until).then_some(Came::Late);
@@ -100,7 +107,8 @@ impl Halt {
             Rung::Looking => done(pass.picture.mains == Some(false)),
             // Before the services have seen that they are held, some may still be about to start.
             Rung::Stopping | Rung::Killing => {
-                done(pass.picture.alive == 0 && pass.picture.wanted == 0)
+                let down = pass.picture.alive == 0 && pass.picture.wanted == 0;
+                done(down && self.looks(pass).is_none())
             }
             Rung::Recording => done(pass.picture.recorded),
             Rung::Syncing | Rung::Asked | Rung::Rescuing | Rung::Forced => match pass.fact {
@@ -218,11 +226,7 @@ impl Shutdown {
                 leave: false,
                 until,
             }),
-            // Services are down, and the daemon is about to go: that is not too late.
-            State::Parting {
-                exit: Some(exit), ..
-            } => Some(exit),
-            State::Halting(_) | State::Parting { exit: None, .. } | State::Over => return,
+            State::Halting(_) | State::Parting { .. } | State::Over => return,
         };
         let halt = Halt {
             dismissed,
@@ -254,6 +258,8 @@ impl Shutdown {
         let halt = Halt {
             attempts: left.marker.attempts,
             carried_out: phase == HaltPhase::Committed && left.reset != Some(true),
+            looks_until: (rung == Rung::Stopping && cause.ends_with_mains())
+                .then(|| pass.now.after(limit(Rung::Looking, pass.settings))),
             ..Halt::new(kind, cause)
         };
         self.enter(rung, halt, pass);
@@ -261,7 +267,10 @@ impl Shutdown {
 
     /// Begins a rung.
     fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
-        let time = time(rung, halt.cause, pass);
+        let time = match rung == Rung::Stopping {
+            true => stop_time(pass),
+            false => limit(rung, pass.settings),
+        };
         if rung == Rung::Stopping {
             halt.budget = time;
         }
@@ -283,11 +292,9 @@ impl Shutdown {
             }
             turn_round(&mut halt, pass);
         }
-        if matches!(halt.rung, Rung::Stopping | Rung::Asked) {
+        if halt.rung == Rung::Stopping {
             // The battery may turn out to last less long than it seemed.
-            halt.until = halt
-                .until
-                .min(pass.now.after(time(halt.rung, halt.cause, pass)));
+            halt.until = halt.until.min(pass.now.after(stop_time(pass)));
         }
         let mut came = halt.came(pass);
         if halt.rung == Rung::Looking && came.is_some() {
@@ -300,11 +307,8 @@ impl Shutdown {
         if halt.rung == Rung::Asked && came == Some(Came::Done) {
             // Init has the signal, and is to stop us now.
             (halt.order, came) = (None, None);
-            halt.taken = true;
         }
-        // Init lives, and does what it was asked for, however late: nobody cuts that short.
-        let waits = halt.rung == Rung::Asked && halt.order.is_none() || halt.rung == Rung::Rescuing;
-        if waits && halt.taken && halt.dismissed.is_some() {
+        if halt.rung == Rung::Asked && halt.order.is_none() && halt.dismissed.is_some() {
             return self.part(false, pass);
         }
         if let Some(came) = &came {
@@ -315,7 +319,7 @@ impl Shutdown {
             None => {
                 halt.publish(pass);
                 self.state = State::Halting(halt);
-                self.due = Some(halt.until);
+                self.due = Some(halt.looks(pass).map_or(halt.until, |at| at.min(halt.until)));
             }
         }
     }
@@ -374,26 +378,6 @@ fn turn_round(halt: &mut Halt, pass: &mut Pass) {
     pass.tell(HaltNote::HaltTurned { cause: halt.cause });
     if halt.rung == Rung::Asked {
         halt.order = Some(pass.out.push(Action::AskInit { kind }));
-    }
-}
-
-/// How long a rung may last, as it stands now.
-fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
-    match rung {
-        Rung::Stopping => stop_time(pass),
-        Rung::Asked => match (pass.picture.hold_up, cause) {
-            (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
-            (None, HaltCause::Asked { .. } | HaltCause::RideThrough) => ASKED_AT_EASE,
-            // It is empty soon, or may be.
-            (None, HaltCause::LowBattery | HaltCause::GaugeSilent) => ASKED,
-        },
-        Rung::Looking
-        | Rung::Killing
-        | Rung::Recording
-        | Rung::Syncing
-        | Rung::Rescuing
-        | Rung::Forced
-        | Rung::WatchdogReset => limit(rung, pass.settings),
     }
 }
 

@@ -48,8 +48,19 @@ pub struct Cell {
 
 impl Cell {
     pub fn of(rng: &mut Rng) -> Cell {
+        Cell::sized(rng, (1_500, 5_000), (350, 1_000))
+    }
+
+    /// A small one, so that minutes empty it, and often with little left in it.
+    pub fn small(rng: &mut Rng) -> Cell {
+        let charge = rng.pick(&[(50, 300), (200, 1_000)]);
+        Cell::sized(rng, (100, 400), charge)
+    }
+
+    /// One with so many milliampere-hours by its label, and so much left of it, in thousandths.
+    fn sized(rng: &mut Rng, label: (u64, u64), charge: (u64, u64)) -> Cell {
         let kind = rng.pick(&[Kind::Linear, Kind::Healthy, Kind::Sagging, Kind::Old]);
-        let label = rng.range(1_500, 5_000).cast_signed();
+        let label = rng.range(label.0, label.1).cast_signed();
         let (share, resistance) = match kind {
             Kind::Linear | Kind::Healthy => (1_000, rng.range(40, 90)),
             Kind::Sagging => (900, rng.range(120, 180)),
@@ -59,7 +70,7 @@ impl Cell {
         Cell {
             kind,
             full,
-            charge: full * rng.range(350, 1_000).cast_signed() / 1_000,
+            charge: full * rng.range(charge.0, charge.1).cast_signed() / 1_000,
             resistance: resistance.cast_signed(),
             current: 0,
         }

@@ -231,7 +231,7 @@ impl Judge {
         let silent = story.gauge.is_some() && now.unheard.min(self.believed) > due;
         match believed && silent && self.asked.is_none() && !self.doubted {
             true => Err(format!(
-                "silence: nothing heard of the level for {} ms",
+                "zero missed: nothing heard of the level for {} ms",
                 now.unheard
             )),
             false => Ok(()),
@@ -291,7 +291,7 @@ impl Judge {
         let in_time = |asked: u64| asked + self.stops <= now.at;
         match tells && !self.asked.is_some_and(in_time) {
             true => Err(format!(
-                "S7: empty after {:?}, asked {:?} ago",
+                "zero missed (S7): empty after {:?}, asked {:?} ago",
                 Duration::from_millis(lasted),
                 self.asked
                     .map(|asked| Duration::from_millis(now.at - asked))

@@ -6,7 +6,7 @@
 //!
 //! `SIM_OUTAGES=n` plays n stories, `SIM_OUTAGE=n` replays one and prints it.
 
-mod cell;
+pub mod cell;
 mod gauge;
 mod judge;
 mod story;

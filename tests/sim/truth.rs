@@ -1,0 +1,380 @@
+//! What really happens to the machine's power, and what must follow from it: zero spurious halts, zero
+//! missed ones. Told from the truth, not from what the core has heard.
+//!
+//! Terms: a span is *clear* while nothing keeps the daemon from seeing mains and from acting: it lives,
+//! does not stand still, and what tells of mains works. Only clear spans count for anything.
+
+use crate::chips::{Ails, Chips};
+use crate::faults::Kind;
+use crate::mains::{BACK_AFTER, LOST_AFTER};
+use crate::outage::cell::Cell;
+use crate::plan::{Plan, millis};
+use crate::rng::Rng;
+use crate::world::{EVER, Event, World};
+use fieldwarden::core::fact::{HaltKind, Thread};
+use fieldwarden::core::intent::Intent;
+use fieldwarden::core::note::{HaltNote, Note};
+use fieldwarden::core::picture::{Ending, Halting, Rung};
+
+/// Time between two looks at the gauge, as usual and closely. In milliseconds, as all here.
+const USUALLY: u64 = 5_000;
+const CLOSELY: u64 = 1_000;
+
+/// Time between two looks at a line that has edges.
+pub const LOOK: u64 = 5_000;
+
+/// News of threads that nobody needs are late by so much at most, and threads have a latency.
+const LATE: u64 = 5_000 + 1_000;
+
+/// All rungs up to the one on which init was asked, beside the time of the services: killing,
+/// recording, syncing, and threads on their way.
+const TO_INIT: u64 = 5_000 + 3_000 + 10_000 + 1_000;
+
+/// An interrupted halt is looked at for so long before it goes on.
+const LOOKING: u64 = 10_000;
+
+/// Boots in a row that try to finish a halt.
+const ATTEMPTS: u8 = 3;
+
+/// Voltage at which the battery is low, by the board files, and what a reading may be off by.
+const LOW: i64 = 3_200 - 8;
+
+/// For so long must a low level be told before it is acted upon: fifteen readings that agree on a leap,
+/// five seconds of agreement, and another reading.
+const LOW_TOLD: u64 = 40_000;
+
+/// The battery and its chips.
+pub struct Battery {
+    pub cell: Cell,
+    load: i64,
+    chips: Chips,
+    ails: Option<(Ails, u64)>,
+    /// The gauge was last wrong, or its bus stuck, at this time.
+    ailed: u64,
+    /// Up to when its charge was told.
+    passed: u64,
+}
+
+/// What is true of power.
+pub struct Truth {
+    pub battery: Option<Battery>,
+    /// Mains have been as they are now since then.
+    pub turned: u64,
+    /// Since when the voltage has been low, on battery.
+    low: Option<u64>,
+    /// The machine is off until mains are back, or somebody switches it on.
+    pub off: bool,
+    /// The daemon was told of an interrupted halt, which it is to finish.
+    left: bool,
+    ride: Option<u64>,
+}
+
+impl Truth {
+    pub fn of(plan: &Plan, rng: &mut Rng) -> Truth {
+        Truth {
+            battery: Chips::of(&plan.board, rng).map(|chips| {
+                let cell = Cell::small(rng);
+                let load = cell.drain_of(rng.range(8, 30));
+                Battery {
+                    cell,
+                    load,
+                    chips,
+                    ails: None,
+                    ailed: 0,
+                    passed: 0,
+                }
+            }),
+            turned: 0,
+            low: None,
+            off: false,
+            left: false,
+            ride: plan.settings.power.ride_through.map(millis),
+        }
+    }
+
+    pub fn heal(&mut self, now: u64) {
+        if let Some(battery) = &mut self.battery {
+            battery.ails = battery.ails.map(|(ails, until)| (ails, until.min(now)));
+        }
+    }
+}
+
+impl World {
+    /// The thread that tells of mains.
+    pub fn watches_mains(&self) -> Thread {
+        self.plan.settings.board.mains_by
+    }
+
+    fn interval(&self) -> u64 {
+        match self.watches_mains() {
+            Thread::Line => LOOK,
+            _ => self.plan.vitals_every,
+        }
+    }
+
+    /// Since when nothing has kept the daemon from seeing mains; `None` while something does.
+    fn clear_since(&self) -> Option<u64> {
+        let life = self.life.as_ref().filter(|_| self.mains.sensor)?;
+        let hand = life
+            .hands
+            .iter()
+            .find(|h| h.thread == self.watches_mains())?;
+        let ends = [
+            life.born,
+            life.frozen_until,
+            life.frozen_since,
+            hand.stuck_until,
+            self.mains.silent_until(),
+        ];
+        ends.into_iter().max().filter(|at| *at <= self.now)
+    }
+
+    /// For how long mains have been there, or gone, in the clear.
+    fn plainly(&self, present: bool) -> u64 {
+        let so = self.mains.is_present() == present;
+        let since = self.clear_since().filter(|_| so);
+        since.map_or(0, |since| self.now - since.max(self.truth.turned))
+    }
+
+    /// What must be true after each step of the core.
+    pub fn judge_power(&mut self, before: Option<Halting>, notes: &[Note]) {
+        let Some(life) = &self.life else { return };
+        let picture = life.core.picture();
+        let (halting, ending) = (picture.halting, picture.ending);
+        let by_mains = |h: &Halting| h.cause.ends_with_mains();
+        for note in notes {
+            match note {
+                Note::Halt(HaltNote::HaltGivenUp { .. }) => self.truth.left = false,
+                Note::Halt(HaltNote::HaltCancelled { .. }) => {
+                    self.truth.left = false;
+                    let gone = self.plainly(false);
+                    if gone > self.interval() + LATE {
+                        self.fail(format!(
+                            "zero missed: a halt is taken back, mains plainly gone for {gone} ms"
+                        ));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let on = |h: Option<Halting>| h.map(|h| h.rung);
+        if let Some(h) = halting.filter(by_mains)
+            && on(before) != on(halting)
+            && matches!(h.rung, Rung::Stopping | Rung::Asked | Rung::Forced)
+        {
+            let off = h.rung == Rung::Stopping || h.kind == HaltKind::PowerOff;
+            if off && self.are_plainly_back() {
+                let plain = self.plainly(true);
+                self.fail(format!(
+                    "zero spurious: {h:?} though mains have been plainly there for {plain} ms"
+                ));
+            }
+        }
+        let parting = matches!(ending, Ending::Parting { .. });
+        if halting.is_none() && !parting {
+            self.nothing_is_missed();
+        }
+    }
+
+    fn are_plainly_back(&self) -> bool {
+        self.plainly(true) > BACK_AFTER + 2 * self.interval() + LATE
+    }
+
+    /// An outage that outlasts the ride-through leads to a halt, and one that was interrupted goes on.
+    fn nothing_is_missed(&mut self) {
+        let gone = self.plainly(false);
+        let known = LOST_AFTER + self.interval() + LATE;
+        let doubted = self
+            .life
+            .as_ref()
+            .is_some_and(|l| l.core.picture().mains_doubted);
+        if let Some(ride) = self.truth.ride.filter(|_| !doubted)
+            && gone > ride + known
+        {
+            self.fail(format!(
+                "zero missed: mains have been plainly gone for {gone} ms, ride-through {ride} ms"
+            ));
+        }
+        if self.truth.left && gone > LOOKING + known {
+            self.fail(format!(
+                "zero missed: a halt that was interrupted is not gone on with after {gone} ms"
+            ));
+        }
+    }
+
+    /// A daemon is told what the one before it has left.
+    pub fn remember_left(&mut self) {
+        let marker = self.remains.marker();
+        self.truth.left = marker.is_some_and(|marker| {
+            let halt = match marker.intent {
+                Intent::Halt { kind, cause, .. } => {
+                    kind == HaltKind::PowerOff && cause.ends_with_mains()
+                }
+                _ => false,
+            };
+            halt && marker.attempts < ATTEMPTS
+        });
+    }
+
+    /// The machine is turned off because of mains: they must not be plainly there, or nothing would
+    /// start it again.
+    pub fn turned_off(&mut self) {
+        let by_mains = self
+            .remains
+            .marker()
+            .is_some_and(|marker| match marker.intent {
+                Intent::Halt { cause, .. } => cause.ends_with_mains(),
+                _ => false,
+            });
+        if by_mains && self.are_plainly_back() {
+            self.fail("S8: a machine with mains is turned off because of mains");
+        }
+        self.tally.power.off_by_mains += u64::from(by_mains);
+    }
+
+    /// Lets the cell carry the load, or be charged, up to now.
+    pub fn drain(&mut self) {
+        let (now, mains) = (self.now, self.mains.is_present());
+        let runs = !self.truth.off;
+        let Some(battery) = &mut self.truth.battery else {
+            return;
+        };
+        let load = if runs { battery.load } else { 0 };
+        let passed = now - battery.passed;
+        battery.passed = now;
+        battery.cell.pass(passed, mains, load, 0);
+        let low = !mains && battery.cell.voltage() <= LOW;
+        self.truth.low = match (self.truth.low, low) {
+            (since, true) => since.or(Some(now)),
+            (_, false) => None,
+        };
+    }
+
+    /// Looks whether the battery is empty, every second.
+    pub fn battery_looks(&mut self) {
+        self.drain();
+        self.after(1_000, Event::Drain);
+        let empty = |b: &Battery| b.cell.is_empty();
+        let is_empty = self.truth.battery.as_ref().is_some_and(empty);
+        if !self.mains.is_present() && is_empty && !self.truth.off {
+            self.ran_empty();
+        }
+    }
+
+    /// S7: the battery is empty. A halt must have come as far as init, if that was fair to ask.
+    fn ran_empty(&mut self) {
+        self.tally.power.empty += 1;
+        let halting = self
+            .life
+            .as_ref()
+            .and_then(|l| l.core.picture().halting)
+            .map(|h| h.rung);
+        let down = self.life.is_none() || halting >= Some(Rung::Asked);
+        let need = millis(self.plan.settings.stop_budget) + TO_INIT;
+        let known = LOST_AFTER + self.interval() + LATE;
+        let gone = self.plainly(false);
+        let ailed = self.truth.battery.as_ref().map_or(EVER, |b| b.ailed);
+        let stuck = self.hand(Thread::Bus).map_or(EVER, |h| h.stuck_until);
+        let told = self.truth.low.map_or(0, |since| {
+            let clear = since.max(ailed).max(stuck).max(self.now - gone);
+            self.now.saturating_sub(clear)
+        });
+        let by_time = self.truth.ride.is_some_and(|r| gone > r + known + need);
+        let by_level = told > LOW_TOLD + known + need;
+        if !down && (by_time || by_level) {
+            self.fail(format!(
+                "zero missed (S7): empty after {gone} ms in the clear, low for {told} ms, on {halting:?}"
+            ));
+        }
+        self.tally.power.empty_in_halt += u64::from(halting.is_some());
+        self.truth.off = true;
+        self.power_gone();
+    }
+
+    /// Something is wrong with the gauge for a while.
+    pub fn ail(&mut self, kind: Kind) {
+        let until = self.now + self.rng.range(2_000, 120_000);
+        let lie = self.rng.pick(&Ails::LIES);
+        let burst = self
+            .rng
+            .pick(&[Ails::Naks, Ails::Naks, Ails::Gone, Ails::Stretched]);
+        let Some(battery) = &mut self.truth.battery else {
+            return;
+        };
+        let ails = match kind {
+            Kind::GaugeLies => lie,
+            Kind::GaugeNaks => burst,
+            Kind::GaugeFreezes => Ails::Frozen,
+            _ => return self.stick(Thread::Bus, until),
+        };
+        battery.ails = Some((ails, until));
+    }
+
+    /// The thread of the bus looks at the gauge.
+    pub fn read_gauge(&mut self) {
+        self.drain();
+        let now = self.now;
+        let Some(battery) = &mut self.truth.battery else {
+            return;
+        };
+        battery.ails = battery.ails.filter(|(_, until)| now < *until);
+        let ails = battery.ails.map(|(ails, _)| ails);
+        if ails.is_some() {
+            battery.ailed = now;
+        }
+        let facts = battery.chips.look(&battery.cell, ails);
+        for fact in facts {
+            self.send(Thread::Bus, fact);
+        }
+        if ails == Some(Ails::Stretched) {
+            let until = now + self.rng.range(200, 4_000);
+            self.stick(Thread::Bus, until);
+        }
+    }
+
+    /// Time between two looks at the gauge.
+    pub fn gauge_every(&self) -> u64 {
+        let closely = self.life.as_ref().is_some_and(|l| l.closely);
+        if closely { CLOSELY } else { USUALLY }
+    }
+
+    /// How closely the gauge is to be looked at.
+    pub fn watch_gauge(&mut self, closely: bool) {
+        let Some(life) = &mut self.life else { return };
+        life.closely = closely;
+        if closely && self.truth.battery.is_some() {
+            self.plan_poll(Thread::Bus, CLOSELY);
+        }
+    }
+
+    /// Another daemon opens the bus.
+    pub fn open_bus(&mut self) {
+        let now = self.now;
+        if let Some(battery) = &mut self.truth.battery {
+            battery.chips.open();
+            // Its first readings are believed when they agree.
+            battery.ailed = battery.ailed.max(now);
+            self.plan_poll(Thread::Bus, 100);
+        }
+    }
+
+    /// What the sensor of mains says, if the machine has one.
+    pub fn read_mains(&mut self) {
+        if self.mains.sensor {
+            let fact = self.mains.fact(self.now);
+            let thread = self.watches_mains();
+            self.send(thread, fact);
+        }
+    }
+
+    /// A line that has edges tells of a change at once, if its thread listens.
+    pub fn edge(&mut self) {
+        let now = self.now;
+        let free = self
+            .hand(Thread::Line)
+            .is_some_and(|h| h.stuck_until <= now);
+        if self.watches_mains() == Thread::Line && free {
+            self.read_mains();
+        }
+    }
+}
