@@ -59,7 +59,7 @@ pub struct Status {
     pub phase: String,
     /// The halt that is under way.
     pub halt: Option<HaltStatus>,
-    /// How the boot before this one ended; null if the daemon was started again in this one.
+    /// How the boot before this one ended; null if a daemon of this boot left nothing about it.
     pub last_boot: Option<LastBootStatus>,
     /// What each policy thinks of its subject.
     pub verdicts: Verdicts,

@@ -147,6 +147,7 @@ mod tests {
                 mains: Some(false),
                 attempts: 0,
                 in_vain: 0,
+                before: None,
             },
         })
     }

@@ -4,6 +4,7 @@
 //! says what was to come, and the *sign of life* when it was written.
 
 use super::fact::{HaltKind, Thread};
+use super::past::LastBoot;
 use super::picture::HaltCause;
 
 /// What is to come.
@@ -52,6 +53,8 @@ pub struct Marker {
     /// Halts for want of mains, over all boots since mains were seen last; with the one that is under
     /// way. 0 to 255.
     pub in_vain: u8,
+    /// How the boot before this one ended, for whoever follows in this boot; `None`: it was not told.
+    pub before: Option<LastBoot>,
 }
 
 /// A marker that was found at the start.

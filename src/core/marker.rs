@@ -24,6 +24,10 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10 * 60);
 /// back a warning. Mains that come and go must not wear out a card.
 const CALM: Duration = Duration::from_secs(60);
 
+/// Time after which a record that failed is tried again. Shorter: a file system that is full is
+/// bothered for nothing. Longer: what the card says of a halt that was taken back holds for that long.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// State of the policy.
 #[derive(Default)]
 pub(crate) struct Marker {
@@ -36,6 +40,8 @@ pub(crate) struct Marker {
     /// The record that is on its way.
     order: Option<OrderId>,
     told: Option<Fault>,
+    /// The latest record failed.
+    failed: bool,
     /// When the next record is due.
     due: Option<Mono>,
     /// When the shutdown, which comes before us in a pass, is to see that a record was written.
@@ -52,6 +58,11 @@ impl Marker {
         self.begun = true;
         let Some(found) = &self.found else { return };
         self.last_boot = judge(found);
+        if let (None, Ok(left)) = (self.last_boot, found) {
+            // The daemon before this one has told it.
+            self.last_boot = left.marker.before;
+            return;
+        }
         if let Some(LastBoot { end, confidence }) = self.last_boot {
             let (left, reset) = match found {
                 Ok(left) => (Some(left.marker), left.reset),
@@ -70,6 +81,7 @@ impl Marker {
     fn done(&mut self, outcome: &Result<(), Fault>, pass: &mut Pass) {
         self.order = None;
         pass.picture.recorded = true;
+        self.failed = outcome.is_err();
         match outcome {
             Ok(()) => self.told = None,
             Err(why) if self.told.as_ref() == Some(why) => {}
@@ -91,10 +103,19 @@ impl Marker {
             self.due = None;
             return;
         }
-        let wanted = wanted(pass.picture);
+        let wanted = Kept {
+            before: self.last_boot,
+            ..wanted(pass.picture)
+        };
         let at = match self.written {
             None => pass.now,
-            Some((written, at)) => due(&written, at, &wanted, pass.now),
+            Some((written, at)) => {
+                let usual = due(&written, at, &wanted, pass.now);
+                match self.failed {
+                    true => usual.min(at.after(AGAIN)),
+                    false => usual,
+                }
+            }
         };
         if at > pass.now {
             self.due = Some(at);
@@ -102,6 +123,7 @@ impl Marker {
         }
         self.order = Some(pass.out.push(Action::Record(wanted)));
         self.written = Some((wanted, pass.now));
+        self.failed = false;
         self.due = Some(pass.now.after(SIGN_OF_LIFE));
         pass.picture.recorded = false;
     }
@@ -149,6 +171,7 @@ fn wanted(picture: &Picture) -> Kept {
         in_vain: picture.halts_in_vain.saturating_add(u8::from(
             picture.halting.is_some_and(|h| h.cause.ends_with_mains()),
         )),
+        before: None,
     }
 }
 

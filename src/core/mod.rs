@@ -212,7 +212,7 @@ impl Core {
         self.services.views()
     }
 
-    /// How the boot before this one ended; `None` if the daemon was started again in this one.
+    /// How the boot before this one ended; `None` if a daemon of this boot left nothing about it.
     pub fn last_boot(&self) -> Option<LastBoot> {
         self.marker.last_boot()
     }

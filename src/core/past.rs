@@ -112,6 +112,7 @@ mod tests {
                 mains,
                 attempts: 0,
                 in_vain: 0,
+                before: None,
             },
             same_boot: false,
             reset,

@@ -29,7 +29,7 @@ use super::note::Note;
 use super::picture::Ending;
 use super::{Pass, Policy};
 use crate::units::Mono;
-use halt::Halt;
+use halt::{Dismissal, Halt};
 use ladder::GRACE;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ enum State {
     Parting {
         until: Mono,
         services_left: bool,
+        /// It was an exit, and no halt, that came here: what whoever asked for it was promised.
+        exit: Option<Dismissal>,
     },
     Over,
 }
@@ -117,9 +119,25 @@ impl Shutdown {
         self.state = State::Parting {
             until,
             services_left,
+            exit: None,
         };
         pass.picture.ending = Ending::Parting { services_left };
         self.due = Some(until);
+    }
+
+    /// The services of an exit are down, or do not end.
+    fn part_down(&mut self, pass: &mut Pass) {
+        let State::Stopping { by, until, .. } = self.state else {
+            return;
+        };
+        self.part(false, pass);
+        if let State::Parting { exit, .. } = &mut self.state {
+            *exit = Some(Dismissal {
+                by,
+                leave: false,
+                until,
+            });
+        }
     }
 
     /// Goes as far as the state of the services and of the watchdog allows.
@@ -128,11 +146,12 @@ impl Shutdown {
             State::Running => self.due = None,
             State::Over => {}
             State::Halting(halt) => self.climb(halt, pass),
-            State::Stopping { .. } if self.seen_by_services(pass) => self.part(false, pass),
+            State::Stopping { .. } if self.seen_by_services(pass) => self.part_down(pass),
             State::Stopping { .. } => self.wait_or_rush(pass),
             State::Parting {
                 until,
                 services_left,
+                ..
             } => {
                 if pass.picture.guard_settled || pass.now >= until {
                     self.state = State::Over;
@@ -159,7 +178,7 @@ impl Shutdown {
         if pass.now < until {
             self.due = Some(until);
         } else if overran {
-            self.part(false, pass);
+            self.part_down(pass);
         } else {
             pass.out.note(Note::StopOverran {
                 budget: pass.settings.stop_budget,

@@ -4,6 +4,10 @@
 //! requested from the kernel and so cannot be taken by anybody else while we have it. A driver
 //! that gives no edges refuses them; then the line is had without, and is to be polled.
 //!
+//! What the kernel shows of a line that it debounces is the level after the last edge that it has seen.
+//! It looks at the line itself when debounce begins (kernel: drivers/gpio/gpiolib-cdev.c,
+//! `debounce_setup`), so it is told to begin anew to read it afresh.
+//!
 //! Never drives a line.
 
 use super::hardware::Hardware;
@@ -13,6 +17,7 @@ use crate::core::fact::{Errno, Fault};
 use gpiocdev::Request;
 use gpiocdev::chip::{Chip, chips};
 use gpiocdev::line::{Bias, EdgeDetection, Value};
+use gpiocdev::request::Config;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -60,6 +65,20 @@ impl KernelLine {
             Ok(request) => Ok(Opened { request, edges }),
             Err(e) => Err(why(&self.line, &chip, &e)),
         }
+    }
+
+    /// Takes edges and debounce away, and asks for them again. The line stays ours.
+    fn begin_anew(&self, request: &Request) -> gpiocdev::Result<()> {
+        let whole = request.config();
+        let mut plain = Config::default();
+        plain.with_line(self.line.line).as_input();
+        match self.pull {
+            Pull::AsIs => {}
+            Pull::Up => drop(plain.with_bias(Bias::PullUp)),
+            Pull::Down => drop(plain.with_bias(Bias::PullDown)),
+        }
+        request.reconfigure(&plain)?;
+        request.reconfigure(&whole)
     }
 
     fn request(&self, chip: PathBuf, edges: bool) -> gpiocdev::Result<Request> {
@@ -130,6 +149,13 @@ impl InputLine for KernelLine {
         let value = opened.request.lone_value().map_err(|e| fault_of(&e))?;
         self.open = Some(opened);
         Ok(value == Value::Active)
+    }
+
+    fn afresh(&mut self) {
+        let open = self.open.as_ref().filter(|opened| opened.edges);
+        if open.is_some_and(|opened| self.begin_anew(&opened.request).is_err()) {
+            self.open = None;
+        }
     }
 
     fn is_polled(&self) -> bool {

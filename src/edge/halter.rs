@@ -7,9 +7,11 @@
 use super::clock;
 use super::hardware::HaltRight;
 use super::inbox::Inbox;
+use super::marker_file::MarkerFiles;
 use super::orders::Work;
 use super::power_cut::{PowerCut, Pulled};
 use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, OrderId, Request};
+use crate::core::intent::Marker;
 use crate::edge::signals;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -34,6 +36,14 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What the halting thread can be told to do.
 pub enum HaltOrder {
+    /// Write the marker of this boot. It is answered only if it fails: whoever waits for the marker
+    /// waits for the one that outlives the boot.
+    Keep {
+        /// To be quoted in the outcome.
+        order: OrderId,
+        /// What to write.
+        marker: Marker,
+    },
     /// Ask init to halt.
     Ask {
         /// To be quoted in the outcome.
@@ -194,9 +204,21 @@ impl Halter for SimHalter {
 }
 
 /// Carries out orders until nobody gives any.
-pub fn run(mut halter: Box<dyn Halter>, work: &Work<HaltOrder>, inbox: &Inbox) {
+pub fn run(
+    mut halter: Box<dyn Halter>,
+    files: &MarkerFiles,
+    work: &Work<HaltOrder>,
+    inbox: &Inbox,
+) {
     while let Some(order) = work.wait() {
         let (order, outcome) = match order {
+            HaltOrder::Keep { order, marker } => match files.keep(&marker) {
+                Ok(()) => {
+                    work.finish(clock::now());
+                    continue;
+                }
+                failed => (order, failed),
+            },
             HaltOrder::Ask { order, kind } => (order, halter.ask(kind)),
             HaltOrder::Force { order, kind } => (order, halter.force(kind)),
         };

@@ -7,7 +7,11 @@
 //! ```
 //!
 //! Terms: a line is *polled* when its driver gives no edges. A level is told again although nothing
-//! happened, so that the core can count on what it hears, and an edge that got lost is made up for.
+//! happened, so that the core can count on what it hears.
+//!
+//! An edge can get lost, and the kernel goes on with the level before it: what it shows of a debounced
+//! line is what the edges have told. So whenever nothing has happened for a while, the level is read
+//! *afresh*, from the line itself; another one than before counts once it has lasted.
 //!
 //! A line that cannot be had, or vanishes, is lost with its cause, and tried again every 5 s. Never
 //! drives a line.
@@ -36,6 +40,9 @@ const LIVELY: Duration = Duration::from_secs(10);
 /// Time between two of those.
 const LIVELY_AGAIN: Duration = Duration::from_secs(1);
 
+/// Shortest wait for a level to have lasted.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// What the line thread can be told to do.
 pub enum LineOrder {
     /// End.
@@ -53,6 +60,9 @@ pub trait InputLine {
     /// It gives no edges, so it must be looked at.
     fn is_polled(&self) -> bool;
 
+    /// The next level is read from the line itself, and not made of the edges that were seen.
+    fn afresh(&mut self);
+
     /// Waits for an edge, for the bell, or for so long.
     fn wait(&mut self, bell: Option<BorrowedFd<'_>>, wait: Duration);
 }
@@ -69,11 +79,18 @@ pub fn run(
     loop {
         let now = clock::now();
         work.pulse().sleep_until(now);
+        let afresh = watch.is_quiet(now);
+        if afresh {
+            line.afresh();
+        }
         let level = line.level();
         let edges = level.is_ok() && !line.is_polled();
         let present = level.map(|high| high != lost_high);
-        if let Some(told) = watch.hear(present, edges, now) {
+        if let Some(told) = watch.hear(present, (edges, afresh), now) {
             inbox.send(fact(told));
+        }
+        if std::mem::take(&mut watch.made_up) {
+            log::warn!("the power line has changed without an edge: its level was read afresh");
         }
         let wait = watch.next(edges, now);
         work.pulse().sleep_until(now.after(wait));
@@ -105,6 +122,8 @@ struct Watch {
     /// What was told last, and when.
     told: Option<(Result<bool, Fault>, Mono)>,
     changed: Mono,
+    /// A change that no edge told of was found.
+    made_up: bool,
 }
 
 impl Watch {
@@ -115,23 +134,34 @@ impl Watch {
             other: None,
             told: None,
             changed: Mono(0),
+            made_up: false,
         }
     }
 
+    /// Nothing has happened for a while: it is time to tell the level again.
+    fn is_quiet(&self, now: Mono) -> bool {
+        matches!(&self.told, Some((Ok(_), at)) if now >= at.after(QUIET))
+    }
+
     /// Takes in a look at the line; what comes back is to be told. Levels of a line with edges were
-    /// debounced by the kernel.
+    /// debounced by the kernel, unless they were read afresh.
     fn hear(
         &mut self,
         present: Result<bool, Fault>,
-        edges: bool,
+        (edges, afresh): (bool, bool),
         now: Mono,
     ) -> Option<Result<bool, Fault>> {
         let counts = match present {
-            Ok(level) if edges => {
+            Ok(level) if edges && !afresh && self.other.is_none() => {
                 self.level = Some(level);
                 Ok(level)
             }
-            Ok(level) => Ok(self.settle(level, now)),
+            Ok(level) => {
+                let before = self.level;
+                let settled = self.settle(level, now);
+                self.made_up = edges && before.is_some_and(|before| before != settled);
+                Ok(settled)
+            }
             Err(why) => {
                 (self.level, self.other) = (None, None);
                 Err(why)
@@ -179,6 +209,10 @@ impl Watch {
     fn next(&self, edges: bool, now: Mono) -> Duration {
         match &self.told {
             Some((Err(_), _)) => AGAIN,
+            Some((Ok(_), _)) if edges && self.other.is_some() => {
+                let lasts = self.other.map_or(Duration::ZERO, |since| now.since(since));
+                self.debounce.saturating_sub(lasts).max(SHORTEST)
+            }
             Some((Ok(_), at)) if edges => at.after(self.again(now)).since(now),
             Some((Ok(_), _)) | None => POLLED,
         }
@@ -194,7 +228,7 @@ mod tests {
     /// Each look, with what was told of it.
     fn looks(watch: &mut Watch, edges: bool, looks: &[(u64, bool, Option<bool>)]) {
         for (at, level, told) in looks {
-            let heard = watch.hear(Ok(*level), edges, Mono(*at));
+            let heard = watch.hear(Ok(*level), (edges, false), Mono(*at));
             assert_eq!(heard, told.map(Ok), "at {at}");
         }
     }
@@ -224,6 +258,33 @@ mod tests {
         );
         assert_eq!(watch.next(true, Mono(13_500)), MS(13_500));
         looks(&mut watch, true, &[(27_000, true, Some(true))]);
+    }
+
+    /// A line whose edge got lost is read afresh when nothing has happened for a while. What it is then
+    /// has to last, because nobody has debounced it; a bounce changes nothing.
+    #[test]
+    fn a_lost_edge_is_made_up_for() {
+        let mut watch = Watch::new(MS(50));
+        looks(&mut watch, true, &[(0, true, Some(true))]);
+        looks(&mut watch, true, &[(9_000, true, Some(true))]);
+        assert!(!watch.is_quiet(Mono(23_999)));
+        assert!(watch.is_quiet(Mono(24_000)));
+        // A bounce.
+        let afresh = |watch: &mut Watch, level, at| watch.hear(Ok(level), (true, true), Mono(at));
+        assert_eq!(afresh(&mut watch, false, 24_000), Some(Ok(true)));
+        assert_eq!(watch.next(true, Mono(24_000)), MS(50));
+        looks(&mut watch, true, &[(24_050, true, None)]);
+        assert!(!watch.made_up);
+        assert_eq!(watch.next(true, Mono(24_050)), MS(14_950));
+        // A change.
+        assert!(watch.is_quiet(Mono(39_000)));
+        assert_eq!(afresh(&mut watch, false, 39_000), Some(Ok(true)));
+        looks(&mut watch, true, &[(39_049, false, None)]);
+        assert!(!watch.made_up);
+        assert_eq!(watch.next(true, Mono(39_049)), MS(1));
+        looks(&mut watch, true, &[(39_050, false, Some(false))]);
+        assert!(watch.made_up);
+        assert_eq!(watch.next(true, Mono(39_050)), MS(1_000));
     }
 
     /// A polled line is looked at often, and a level that comes and goes in between does not count.
@@ -256,11 +317,17 @@ mod tests {
         let mut watch = Watch::new(MS(300));
         looks(&mut watch, false, &[(0, true, Some(true))]);
         let gone = || Err(Fault::Absent);
-        assert_eq!(watch.hear(gone(), false, Mono(200)), Some(gone()));
+        assert_eq!(watch.hear(gone(), (false, false), Mono(200)), Some(gone()));
         assert_eq!(watch.next(false, Mono(200)), AGAIN);
-        assert_eq!(watch.hear(gone(), false, Mono(5_200)), Some(gone()));
+        assert_eq!(
+            watch.hear(gone(), (false, false), Mono(5_200)),
+            Some(gone())
+        );
         let other = || Err(Fault::Taken { by: None });
-        assert_eq!(watch.hear(other(), false, Mono(5_300)), Some(other()));
+        assert_eq!(
+            watch.hear(other(), (false, false), Mono(5_300)),
+            Some(other())
+        );
         looks(&mut watch, false, &[(10_300, false, Some(false))]);
     }
 }

@@ -8,7 +8,9 @@
 //! works where the other cannot be written, and is what the hook of systemd's last moments reads.
 //! That of the state directory outlives the boot.
 //!
-//! Never waited for by anybody but its own thread: the card may stall.
+//! They are written by two threads, because the card may stall: what holds in this boot must not
+//! wait behind what is to outlive it, or a daemon that dies meanwhile leaves its successor a halt that
+//! was taken back.
 
 use super::clock;
 use super::inbox::Inbox;
@@ -110,19 +112,24 @@ impl MarkerFiles {
         }
     }
 
-    /// Writes the marker in both places. The one that outlives the boot counts.
-    fn write(&self, marker: &Marker) -> Result<(), Fault> {
+    /// Writes the marker of this boot. Its directory lies in memory.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn keep(&self, marker: &Marker) -> Result<(), Fault> {
         let line = line(&self.boot, marker);
-        let here = write_whole(&self.runtime, line.as_bytes());
-        let there = self
-            .state
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| write_whole(&self.state, line.as_bytes()));
-        there.and(here).map_err(|e| fault(&e))
+        write_whole(&self.runtime, line.as_bytes()).map_err(|e| fault(&e))
     }
 
-    /// Writes what is ordered until nobody orders anything.
+    /// Writes the marker that outlives the boot.
+    fn write(&self, marker: &Marker) -> Result<(), Fault> {
+        let line = line(&self.boot, marker);
+        let directory = self.state.parent().map_or(Ok(()), fs::create_dir_all);
+        let written = directory.and_then(|()| write_whole(&self.state, line.as_bytes()));
+        written.map_err(|e| fault(&e))
+    }
+
+    /// Writes what is ordered, for the next boot, until nobody orders anything.
     pub fn run(&self, work: &Work<MarkerOrder>, inbox: &Inbox) {
         while let Some(MarkerOrder { order, marker }) = work.wait() {
             let outcome = self.write(&marker);
@@ -197,6 +204,7 @@ mod tests {
     use crate::core::fact::HaltKind;
     use crate::core::intent::{HaltPhase, Intent};
     use crate::core::picture::HaltCause;
+    use crate::core::{Confidence, End, LastBoot};
 
     const BOOT: &str = "0b3a3cbd-6e3b-4d0b-9d27-3d1a1d2f9f10";
 
@@ -209,7 +217,14 @@ mod tests {
             },
             mains: Some(false),
             attempts: 2,
-            in_vain: 0,
+            in_vain: 3,
+            before: Some(LastBoot {
+                end: End::Halted {
+                    kind: HaltKind::PowerOff,
+                    cause: HaltCause::RideThrough,
+                },
+                confidence: Confidence::Likely,
+            }),
         }
     }
 
@@ -226,6 +241,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let here = files(dir.path(), BOOT);
         assert_eq!(here.found(None), lost(Fault::Absent));
+        here.keep(&marker()).unwrap();
         here.write(&marker()).unwrap();
         let left = |same_boot, reset| {
             Fact::Seen(Reading::Marker(FoundMarker {
@@ -239,6 +255,25 @@ mod tests {
         assert_eq!(next.found(Some(true)), left(false, Some(true)));
         fs::remove_file(dir.path().join("run/marker")).unwrap();
         assert_eq!(next.found(Some(false)), left(false, Some(false)));
+    }
+
+    /// A halt is taken back while the card still stalls at it: whoever follows in this boot learns it.
+    #[test]
+    fn what_holds_now_does_not_wait_for_the_card() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = files(dir.path(), BOOT);
+        here.keep(&marker()).unwrap();
+        here.write(&marker()).unwrap();
+        let back = Marker {
+            intent: Intent::Run,
+            ..marker()
+        };
+        here.keep(&back).unwrap();
+        let Fact::Seen(Reading::Marker(left)) = here.found(None) else {
+            panic!("no marker");
+        };
+        assert!(left.same_boot);
+        assert_eq!(left.marker, back);
     }
 
     /// What a simulated machine was to do is nothing that a real one finds.
@@ -278,7 +313,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut files = files(dir.path(), BOOT);
         files.state = "/proc/nowhere/marker".into();
-        let told = files.write(&marker());
+        let told = files.keep(&marker()).and_then(|()| files.write(&marker()));
         assert!(matches!(told, Err(Fault::Errno(_))), "{told:?}");
         assert!(matches!(files.found(None), Fact::Seen(_)));
     }

@@ -9,7 +9,7 @@ use crate::core::fact::HaltKind;
 use crate::core::intent::{FoundMarker, Intent, Marker};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
-use crate::core::{Confidence, End};
+use crate::core::{Confidence, End, LastBoot};
 
 /// The word for why a machine is halted; who asked stands beside it.
 pub fn cause_word(cause: HaltCause) -> &'static str {
@@ -113,12 +113,34 @@ pub fn marker(marker: &Marker) -> String {
         0 => String::new(),
         halts => format!(" in-vain={halts}"),
     };
+    let before = marker.before.map_or_else(String::new, before_text);
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{before}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts
     )
+}
+
+/// How the boot before ended, behind a space: ` before=halted confidence=likely kind=poweroff
+/// cause=low-battery`.
+fn before_text(before: LastBoot) -> String {
+    let LastBoot { end, confidence } = before;
+    let more = match end {
+        End::Halted { kind, cause } => {
+            format!(" kind={} {}", halt_kind_word(kind), cause_text(cause))
+        }
+        End::InHalt { cause } => format!(" {}", cause_text(cause)),
+        End::Withheld { thread } => format!(" thread={}", thread_word(thread)),
+        End::FirstBoot
+        | End::AskedToEnd
+        | End::CutOnBattery
+        | End::CutOrHang
+        | End::Hang
+        | End::Unknown => String::new(),
+    };
+    let (end, confidence) = (end_word(end), confidence_word(confidence));
+    format!(" before={end} confidence={confidence}{more}")
 }
 
 /// A marker that was found, on one line.

@@ -11,7 +11,7 @@ use fieldwarden::core::settings::Settings;
 
 /// All rungs but the services' budget, in milliseconds, with a margin for threads on their way:
 /// looking, grace, recording, syncing, asked, rescuing, forced.
-const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 30_000 + 5_000 + 10_000 + 5_000;
+const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 100_000 + 5_000 + 10_000 + 5_000;
 
 /// Time for the marker to reach the card, in milliseconds.
 const RECORDING: u64 = 3_000;

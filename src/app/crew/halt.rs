@@ -65,7 +65,9 @@ impl HaltQueues {
     }
 
     pub fn record(&self, now: Mono, order: OrderId, marker: Marker) -> Result<(), Fault> {
-        self.marker.give(now, MarkerOrder { order, marker })
+        let here = self.halt.give(now, HaltOrder::Keep { order, marker });
+        let there = self.marker.give(now, MarkerOrder { order, marker });
+        there.and(here)
     }
 
     pub fn sync(&self, now: Mono, order: OrderId) -> Result<(), Fault> {
@@ -91,8 +93,8 @@ impl Hands {
         inbox: &Inbox,
     ) -> Result<(), AppError> {
         let HaltWorks { marker, sync, halt } = works;
-        let to_core = inbox.clone();
-        self.man("marker", move || files.run(&marker, &to_core))?;
+        let (to_core, writer) = (inbox.clone(), files.clone());
+        self.man("marker", move || writer.run(&marker, &to_core))?;
         let (to_core, real) = (inbox.clone(), right.is_some());
         self.man("sync", move || halter::run_sync(real, &sync, &to_core))?;
         let to_core = inbox.clone();
@@ -100,6 +102,6 @@ impl Hands {
             Some((right, cut)) => Box::new(ThisMachine::new(right, cut)),
             None => Box::new(SimHalter::new(inbox.clone())),
         };
-        self.man("halt", move || halter::run(halter, &halt, &to_core))
+        self.man("halt", move || halter::run(halter, &files, &halt, &to_core))
     }
 }

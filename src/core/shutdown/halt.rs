@@ -1,6 +1,6 @@
 //! A halt of the machine, from the ask to the last rung.
 
-use super::ladder::{Came, can_be_taken_back, limit, next};
+use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
@@ -59,6 +59,8 @@ pub(super) struct Halt {
     pub order: Option<OrderId>,
     /// Somebody has told the daemon to end meanwhile: init, as a rule.
     pub dismissed: Option<Dismissal>,
+    /// Init took the signal.
+    pub taken: bool,
     /// That it comes to the last rungs has been told.
     pub told: bool,
 }
@@ -76,6 +78,7 @@ impl Halt {
             looks_until: None,
             order: None,
             dismissed: None,
+            taken: false,
             told: false,
         }
     }
@@ -226,7 +229,11 @@ impl Shutdown {
                 leave: false,
                 until,
             }),
-            State::Halting(_) | State::Parting { .. } | State::Over => return,
+            // Services are down, and the daemon is about to go: that is not too late.
+            State::Parting {
+                exit: Some(exit), ..
+            } => Some(exit),
+            State::Halting(_) | State::Parting { exit: None, .. } | State::Over => return,
         };
         let halt = Halt {
             dismissed,
@@ -267,10 +274,7 @@ impl Shutdown {
 
     /// Begins a rung.
     fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
-        let time = match rung == Rung::Stopping {
-            true => stop_time(pass),
-            false => limit(rung, pass.settings),
-        };
+        let time = time(rung, halt.cause, pass);
         if rung == Rung::Stopping {
             halt.budget = time;
         }
@@ -292,9 +296,11 @@ impl Shutdown {
             }
             turn_round(&mut halt, pass);
         }
-        if halt.rung == Rung::Stopping {
+        if matches!(halt.rung, Rung::Stopping | Rung::Asked) {
             // The battery may turn out to last less long than it seemed.
-            halt.until = halt.until.min(pass.now.after(stop_time(pass)));
+            halt.until = halt
+                .until
+                .min(pass.now.after(time(halt.rung, halt.cause, pass)));
         }
         let mut came = halt.came(pass);
         if halt.rung == Rung::Looking && came.is_some() {
@@ -307,8 +313,11 @@ impl Shutdown {
         if halt.rung == Rung::Asked && came == Some(Came::Done) {
             // Init has the signal, and is to stop us now.
             (halt.order, came) = (None, None);
+            halt.taken = true;
         }
-        if halt.rung == Rung::Asked && halt.order.is_none() && halt.dismissed.is_some() {
+        // Init lives, and does what it was asked for, however late: nobody cuts that short.
+        let waits = halt.rung == Rung::Asked && halt.order.is_none() || halt.rung == Rung::Rescuing;
+        if waits && halt.taken && halt.dismissed.is_some() {
             return self.part(false, pass);
         }
         if let Some(came) = &came {
@@ -378,6 +387,26 @@ fn turn_round(halt: &mut Halt, pass: &mut Pass) {
     pass.tell(HaltNote::HaltTurned { cause: halt.cause });
     if halt.rung == Rung::Asked {
         halt.order = Some(pass.out.push(Action::AskInit { kind }));
+    }
+}
+
+/// How long a rung may last, as it stands now.
+fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
+    match rung {
+        Rung::Stopping => stop_time(pass),
+        Rung::Asked => match (pass.picture.hold_up, cause) {
+            (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
+            (None, HaltCause::Asked { .. } | HaltCause::RideThrough) => ASKED_AT_EASE,
+            // It is empty soon, or may be.
+            (None, HaltCause::LowBattery | HaltCause::GaugeSilent) => ASKED,
+        },
+        Rung::Looking
+        | Rung::Killing
+        | Rung::Recording
+        | Rung::Syncing
+        | Rung::Rescuing
+        | Rung::Forced
+        | Rung::WatchdogReset => limit(rung, pass.settings),
     }
 }
 

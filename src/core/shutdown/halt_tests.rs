@@ -47,6 +47,7 @@ fn on(rung: Rung) -> Shutdown {
             looks_until: None,
             order: Some(ORDER),
             dismissed: None,
+            taken: false,
             told: false,
         }),
         due: Some(LATER),
@@ -183,6 +184,89 @@ fn nothing_ever_answers() {
     assert_eq!(now, NOW.after(Duration::from_secs(seconds)));
 }
 
+/// Init that does not stop us is waited for as long as the battery allows: 100 s where nothing is known
+/// of it and nothing says that it is low.
+#[test]
+fn init_is_waited_for_while_the_battery_lasts() {
+    let asked = HaltCause::Asked { by: Asker::User(0) };
+    for (cause, hold_up, seconds) in [
+        (asked, None, 100),
+        (HaltCause::RideThrough, None, 100),
+        (HaltCause::LowBattery, None, 30),
+        (HaltCause::GaugeSilent, None, 30),
+        (HaltCause::RideThrough, Some(600), 100),
+        (HaltCause::LowBattery, Some(90), 60),
+        (HaltCause::RideThrough, Some(10), 30),
+    ] {
+        let mut shutdown = on(Rung::Syncing);
+        if let State::Halting(halt) = &mut shutdown.state {
+            halt.cause = cause;
+        }
+        let mut picture = Picture {
+            hold_up: hold_up.map(Duration::from_secs),
+            ..picture("ok")
+        };
+        let done = |order| Fact::Done {
+            order,
+            outcome: Ok(()),
+        };
+        step(&mut shutdown, &done(ORDER), NOW, &mut picture);
+        assert_eq!(word(&shutdown), "asked");
+        let end = |s| NOW.after(Duration::from_secs(s));
+        assert_eq!(shutdown.due, Some(NOW), "{cause:?}");
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        assert_eq!(shutdown.due, Some(end(seconds)), "{cause:?} {hold_up:?}");
+        // It turns out to last less long.
+        picture.hold_up = Some(Duration::from_secs(1));
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        assert_eq!(shutdown.due, Some(end(30)), "{cause:?}");
+    }
+}
+
+/// Init that took the signal and stops us late, in the last sync, is left to do it. One that never took
+/// it is not what has told us to end.
+#[test]
+fn init_that_comes_late_is_not_cut_short() {
+    for (taken, after) in [(true, "parting"), (false, "rescuing")] {
+        let mut shutdown = on(Rung::Rescuing);
+        if let State::Halting(halt) = &mut shutdown.state {
+            halt.taken = taken;
+        }
+        let fact = Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::Signal(15),
+            request: Request::Exit,
+        };
+        step(&mut shutdown, &fact, NOW, &mut picture("tick"));
+        assert_eq!(word(&shutdown), after, "{taken}");
+    }
+}
+
+/// A halt that is asked for while an exit waits for the watchdog's last order is not lost; one that is
+/// asked for while services are left to a successor is the successor's.
+#[test]
+fn a_halt_in_the_last_moment_of_an_exit() {
+    for (request, after) in [(Request::Exit, "recording"), (Request::Leave, "parting")] {
+        let mut shutdown = Shutdown::default();
+        let fact = Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::Signal(15),
+            request,
+        };
+        let mut picture = Picture::default();
+        step(&mut shutdown, &fact, NOW, &mut picture);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        assert_eq!(word(&shutdown), "parting");
+        picture.ask_halt(CAUSE);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+        assert_eq!(word(&shutdown), after, "{request:?}");
+        // Once init is asked, it goes, as it was told to.
+        let dismissed = picture.halting.is_some_and(|halting| halting.dismissed);
+        assert_eq!(dismissed, request == Request::Exit);
+    }
+}
+
 /// S8: mains that are back after the point of no return make a machine that runs, whatever rung it
 /// is on; the one that is being asked is told at once.
 #[test]
@@ -315,6 +399,7 @@ fn what_an_earlier_daemon_left() {
             mains: Some(false),
             attempts,
             in_vain: 0,
+            before: None,
         },
         same_boot,
         reset: None,

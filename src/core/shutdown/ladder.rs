@@ -20,9 +20,14 @@ const RECORDING: Duration = Duration::from_secs(3);
 /// waiting for it would use up the battery.
 const SYNCING: Duration = Duration::from_secs(10);
 
-/// Time in which init must begin to stop us after it was asked. systemd does so within a second
-/// unless it hangs.
-const ASKED: Duration = Duration::from_secs(30);
+/// Time in which init must begin to stop us after it was asked, where the battery gives no more.
+/// systemd does so within a second, unless it hangs or stops something before us that takes its time.
+pub(super) const ASKED: Duration = Duration::from_secs(30);
+
+/// The same where there is time: systemd gives a unit 90 s to stop (`DefaultTimeoutStopSec=`), and one
+/// that is ordered after ours is stopped before it. Longer: an init that hangs uses up the battery.
+/// Shorter: such a unit is cut off in the middle of what it writes.
+pub(super) const ASKED_AT_EASE: Duration = Duration::from_secs(100);
 
 /// Time for the last sync.
 const RESCUING: Duration = Duration::from_secs(5);

@@ -36,10 +36,12 @@ fn in_stage(word: &str) -> Shutdown {
         "parting" => State::Parting {
             until: LATER,
             services_left: false,
+            exit: None,
         },
         "leaving" => State::Parting {
             until: LATER,
             services_left: true,
+            exit: None,
         },
         "over" => State::Over,
         _ => panic!("no stage {word}"),

@@ -129,6 +129,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             mains: Some(true),
             attempts: 0,
             in_vain: 0,
+            before: None,
         })
     };
     let thread = Thread::Watchdog;

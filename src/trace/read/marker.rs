@@ -3,10 +3,11 @@
 use super::super::lexer::{Words, expected};
 use super::super::problem::{Problem, TraceError};
 use super::fact::Line;
-use crate::core::fact::HaltKind;
+use crate::core::fact::{HaltKind, Thread};
 use crate::core::intent::{FoundMarker, Intent, Marker};
 use crate::core::picture::HaltCause;
 use crate::core::settings::Settings;
+use crate::core::{Confidence, End, LastBoot};
 use crate::text::{halt_kind_named, halt_phase_named, thread_named};
 
 /// Reads the text of a marker.
@@ -47,7 +48,51 @@ impl Line<'_, '_> {
                 true => self.number("in-vain")?,
                 false => 0,
             },
+            before: match self.words.has_key("before") {
+                true => Some(self.before()?),
+                false => None,
+            },
         })
+    }
+
+    fn before(&mut self) -> Result<LastBoot, Problem> {
+        const ENDS: &str = "first-boot|halted|in-halt|asked-to-end|cut-on-battery|cut-or-hang|\
+                            withheld|hang|unknown";
+        let word = self.words.keyed("before", ENDS)?;
+        let confidence = match &*self.words.keyed("confidence", "possible|likely|certain")? {
+            "possible" => Confidence::Possible,
+            "likely" => Confidence::Likely,
+            "certain" => Confidence::Certain,
+            other => return Err(expected("`possible`, `likely` or `certain`", other)),
+        };
+        let end = match &*word {
+            "first-boot" => End::FirstBoot,
+            "halted" => End::Halted {
+                kind: {
+                    let word = self.words.keyed("kind", "poweroff|reboot")?;
+                    kind(&word)?
+                },
+                cause: self.cause()?,
+            },
+            "in-halt" => End::InHalt {
+                cause: self.cause()?,
+            },
+            "asked-to-end" => End::AskedToEnd,
+            "cut-on-battery" => End::CutOnBattery,
+            "cut-or-hang" => End::CutOrHang,
+            "withheld" => End::Withheld {
+                thread: self.stuck_thread()?,
+            },
+            "hang" => End::Hang,
+            "unknown" => End::Unknown,
+            other => return Err(expected(ENDS, other)),
+        };
+        Ok(LastBoot { end, confidence })
+    }
+
+    fn stuck_thread(&mut self) -> Result<Thread, Problem> {
+        let name = self.words.keyed("thread", "NAME")?;
+        thread_named(&name).ok_or_else(|| expected("a thread such as `watchdog`", &name))
     }
 
     fn intent(&mut self) -> Result<Intent, Problem> {
@@ -56,13 +101,9 @@ impl Line<'_, '_> {
             "run" => Ok(Intent::Run),
             "exit" => Ok(Intent::Exit),
             "leave" => Ok(Intent::Leave),
-            "withhold" => {
-                let name = self.words.keyed("thread", "NAME")?;
-                let thread = thread_named(&name);
-                let thread =
-                    thread.ok_or_else(|| expected("a thread such as `watchdog`", &name))?;
-                Ok(Intent::Withhold { thread })
-            }
+            "withhold" => Ok(Intent::Withhold {
+                thread: self.stuck_thread()?,
+            }),
             "halt" => Ok(Intent::Halt {
                 kind: {
                     let word = self.words.keyed("kind", "poweroff|reboot")?;

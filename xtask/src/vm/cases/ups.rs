@@ -307,13 +307,13 @@ fn power_line(machine: &mut Machine) -> Result<()> {
 
     machine.ok(&format!("{FLAP} '{LINE}'"))?;
     let told = "seen mains present=no";
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(20));
     ensure!(
         traced(machine, told)? == 0,
         "flapping was told as lost mains"
     );
 
-    // The edge itself, and what is believed of it after 2 s.
+    // The edge itself, after the line was read afresh, and what is believed of it after 2 s.
     let pulled: f64 = machine
         .ok(&format!(
             "cut -d' ' -f1 /proc/uptime; echo pull-up | tee {LINE} >/dev/null"
