@@ -238,6 +238,7 @@ impl Bridge {
             }
             Action::Record(marker) => queues.halt.record(now, id, *marker),
             Action::Sync => queues.halt.sync(now, id),
+            Action::CutPower { cut } => self.cut_power(now, id, *cut),
             Action::AskInit { kind } => queues.halt.ask(now, id, *kind),
             Action::ForceHalt { kind } => queues.halt.force(now, id, *kind),
             Action::Exit { services_left } => {
@@ -252,6 +253,18 @@ impl Bridge {
                 order: id,
                 outcome: Err(fault),
             });
+        }
+    }
+
+    /// By the thread of the bus, which may be stuck; the halt does not wait for that.
+    fn cut_power(&self, now: Mono, order: OrderId, cut: bool) -> Result<(), Fault> {
+        let write = match cut {
+            true => self.queues.cut,
+            false => self.queues.uncut,
+        };
+        match (&self.queues.bus, write) {
+            (Some(bus), Some(write)) => bus.give(now, BusOrder::Write { order, write }),
+            (Some(_) | None, _) => Err(Fault::Absent),
         }
     }
 

@@ -38,7 +38,7 @@ const POLICIES: [(&str, &[&str]); 14] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 15] = [
+const OWNERS: [(&str, &str); 16] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Arm", "watchdog"),
@@ -51,6 +51,7 @@ const OWNERS: [(&str, &str); 15] = [
     ("Announce", "desk"),
     ("Record", "marker"),
     ("Sync", "shutdown"),
+    ("CutPower", "shutdown"),
     ("AskInit", "shutdown"),
     ("ForceHalt", "shutdown"),
     ("Exit", "shutdown"),

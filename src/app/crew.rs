@@ -7,7 +7,7 @@ use super::last_resort;
 use super::legacy::{self, Found};
 use super::vital_signs::{RealVitals, SimVitals};
 use super::{AppError, Bridge, Plan};
-use crate::config::board::{Board, MainsBy};
+use crate::config::board::{Board, Cut, MainsBy};
 use crate::config::{CgroupChoice, Config};
 use crate::core::fact::{Asker, Change, Fact, Fault, Reading, Request, ServiceId, Source, Thread};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings, WatchdogOwner};
@@ -38,6 +38,7 @@ use crate::edge::pool::Pool;
 use crate::edge::power_cut::PowerCut;
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::Recorder;
+use crate::edge::register::{Write, Writer};
 use crate::edge::senses::Rhythm;
 use crate::edge::signals::{self, RollCall};
 use crate::edge::sim_board::SimBoard;
@@ -143,6 +144,9 @@ pub(super) struct Queues {
     line: Option<Orders<LineOrder>>,
     /// Only with a status LED.
     pub led: Option<Orders<LedOrder>>,
+    /// What tells the board to cut the power ahead of the halt, and what takes that back.
+    pub cut: Option<Write>,
+    pub uncut: Option<Write>,
     pub halt: HaltQueues,
     vitals: Arc<Pulse>,
     disk: Arc<Pulse>,
@@ -202,10 +206,13 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
         .then(|| orders::with_bell(1, pulse(Thread::Line, LINE)));
     let (line, line_work) = line.transpose()?.unzip();
     let (halt, halt_work) = halt::queues();
+    let (cut, uncut) = cut_ahead(board);
     let queues = Queues {
         bus,
         line,
         led: None,
+        cut,
+        uncut,
         halt,
         spawner,
         children,
@@ -228,6 +235,29 @@ fn queues(services: usize, board: &Board) -> io::Result<(Queues, Works, Work<Con
         halt: Some(halt_work),
     };
     Ok((queues, works, control_work))
+}
+
+/// What is written to tell the board to cut the power ahead of the halt, and to take that back.
+fn cut_ahead(board: &Board) -> (Option<Write>, Option<Write>) {
+    let Cut::Register {
+        bus,
+        address,
+        register,
+        value,
+        cancel,
+        after_unmount: false,
+        ..
+    } = board.cut
+    else {
+        return (None, None);
+    };
+    let write = |value| Write {
+        bus,
+        address,
+        register,
+        value,
+    };
+    (Some(write(value)), cancel.map(write))
 }
 
 /// The threads that are at work.
@@ -643,6 +673,8 @@ struct Samplers {
     disk: Sampler,
     /// The chips of the board, or the simulated ones.
     gauge: Option<Looker>,
+    /// What writes to them.
+    writer: Option<Writer>,
     /// The line that tells of mains, if a line does.
     line: Option<KernelLine>,
     /// The line that shows the board that the computer runs.
@@ -676,6 +708,10 @@ impl Samplers {
                 senses::Look { facts, next }
             }),
             gauge,
+            writer: board.chips.first().map(|first| {
+                let bus = Box::new(KernelBus::of(first.bus, hardware));
+                Writer::of(bus, BoundChips::new("/".as_ref()))
+            }),
             line: match &board.mains {
                 MainsBy::Line {
                     line,
@@ -705,6 +741,7 @@ impl Samplers {
                 facts: gauge.sample_gauge(clock::now()),
                 doubtful: false,
             })),
+            writer: None,
             line: None,
             alive: None,
         }
@@ -846,7 +883,12 @@ impl Hands {
         }
         if let (Some(work), Some(sample)) = (bus, samplers.gauge.take()) {
             let inbox = inbox.clone();
-            self.man("bus", move || bus::run(&work, &inbox, sample))?;
+            let mut writer = samplers.writer.take();
+            let write = move |write| match &mut writer {
+                Some(writer) => writer.write(write),
+                None => Err(Fault::Absent),
+            };
+            self.man("bus", move || bus::run(&work, &inbox, sample, write))?;
         }
         let MainsBy::Line {
             lost_high,

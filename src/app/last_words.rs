@@ -10,7 +10,7 @@
 //! Never acts without a halt of ours in this boot: a marker of another boot, a shutdown that somebody
 //! else asked for, and a reboot are left alone. Never writes anything.
 
-use crate::config::board::{Board, MainsBy};
+use crate::config::board::{Board, Cut, MainsBy};
 use crate::core::fact::{Fact, HaltKind, Reading};
 use crate::core::intent::{HaltPhase, Intent};
 use crate::edge::board_record;
@@ -22,7 +22,7 @@ use crate::edge::hardware::Hardware;
 use crate::edge::line::InputLine;
 use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
-use crate::edge::power_cut::PowerCut;
+use crate::edge::power_cut::{PowerCut, take_back};
 use crate::edge::power_supply::{PowerSupplies, Supplies};
 use crate::text::fault_sentence;
 use std::path::Path;
@@ -57,7 +57,29 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     match decide(action, written, &boot, &mut mains) {
         Deed::Nothing => format!("{action}: nothing to add"),
         Deed::Cut => cut(&board, &hardware),
-        Deed::Restart => match halt_now(&hardware.halt_right(), HaltKind::Reboot) {
+        Deed::Restart => restart(&board, &hardware),
+    }
+}
+
+/// Mains are back.
+fn restart(board: &Board, hardware: &Hardware) -> String {
+    let forgotten = take_back(board, hardware);
+    if let Some(Err(why)) = &forgotten {
+        // It will cut the power whatever we do: better off than on then.
+        let why = fault_sentence(why);
+        return format!("mains are back, but the board cannot be told to keep the power on: {why}");
+    }
+    match (forgotten, &board.cut) {
+        (
+            None,
+            Cut::Register {
+                after_unmount: false,
+                ..
+            },
+        ) => {
+            "mains are back, but the board cuts the power soon: it decides what follows".to_owned()
+        }
+        (Some(_) | None, _) => match halt_now(&hardware.halt_right(), HaltKind::Reboot) {
             Ok(()) => "mains are back: restarting".to_owned(),
             Err(why) => format!(
                 "mains are back, but the kernel does not restart: {}",
@@ -103,7 +125,7 @@ fn look(board: &Board, hardware: &Hardware) -> Option<Fact> {
 /// Lets the board cut the power, if it does that when a line is held.
 fn cut(board: &Board, hardware: &Hardware) -> String {
     match PowerCut::of(board, Kept::default(), hardware) {
-        Some(cut) => cut.pull().to_string(),
+        Some(mut cut) => cut.pull().to_string(),
         None => "poweroff: this board cuts no power now".to_owned(),
     }
 }

@@ -66,6 +66,11 @@ pub enum Action {
     Record(Marker),
     /// Sync all file systems. Owner: shutdown.
     Sync,
+    /// Tell the board to cut the power some time from now, or to forget that. Owner: shutdown.
+    CutPower {
+        /// To cut it.
+        cut: bool,
+    },
     /// Ask init to halt the machine: a signal, no process. Owner: shutdown.
     AskInit {
         /// How it is to end.

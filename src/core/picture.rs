@@ -106,6 +106,9 @@ pub enum Rung {
     Recording,
     /// File systems are synced.
     Syncing,
+    /// The board is told to cut the power soon; only with a board that has to be told now. The point of
+    /// no return, unless that can be taken back.
+    Cutting,
     /// Init was asked. From here on nothing can be taken back: the point of no return.
     Asked,
     /// Init does not halt the machine: file systems are synced once more.

@@ -73,8 +73,18 @@ pub struct Board {
     /// Where the battery's current tells of mains: what does not count of a current out of the
     /// battery. Such a board gives no readings of mains; `mains_by` is the thread of its gauge.
     pub dead_band: Option<Milliamps>,
-    /// For how long a line is held that makes the board cut the power; zero if there is none.
+    /// How long it takes to tell the board to cut the power when everything is unmounted; zero if it is
+    /// not told then.
     pub cut_hold: Duration,
+    /// The board is told to cut the power before init is asked.
+    pub cut_ahead: Option<CutAhead>,
+}
+
+/// Power that is cut some time after the board was told, while init still unmounts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CutAhead {
+    /// It can be taken back.
+    pub can_be_cancelled: bool,
 }
 
 impl Board {
@@ -84,6 +94,7 @@ impl Board {
         battery: None,
         dead_band: None,
         cut_hold: Duration::ZERO,
+        cut_ahead: None,
     };
 }
 

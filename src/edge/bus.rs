@@ -7,7 +7,8 @@ use super::clock;
 use super::gauge::Look;
 use super::inbox::Inbox;
 use super::orders::{Next, Work};
-use crate::core::fact::{Fact, OrderId};
+use super::register::Write;
+use crate::core::fact::{Fact, Fault, OrderId};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -27,10 +28,22 @@ pub enum BusOrder {
         /// Every second.
         closely: bool,
     },
+    /// Write a byte into a register.
+    Write {
+        /// To be quoted in the outcome.
+        order: OrderId,
+        /// Where, and what.
+        write: Write,
+    },
 }
 
 /// Looks until nobody can give orders any more.
-pub fn run(work: &Work<BusOrder>, inbox: &Inbox, mut look: impl FnMut() -> Look) {
+pub fn run(
+    work: &Work<BusOrder>,
+    inbox: &Inbox,
+    mut look: impl FnMut() -> Look,
+    mut writer: impl FnMut(Write) -> Result<(), Fault>,
+) {
     let mut closely = false;
     let mut doubtful = false;
     let mut due = clock::now();
@@ -55,6 +68,11 @@ pub fn run(work: &Work<BusOrder>, inbox: &Inbox, mut look: impl FnMut() -> Look)
                 due = due.min(next(now, closely, doubtful));
                 work.pulse().sleep_until(due);
                 work.finish(now);
+            }
+            Next::Order(BusOrder::Write { order, write }) => {
+                let outcome = writer(write);
+                inbox.send(Fact::Done { order, outcome });
+                work.finish(clock::now());
             }
             Next::Nothing => {}
             Next::Closed => return,

@@ -111,10 +111,12 @@ impl Halter for ThisMachine {
         make_read_only(&self.right);
         // Without init there is no hook either: a board that is not told now keeps the power on, and
         // such a machine does not start when mains return.
-        match (kind, &self.cut) {
+        match (kind, &mut self.cut) {
             (HaltKind::PowerOff, Some(cut)) => match cut.pull() {
-                Pulled::Cut { .. } => {}
-                missed @ (Pulled::NotHeld { .. } | Pulled::AliveStays { .. }) => {
+                Pulled::Cut { .. } | Pulled::Written => {}
+                missed @ (Pulled::NotHeld { .. }
+                | Pulled::NotWritten { .. }
+                | Pulled::AliveStays { .. }) => {
                     log::warn!("{missed}");
                 }
             },

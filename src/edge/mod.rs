@@ -44,6 +44,7 @@ pub mod program_text;
 pub mod pulse;
 pub mod queue;
 pub mod recorder;
+pub mod register;
 pub mod rtc;
 pub mod run_record;
 pub mod senses;

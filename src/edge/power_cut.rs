@@ -1,25 +1,38 @@
-//! Makes a board cut the power by the line that it watches for that, when nothing is left that could
-//! be lost: every file system is unmounted or read-only.
+//! Makes a board cut the power, by the line that it watches for that or by a register, when nothing is
+//! left that could be lost: every file system is unmounted or read-only.
 //!
 //! Never looks at mains: whoever calls has decided that the machine goes off.
 
+use super::bound_chips::BoundChips;
 use super::drive::{Kept, OutputLine};
 use super::hardware::Hardware;
+use super::i2c::KernelBus;
+use super::register::{Write, Writer};
 use crate::config::board::{Board, Cut, Drive};
 use crate::core::fact::Fault;
 use crate::text::fault_sentence;
 use std::fmt;
 use std::time::Duration;
 
-/// The line that makes the board cut the power, and the one that shows that the computer runs.
+/// What makes the board cut the power, and the line that shows that the computer runs.
 pub struct PowerCut {
-    number: u32,
-    line: OutputLine,
-    hold: Duration,
-    /// The line, and its level after the end.
-    alive: Option<(OutputLine, bool)>,
+    way: Way,
+    /// Its number, the line, and its level after the end.
+    alive: Option<(u32, OutputLine, bool)>,
     /// The same line, while this process drives it.
     kept: Kept,
+}
+
+enum Way {
+    Line {
+        number: u32,
+        line: OutputLine,
+        hold: Duration,
+    },
+    Register {
+        writer: Box<Writer>,
+        write: Write,
+    },
 }
 
 /// What came of it.
@@ -29,6 +42,13 @@ pub enum Pulled {
     Cut {
         /// Number of the line.
         line: u32,
+    },
+    /// The board was told by a register.
+    Written,
+    /// The register cannot be written.
+    NotWritten {
+        /// Why.
+        why: Fault,
     },
     /// The line cannot be held.
     NotHeld {
@@ -47,57 +67,117 @@ pub enum Pulled {
 }
 
 impl PowerCut {
-    /// That of this board; `None` if it does not cut the power by a line. `kept` is the line that this
-    /// process drives to show that the computer runs, if it does.
+    /// That of this board; `None` if it is not told to cut the power at the very end. `kept` is the
+    /// line that this process drives to show that the computer runs, if it does.
     pub fn of(board: &Board, kept: Kept, hardware: &Hardware) -> Option<PowerCut> {
-        let Cut::Line { drive, hold } = &board.cut else {
-            return None;
+        let way = match &board.cut {
+            Cut::Line { drive, hold } => Way::Line {
+                number: drive.line.line,
+                line: OutputLine::of(drive, hardware),
+                hold: *hold,
+            },
+            Cut::Register {
+                bus,
+                address,
+                register,
+                value,
+                after_unmount: true,
+                ..
+            } => Way::Register {
+                writer: Box::new(writer(*bus, hardware)),
+                write: Write {
+                    bus: *bus,
+                    address: *address,
+                    register: *register,
+                    value: *value,
+                },
+            },
+            Cut::None | Cut::Register { .. } => return None,
         };
         let alive = board.alive.as_ref().map(|alive| {
             let down = Drive {
                 high: !alive.high,
                 ..alive.clone()
             };
-            (OutputLine::of(&down, hardware), down.high)
+            let line = OutputLine::of(&down, hardware);
+            (down.line.line, line, down.high)
         });
-        Some(PowerCut {
-            number: drive.line.line,
-            line: OutputLine::of(drive, hardware),
-            hold: *hold,
-            alive,
-            kept,
-        })
+        Some(PowerCut { way, alive, kept })
     }
 
-    /// Holds the line and puts it back, then lets the other one fall. Takes as long as the board wants
-    /// its line to be held.
-    pub fn pull(&self) -> Pulled {
-        let line = self.number;
-        if let Err(why) = self.line.pulse(self.hold) {
-            return Pulled::NotHeld { line, why };
-        }
-        let fallen = self.alive.as_ref().map(|(alive, level)| {
+    /// Tells the board, then lets the line fall that shows that the computer runs. Takes as long as the
+    /// board wants its line to be held, or as a bus takes that does not answer.
+    pub fn pull(&mut self) -> Pulled {
+        let told = match &mut self.way {
+            Way::Line { number, line, hold } => match line.pulse(*hold) {
+                Ok(()) => Pulled::Cut { line: *number },
+                Err(why) => {
+                    let line = *number;
+                    return Pulled::NotHeld { line, why };
+                }
+            },
+            Way::Register { writer, write } => match writer.write(*write) {
+                Ok(()) => Pulled::Written,
+                Err(why) => return Pulled::NotWritten { why },
+            },
+        };
+        let fallen = self.alive.as_ref().map(|(line, alive, level)| {
             let ours = self.kept.set(*level);
             // It lasts until the power is gone, or until the process is.
-            ours.unwrap_or_else(|| alive.start().map(std::mem::forget))
+            let set = ours.unwrap_or_else(|| alive.start().map(std::mem::forget));
+            (*line, set)
         });
         match fallen {
-            Some(Err(why)) => Pulled::AliveStays { line, why },
-            Some(Ok(())) | None => Pulled::Cut { line },
+            Some((line, Err(why))) => Pulled::AliveStays { line, why },
+            Some((_, Ok(()))) | None => told,
         }
     }
+}
+
+/// Takes back, over its bus, what was told to a board ahead of the halt. `None` if this board cannot
+/// forget it, or is not told ahead.
+pub fn take_back(board: &Board, hardware: &Hardware) -> Option<Result<(), Fault>> {
+    let Cut::Register {
+        bus,
+        address,
+        register,
+        cancel: Some(value),
+        after_unmount: false,
+        ..
+    } = &board.cut
+    else {
+        return None;
+    };
+    Some(writer(*bus, hardware).write(Write {
+        bus: *bus,
+        address: *address,
+        register: *register,
+        value: *value,
+    }))
+}
+
+fn writer(bus: u8, hardware: &Hardware) -> Writer {
+    let chips = BoundChips::new("/".as_ref());
+    Writer::of(Box::new(KernelBus::of(bus, hardware)), chips)
 }
 
 impl fmt::Display for Pulled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Pulled::Cut { line } => write!(f, "line {line} was held: the board cuts the power"),
+            Pulled::Written => write!(f, "the board was told to cut the power"),
+            Pulled::NotWritten { why } => write!(
+                f,
+                "the board cannot be told to cut the power: {}",
+                fault_sentence(why)
+            ),
             Pulled::NotHeld { line, why } => {
                 write!(f, "line {line} cannot be held: {}", fault_sentence(why))
             }
             Pulled::AliveStays { line, why } => write!(
                 f,
-                "line {line} was held, but the alive line stays: {}",
+                "the board was told to cut the power, but line {line}, which shows that the computer runs, \
+                 stays: {}",
                 fault_sentence(why)
             ),
         }

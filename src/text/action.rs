@@ -43,6 +43,8 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Announce(what) => format!("announce {}", announcement(*what)),
         Action::Record(marker) => format!("record {}", self::marker(marker)),
         Action::Sync => "sync".to_owned(),
+        Action::CutPower { cut: true } => "cut-power".to_owned(),
+        Action::CutPower { cut: false } => "cut-power no".to_owned(),
         Action::AskInit { kind } => format!("ask-init {}", halt_kind_word(*kind)),
         Action::ForceHalt { kind } => format!("force-halt {}", halt_kind_word(*kind)),
         Action::Exit {

@@ -130,13 +130,7 @@ fn the_power_cut_of_each_board() {
             high: true,
         };
         assert_eq!(board.alive, Some(alive), "{name}");
-        assert_eq!(board.charge, None, "{name}: line 16 of X708 is its fan");
     }
-    let charge = Drive {
-        line: header(16),
-        high: true,
-    };
-    assert_eq!(shipped("x120x").charge, Some(charge));
     assert_eq!(shipped("x120x").cut, Cut::None);
 }
 
@@ -175,7 +169,8 @@ fn every_key_can_be_written() {
             register: 1,
             value: 0x55,
             delay,
-            cancel: Some(0)
+            cancel: Some(0),
+            after_unmount: true,
         }
     );
     let line = Line {

@@ -1,11 +1,12 @@
 //! The bus thread: it looks at once, looks again when it is told to, answers, and ends.
 
-use fieldwarden::core::fact::{Fact, OrderId, Reading, Thread};
+use fieldwarden::core::fact::{Fact, Fault, OrderId, Reading, Thread};
 use fieldwarden::edge::bus::{self, BusOrder};
 use fieldwarden::edge::gauge::Look;
 use fieldwarden::edge::inbox::{Facts, inbox};
 use fieldwarden::edge::orders::{self, Orders};
 use fieldwarden::edge::pulse::Pulse;
+use fieldwarden::edge::register::Write;
 use fieldwarden::edge::{clock, thread};
 use fieldwarden::units::Millivolts;
 use std::sync::Arc;
@@ -28,7 +29,13 @@ fn bus() -> (Orders<BusOrder>, Facts, JoinHandle<()>) {
             doubtful: false,
         }
     };
-    let hand = thread::start("bus", move || bus::run(&work, &inbox, sample)).unwrap();
+    // It takes what is written to register 1, and nothing else.
+    let write = |write: Write| match write.register {
+        1 => Ok(()),
+        _ => Err(Fault::Absent),
+    };
+    let run = move || bus::run(&work, &inbox, sample, write);
+    let hand = thread::start("bus", run).unwrap();
     (orders, facts, hand)
 }
 
@@ -67,6 +74,27 @@ fn looks_closely_when_told_to() {
         (Duration::from_millis(1_900)..Duration::from_millis(4_500)).contains(&took),
         "two looks in {took:?}"
     );
+    drop(orders);
+    hand.join().unwrap();
+}
+
+/// Told to write, it does so between two looks, and answers with what came of it.
+#[test]
+fn writes_what_it_is_told_to() {
+    let (orders, mut facts, hand) = bus();
+    assert_eq!(next(&mut facts), look(1));
+    for (register, outcome) in [(1, Ok(())), (2, Err(Fault::Absent))] {
+        let order = OrderId(register.into());
+        let write = Write {
+            bus: 1,
+            address: 0x2d,
+            register,
+            value: 0x55,
+        };
+        let order_to_write = BusOrder::Write { order, write };
+        orders.give(clock::now(), order_to_write).unwrap();
+        assert_eq!(next(&mut facts), Fact::Done { order, outcome });
+    }
     drop(orders);
     hand.join().unwrap();
 }

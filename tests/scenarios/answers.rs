@@ -10,9 +10,9 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 13] = [
-    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "sync", "init", "force",
-    "light", "other",
+const WORDS: [&str; 14] = [
+    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "sync", "cut", "init",
+    "force", "light", "other",
 ];
 
 /// What an order is answered with.
@@ -101,6 +101,7 @@ impl Answers {
             Action::Light(_) => self.plain("light", id),
             Action::Record(_) => self.plain("record", id),
             Action::Sync => self.plain("sync", id),
+            Action::CutPower { .. } => self.plain("cut", id),
             Action::AskInit { .. } => self.init(id),
             // A kernel that halts says nothing any more.
             Action::ForceHalt { .. } if !self.given.contains_key("force") => Vec::new(),

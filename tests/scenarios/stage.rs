@@ -42,7 +42,13 @@ impl Stage {
     /// The text of the whole file as it should be. `Err` begins with the number of the line.
     pub fn play(name: &str, text: &str) -> Result<String, String> {
         let document = trace::open(name, text).map_err(|e| e.to_string())?;
-        let loaded = config::parse(name, document.config).map_err(|e| e.to_string())?;
+        let board: Vec<&str> = document.metas("board").collect();
+        let shelf = match board.is_empty() {
+            true => config::Shelf::built_in(),
+            false => config::Shelf::recorded(board.join("\n")),
+        };
+        let loaded = config::parse_with(name, document.config, &shelf);
+        let loaded = loaded.map_err(|e| e.to_string())?;
         let settings = loaded.config.settings;
         let form = form(&document)?;
         let mut stage = Stage {

@@ -164,12 +164,20 @@ impl World {
                     cause,
                     phase: HaltPhase::Committed,
                 }),
-            ) if kind == HaltKind::Reboot || cause.ends_with_mains() && self.mains.is_present() => {
+            ) if kind == HaltKind::Reboot
+                || cause.ends_with_mains() && self.mains.is_present() && self.can_go_on() =>
+            {
                 HaltKind::Reboot
             }
             (asked, _) => asked,
         };
         self.machine_ends(kind);
+    }
+
+    /// The board does not cut the power in any case.
+    fn can_go_on(&self) -> bool {
+        let ahead = self.plan.settings.board.cut_ahead;
+        ahead.is_none_or(|cut| cut.can_be_cancelled)
     }
 
     /// The machine is off, or starts again. Somebody, or mains, starts one that is off.

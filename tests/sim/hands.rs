@@ -109,6 +109,7 @@ impl World {
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
             Action::Record(marker) => (Thread::Marker, Work::Record(id, marker)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
+            Action::CutPower { .. } => (Thread::Bus, Work::Other(id)),
             Action::AskInit { kind } => (Thread::Halt, Work::Ask(id, kind)),
             Action::ForceHalt { kind } => (Thread::Halt, Work::Force(id, kind)),
             Action::Exit { services_left } => return self.daemon_ended(services_left),

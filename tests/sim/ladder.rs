@@ -10,8 +10,8 @@ use fieldwarden::core::picture::{HaltCause, Halting, Rung};
 use fieldwarden::core::settings::Settings;
 
 /// All rungs but the services' budget, in milliseconds, with a margin for threads on their way:
-/// looking, grace, recording, syncing, asked, rescuing, forced.
-const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 100_000 + 5_000 + 10_000 + 5_000;
+/// looking, grace, recording, syncing, cutting, asked, rescuing, forced.
+const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 5_000 + 100_000 + 5_000 + 10_000 + 5_000;
 
 /// Time for the marker to reach the card, in milliseconds.
 const RECORDING: u64 = 3_000;
@@ -29,6 +29,8 @@ pub struct Ladder {
     committed: bool,
     /// The order that writes down what is to come, and when it was given.
     record: Option<(OrderId, u64)>,
+    /// The board was told to cut the power, and does not forget it.
+    cut: bool,
     /// Init was asked.
     init_asked: bool,
     let_go: bool,
@@ -43,14 +45,14 @@ impl Ladder {
             self.since = v.now - v.frozen;
             self.has_a_reason(halting, v)?;
         }
-        self.orders(v, halting)?;
+        self.orders(v, halting, settings)?;
         if let (None, Some(before)) = (halting, self.before) {
-            let late = before.rung >= Rung::Asked;
+            let late = before.rung >= Rung::Asked || self.cut;
             wrong(
                 late,
                 "S8: a halt is taken back after the point of no return",
             )?;
-            (self.asked, self.committed) = (false, false);
+            (self.asked, self.committed, self.cut) = (false, false, false);
         }
         if let Some(halting) = halting {
             let budget = u64::try_from(settings.stop_budget.as_millis()).unwrap_or(u64::MAX);
@@ -105,7 +107,12 @@ impl Ladder {
         wrong(!reason, format!("S1: {halting:?} without a reason"))
     }
 
-    fn orders(&mut self, v: &View, halting: Option<Halting>) -> Result<(), String> {
+    fn orders(
+        &mut self,
+        v: &View,
+        halting: Option<Halting>,
+        settings: &Settings,
+    ) -> Result<(), String> {
         for order in v.orders {
             match &order.action {
                 Action::Record(marker) => {
@@ -116,6 +123,18 @@ impl Ladder {
                         self.committed = true;
                         self.record = Some((order.id, v.now));
                     }
+                }
+                Action::CutPower { cut } => {
+                    let rung = halting.map(|h| h.rung);
+                    let ahead = settings.board.cut_ahead;
+                    let early = rung.is_some_and(|rung| rung < Rung::Cutting);
+                    wrong(
+                        *cut && early || ahead.is_none(),
+                        "S8: the power is cut out of its turn",
+                    )?;
+                    let off = halting.is_some_and(|h| h.kind == HaltKind::PowerOff);
+                    wrong(*cut && !off, "S8: the power of a restart is cut")?;
+                    self.cut |= *cut && ahead.is_some_and(|ahead| !ahead.can_be_cancelled);
                 }
                 Action::AskInit { kind } => {
                     wrong(halting.is_none(), "S1: init is asked without a halt")?;
@@ -130,12 +149,14 @@ impl Ladder {
                     )?;
                     let mains = v.core.picture().mains == Some(true);
                     let by_mains = halting.is_some_and(|h| h.cause.ends_with_mains());
-                    let off = *kind == HaltKind::PowerOff && by_mains && mains;
+                    let off = *kind == HaltKind::PowerOff && by_mains && mains && !self.cut;
                     wrong(off, "S8: init is asked to turn off a machine with mains")?;
                     self.init_asked = true;
                 }
                 Action::ForceHalt { kind } => {
-                    ends_in_a_running_machine(*kind, halting, v)?;
+                    if !self.cut {
+                        ends_in_a_running_machine(*kind, halting, v)?;
+                    }
                     let rung = halting.map(|h| h.rung);
                     wrong(
                         rung != Some(Rung::Forced),

@@ -4,7 +4,7 @@ use crate::faults::Kind;
 use crate::rng::Rng;
 use fieldwarden::config;
 use fieldwarden::config::board::Board;
-use fieldwarden::core::settings::Settings;
+use fieldwarden::core::settings::{CutAhead, Settings};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Plan {
         let toml = configuration(&mut rng);
         let loaded = config::parse("simulated.toml", &toml)
             .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"));
-        let (settings, board) = (loaded.config.settings, loaded.config.wiring.board);
+        let (mut settings, board) = (loaded.config.settings, loaded.config.wiring.board);
         // From a quiet world to one in which nearly everything fails.
         let share = rng.pick(&[0, 10, 25, 50, 80]);
         let faults = Kind::ALL
@@ -53,6 +53,11 @@ impl Plan {
             .filter(|_| rng.chance(share))
             .collect::<BTreeSet<_>>();
         let calm_at = rng.range(60, 400) * 1000;
+        // A board that is told of a power-off before init is, on one seed in four.
+        let mut boards = Rng::new(!seed);
+        settings.board.cut_ahead = boards.chance(25).then(|| CutAhead {
+            can_be_cancelled: boards.chance(50),
+        });
         Plan {
             seed,
             vitals_every: rng.pick(&[1_000, 5_000, 5_000, 15_000]),

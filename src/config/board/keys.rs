@@ -50,7 +50,6 @@ pub const SECTIONS: &[Section] = &[
     ALIVE,
     CUT_LINE,
     CUT_REGISTER,
-    CHARGE,
     LED,
 ];
 
@@ -298,8 +297,7 @@ pub const CUT_LINE: Section = Section {
 /// Power cut by a register.
 pub const CUT_REGISTER: Section = Section {
     header: "cut.register",
-    meaning: "The board cuts the power some time after a register was written, which is done before \
-              the halt.",
+    meaning: "The board cuts the power some time after a register was written.",
     keys: &[
         key(
             "chip",
@@ -321,26 +319,13 @@ pub const CUT_REGISTER: Section = Section {
             Nothing("0x00"),
             "What is written to take it back; without it, it cannot be taken back",
         ),
-    ],
-};
-
-/// Charge control.
-pub const CHARGE: Section = Section {
-    header: "charge",
-    meaning: "A line that keeps the board from charging the battery.",
-    keys: &[
-        LINE_CHIP,
         key(
-            "line",
-            LINE,
-            Required("16"),
-            "Number of the line on its chip",
-        ),
-        key(
-            "disable",
-            LEVEL,
-            Required("\"high\""),
-            "The level that stops charging",
+            "when",
+            Kind::Choice(&["before-halt", "after-unmount"]),
+            Default("\"before-halt\""),
+            "\"before-halt\": when services are down and file systems are synced, so that init has to \
+             unmount in the time that is left; \"after-unmount\": at the very end, when nothing is left \
+             that could be lost",
         ),
     ],
 };

@@ -23,9 +23,12 @@ use super::report::Report;
 use super::{FILE_MAX, syntax};
 use crate::chip::Variant;
 use crate::core::fact::Thread;
-use crate::core::settings::{self, Battery};
+use crate::core::settings::{self, Battery, CutAhead};
 use crate::units::Milliamps;
 use std::time::Duration;
+
+/// Longest time that the writing of a register takes with all its tries, on a bus that does not answer.
+const WRITING: Duration = Duration::from_secs(5);
 
 /// A board as its file describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,8 +55,6 @@ pub struct Board {
     pub alive: Option<Drive>,
     /// How the board cuts the power.
     pub cut: Cut,
-    /// The line that stops charging, at the level that does.
-    pub charge: Option<Drive>,
     /// Its status LED.
     pub led: Option<LedPlan>,
 }
@@ -206,7 +207,7 @@ pub enum Cut {
         /// For how long.
         hold: Duration,
     },
-    /// Before the halt: a register is written.
+    /// A register is written.
     Register {
         /// Bus of the chip.
         bus: u8,
@@ -220,6 +221,8 @@ pub enum Cut {
         delay: Duration,
         /// What is written to take it back, where that is possible.
         cancel: Option<u8>,
+        /// It is written after everything was unmounted, and not before init is asked.
+        after_unmount: bool,
     },
 }
 
@@ -238,7 +241,6 @@ impl Board {
             mains: MainsBy::Supplies,
             alive: None,
             cut: Cut::None,
-            charge: None,
             led: None,
         }
     }
@@ -259,7 +261,21 @@ impl Board {
             },
             cut_hold: match self.cut {
                 Cut::Line { hold, .. } => hold,
+                Cut::Register {
+                    after_unmount: true,
+                    ..
+                } => WRITING,
                 Cut::None | Cut::Register { .. } => Duration::ZERO,
+            },
+            cut_ahead: match self.cut {
+                Cut::Register {
+                    after_unmount: false,
+                    cancel,
+                    ..
+                } => Some(CutAhead {
+                    can_be_cancelled: cancel.is_some(),
+                }),
+                Cut::None | Cut::Line { .. } | Cut::Register { .. } => None,
             },
         }
     }
@@ -275,8 +291,7 @@ impl Board {
             Cut::Line { drive, .. } => Some(&drive.line),
             Cut::None | Cut::Register { .. } => None,
         };
-        let driven = [&self.alive, &self.charge];
-        let driven = driven.into_iter().flatten().map(|drive| &drive.line);
+        let driven = self.alive.iter().map(|drive| &drive.line);
         let led = self.led.as_ref().and_then(LedPlan::line);
         mains
             .into_iter()

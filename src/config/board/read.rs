@@ -25,7 +25,7 @@ pub(super) fn board<'i>(
     wanted: &str,
 ) -> Option<Board> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
-    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "charge", "led"]);
+    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "led"]);
     let version = top.count("version");
     let name = name(&mut top, wanted);
     let title = top.text("title");
@@ -36,7 +36,6 @@ pub(super) fn board<'i>(
     let mains = mains(&mut top, &chips);
     let alive = drive(&mut top, "alive", keys::ALIVE.keys, "level");
     let cut = cut(&mut top, &chips);
-    let charge = drive(&mut top, "charge", keys::CHARGE.keys, "disable");
     let led = led::plan(&mut top.below("led", keys::LED.keys));
     version?;
     let board = Board {
@@ -51,7 +50,6 @@ pub(super) fn board<'i>(
         mains: mains?,
         alive: alive?,
         cut: cut?,
-        charge: charge?,
         led: led?.map(|led| led.value),
     };
     lines_differ(&mut top, &board);
@@ -319,6 +317,7 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
         let chip = named_chip(&mut table, chips);
         let (register, value) = (byte(&mut table, "register"), byte(&mut table, "value"));
         let delay = table.duration("delay");
+        let when = table.choice("when");
         let takes_back = table.gives("cancel");
         let cancel = byte(&mut table, "cancel");
         let chip = chip?;
@@ -332,6 +331,7 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
                 true => Some(cancel?),
                 false => None,
             },
+            after_unmount: when?.value == "after-unmount",
         });
     }
     Some(Cut::None)
@@ -412,7 +412,7 @@ fn lines_differ(top: &mut Section, board: &Board) {
     if let Some(pair) = lines.windows(2).find(|pair| pair[0] == pair[1]) {
         let what = format!("line {} has two jobs", pair[0].line);
         let span = top.header();
-        let help = "give each of [mains.line], [alive], [cut.line], [charge] and [led] its own";
+        let help = "give each of [mains.line], [alive], [cut.line] and [led] its own";
         top.report().error(span, what, help.to_owned());
     }
 }

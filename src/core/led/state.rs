@@ -118,9 +118,12 @@ fn power(picture: &Picture) -> LedState {
 
 fn halting(halting: Halting) -> LedState {
     match halting.rung {
-        Rung::Looking | Rung::Stopping | Rung::Killing | Rung::Recording | Rung::Syncing => {
-            LedState::Stopping
-        }
+        Rung::Looking
+        | Rung::Stopping
+        | Rung::Killing
+        | Rung::Recording
+        | Rung::Syncing
+        | Rung::Cutting => LedState::Stopping,
         Rung::Asked | Rung::Rescuing | Rung::Forced | Rung::WatchdogReset => LedState::Halting,
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Halt {
     pub order: Option<OrderId>,
     /// Somebody has told the daemon to end meanwhile: init, as a rule.
     pub dismissed: Option<Dismissal>,
+    /// The board took it that it is to cut the power.
+    pub cut: bool,
     /// Init took the signal.
     pub taken: bool,
     /// That it comes to the last rungs has been told.
@@ -78,6 +80,7 @@ impl Halt {
             looks_until: None,
             order: None,
             dismissed: None,
+            cut: false,
             taken: false,
             told: false,
         }
@@ -114,21 +117,23 @@ impl Halt {
                 done(down && self.looks(pass).is_none())
             }
             Rung::Recording => done(pass.picture.recorded),
-            Rung::Syncing | Rung::Asked | Rung::Rescuing | Rung::Forced => match pass.fact {
-                Fact::Done { order, outcome } if Some(*order) == self.order => {
-                    Some(match outcome {
-                        Ok(()) => Came::Done,
-                        Err(why) => Came::Failed(why.clone()),
-                    })
+            Rung::Syncing | Rung::Cutting | Rung::Asked | Rung::Rescuing | Rung::Forced => {
+                match pass.fact {
+                    Fact::Done { order, outcome } if Some(*order) == self.order => {
+                        Some(match outcome {
+                            Ok(()) => Came::Done,
+                            Err(why) => Came::Failed(why.clone()),
+                        })
+                    }
+                    Fact::Tick
+                    | Fact::Seen(_)
+                    | Fact::Lost { .. }
+                    | Fact::Child { .. }
+                    | Fact::Asked { .. }
+                    | Fact::Done { .. }
+                    | Fact::Thread { .. } => late,
                 }
-                Fact::Tick
-                | Fact::Seen(_)
-                | Fact::Lost { .. }
-                | Fact::Child { .. }
-                | Fact::Asked { .. }
-                | Fact::Done { .. }
-                | Fact::Thread { .. } => late,
-            },
+            }
             Rung::WatchdogReset => late,
         }
     }
@@ -161,6 +166,26 @@ impl Halt {
         pass.tell(HaltNote::RungMissed { rung, why });
     }
 
+    /// Mains are back too late: the machine must not stay off, because nothing would start it. But a
+    /// machine whose power will be cut in any case is better off than on.
+    fn turn_round(&mut self, pass: &mut Pass) {
+        let ahead = pass.settings.board.cut_ahead;
+        let cancels = ahead.is_some_and(|cut| cut.can_be_cancelled);
+        if self.cut && !cancels || self.kind == HaltKind::Reboot {
+            return;
+        }
+        self.kind = HaltKind::Reboot;
+        pass.tell(HaltNote::HaltTurned { cause: self.cause });
+        // It may have heard it late, and unnoticed.
+        if cancels {
+            pass.out.push(Action::CutPower { cut: false });
+        }
+        if self.rung == Rung::Asked {
+            let kind = self.kind;
+            self.order = Some(pass.out.push(Action::AskInit { kind }));
+        }
+    }
+
     /// What a rung does when it begins.
     fn act(&mut self, pass: &mut Pass) -> Option<OrderId> {
         let (kind, cause, budget) = (self.kind, self.cause, self.budget);
@@ -179,6 +204,7 @@ impl Halt {
                 None
             }
             Rung::Syncing | Rung::Rescuing => Some(pass.out.push(Action::Sync)),
+            Rung::Cutting => Some(pass.out.push(Action::CutPower { cut: true })),
             Rung::Asked => {
                 pass.tell(HaltNote::InitAsked { kind });
                 Some(pass.out.push(Action::AskInit { kind }))
@@ -251,6 +277,8 @@ impl Shutdown {
         };
         let rung = match (left.same_boot, phase) {
             (true, HaltPhase::Begun) => Rung::Stopping,
+            // Telling the board once more does no harm.
+            (true, HaltPhase::Committed) if cuts(kind, pass) => Rung::Cutting,
             (true, HaltPhase::Committed) => Rung::Asked,
             // Carried out, or interrupted by a reset: where mains end it, they tell which.
             (false, _) if cause.ends_with_mains() && kind == HaltKind::PowerOff => Rung::Looking,
@@ -290,11 +318,14 @@ impl Shutdown {
     /// Goes as far as the state of services, threads and mains allows.
     pub(super) fn climb(&mut self, mut halt: Halt, pass: &mut Pass) {
         if halt.mains_are_back(pass) {
-            if can_be_taken_back(halt.rung) {
+            if can_be_taken_back(halt.rung, pass.settings) {
                 let cause = halt.cause;
+                if halt.rung == Rung::Cutting {
+                    pass.out.push(Action::CutPower { cut: false });
+                }
                 return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
             }
-            turn_round(&mut halt, pass);
+            halt.turn_round(pass);
         }
         if matches!(halt.rung, Rung::Stopping | Rung::Asked) {
             // The battery may turn out to last less long than it seemed.
@@ -322,8 +353,10 @@ impl Shutdown {
         }
         if let Some(came) = &came {
             halt.tell(came, pass);
+            halt.cut |= halt.rung == Rung::Cutting && *came == Came::Done;
         }
-        match came.and_then(|came| next(halt.rung, &came)) {
+        let cuts = cuts(halt.kind, pass);
+        match came.and_then(|came| next(halt.rung, &came, cuts)) {
             Some(rung) => self.enter(rung, halt, pass),
             None => {
                 halt.publish(pass);
@@ -378,16 +411,9 @@ impl Shutdown {
     }
 }
 
-/// Mains are back too late: the machine must not stay off, because nothing would start it.
-fn turn_round(halt: &mut Halt, pass: &mut Pass) {
-    let kind = HaltKind::Reboot;
-    if std::mem::replace(&mut halt.kind, kind) == kind {
-        return;
-    }
-    pass.tell(HaltNote::HaltTurned { cause: halt.cause });
-    if halt.rung == Rung::Asked {
-        halt.order = Some(pass.out.push(Action::AskInit { kind }));
-    }
+/// The board has to be told of this halt before init is.
+fn cuts(kind: HaltKind, pass: &Pass) -> bool {
+    kind == HaltKind::PowerOff && pass.settings.board.cut_ahead.is_some()
 }
 
 /// How long a rung may last, as it stands now.
@@ -404,6 +430,7 @@ fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
         | Rung::Killing
         | Rung::Recording
         | Rung::Syncing
+        | Rung::Cutting
         | Rung::Rescuing
         | Rung::Forced
         | Rung::WatchdogReset => limit(rung, pass.settings),

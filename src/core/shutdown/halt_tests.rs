@@ -6,7 +6,7 @@ use crate::core::action::{Action, Actions};
 use crate::core::fact::{Asker, Fact, Fault, HaltKind, OrderId, Reading, Request, Ticket};
 use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
 use crate::core::picture::{Ending, HaltCause, Picture, Rung};
-use crate::core::settings::Settings;
+use crate::core::settings::{CutAhead, Settings};
 use crate::core::{Pass, Policy};
 use crate::text::{halt_kind_word, rung_word};
 use crate::units::Mono;
@@ -17,12 +17,13 @@ const LATER: Mono = Mono(1_003_000);
 const CAUSE: HaltCause = HaltCause::LowBattery;
 const ORDER: OrderId = OrderId(77);
 
-const RUNGS: [Rung; 9] = [
+const RUNGS: [Rung; 10] = [
     Rung::Looking,
     Rung::Stopping,
     Rung::Killing,
     Rung::Recording,
     Rung::Syncing,
+    Rung::Cutting,
     Rung::Asked,
     Rung::Rescuing,
     Rung::Forced,
@@ -47,6 +48,7 @@ fn on(rung: Rung) -> Shutdown {
             looks_until: None,
             order: Some(ORDER),
             dismissed: None,
+            cut: false,
             taken: false,
             told: false,
         }),
@@ -138,6 +140,7 @@ stopping        -                   recording           -                   -   
 killing         -                   recording           -                   -                   -                   -                   -                   running             -                   recording
 recording       -                   -                   syncing+sync        -                   -                   -                   -                   running             -                   syncing+sync
 syncing         -                   -                   -                   asked+ask-poweroff  asked+ask-poweroff  -                   -                   running             -                   asked+ask-poweroff
+cutting         -                   -                   -                   asked+ask-poweroff  asked+ask-poweroff  -                   -                   -                   -                   asked+ask-poweroff
 asked           -                   -                   -                   -                   rescuing+sync       -                   -                   -+ask-reboot        -                   rescuing+sync
 rescuing        -                   -                   -                   forced+force-poweroff forced+force-poweroff -                   -                   -                   -                   forced+force-poweroff
 forced          -                   -                   -                   watchdog-reset      watchdog-reset      -                   -                   -                   -                   watchdog-reset
@@ -239,6 +242,74 @@ fn init_that_comes_late_is_not_cut_short() {
         };
         step(&mut shutdown, &fact, NOW, &mut picture("tick"));
         assert_eq!(word(&shutdown), after, "{taken}");
+    }
+}
+
+/// A board that has to be told ahead: mains that are back take it back only where that can be, and a
+/// machine whose power will be cut anyhow goes off in order.
+#[test]
+fn power_that_is_cut_ahead() {
+    let settings = |can_be_cancelled| {
+        let mut settings = Settings::nothing();
+        settings.board.cut_ahead = Some(CutAhead { can_be_cancelled });
+        settings
+    };
+    let go = |shutdown: &mut Shutdown, fact: &Fact, picture: &mut Picture, cancels| {
+        let mut out = Actions::default();
+        shutdown.step(&mut Pass {
+            now: NOW,
+            fact,
+            settings: &settings(cancels),
+            picture,
+            out: &mut out,
+        });
+        let orders = out.orders.iter();
+        let texts = orders.map(|o| crate::text::action(&o.action, &Settings::nothing()));
+        (texts.collect::<Vec<_>>().join(" "), word(shutdown))
+    };
+    let done = |outcome| Fact::Done {
+        order: ORDER,
+        outcome,
+    };
+    for cancels in [true, false] {
+        let step = |rung: Rung, cut, fact: &Fact, input: &str| {
+            let mut shutdown = on(rung);
+            if let State::Halting(halt) = &mut shutdown.state {
+                halt.cut = cut;
+            }
+            let (orders, after) = go(&mut shutdown, fact, &mut picture(input), cancels);
+            let kind = match shutdown.state {
+                State::Halting(halt) => Some(halt.kind),
+                _ => None,
+            };
+            (format!("{orders} {after}"), kind)
+        };
+        let off = Some(HaltKind::PowerOff);
+        let ok = done(Ok(()));
+        let told = step(Rung::Syncing, false, &ok, "ok");
+        assert_eq!(told, ("cut-power cutting".to_owned(), off));
+        // The board takes it, or does not: the halt goes on.
+        for outcome in [ok.clone(), done(Err(Fault::Absent))] {
+            let asked = step(Rung::Cutting, false, &outcome, "ok");
+            assert_eq!(asked, ("ask-init poweroff asked".to_owned(), off));
+        }
+        let back = step(Rung::Cutting, false, &Fact::Tick, "back");
+        let later = step(Rung::Asked, true, &Fact::Tick, "back");
+        match cancels {
+            true => {
+                assert_eq!(back, ("cut-power no running".to_owned(), None));
+                let wanted = "cut-power no ask-init reboot asked".to_owned();
+                assert_eq!(later, (wanted, Some(HaltKind::Reboot)));
+            }
+            false => {
+                // It may not have heard it.
+                assert_eq!(back, (" cutting".to_owned(), Some(HaltKind::Reboot)));
+                assert_eq!(later, (" asked".to_owned(), off));
+            }
+        }
+        let unheard = step(Rung::Asked, false, &Fact::Tick, "back");
+        assert_eq!(unheard.1, Some(HaltKind::Reboot));
+        assert_eq!(unheard.0.starts_with("cut-power no"), cancels);
     }
 }
 

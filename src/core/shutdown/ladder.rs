@@ -20,6 +20,10 @@ const RECORDING: Duration = Duration::from_secs(3);
 /// waiting for it would use up the battery.
 const SYNCING: Duration = Duration::from_secs(10);
 
+/// Time to tell the board to cut the power. A bus that does not answer gives up after a second, several
+/// times over; a board that does not hear it keeps the power on, which is better than no halt.
+const CUTTING: Duration = Duration::from_secs(5);
+
 /// Time in which init must begin to stop us after it was asked, where the battery gives no more.
 /// systemd does so within a second, unless it hangs or stops something before us that takes its time.
 pub(super) const ASKED: Duration = Duration::from_secs(30);
@@ -58,6 +62,7 @@ pub(super) fn limit(rung: Rung, settings: &Settings) -> Duration {
         Rung::Killing => GRACE,
         Rung::Recording => RECORDING,
         Rung::Syncing => SYNCING,
+        Rung::Cutting => CUTTING,
         Rung::Asked => ASKED,
         Rung::Rescuing => RESCUING,
         Rung::Forced => FORCED + settings.board.cut_hold,
@@ -67,16 +72,18 @@ pub(super) fn limit(rung: Rung, settings: &Settings) -> Duration {
 
 /// The rung that follows. `None`: this one goes on.
 ///
-/// A board whose power must be cut *before* the halt is told between [`Rung::Syncing`] and
-/// [`Rung::Asked`]: nothing is left to be lost then, and nothing can be taken back afterwards.
-pub(super) fn next(rung: Rung, came: &Came) -> Option<Rung> {
+/// `cuts`: the board has to be told of a power-off before init is. Nothing of the services is left to
+/// be lost then.
+pub(super) fn next(rung: Rung, came: &Came, cuts: bool) -> Option<Rung> {
     match (rung, came) {
         (Rung::Looking, _) => Some(Rung::Stopping),
         (Rung::Stopping, Came::Done) => Some(Rung::Recording),
         (Rung::Stopping, Came::Failed(_) | Came::Late) => Some(Rung::Killing),
         (Rung::Killing, _) => Some(Rung::Recording),
         (Rung::Recording, _) => Some(Rung::Syncing),
-        (Rung::Syncing, _) => Some(Rung::Asked),
+        (Rung::Syncing, _) if cuts => Some(Rung::Cutting),
+        // Whatever the board says to it: a halt is not held up for that.
+        (Rung::Syncing | Rung::Cutting, _) => Some(Rung::Asked),
         // Init took the signal; now it is to stop us.
         (Rung::Asked, Came::Done) => None,
         (Rung::Asked, Came::Failed(_) | Came::Late) => Some(Rung::Rescuing),
@@ -89,8 +96,9 @@ pub(super) fn next(rung: Rung, came: &Came) -> Option<Rung> {
 }
 
 /// Everything up to here can be taken back.
-pub(super) fn can_be_taken_back(rung: Rung) -> bool {
-    rung < Rung::Asked
+pub(super) fn can_be_taken_back(rung: Rung, settings: &Settings) -> bool {
+    let cancels = settings.board.cut_ahead.is_some_and(|c| c.can_be_cancelled);
+    rung < Rung::Cutting || rung == Rung::Cutting && cancels
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) fn timeout(pass: &Pass) -> Duration {
         return usual;
     }
     match pass.picture.halting.map(|halting| halting.rung) {
-        Some(Rung::Syncing | Rung::Asked | Rung::Rescuing | Rung::Forced) => {
+        Some(Rung::Syncing | Rung::Cutting | Rung::Asked | Rung::Rescuing | Rung::Forced) => {
             usual.max(pass.settings.halt_finish)
         }
         Some(

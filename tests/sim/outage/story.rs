@@ -160,6 +160,7 @@ fn board(gauge: Option<&Gauge>, line: Line) -> Board {
         },
         dead_band: (line == Line::None).then_some(Milliamps(50)),
         cut_hold: Duration::ZERO,
+        cut_ahead: None,
         battery: gauge.map(|gauge| Battery {
             cells: 1,
             empty: Millivolts(3_000),
