@@ -99,6 +99,11 @@ const SET: u32 = 0x3f20_001c;
 const CLEAR: u32 = 0x3f20_0028;
 const LEVEL: u32 = 0x3f20_0034;
 
+/// The first of the registers that say what pins are, three bits each, ten in a register; and what an
+/// output is there.
+const FUNCTION: u32 = 0x3f20_0000;
+const OUTPUT: u64 = 1;
+
 /// QEMU answers between two steps of the emulated processors.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -114,9 +119,19 @@ impl Pins {
 
     /// Whether a pin is high, be it driven by the guest or from here.
     pub fn level(&mut self, pin: u32) -> Result<bool> {
-        let answer = self.ask(&format!("readl {LEVEL:#x}"))?;
+        Ok(self.read(LEVEL)? >> pin & 1 == 1)
+    }
+
+    fn read(&mut self, register: u32) -> Result<u64> {
+        let answer = self.ask(&format!("readl {register:#x}"))?;
         let word = answer.strip_prefix("0x").context("no number")?;
-        Ok(u64::from_str_radix(word, 16)? >> pin & 1 == 1)
+        Ok(u64::from_str_radix(word, 16)?)
+    }
+
+    /// Whether the guest drives a pin.
+    pub fn is_output(&mut self, pin: u32) -> Result<bool> {
+        let register = FUNCTION + 4 * (pin / 10);
+        Ok(self.read(register)? >> (3 * (pin % 10)) & 7 == OUTPUT)
     }
 
     /// Drives a pin that is an input of the guest's.

@@ -11,6 +11,7 @@ mod halt_gauge;
 mod holder;
 mod install;
 mod lab;
+mod led;
 mod pi;
 mod power_cut;
 mod programs;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Case> {
         clock::CASES,
         ups::CASES,
         throttle::CASES,
+        led::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,

@@ -1,14 +1,19 @@
 //! The daemon for arm64 on the emulated Pi: the Pi's own I2C controller and pins, a clock chip, and no
 //! systemd.
 
-use std::time::Duration;
+// The cases wait for a real machine in real time.
+#![allow(clippy::disallowed_methods)]
 
-use anyhow::{Result, ensure};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
 
 use super::super::case::{Cargo, Case};
 use super::super::machine::Machine;
+use super::super::pi::Pins;
 use super::super::prepare::PI_SPAWN;
 use super::daemon::{configure, status, wait_event};
+use super::led::{flashes, is_shown};
 use super::programs::LEFT_OUT;
 
 /// The cases of this module.
@@ -31,6 +36,13 @@ pub const CASES: &[Case] = &[
          by looking where no edges come",
         ups,
     ),
+    Case::pi(
+        "pi-led",
+        "an LED on a pin of the emulated Pi, driven through its registers and seen from outside: what is \
+         so, what is asked for, and what is left when the daemon is killed or ends",
+        led,
+    )
+    .for_long(),
     Case {
         cargo: Cargo::Programs,
         limit: Duration::from_secs(400),
@@ -182,5 +194,72 @@ fn spawn(machine: &mut Machine) -> Result<()> {
     println!("vm:         spawn: {}", result.unwrap_or("no result"));
     let left_out = machine.sh("grep 'does not work here' /run/log")?;
     ensure!(left_out.stdout.is_empty(), "{}", left_out.stdout);
+    Ok(())
+}
+
+/// Time for two groups of flashes, in an emulation of four processors by one thread.
+const SHOWN: Duration = Duration::from_secs(60);
+
+/// Looks at the pin again and again, until it shows this state.
+fn wait_shown(pins: &mut Pins, state: &str) -> Result<()> {
+    let begun = Instant::now();
+    let (mut seen, mut before) = (String::new(), None);
+    while begun.elapsed() < SHOWN {
+        let level = pins.level(LIGHT)?;
+        if before.replace(level) != Some(level) {
+            let at = begun.elapsed().as_secs_f64();
+            seen.push_str(&format!("{at:.3} {}\n", u8::from(level)));
+            if is_shown(state, &flashes(&seen)?) {
+                return Ok(());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    bail!("{state} is not seen on the pin: {:?}", flashes(&seen)?)
+}
+
+fn led(machine: &mut Machine) -> Result<()> {
+    machine.set_clock()?;
+    let broken = "[service.broken]\nautostart = false\nrestart = \"never\"\n\
+        command = [\"/bin/false\"]\n";
+    configure(machine, &format!("{CONFIG}[led]\nline = {LIGHT}\n{broken}"))?;
+    let mut pins = machine.pins()?;
+    ensure!(!pins.is_output(LIGHT)?, "somebody has the pin");
+    let run = "fieldwarden run </dev/null >>/run/log 2>&1 & echo $! >/run/pid";
+    machine.ok(run)?;
+    wait_report(machine, "\"shows\":\"unknown\"", SOON)?;
+    wait_shown(&mut pins, "unknown")?;
+    // Through the registers: the kernel knows of nobody who has the line.
+    let line = machine.ok(&format!("gpioinfo gpiochip0 | grep 'line *{LIGHT}:'"))?;
+    ensure!(line.contains("unused") && pins.is_output(LIGHT)?, "{line}");
+    machine.ok("fieldwarden start --no-wait broken")?;
+    wait_shown(&mut pins, "critical")?;
+    for state in ["low-battery", "stopping"] {
+        machine.ok(&format!(
+            "fieldwarden led show {state} --for 2m </dev/null >/run/shown 2>&1 & echo $! >/run/show"
+        ))?;
+        wait_shown(&mut pins, state)?;
+        machine.ok("kill $(cat /run/show)")?;
+    }
+    // Whoever is killed leaves the pin as it was, and it blinks no more.
+    machine.ok("kill -9 $(cat /run/pid)")?;
+    let level = pins.level(LIGHT)?;
+    for _ in 0..100 {
+        std::thread::sleep(Duration::from_millis(30));
+        ensure!(
+            pins.level(LIGHT)? == level && pins.is_output(LIGHT)?,
+            "it moves"
+        );
+    }
+    // What had failed has failed for its successor, too.
+    machine.ok(run)?;
+    wait_shown(&mut pins, "critical")?;
+    machine.ok("kill -TERM $(cat /run/pid)")?;
+    machine.wait_until("the end", "! kill -0 $(cat /run/pid)", SOON)?;
+    ensure!(
+        !pins.level(LIGHT)? && pins.is_output(LIGHT)?,
+        "dark, and held so"
+    );
+    ensure!(machine.ok("grep -c panicked /run/log || true")? == "0");
     Ok(())
 }
