@@ -75,11 +75,7 @@ pub struct Ended {
 /// # Errors
 /// What kept it from starting; afterwards nothing does.
 pub fn run(plan: Plan) -> Result<Ended, AppError> {
-    let own_process = plan.own_process;
     let (mut bridge, facts, hands) = crew::sign_on(plan)?;
-    if own_process {
-        crew::settle_memory();
-    }
     let ended = bridge.drive(facts);
     starts::leave(&hands.starts);
     hands.go_ashore(bridge);

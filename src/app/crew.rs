@@ -97,7 +97,8 @@ const GUARD_QUEUE: usize = 32;
 /// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
 const SIGNAL_QUEUE: usize = 8;
 
-/// By then the start is over, even of a thousand services, and with it the need for its code.
+/// By then the start is over, even of a thousand services. Until then memory is not locked: that would
+/// take a tenth of a small start, and nothing is paged out this early.
 const START: Duration = Duration::from_secs(3);
 
 /// Time for the recorder to hand the last events to those who follow. On a card that stalls they go
@@ -617,12 +618,14 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     Ok((Bridge::new(core, queues, ledger, own), facts, hands))
 }
 
-/// Memory of the process that is ours stays where it is, but for what is left of the start.
-pub(super) fn settle_memory() {
+/// Memory of the process that is ours stays where it is, but for what only the start has needed.
+fn settle_memory() {
+    program_text::let_go();
     process::give_back_heap();
     if let Err(e) = process::lock_memory() {
         log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
     }
+    program_text::keep();
 }
 
 /// Hands the survivors over to their threads; returns the facts that the core begins with.
@@ -920,8 +923,8 @@ impl Hands {
         Ok(calls)
     }
 
-    /// When the start is over, its code is not needed any more; and a daemon that lives for long enough
-    /// proves that resets have helped.
+    /// When the start is over, memory is put in order; and a daemon that lives for long enough proves
+    /// that resets have helped.
     fn man_stability(
         &mut self,
         config: &Config,
@@ -935,7 +938,7 @@ impl Hands {
                 return;
             }
             if own_process {
-                program_text::keep_what_a_daemon_needs();
+                settle_memory();
             }
             if quit.recv_timeout(starts::STABLE) == Err(RecvTimeoutError::Timeout) {
                 starts::forget_resets(&resets);
@@ -944,15 +947,15 @@ impl Hands {
     }
 
     fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {
-        let known: Vec<Box<str>> = ground
-            .settings
-            .services
-            .iter()
-            .map(|s| s.name.clone())
-            .collect();
+        let services = ground.settings.services.iter();
+        let known = services.map(|s| &*s.name).collect();
         let (places, pool) = (ground.places.clone(), ground.pool.clone());
+        let names = adoption::strangers(&known, &places, pool.as_ref());
+        if names.is_empty() {
+            return Ok(());
+        }
         self.man("strangers", move || {
-            adoption::end_strangers(&known, &places, pool.as_ref())
+            adoption::end_strangers(&names, &places, pool.as_ref())
         })
     }
 }

@@ -117,13 +117,19 @@ fn alive(pidfd: &OwnedFd) -> bool {
     !ends_within(pidfd, 0)
 }
 
-/// Ends services that run although the configuration no longer names them: nobody else would.
-///
-/// Takes as long as they take to end, up to [`PATIENCE`] each.
-pub fn end_strangers(known: &[Box<str>], places: &Places, pool: Option<&Pool>) {
+/// Names of services that the configuration no longer has, and of which there is something left.
+pub fn strangers(known: &BTreeSet<&str>, places: &Places, pool: Option<&Pool>) -> Vec<String> {
     let pooled = pool.map(Pool::names).unwrap_or_default();
     let names: BTreeSet<String> = places.left().into_iter().chain(pooled).collect();
-    for name in names.iter().filter(|n| !known.iter().any(|k| **k == ***n)) {
+    let strange = names.into_iter().filter(|n| !known.contains(n.as_str()));
+    strange.collect()
+}
+
+/// Ends these services if they still run: nobody else would.
+///
+/// Takes as long as they take to end, up to [`PATIENCE`] each.
+pub fn end_strangers(names: &[String], places: &Places, pool: Option<&Pool>) {
+    for name in names {
         memo::remove(&places.memo(name));
         let survivor = RunRecord::load(&places.run_record(name)).and_then(known_alive);
         let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();

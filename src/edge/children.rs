@@ -31,6 +31,7 @@ use notify::Heard;
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process;
+use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,6 +39,9 @@ use std::sync::Arc;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
+
+/// Ends that are told together where there are many: each time the core is told may be a wake-up.
+const TOGETHER: usize = 8;
 
 /// Share of the heartbeat window within which a second heartbeat is not passed on. It makes a
 /// service look older by at most this share, and a flood of heartbeats cheap.
@@ -187,9 +191,16 @@ impl Children {
                 return Ok(());
             }
             // Ends first: somebody waits for the replacement.
-            for key in events.iter().filter_map(|e| Key::of(e.data)) {
-                if let Key::Run(at) = key {
-                    self.reap(at);
+            let keys = events.iter().filter_map(|e| Key::of(e.data));
+            let ended = keys.filter_map(|key| match key {
+                Key::Run(at) => Some(at),
+                Key::Bell | Key::Notify(_) => None,
+            });
+            for (number, at) in ended.enumerate() {
+                self.reap(at);
+                // The first replacement need not wait until all are reaped.
+                if number % TOGETHER == 0 {
+                    self.pass_news_on();
                 }
             }
             self.pass_news_on();
@@ -209,7 +220,10 @@ impl Children {
     /// Returns whether to go on.
     fn take_orders(&mut self, work: &Work<ChildOrder>) -> bool {
         work.silence();
-        while let Some(order) = work.take() {
+        // They can wait for the others, and of several about one service only the latest counts.
+        let mut memos = BTreeMap::new();
+        let (mut remembered, mut quit) = (0, false);
+        while !quit && let Some(order) = work.take() {
             match order {
                 ChildOrder::Adopted {
                     service,
@@ -234,13 +248,23 @@ impl Children {
                 } => {
                     self.signal(service, run, signal, reach);
                 }
-                ChildOrder::Remember { service, line } => self.remember(service, &line),
+                ChildOrder::Remember { service, line } => {
+                    memos.insert(service, line);
+                    remembered += 1;
+                    continue;
+                }
                 ChildOrder::Pet { order } => self.pass_pet_on(order),
-                ChildOrder::Quit => return false,
+                ChildOrder::Quit => quit = true,
             }
             work.finish(clock::now());
         }
-        true
+        for (service, line) in memos {
+            self.remember(service, &line);
+        }
+        for _ in 0..remembered {
+            work.finish(clock::now());
+        }
+        !quit
     }
 
     fn remember(&self, service: ServiceId, line: &str) {

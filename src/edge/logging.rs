@@ -49,6 +49,9 @@ const GATHER: Duration = Duration::from_millis(1);
 /// The one queue of the process.
 static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
+/// The log thread.
+static CARRIER: OnceLock<std::thread::Thread> = OnceLock::new();
+
 /// Lines on their way to the log thread.
 struct Queue {
     lines: Orders<Box<[u8]>>,
@@ -82,7 +85,7 @@ impl Queue {
     /// The log thread: takes lines out until nobody can put any in.
     fn carry(&self, work: &Work<Box<[u8]>>, out: &mut impl Write, journal: bool) {
         while let Some(first) = work.wait() {
-            std::thread::sleep(GATHER);
+            std::thread::park_timeout(GATHER);
             let rest = std::iter::from_fn(|| work.take());
             for line in std::iter::once(first).chain(rest) {
                 self.write(&line, out, journal);
@@ -175,9 +178,10 @@ pub fn begin(journal_stream: Option<&str>) -> io::Result<Log> {
     let queue = Arc::new(queue);
     if QUEUE.set(queue.clone()).is_ok() {
         let carried = queue.clone();
-        thread::start("log", move || {
+        let carrier = thread::start("log", move || {
             carried.carry(&work, &mut StandardError, journal);
         })?;
+        let _ = CARRIER.set(carrier.thread().clone());
         builder.target(Target::Pipe(Box::new(Mouth(queue))));
         // Only ever refused where a test has a logger of its own.
         let _ = builder.try_init();
@@ -204,6 +208,9 @@ pub fn has_room() -> bool {
 pub fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     let end = clock::now().after(FAREWELL);
+    if let Some(carrier) = CARRIER.get() {
+        carrier.unpark();
+    }
     while queue.lines.pulse().late_at().is_some() && clock::now() < end {
         std::thread::sleep(LOOK);
     }

@@ -16,16 +16,18 @@ pub const LENGTH: usize = 1024;
 /// # Errors
 /// What the kernel said; or that the line is too long, which none of ours is.
 pub fn store(path: &Path, line: &str) -> io::Result<()> {
-    if line.len() >= LENGTH {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
+    let mut record = [b' '; LENGTH];
+    record[LENGTH - 1] = b'\n';
+    let room = record[..LENGTH - 1].get_mut(..line.len());
+    room.ok_or(io::ErrorKind::InvalidInput)?
+        .copy_from_slice(line.as_bytes());
     let mut options = OpenOptions::new();
     let mut file = options
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)?;
-    file.write_all(format!("{line:width$}\n", width = LENGTH - 1).as_bytes())
+    file.write_all(&record)
 }
 
 /// Reads it; `None` if there is none.

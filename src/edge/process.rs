@@ -45,7 +45,7 @@ pub fn use_one_heap() {
 }
 
 /// Gives freed memory back to the kernel. Once memory is locked that is refused, but for the end of the
-/// heap; so this comes before, when the configuration has been read.
+/// heap; so this comes before.
 pub fn give_back_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the call takes no pointers, and moves nothing that is in use.

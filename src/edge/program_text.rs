@@ -14,21 +14,22 @@ unsafe extern "C" {
     static fieldwarden_code_end: u8;
 }
 
-/// As [`libc::MADV_DONTNEED`], of locked memory too: Linux 5.18. Kernel:
-/// `include/uapi/asm-generic/mman-common.h`.
-const DONTNEED_LOCKED: c_int = 24;
-
-/// Brings pages into memory. Linux 5.14; the same file.
+/// Brings pages into memory: Linux 5.14. Kernel: `include/uapi/asm-generic/mman-common.h`.
 const POPULATE_READ: c_int = 22;
 
-/// Lets go of the program's code and constants, and brings back what a daemon needs. Old kernels refuse
-/// either call, and then memory stays as it is.
-pub fn keep_what_a_daemon_needs() {
+/// Lets go of the program's code and constants. What is touched comes back from the page cache. Old
+/// kernels may refuse, and then memory stays as it is.
+pub fn let_go() {
     for (start, end) in unwritable_parts() {
         // SAFETY: these pages are a private mapping of the program's file that nobody can write to, so
         // what comes back when they are touched is what was there.
-        let _ = unsafe { advise(start, end, DONTNEED_LOCKED) };
+        let _ = unsafe { advise(start, end, libc::MADV_DONTNEED) };
     }
+}
+
+/// Brings what a daemon needs of the code into memory, to stay if memory is locked. An old kernel
+/// refuses, and then it comes when it is needed.
+pub fn keep() {
     let (start, end) = code();
     // SAFETY: this changes no contents of memory.
     let _ = unsafe { advise(start, end, POPULATE_READ) };
@@ -95,9 +96,10 @@ mod tests {
         let (start, end) = code();
         let parts = unwritable_parts();
         assert!(parts.iter().any(|(from, to)| *from <= start && end <= *to));
-        let kept = keep_what_a_daemon_needs as fn() as usize;
+        let kept = keep as fn() as usize;
         assert!((start..end).contains(&kept), "{start:x} {kept:x} {end:x}");
-        keep_what_a_daemon_needs();
+        let_go();
+        keep();
         assert_eq!(code(), (start, end));
     }
 }

@@ -15,6 +15,13 @@ use std::path::Path;
 /// Bytes of a record, the line feed included; the longest numbers fit in.
 const LENGTH: usize = 80;
 
+/// What stands in the place of a record whose run is over.
+const NOTHING: [u8; LENGTH] = {
+    let mut line = [b' '; LENGTH];
+    line[LENGTH - 1] = b'\n';
+    line
+};
+
 /// What a successor has to know about a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunRecord {
@@ -53,8 +60,7 @@ impl RunRecord {
     pub fn strike_out(path: &Path) {
         // If that fails, its reader finds out that the process is gone.
         if let Ok(mut file) = OpenOptions::new().write(true).open(path) {
-            let nothing = format!("{:width$}\n", "", width = LENGTH - 1);
-            let _ = file.write_all(nothing.as_bytes());
+            let _ = file.write_all(&NOTHING);
         }
     }
 

@@ -112,6 +112,12 @@ impl Record {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Bytes of the line of a record with this JSON.
+    pub(super) fn line_length(json: &str) -> u64 {
+        // Eight digits of the checksum, a space, a line feed.
+        json.len() as u64 + 10
+    }
+
     /// The line of this record: checksum, space, JSON, line feed.
     pub(super) fn line(&self) -> Vec<u8> {
         let json = self.json();

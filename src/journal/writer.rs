@@ -180,7 +180,7 @@ impl<S: Store> Journal<S> {
         let spoke = self.speak(stamp, matches!(note, Note::Ended));
         let record = Record::of(note, settings, &self.boot, self.next, stamp);
         let json = record.json();
-        let length = record.line().len() as u64;
+        let length = Record::line_length(&json);
         if self.budget.admit(length, urgent) {
             self.next += 1;
             self.queue.push(record, length);
@@ -416,7 +416,7 @@ impl<S: Store> Journal<S> {
     }
 
     fn add(&mut self, record: Record) {
-        let length = record.line().len() as u64;
+        let length = Record::line_length(&record.json());
         self.budget.charge(length);
         self.next += 1;
         self.queue.push(record, length);

@@ -99,7 +99,7 @@ impl Power {
         // Where no service is of such a class, nobody needs to hear of it.
         let services = &pass.settings.services;
         let held = |shed: Shed| services.iter().filter(|s| shed.holds(s.class)).count();
-        if held(shed) != held(self.shed) {
+        if shed != self.shed && held(shed) != held(self.shed) {
             pass.out.note(Note::Shedding { shed });
         }
         self.shed = shed;
