@@ -7,6 +7,7 @@
 
 mod legacy;
 mod log;
+mod memory;
 mod rig;
 mod start;
 

@@ -138,9 +138,13 @@ impl<'a> Bench<'a> {
 
     fn start(&mut self, count: usize) -> Result<()> {
         for contestant in self.shuffle.order(self.contestants) {
-            let session = Session::start(contestant, self.stage, count, Mode::Wait)?;
+            let mut session = Session::start(contestant, self.stage, count, Mode::Wait)?;
             let took = session.start_took;
             self.milliseconds(&format!("start of {count}"), contestant.name, took);
+            // Unlike the time, this hardly depends on what else the machine does.
+            let cost = session.own_cost()?.cpu;
+            let measure = format!("start of {count}, own CPU");
+            self.milliseconds(&measure, contestant.name, cost);
             session.stop()?;
         }
         Ok(())
