@@ -82,6 +82,14 @@ enum Command {
         /// Configuration
         #[arg(value_name = "PATH", default_value = CONFIG)]
         config: PathBuf,
+        /// The same, as the daemon takes it
+        #[arg(
+            long = "config",
+            value_name = "PATH",
+            hide = true,
+            conflicts_with = "config"
+        )]
+        named: Option<PathBuf>,
     },
     /// Tell how everything stands
     Status {
@@ -235,7 +243,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Run { config } => return daemon::run(&config, chosen_dir(cli.runtime_dir)),
         Command::Demo { speed, interactive } => return daemon::demo(speed, interactive),
         Command::DemoService { name } => return Ok(crate::demo::services::run(&name)),
-        Command::Check { config } => check::check(&config, &mut out)?,
+        Command::Check { config, named } => check::check(&named.unwrap_or(config), &mut out)?,
         Command::Power { json } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,

@@ -9,7 +9,7 @@ use crate::demo::{DemoError, INTERRUPTED};
 use crate::edge::control::{Answer, Code};
 use crate::trace::TraceError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where the daemon's runtime directory is unless somebody says otherwise.
@@ -42,16 +42,13 @@ pub const EXIT_CODES: [(u8, &str); 7] = [
 pub enum Error {
     /// Nobody listens on the control socket.
     #[error(
-        "no fieldwarden runs with {} ({source})\n\
-         help: start it with `systemctl start fieldwarden`, or name the directory of the one that \
-         runs with --runtime-dir",
-        .dir.display()
+        "no fieldwarden answers in {}: it is not running\n\
+         help: {}",
+        .dir.display(), how_to_reach(.dir)
     )]
     NotRunning {
         /// The runtime directory.
         dir: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
     },
     /// The control socket is not for this user.
     #[error(
@@ -104,7 +101,7 @@ pub enum Error {
     #[error("{0}")]
     Config(Box<Problems>),
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
+    #[error("cannot read {}: {source}{}", .path.display(), reading_help(source))]
     File {
         /// Which.
         path: PathBuf,
@@ -146,6 +143,25 @@ pub enum Error {
     /// Nothing can be printed.
     #[error("cannot print: {0}")]
     Output(#[from] io::Error),
+}
+
+/// What to do where nobody answers in this directory.
+fn how_to_reach(dir: &Path) -> &'static str {
+    match dir == Path::new(RUNTIME_DIR) {
+        true => {
+            "start it with `systemctl start fieldwarden`, or name the directory of another one with \
+             --runtime-dir"
+        }
+        false => "it has ended, or runs with another directory: name that with --runtime-dir",
+    }
+}
+
+/// What to do about a file that cannot be read.
+fn reading_help(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::PermissionDenied => "\nhelp: use sudo",
+        _ => "",
+    }
 }
 
 fn help_line(help: Option<&str>) -> String {

@@ -100,8 +100,11 @@ pub struct Verdicts {
     pub temperature: String,
     /// The firmware's throttle flags; null where nothing tells.
     pub throttle: Option<String>,
-    /// Memory and load.
+    /// Memory.
     pub memory: String,
+    /// Load.
+    #[serde(default)]
+    pub load: String,
     /// File systems.
     pub storage: String,
     /// Trust in the clock.
@@ -201,7 +204,7 @@ impl Status {
             phase: phase(picture.ending).to_owned(),
             halt: picture.halting.map(HaltStatus::of),
             last_boot: core.last_boot().map(LastBootStatus::of),
-            verdicts: verdicts(picture),
+            verdicts: verdicts(core, picture),
             watchdog: watchdog(core, now),
             services_up: picture.up,
             services_wanted: picture.wanted,
@@ -238,8 +241,9 @@ fn phase(ending: Ending) -> &'static str {
     }
 }
 
-fn verdicts(picture: &Picture) -> Verdicts {
+fn verdicts(core: &Core, picture: &Picture) -> Verdicts {
     let word = |verdict: Verdict| verdict.word().to_owned();
+    let (memory, load) = core.memory_verdicts();
     Verdicts {
         watchdog: word(picture.watchdog),
         services: word(picture.services),
@@ -247,7 +251,8 @@ fn verdicts(picture: &Picture) -> Verdicts {
         temperature: word(picture.thermal),
         throttle: picture.throttle.map(word),
         led: picture.led.map(word),
-        memory: word(picture.memory),
+        memory: word(memory),
+        load: word(load),
         storage: word(picture.storage),
         clock: word(picture.clock),
         daemon: word(picture.daemon),

@@ -211,7 +211,7 @@ fn watching_goes_on_through_a_restart() {
     };
     next_with("ok: 1 of 1 services up");
     daemon.end();
-    next_with("no fieldwarden runs with");
+    next_with("no fieldwarden answers in");
     let _successor = place.daemon(&config_with(SLEEPER));
     next_with("ok: 1 of 1 services up");
     watcher.kill().expect("killed");

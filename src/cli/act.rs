@@ -91,9 +91,7 @@ pub fn act(daemon: &Daemon, verb: Verb, order: &Act, out: &mut Printer) -> Resul
             }
             Progress::Under => {
                 failed = true;
-                let state = find(&daemon.status()?, name)
-                    .map_or("gone", word)
-                    .to_owned();
+                let state = find(&daemon.status()?, name).map_or("gone".to_owned(), standing);
                 let limit = for_people(order.timeout);
                 tell_line(&format!(
                     "fieldwarden: {name} is still {state} after {limit}\n\
@@ -123,6 +121,15 @@ fn refuse_unknown(daemon: &Daemon, verb: Verb, order: &Act, before: &Status) -> 
 
 fn word(service: &ServiceStatus) -> &str {
     &service.state
+}
+
+/// What it is doing, and for which services it waits.
+fn standing(service: &ServiceStatus) -> String {
+    let state = word(service);
+    match service.waits_for.as_slice() {
+        [] => state.to_owned(),
+        before => format!("{state}, waiting for {},", before.join(", ")),
+    }
 }
 
 fn find<'a>(status: &'a Status, name: &str) -> Option<&'a ServiceStatus> {

@@ -6,6 +6,7 @@ use crate::demo::teller::Symbols;
 use crate::error::Error;
 use crate::journal::Record;
 use crate::status::{MARK, event_line, power_screen, screen};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 /// Time that an event may be on its way from the daemon's core to those who ask: the recorder lets
@@ -21,6 +22,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Puts the cursor to the top left and clears what is below.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
+/// The terminal cuts lines that are too long, or breaks them.
+const CUT: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
 /// The report for people.
 pub fn status(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let text = report(daemon)?;
@@ -32,13 +37,33 @@ pub fn status(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
 pub fn watch(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let mut text = report(daemon)?;
     loop {
-        out.put(&format!("{CLEAR}{text}"))?;
+        let on_terminal = io::stdout().is_terminal();
+        let size = on_terminal.then(crossterm::terminal::size).transpose()?;
+        let shown = size.map_or(text.clone(), |(_, rows)| head(&text, rows.into()));
+        out.put(&format!("{CLEAR}{CUT}{shown}{WRAP}"))?;
         if out.gone() {
             return Ok(());
         }
         std::thread::sleep(AGAIN);
         text = report(daemon).unwrap_or_else(|e| format!("{e}\n\nasked again every 2 s\n"));
     }
+}
+
+/// What of a text fits on so many lines of a screen: its beginning, which says the most.
+fn head(text: &str, rows: usize) -> String {
+    let lines = text.lines().count();
+    // The cursor stands below the last line.
+    let room = rows.saturating_sub(1);
+    if rows == 0 || lines <= room {
+        return text.to_owned();
+    }
+    let shown = room.saturating_sub(1);
+    let mut head: String = text
+        .lines()
+        .take(shown)
+        .fold(String::new(), |head, line| head + line + "\n");
+    head.push_str(&format!("({} more lines)\n", lines - shown));
+    head
 }
 
 /// The report for programs.
@@ -112,4 +137,19 @@ pub fn events(
         tell_line("fieldwarden: the daemon has ended");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::head;
+
+    /// What does not fit is counted, the first line stays, and the cursor has room below.
+    #[test]
+    fn the_beginning_stays_on_the_screen() {
+        let text = "a\nb\nc\nd\n";
+        assert_eq!(head(text, 5), text);
+        assert_eq!(head(text, 4), "a\nb\n(2 more lines)\n");
+        assert_eq!(head(text, 2), "(4 more lines)\n");
+        assert_eq!(head(text, 0), text, "a terminal that does not tell");
+    }
 }

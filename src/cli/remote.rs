@@ -119,8 +119,8 @@ impl Daemon {
             let dir = self.dir.clone();
             match source.kind() {
                 ErrorKind::PermissionDenied => Error::NotAllowed { dir },
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                    Error::NotRunning { dir, source }
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => {
+                    Error::NotRunning { dir }
                 }
                 _ => Error::Broken { dir, source },
             }

@@ -381,6 +381,6 @@ const BACKOFF: &[Key] = &[
         "cooldown",
         Kind::Duration(s(1), hours(24)),
         Default("\"10m\""),
-        "Time after giving up until one more try",
+        "Time after giving up until one more try, which also waits until a restart has left the window",
     ),
 ];

@@ -41,9 +41,9 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
         );
         if !command.directory.is_dir() {
             let what = format!("`{}` is no directory", command.directory.display());
-            let help = "every start fails with stage directory until it exists";
+            let help = format!("{name} cannot be started until it exists");
             let span = find(&["service", name, "directory"]);
-            report.warning(span, what, help.to_owned());
+            report.warning(span, what, help);
         }
     }
     report.finish().iter().cloned().collect()
@@ -55,7 +55,8 @@ fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> 
     let ours = config.settings.watchdog.owner == WatchdogOwner::Fieldwarden;
     if ours && !wiring.board.simulated && !wiring.watchdog_device.exists() {
         let what = format!("there is no {}", wiring.watchdog_device.display());
-        let help = "load the driver of the hardware watchdog, or set watchdog.owner to \"nobody\"";
+        let help = "a Pi has one by default, with an old release by `dtparam=watchdog=on` in config.txt; \
+                    elsewhere load its driver, or set watchdog.owner to \"nobody\"";
         report.warning(find(&["watchdog", "device"]), what, help.to_owned());
     }
     if let Some(chip) = wiring.board.chips.first()

@@ -58,6 +58,11 @@ impl Backoff {
         *self = Backoff::default();
     }
 
+    /// The present run has become a stable one.
+    pub fn settle(&mut self) {
+        self.failures = 0;
+    }
+
     /// A run of length `lived` failed. `jitter` is any number; it spreads waits by up to a fifth.
     pub fn fail(&mut self, s: &Settings, now: Mono, lived: Duration, jitter: u64) -> Next {
         if lived >= s.stable {

@@ -33,6 +33,11 @@ impl Memory {
         (self.available.value(), self.load.value())
     }
 
+    /// What is thought of memory, and of load.
+    pub fn verdicts(&self) -> (Verdict, Verdict) {
+        (self.memory, self.pressure)
+    }
+
     fn judge_memory(&mut self, available: Permille, pass: &mut Pass) {
         let limits = pass.settings.memory;
         let above = |p: Permille| Permille(p.0.saturating_add(MEMORY_MARGIN));

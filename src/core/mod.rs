@@ -268,6 +268,11 @@ impl Core {
         self.memory.latest()
     }
 
+    /// What is thought of available memory, and of load.
+    pub fn memory_verdicts(&self) -> (picture::Verdict, picture::Verdict) {
+        self.memory.verdicts()
+    }
+
     /// Free space, free inodes and read-only state of each file system that could be looked at.
     pub fn mounts(&self) -> impl Iterator<Item = storage::MountView> + '_ {
         self.storage.views()

@@ -150,6 +150,8 @@ pub(crate) struct Service {
     /// The signal that is to end it, if that could not be sent.
     unsent: Option<Signal>,
     said: Signal,
+    /// It has failed more than once in a row; from then on its run counts as a stable one.
+    pub proving: Option<Mono>,
     /// The deadline that was put off because the daemon was held up, and how often in a row it was.
     last_call: Option<(Mono, u8)>,
     /// How an earlier daemon left it.
@@ -179,10 +181,16 @@ impl Service {
             order: None,
             unsent: None,
             said: Signal::Stop,
+            proving: None,
             last_call: None,
             recalled: None,
             due: None,
         }
+    }
+
+    /// It is up, and has yet to show that it stays so.
+    pub fn is_on_probation(&self) -> bool {
+        self.proving.is_some() && matches!(self.state, State::Up { .. })
     }
 
     /// A process exists, or may come into being from a start that is under way.

@@ -307,7 +307,7 @@ impl Services {
         let missing = self.count.up_wanted != self.count.wanted;
         pass.picture.services = match (
             self.count.failed > 0,
-            missing && self.course == Course::Kept,
+            (missing || self.count.on_probation > 0) && self.course == Course::Kept,
         ) {
             (true, _) => Verdict::Critical,
             (false, true) => Verdict::Warn,

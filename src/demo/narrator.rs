@@ -205,7 +205,8 @@ struct Words<'a> {
 impl Words<'_> {
     fn note(&self, note: &Note) -> Vec<(Mark, String)> {
         match note {
-            Note::Began { .. } => Vec::new(),
+            // A simulated board never had a boot before this one.
+            Note::Began { .. } | Note::Halt(HaltNote::LastBoot { .. }) => Vec::new(),
             Note::ServiceHung { service, silent } => self.hung(*service, *silent),
             Note::WatchdogFailed { why, retry } => self.watchdog_failed(why, *retry),
             other => self.plain(other).into_iter().collect(),
@@ -281,7 +282,7 @@ impl Words<'_> {
         vec![
             (
                 Mark::Bad,
-                format!("{name} has not answered for {silent}, though its process lives"),
+                format!("{name} has sent no heartbeat for {silent}, though its process lives"),
             ),
             (Mark::Effect, format!("ends {name} by force")),
         ]

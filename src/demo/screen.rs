@@ -24,7 +24,7 @@ use crate::core::fact::{Request, ServiceId};
 use crate::edge::clock;
 use crate::units::{MilliCelsius, Mono, Permille};
 use crossterm::event::{self, Event};
-use keys::{Deed, Switch, keys_within};
+use keys::{Deed, Switch, wait_for_keys};
 use ratatui::DefaultTerminal;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -76,6 +76,8 @@ struct Scene {
     switches: Switches,
     symbols: Symbols,
     origin: Mono,
+    /// The command that asks the daemon how it is.
+    ask: String,
     /// What the board's clock shows.
     wall: String,
     /// It was asked to end.
@@ -175,6 +177,7 @@ impl Screen {
                 switches: Switches::default(),
                 symbols,
                 origin,
+                ask: theatre.status_command(),
                 wall: shown(theatre.board().wall(origin)),
                 quitting: false,
                 off: false,
@@ -184,10 +187,6 @@ impl Screen {
     }
 
     fn run(&mut self, terminal: &mut DefaultTerminal, stop: &AtomicBool) -> io::Result<()> {
-        let ask = self.theatre.status_command();
-        let ask = format!("ask it from another terminal: {ask}");
-        let hint = self.narrator.line(clock::now(), Mark::Quiet, ask);
-        self.scene.tell(hint);
         loop {
             if self.read_tape().is_err() {
                 if self.scene.quitting {
@@ -201,9 +200,10 @@ impl Screen {
             self.pass_time();
             let now = clock::now();
             terminal.draw(|frame| draw::scene(frame, &self.scene, now))?;
-            if keys_within(TICK)? {
-                self.read_keys()?;
-            }
+            // The library may have read a key along with something else, such as a new size: whatever
+            // woke us, it is asked.
+            wait_for_keys(TICK)?;
+            self.read_keys()?;
         }
     }
 

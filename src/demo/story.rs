@@ -3,7 +3,7 @@
 use super::director::{Director, Move};
 use super::ledger::{Entry, Ledger};
 use super::narrator::{Line, Mark, Narrator, state};
-use super::script::{CURTAIN, STORY};
+use super::script::{CURTAIN, Cue, STORY};
 use super::stage::Over;
 use super::summary::summary;
 use super::teller::{SILENCE, Symbols, Teller};
@@ -65,6 +65,12 @@ pub fn tell<W: Write>(
     if lost > 0 {
         text.push_str(&format!(
             "\n  {lost} events came faster than they could be told and are missing above.\n"
+        ));
+    }
+    if director.missed() > 0 {
+        text.push_str(&format!(
+            "\n  {} steps of the story did not come about: the exit code is 1.\n",
+            director.missed()
         ));
     }
     text.push_str(NEXT);
@@ -148,7 +154,19 @@ impl<W: Write> Story<W> {
                 Move::Failed(cue) => {
                     let mut line = self.narrator.cue(now, cue);
                     line.mark = Mark::Bad;
-                    line.text.push_str(": that was not possible");
+                    let why = match cue {
+                        Cue::Crash(_) | Cue::Hang(_) | Cue::Burn(..) => "it is not running",
+                        Cue::Cool
+                        | Cue::Memory(_)
+                        | Cue::Synced(_)
+                        | Cue::Mains(_)
+                        | Cue::StealWatchdog
+                        | Cue::ReturnWatchdog
+                        | Cue::StickWatchdog
+                        | Cue::FreeWatchdog
+                        | Cue::Exit => "fieldwarden does not take it",
+                    };
+                    line.text.push_str(&format!(", and cannot: {why}"));
                     line
                 }
                 Move::Do(cue) if self.theatre.perform(cue) => {

@@ -91,13 +91,13 @@ fn figures(ledger: &Ledger, pace: Pace) -> Vec<(&'static str, String)> {
             "board without a guard for",
             match watchdog.unguarded(ledger.now) {
                 Duration::ZERO => "no time".to_owned(),
-                time => format!("{}, while the device was not to be had", for_people(time)),
+                time => format!("{}, while another program had the device", for_people(time)),
             },
         ),
         (
-            "longest gap between pets",
+            "longest time without a pet",
             format!(
-                "{} of {limit}, while it was petted",
+                "{} of {limit}, while pets were given",
                 for_people(watchdog.longest_gap)
             ),
         ),

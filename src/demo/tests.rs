@@ -222,7 +222,7 @@ fn hang() {
     assert_eq!(
         t.lines()[1..],
         [
-            "7200 x sensor has not answered for 5 s, though its process lives",
+            "7200 x sensor has sent no heartbeat for 5 s, though its process lives",
             "7200 = ends sensor by force",
             "7205 . sensor is gone (ended by SIGABRT)",
             "7205 = starts sensor again at once",

@@ -21,10 +21,15 @@ pub(super) fn headline(status: &Status) -> String {
 }
 
 fn all_well(status: &Status) -> String {
-    let services = format!(
+    let mut services = format!(
         "{} of {} services up",
         status.services_up, status.services_wanted
     );
+    let stopped = |s: &&ServiceStatus| s.why.as_deref() == Some("stopped");
+    match status.services.iter().filter(stopped).count() {
+        0 => {}
+        n => services.push_str(&format!(", {n} stopped by request")),
+    }
     let watchdog = match status.watchdog.state.as_str() {
         "armed" => "watchdog armed",
         "elsewhere" => "systemd pets the watchdog",
@@ -92,15 +97,28 @@ fn services(status: &Status) -> Vec<String> {
     }
     let bad: Vec<&ServiceStatus> = status.services.iter().filter(|s| is_bad(s)).collect();
     if bad.len() > NAMED {
-        let wanted = status.services.len();
-        return vec![format!("{} of {wanted} services not up", bad.len())];
+        let wanted = status
+            .services
+            .iter()
+            .filter(|s| s.wish == "run" || is_bad(s));
+        return vec![format!(
+            "{} of {} services not well",
+            bad.len(),
+            wanted.count()
+        )];
     }
     bad.iter().map(|s| trouble(s)).collect()
 }
 
 fn is_bad(service: &ServiceStatus) -> bool {
     let failed = service.why.as_deref() == Some("failed");
-    failed || service.wish == "run" && !matches!(service.state.as_str(), "up" | "held")
+    let missing = !matches!(service.state.as_str(), "up" | "held");
+    failed || service.wish == "run" && (missing || failing(service))
+}
+
+/// It is up, and failed several times in a row before.
+fn failing(service: &ServiceStatus) -> bool {
+    service.state == "up" && service.failures > 1
 }
 
 fn trouble(service: &ServiceStatus) -> String {
@@ -113,6 +131,12 @@ fn trouble(service: &ServiceStatus) -> String {
     match (service.state.as_str(), service.why.as_deref()) {
         ("gave-up", _) => format!("{name} gave up{}", next(service.retry_seconds)),
         ("backoff", _) => format!("{name} keeps failing{}", next(service.retry_seconds)),
+        ("up", _) => {
+            let since = service.since_seconds.map_or_else(String::new, |s| {
+                format!(", up again for {}", for_people(s.0))
+            });
+            format!("{name} failed {} times in a row{since}", service.failures)
+        }
         ("starting", _) => format!("{name} is starting"),
         ("stopping", Some("fault")) => format!("{name} hangs and is being stopped"),
         ("stopping", _) => format!("{name} is being stopped"),
@@ -157,16 +181,15 @@ fn machine(status: &Status) -> Vec<String> {
         reasons.extend(throttle.troubles());
     }
     if bad(&status.verdicts.memory) {
-        let memory = machine
-            .memory_available_percent
-            .map(|m| format!("{} of memory left", m.0));
-        let load = machine
-            .load_per_cpu
-            .map(|l| format!("load {}", crate::text::hundredths(l.0)));
-        let both: Vec<String> = [memory, load].into_iter().flatten().collect();
-        reasons.push(match both.is_empty() {
-            true => "memory or load was bad when it was read last".to_owned(),
-            false => both.join(" and "),
+        reasons.push(match machine.memory_available_percent {
+            Some(m) => format!("only {} of memory left", m.0),
+            None => "memory was scarce when it was read last".to_owned(),
+        });
+    }
+    if bad(&status.verdicts.load) {
+        reasons.push(match machine.load_per_cpu {
+            Some(l) => format!("load {} per processor", crate::text::hundredths(l.0)),
+            None => "load was high when it was read last".to_owned(),
         });
     }
     reasons

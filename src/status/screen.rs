@@ -179,6 +179,7 @@ fn service(service: &ServiceStatus) -> Vec<Cell> {
         .map_or_else(String::new, |pid| format!("pid {pid}"));
     let since = service
         .since_seconds
+        .filter(|_| !service.adopted)
         .map_or_else(String::new, |s| for_people(s.0));
     let restarts = match service.restarts {
         0 => String::new(),
@@ -228,11 +229,14 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
         )),
         _ => {}
     }
-    if service.failures > 1 && service.state != "up" {
+    if service.failures > 1 {
         notes.push(format!("{} failures in a row", service.failures));
     }
     if service.adopted {
-        notes.push("taken over from an earlier daemon".into());
+        notes.push(match service.since_seconds {
+            Some(s) => format!("taken over from an earlier daemon {} ago", for_people(s.0)),
+            None => "taken over from an earlier daemon".to_owned(),
+        });
     }
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
@@ -263,7 +267,7 @@ fn machine(status: &Status) -> String {
             cell(temperature, &verdicts.temperature),
         ],
         vec![Cell::plain("memory"), cell(memory, &verdicts.memory)],
-        vec![Cell::plain("load"), cell(load, &verdicts.memory)],
+        vec![Cell::plain("load"), cell(load, &verdicts.load)],
         vec![Cell::plain("clock"), cell(clock, &verdicts.clock)],
     ];
     if let Some(rtc) = &machine.rtc {

@@ -30,6 +30,9 @@ pub struct EpisodeStatus {
     /// Length of all episodes together, as far as it is known: one that was too short to be seen
     /// counts with nothing.
     pub total_seconds: Seconds,
+    /// Time since the flag was found clear, while the episode is not over yet.
+    #[serde(default)]
+    pub clear_seconds: Option<Seconds>,
     /// Time since the end of the latest one that is over.
     pub ended_seconds_ago: Option<Seconds>,
     /// The highest temperature in the episode that goes on, or else in the latest one.
@@ -57,6 +60,10 @@ fn episodes(watched: &Watched, now: Mono) -> EpisodeStatus {
         flag: throttle_word(watched.flag).to_owned(),
         active: active.is_some(),
         active_seconds: active.map(Seconds),
+        clear_seconds: watched
+            .episode
+            .and_then(|e| e.clear)
+            .map(|clear| Seconds(now.since(clear))),
         count: watched.episodes,
         total_seconds: Seconds(total),
         ended_seconds_ago: watched.last.map(|l| Seconds(now.since(l.at))),
@@ -72,9 +79,13 @@ impl ThrottleStatus {
             .map(|e| {
                 let clause =
                     throttle_named(&e.flag).map_or(e.flag.as_str(), |f| throttle_clause(f));
-                match e.active_seconds.filter(|s| !s.0.is_zero()) {
-                    Some(s) => format!("{clause}, for {}", for_people(s.0)),
-                    None => clause.to_owned(),
+                let lasted = e.active_seconds.filter(|s| !s.0.is_zero());
+                match (e.clear_seconds, lasted) {
+                    (Some(clear), _) => {
+                        format!("{} lately, clear for {}", e.flag, for_people(clear.0))
+                    }
+                    (None, Some(s)) => format!("{clause}, for {}", for_people(s.0)),
+                    (None, None) => clause.to_owned(),
                 }
             })
             .collect()
@@ -105,7 +116,8 @@ impl EpisodeStatus {
             true => String::new(),
             false => format!(", {} in all", for_people(self.total_seconds.0)),
         };
-        let when = match (self.active, self.ended_seconds_ago) {
+        let ago = self.clear_seconds.or(self.ended_seconds_ago);
+        let when = match (self.active && self.clear_seconds.is_none(), ago) {
             (true, _) => ", now too".to_owned(),
             (false, Some(ago)) => format!(", last {} ago", for_people(ago.0)),
             (false, None) => String::new(),

@@ -76,7 +76,7 @@ pub fn confidence_word(confidence: Confidence) -> &'static str {
 /// How a boot ended, as a sentence without its beginning.
 pub fn end_sentence(end: End) -> String {
     match end {
-        End::FirstBoot => "there is no marker of one: fieldwarden begins here".to_owned(),
+        End::FirstBoot => "not known, nothing was recorded before this start".to_owned(),
         End::Halted { kind, cause } => format!(
             "was ended by us ({}), because {}",
             halt_kind_word(kind),

@@ -222,7 +222,7 @@ fn service_life() -> Vec<(Note, &'static str)> {
                 service: WEB,
                 silent: seconds(12),
             },
-            "web did not answer for 12 s: ended and started again",
+            "web sent no heartbeat for 12 s: ended and started again",
         ),
     ]
 }

@@ -97,7 +97,7 @@ impl Speaker<'_> {
                 for_people(*waited)
             ),
             Note::ServiceHung { service, silent } => format!(
-                "{} did not answer for {}: {}",
+                "{} sent no heartbeat for {}: {}",
                 name(*service),
                 for_people(*silent),
                 self.after_a_hang(*service)

@@ -128,6 +128,6 @@ fn hang_without_restart() {
     };
     assert_eq!(
         sentence(&note, &settings),
-        "web did not answer for 12 s: ended"
+        "web sent no heartbeat for 12 s: ended"
     );
 }

@@ -53,7 +53,7 @@ fn tells_its_story() {
         "3 failures in a row",
         "4 failures in a row",
         "── 3. ",
-        "✗ camera has not answered for 5",
+        "✗ camera has sent no heartbeat for 5",
         "→ ends camera by force",
         "✓ camera is up again",
         "── 4. ",

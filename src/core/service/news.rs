@@ -159,7 +159,9 @@ impl Service {
     fn be_up(&mut self, since: Mono, pid: Pid, turn: &Turn) {
         let beat = turn.now;
         self.state = State::Up { since, pid, beat };
-        self.due = turn.s.heartbeat.map(|window| beat.after(window));
+        let failing = self.backoff.failures() > 1;
+        self.proving = failing.then(|| since.after(turn.s.backoff.stable));
+        self.due = self.up_due(turn.s, beat);
     }
 
     fn exited(&mut self, exit: Exit, turn: &mut Turn) {

@@ -47,7 +47,7 @@ impl Service {
             State::Starting { pid: Some(_), .. } => self.due = Some(now.after(s.start_timeout)),
             State::Up { beat, .. } => {
                 *beat = now;
-                self.due = s.heartbeat.map(|window| now.after(window));
+                self.due = self.up_due(s, now);
             }
             State::Stopping { killed: false, .. } => self.due = Some(now.after(s.stop_timeout)),
             State::Starting { pid: None, .. }
@@ -56,6 +56,12 @@ impl Service {
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
         }
+    }
+
+    /// When a run that is up is looked at next: its heartbeat ceases, or it has become a stable one.
+    pub(super) fn up_due(&self, s: &Settings, beat: Mono) -> Option<Mono> {
+        let silence = s.heartbeat.map(|window| beat.after(window));
+        [silence, self.proving].into_iter().flatten().min()
     }
 
     /// When it is judged: a heartbeat since the deadline was set has moved it.
@@ -114,7 +120,12 @@ impl Service {
                 });
                 self.tell_to_end(s, now, (since, pid), StopCause::Fault, Signal::Stop, out);
             }
-            State::Up { since, pid, beat } => self.check_heartbeat(s, now, (since, pid), beat, out),
+            State::Up { since, pid, beat } => {
+                if self.proving.take_if(|stable| *stable <= now).is_some() {
+                    self.backoff.settle();
+                }
+                self.check_heartbeat(s, now, (since, pid), beat, out);
+            }
             State::Stopping {
                 since,
                 pid,
@@ -144,10 +155,8 @@ impl Service {
         beat: Mono,
         out: &mut Actions,
     ) {
-        let Some(window) = s.heartbeat else { return };
-        let limit = beat.after(window);
-        if limit > now {
-            self.due = Some(limit);
+        if s.heartbeat.is_none_or(|window| beat.after(window) > now) {
+            self.due = self.up_due(s, beat);
             return;
         }
         out.note(Note::ServiceHung {

@@ -9,6 +9,7 @@ pub struct Part {
     pub wanted: bool,
     pub alive: bool,
     pub failed: bool,
+    pub on_probation: bool,
     pub holds_up_others: bool,
 }
 
@@ -23,6 +24,7 @@ impl Part {
                 service.state,
                 State::GaveUp { .. } | State::Down { why: Down::Failed }
             ),
+            on_probation: service.is_on_probation(),
             holds_up_others: service.holds_up_others(),
         }
     }
@@ -35,6 +37,7 @@ pub struct Count {
     pub wanted: u16,
     pub alive: u16,
     pub failed: u16,
+    pub on_probation: u16,
     pub up_wanted: u16,
 }
 
@@ -50,6 +53,11 @@ impl Count {
         step(&mut self.wanted, before.wanted, after.wanted);
         step(&mut self.alive, before.alive, after.alive);
         step(&mut self.failed, before.failed, after.failed);
+        step(
+            &mut self.on_probation,
+            before.on_probation,
+            after.on_probation,
+        );
         step(
             &mut self.up_wanted,
             before.up && before.wanted,

@@ -4,7 +4,8 @@ use super::{Scene, Switches};
 use crate::core::picture::Verdict;
 use crate::core::settings::Limits;
 use crate::demo::ledger::{Guard, Phase, Watched};
-use crate::demo::narrator::{Mark, phase, tenths};
+use crate::demo::narrator::{Line as Told, Mark, phase, tenths};
+use crate::demo::teller::Symbols;
 use crate::text::for_people;
 use crate::units::Mono;
 use ratatui::Frame;
@@ -26,8 +27,7 @@ pub fn scene(frame: &mut Frame, scene: &Scene, now: Mono) {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let text = format!(
-            "The demo needs a terminal of {} columns and {} lines; this one has {} and {}.\n\
-             Make it larger, or press q to quit.",
+            "too small:\n{} columns and {} lines\nare needed, not\n{} and {};\nq quits",
             LEAST.0, LEAST.1, area.width, area.height
         );
         frame.render_widget(Paragraph::new(text), area);
@@ -255,22 +255,56 @@ fn guard_style(since: Duration, timeout: Duration) -> Style {
 }
 
 fn draw_events(frame: &mut Frame, area: Rect, scene: &Scene) {
-    let block = Block::bordered().title("what happens");
-    let room = usize::from(block.inner(area).height);
-    let skip = scene.lines.len().saturating_sub(room);
+    let block = Block::bordered()
+        .title("what happens")
+        .title_bottom(format!(" from another terminal: {} ", scene.ask));
+    let inner = block.inner(area);
+    let room = usize::from(inner.height);
+    let width = usize::from(inner.width).saturating_sub(MARGIN.len());
+    // No more than what fits can be of use.
+    let latest = scene.lines.len().saturating_sub(room);
     let lines: Vec<Line> = scene
         .lines
         .iter()
-        .skip(skip)
-        .map(|line| {
-            Line::from(vec![
-                Span::from(format!("{:>7} ", tenths(line.at))).dim(),
-                Span::styled(scene.symbols.mark(line.mark), mark_style(line.mark)),
-                Span::from(format!(" {}", line.text)),
-            ])
-        })
+        .skip(latest)
+        .flat_map(|line| event_lines(line, scene.symbols, width))
         .collect();
-    frame.render_widget(Paragraph::new(lines).block(block), area);
+    let skip = lines.len().saturating_sub(room);
+    let shown = Paragraph::new(lines.into_iter().skip(skip).collect::<Vec<_>>());
+    frame.render_widget(shown.block(block), area);
+}
+
+/// What stands before the second and further lines of an event: the width of its time and mark.
+const MARGIN: &str = "          ";
+
+/// An event, on as many lines as it needs.
+fn event_lines(line: &Told, symbols: Symbols, width: usize) -> Vec<Line<'static>> {
+    let mut parts = broken(&line.text, width).into_iter();
+    let first = parts.next().unwrap_or_default();
+    let first = Line::from(vec![
+        Span::from(format!("{:>7} ", tenths(line.at))).dim(),
+        Span::styled(symbols.mark(line.mark), mark_style(line.mark)),
+        Span::from(format!(" {first}")),
+    ]);
+    let rest = parts.map(|part| Line::from(format!("{MARGIN}{part}")));
+    [first].into_iter().chain(rest).collect()
+}
+
+/// A text in pieces of at most so many characters, broken between words where that is possible.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |l| l.chars().count());
+        match lines.last_mut() {
+            Some(line) if last == 0 => line.push_str(word),
+            Some(line) if last + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn mark_style(mark: Mark) -> Style {
@@ -322,9 +356,7 @@ fn draw_keys(frame: &mut Frame, area: Rect, on: Switches) {
 mod tests {
     use super::*;
     use crate::demo::ledger::Ledger;
-    use crate::demo::narrator::Line as Told;
     use crate::demo::stage::Pace;
-    use crate::demo::teller::Symbols;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use std::collections::VecDeque;
@@ -349,6 +381,7 @@ mod tests {
             wall: "12:00:00".to_owned(),
             quitting: false,
             off: false,
+            ask: "fieldwarden status --runtime-dir /tmp/fieldwarden-demo-4711/run".to_owned(),
         }
     }
 
@@ -413,10 +446,7 @@ mod tests {
     #[test]
     fn too_small() {
         let screen = drawn(&scene_of_demo(), 70, 24);
-        assert!(
-            screen.contains("needs a terminal of 76 columns and 20 lines"),
-            "{screen}"
-        );
+        assert!(screen.contains("76 columns and 20 lines"), "{screen}");
         drawn(&scene_of_demo(), 1, 1);
     }
 }

@@ -56,22 +56,22 @@ impl Deed {
     }
 }
 
-/// Waits for keys. Looks at the terminal itself, because crossterm reads for ever from one that has
-/// vanished.
-pub fn keys_within(time: Duration) -> io::Result<bool> {
+/// Waits for keys, no longer than this. Looks at the terminal itself, because crossterm reads for ever
+/// from one that has vanished.
+pub fn wait_for_keys(time: Duration) -> io::Result<()> {
     let input = io::stdin();
     let mut watched = [PollFd::new(&input, PollFlags::IN)];
     let time = Timespec::try_from(time).map_err(io::Error::other)?;
     match poll(&mut watched, Some(&time)) {
         Ok(_) => {}
-        Err(Errno::INTR) => return Ok(false),
+        Err(Errno::INTR) => return Ok(()),
         Err(e) => return Err(e.into()),
     }
     let seen = watched[0].revents();
     if seen.intersects(PollFlags::HUP | PollFlags::ERR) {
         return Err(io::Error::other("the terminal is gone"));
     }
-    Ok(seen.contains(PollFlags::IN))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub enum DoorError {
         path: PathBuf,
     },
     /// The system said no.
-    #[error("{what} {}: {source}", .path.display())]
+    #[error("{what} {}: {source}{}", .path.display(), owner_text(source))]
     System {
         /// What was tried, for example `cannot lock`.
         what: &'static str,
@@ -59,6 +59,17 @@ pub enum DoorError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// What to do about a file of another user.
+fn owner_text(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; it belongs to another user: be that user, or set `runtime_dir` and `state_dir` to \
+             directories of your own"
+        }
+        _ => "",
+    }
 }
 
 fn pid_text(pid: &Option<u32>) -> String {

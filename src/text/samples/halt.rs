@@ -149,7 +149,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
     vec![
         (
             of(End::FirstBoot, Likely, None, None),
-            "the boot before: there is no marker of one: fieldwarden begins here",
+            "the boot before: not known, nothing was recorded before this start",
         ),
         (
             of(End::Halted { kind, cause }, Likely, left(halt), None),
