@@ -498,3 +498,44 @@ fn what_the_daemon_lacks_is_in_the_first_line() {
     assert_eq!(status.daemon.journal_why, None);
     assert_eq!(status.verdicts.daemon, "warn");
 }
+
+/// Up again is not well again: not before it has stayed up. What was stopped by request is no trouble,
+/// and not passed over.
+#[test]
+fn up_again_is_on_probation() {
+    let mut rig = well();
+    for service in [0, 1, 3, 4] {
+        rig.started(service);
+    }
+    rig.child(500, 4, Change::Ready);
+    rig.child(100, 0, Change::Exited(Exit::Code(1)));
+    rig.started(0);
+    assert_eq!(rig.status().verdict, "ok", "a single failure is over");
+    rig.child(100, 0, Change::Exited(Exit::Code(1)));
+    rig.tell(12_000, Fact::Tick);
+    rig.started(0);
+    rig.now = Mono(rig.now.0 + 3_000);
+    assert_eq!(
+        rig.status().headline,
+        "degraded: cache failed 2 times in a row, up again for 3 s"
+    );
+    assert!(rig.screen(0).contains("2 failures in a row"));
+    rig.tell(57_000, Fact::Tick);
+    let gauge = Reading::Gauge {
+        voltage: Some(Millivolts(4_112)),
+        charge: Some(Permille(965)),
+        current: Some(Milliamps(310)),
+    };
+    rig.tell(0, Fact::Seen(gauge));
+    let stop = Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::User(0),
+        request: Request::Stop(ServiceId(3)),
+    };
+    rig.tell(0, stop);
+    rig.child(10, 3, Change::Exited(Exit::Signal(15)));
+    assert_eq!(
+        rig.status().headline,
+        "ok: 3 of 3 services up, 1 stopped by request, watchdog armed"
+    );
+}

@@ -270,3 +270,47 @@ fn a_finished_job_is_no_warning() {
     assert_eq!(severity(Restart::Never, Exit::Code(3)), Severity::Warning);
     assert_eq!(severity(Restart::Never, Exit::Unknown), Severity::Warning);
 }
+
+/// A run after several failures is on probation until it counts as stable; that ends the row of
+/// failures, and its heartbeat is awaited all the time.
+#[test]
+fn probation_ends_with_a_stable_run() {
+    let s = settings();
+    let mut out = Actions::default();
+    let mut service = in_state("starting");
+    let pid = Pid::new(77).unwrap();
+    for failures in 1..=2 {
+        service.backoff.fail(&s.backoff, NOW, Duration::ZERO, 0);
+        assert_eq!(service.backoff.failures(), failures);
+        let mut turn = Turn {
+            s: &s,
+            now: NOW,
+            jitter: 0,
+            out: &mut out,
+        };
+        service.state = State::Starting {
+            since: NOW,
+            pid: Some(pid),
+        };
+        service.change(service.run, &Change::Ready, &mut turn);
+        assert_eq!(service.is_on_probation(), failures > 1);
+    }
+    let stable = NOW.after(s.backoff.stable);
+    let mut now = NOW;
+    while let Some(due) = service.due.filter(|due| *due <= stable) {
+        let State::Up { beat, .. } = &mut service.state else {
+            panic!("it was ended at {due:?}, after a heartbeat at {now:?}");
+        };
+        *beat = Mono(due.0 - 1);
+        now = due;
+        assert_eq!(service.is_on_probation(), now <= stable);
+        service.tick(&s, now, &mut out);
+    }
+    assert_eq!(now, stable, "it was looked at in time");
+    assert!(!service.is_on_probation());
+    assert_eq!(service.backoff.failures(), 0);
+    assert_eq!(
+        service.due,
+        Some(Mono(now.0 - 1).after(s.heartbeat.unwrap()))
+    );
+}
