@@ -183,7 +183,7 @@ impl Checks {
 
     pub fn step(&mut self, v: &View) -> Check {
         self.hear(v);
-        let checks: [fn(&mut Checks, &View) -> Check; 14] = [
+        let checks: [fn(&mut Checks, &View) -> Check; 15] = [
             Checks::lists_are_bounded,
             Checks::every_request_gets_one_reply,
             Checks::nothing_after_exit,
@@ -194,6 +194,7 @@ impl Checks {
             Checks::waits_are_kept,
             Checks::signals_are_for_the_present_run,
             Checks::stops_come_in_order,
+            Checks::services_are_down_first,
             Checks::readiness_is_heard,
             Checks::heartbeats_are_heard,
             Checks::pets_are_withheld,
@@ -506,6 +507,16 @@ impl Checks {
         Ok(())
     }
 
+    /// What cannot be taken back comes when all services are down, or were killed.
+    fn services_are_down_first(&mut self, v: &View) -> Check {
+        let asked = count(v, |a| matches!(a, Action::AskInit { .. })) > 0;
+        let killed = self.is_rushed() || overruns(v) || !self.halts;
+        no(
+            asked && !killed && v.alive.iter().any(|n| *n > 0),
+            "init is asked while services are alive",
+        )
+    }
+
     /// No service that said that it was ready is stopped for not having said so.
     fn readiness_is_heard(&mut self, v: &View) -> Check {
         for note in v.notes {
@@ -624,8 +635,11 @@ impl Checks {
 
     fn remember(&mut self, v: &View) {
         let halting = v.core.picture().halting;
+        // One that was taken up beyond that has left out the stop of the services.
+        let skipped = !self.halts && halting.is_some_and(|h| h.rung > Rung::Stopping);
+        let killing = halting.is_some_and(|h| h.rung == Rung::Killing);
+        self.halt_overran = halting.is_some() && (self.halt_overran || killing || skipped);
         self.halts = halting.is_some();
-        self.halt_overran = halting.is_some_and(|h| h.rung > Rung::Stopping);
         for (service, run) in starts(v) {
             let seen = &mut self.services[usize::from(service.0)];
             seen.run = run.0;

@@ -51,6 +51,8 @@ pub struct Life {
     pub hands: Vec<Hand>,
     wake: Option<u64>,
     pub frozen_until: u64,
+    /// It stands still, or has not heard yet that it goes on.
+    still: bool,
     pub frozen_since: u64,
     /// Time for which it stood still.
     pub frozen_for: u64,
@@ -112,6 +114,7 @@ impl World {
             hands: Thread::ALL.into_iter().map(Hand::new).collect(),
             wake: None,
             frozen_until: 0,
+            still: false,
             frozen_since: 0,
             frozen_for: 0,
             frozen: Vec::new(),
@@ -248,6 +251,7 @@ impl World {
                 life.frozen_since = now;
             }
             life.frozen_until = life.frozen_until.max(until);
+            life.still = true;
             let no = life.no;
             self.note_trouble();
             match until {
@@ -262,6 +266,7 @@ impl World {
         if let Some(life) = &mut self.life
             && life.no == no
             && life.frozen_until <= now
+            && std::mem::take(&mut life.still)
         {
             life.frozen_for += now - life.frozen_since;
             life.frozen_since = now;
@@ -277,8 +282,9 @@ impl World {
         let Some(life) = self.life.as_mut().filter(|l| l.no == no) else {
             return;
         };
-        if life.frozen_until > now {
-            return life.frozen.push(event);
+        if life.still {
+            life.frozen.push(event);
+            return self.thaw(no);
         }
         match event {
             LifeEvent::Fact(fact, back) => self.step(&fact, back),

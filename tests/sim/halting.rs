@@ -174,8 +174,8 @@ impl World {
         self.machine_ends(kind);
     }
 
-    /// The board does not cut the power in any case.
-    fn can_go_on(&self) -> bool {
+    /// The board does not cut the power in any case: then it is a board that gives it again with mains.
+    pub fn can_go_on(&self) -> bool {
         let ahead = self.plan.settings.board.cut_ahead;
         ahead.is_none_or(|cut| cut.can_be_cancelled)
     }

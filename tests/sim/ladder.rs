@@ -13,6 +13,9 @@ use fieldwarden::core::settings::Settings;
 /// looking, grace, recording, syncing, cutting, asked, rescuing, forced.
 const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 5_000 + 100_000 + 5_000 + 10_000 + 5_000;
 
+/// Time to learn whether mains are back, in milliseconds.
+const LOOKING: u64 = 10_000;
+
 /// Time for the marker to reach the card, in milliseconds.
 const RECORDING: u64 = 3_000;
 
@@ -23,6 +26,8 @@ pub struct Ladder {
     asked: bool,
     /// An earlier daemon left one.
     found: bool,
+    /// When the one before in this boot had begun one, and was killed.
+    begun: Option<u64>,
     before: Option<Halting>,
     /// When it began, not counting the time for which the daemon stood still.
     since: u64,
@@ -53,8 +58,14 @@ impl Ladder {
                 "S8: a halt is taken back after the point of no return",
             )?;
             (self.asked, self.committed, self.cut) = (false, false, false);
+            self.begun = None;
         }
         if let Some(halting) = halting {
+            let back = v.core.picture().mains == Some(true) && halting.cause.ends_with_mains();
+            wrong(
+                back && halting.rung < Rung::Cutting,
+                "L4: mains are back before the point of no return, and the halt goes on",
+            )?;
             let budget = u64::try_from(settings.stop_budget.as_millis()).unwrap_or(u64::MAX);
             let limit = self.since + budget + RUNGS;
             let due = v.now - v.frozen > limit && halting.rung < Rung::Forced;
@@ -66,10 +77,12 @@ impl Ladder {
 
     fn hear(&mut self, v: &View) {
         if let Fact::Seen(Reading::Marker(left)) = v.fact
-            && let Intent::Halt { phase, .. } = left.marker.intent
+            && let Intent::Halt { phase, cause, .. } = left.marker.intent
         {
             self.record = None;
             self.found = true;
+            let begun = left.same_boot && phase == HaltPhase::Begun;
+            self.begun = (begun && cause.ends_with_mains()).then_some(v.now);
             self.committed = left.same_boot && phase == HaltPhase::Committed;
         }
         if let Fact::Done { order, .. } = v.fact
@@ -146,6 +159,11 @@ impl Ladder {
                     wrong(
                         self.record.is_some_and(waits) && !self.init_asked,
                         "S13: init is asked before it is written down",
+                    )?;
+                    let unknown = v.core.picture().mains.is_none();
+                    wrong(
+                        unknown && self.begun.is_some_and(|since| v.now < since + LOOKING),
+                        "S8: init is asked before it is known whether mains are back",
                     )?;
                     let mains = v.core.picture().mains == Some(true);
                     let by_mains = halting.is_some_and(|h| h.cause.ends_with_mains());

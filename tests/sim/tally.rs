@@ -127,7 +127,9 @@ impl Display for Tally {
     /// A table of everything that occurred.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         lines(f, "fault", &self.faults)?;
-        lines(f, "note ", &self.notes)?;
+        for (note, n) in &self.notes {
+            line(f, &format!("note  {note}"), *n)?;
+        }
         for (what, n) in [
             ("hours simulated", self.seconds / 3600),
             ("events", self.events),

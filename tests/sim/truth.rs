@@ -162,7 +162,8 @@ impl World {
             && on(before) != on(halting)
             && matches!(h.rung, Rung::Stopping | Rung::Asked | Rung::Forced)
         {
-            let off = h.rung == Rung::Stopping || h.kind == HaltKind::PowerOff;
+            let late = h.kind == HaltKind::PowerOff && self.can_go_on();
+            let off = h.rung == Rung::Stopping || late;
             if off && self.are_plainly_back() {
                 let plain = self.plainly(true);
                 self.fail(format!(
@@ -226,7 +227,7 @@ impl World {
                 Intent::Halt { cause, .. } => cause.ends_with_mains(),
                 _ => false,
             });
-        if by_mains && self.are_plainly_back() {
+        if by_mains && self.can_go_on() && self.are_plainly_back() {
             self.fail("S8: a machine with mains is turned off because of mains");
         }
         self.tally.power.off_by_mains += u64::from(by_mains);

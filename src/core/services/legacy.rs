@@ -12,6 +12,8 @@ pub(super) struct Legacy {
     digests: Vec<Option<Digest>>,
     /// Services about which it has to be left something else.
     changed: BTreeSet<ServiceId>,
+    /// The daemon ends: nothing more is left.
+    closed: bool,
 }
 
 impl Legacy {
@@ -19,7 +21,13 @@ impl Legacy {
         Legacy {
             digests: vec![None; services],
             changed: BTreeSet::new(),
+            closed: false,
         }
+    }
+
+    /// All services are to end, and that is nobody's wish for one of them.
+    pub fn close(&mut self) {
+        self.closed = true;
     }
 
     /// This is how a service stands.
@@ -33,10 +41,9 @@ impl Legacy {
 
 impl Services {
     /// Leaves what has changed. At the end of the daemon nothing is left any more: the successor of
-    /// one that is killed then must not take the end for everybody's wish. What changes during a halt
-    /// is left when that is taken back.
+    /// one that is killed then must not take the end for everybody's wish. A halt keeps the wishes.
     pub(super) fn leave_memos(&mut self, out: &mut Actions) {
-        if !self.begun || self.course != Course::Kept {
+        if !self.begun || self.legacy.closed || self.course == Course::Left {
             return;
         }
         for id in std::mem::take(&mut self.legacy.changed) {

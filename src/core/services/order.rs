@@ -145,6 +145,7 @@ impl Services {
     pub(super) fn end(&mut self, overran: bool, pass: &mut Pass) {
         if matches!(self.course, Course::Kept | Course::Held { .. }) {
             self.course = Course::Stopped { rushed: false };
+            self.legacy.close();
             self.stop_in_turn(Service::want_rest);
         }
         if overran && self.course == (Course::Stopped { rushed: false }) {

@@ -215,8 +215,8 @@ fn wishes_are_kept() {
     ));
 }
 
-/// A job that finishes while the machine is halted is finished for whoever comes next, once the halt is
-/// taken back.
+/// A job that finishes while the machine is halted is finished for whoever comes next; what is stopped
+/// for the halt waits. At the end of the daemon nothing is left any more.
 #[test]
 fn what_finishes_during_a_halt_is_left() {
     let mut set = Set::of(
@@ -225,15 +225,22 @@ fn what_finishes_during_a_halt_is_left() {
     );
     set.picture.ending = Ending::Halting { overran: false };
     assert_eq!(set.give(&Fact::Tick), "stop web");
+    let left = |set: &Set, name: &str| {
+        let id = set.settings.service(name).unwrap();
+        let memo = set.out.memos.iter().find(|(of, ..)| *of == id);
+        memo.map(|(.., memo)| memo.left)
+    };
     assert_eq!(set.ended("job"), "");
-    assert!(set.out.memos.is_empty(), "{:?}", set.out.memos);
-    set.picture.ending = Ending::No;
-    set.give(&Fact::Tick);
-    let job = set.settings.service("job").unwrap();
-    let left = set.out.memos.iter().find(|(id, ..)| *id == job);
     let why = Rest::Finished;
-    assert_eq!(
-        left.map(|(.., memo)| memo.left),
-        Some(Left::Resting { why })
-    );
+    assert_eq!(left(&set, "job"), Some(Left::Resting { why }));
+    assert_eq!(set.ended("web"), "");
+    assert_eq!(left(&set, "web"), Some(Left::Waiting));
+    set.picture.ending = Ending::Stopping {
+        by: Asker::User(0),
+        overran: false,
+    };
+    set.give(&Fact::Tick);
+    set.picture.ending = Ending::Halting { overran: false };
+    set.give(&Fact::Tick);
+    assert_eq!(set.out.memos, []);
 }

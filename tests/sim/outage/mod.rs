@@ -15,7 +15,10 @@ mod world;
 use crate::series::Series;
 use crate::story::Book;
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use story::Story;
 use world::{Counts, World};
 
@@ -35,21 +38,33 @@ fn tell(seed: u64, why: &str) -> String {
     let story = Story::of(seed);
     let book = Book::of(story.settings.clone());
     let again = play(seed, &book).err();
+    let journal = match save(seed, &book, &story) {
+        Ok(file) => file.display().to_string(),
+        Err(e) => format!("could not be written: {e}"),
+    };
     let differs = match again.as_deref() == Some(why) {
         true => "",
         false => "  THE REPLAY DIFFERS: something is not decided by the seed\n",
     };
     format!(
         "outage {seed} fails {why}\n  commit  {}\n  replay  SIM_OUTAGE={seed} cargo test --test sim \
-         outages -- --nocapture\n{differs}",
+         outages -- --nocapture\n  journal {journal}\n{differs}",
         crate::commit(),
     )
 }
 
-fn replay(seed: u64) {
-    let story = Story::of(seed);
-    let book = Book::of(story.settings.clone());
-    println!(
+/// Writes the story and what was heard and answered in it. No scenario: its board has no file.
+fn save(seed: u64, book: &Book, story: &Story) -> io::Result<PathBuf> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sim");
+    let file = directory.join(format!("outage-{seed}.txt"));
+    fs::create_dir_all(&directory)?;
+    fs::write(&file, format!("{}\n{}", opening(seed, story), book.text()))?;
+    Ok(file)
+}
+
+/// What a seed has decided.
+fn opening(seed: u64, story: &Story) -> String {
+    format!(
         "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}\nwrong {:?}\nblind \
          {:?}, stuck {:?}",
         story.toml,
@@ -61,7 +76,13 @@ fn replay(seed: u64) {
         story.wrongs,
         story.blind,
         story.stuck
-    );
+    )
+}
+
+fn replay(seed: u64) {
+    let story = Story::of(seed);
+    let book = Book::of(story.settings.clone());
+    println!("{}", opening(seed, &story));
     let outcome = play(seed, &book);
     println!("{}", book.text());
     if let Err(why) = outcome {
