@@ -11,6 +11,8 @@
 
 #[path = "cli/daemon.rs"]
 mod daemon;
+#[path = "cli/led.rs"]
+mod led;
 #[path = "cli/transcript.rs"]
 mod transcript;
 

@@ -4,7 +4,7 @@
 use super::problem::Problem;
 use super::report::Report;
 use super::value::{self, Node};
-use super::{CgroupChoice, Command, Config};
+use super::{CgroupChoice, Command, Config, LedPlan};
 use crate::core::settings::WatchdogOwner;
 use std::fs::{self, File};
 use std::io::Read;
@@ -69,6 +69,7 @@ fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> 
         let help = "write dtparam=i2c_arm=on into config.txt and load the module i2c-dev";
         report.warning(find(&["board"]), what, help.to_owned());
     }
+    led(report, config, find);
     if let CgroupChoice::At(path) = &wiring.cgroup
         && !path.join("cgroup.procs").exists()
     {
@@ -87,6 +88,23 @@ fn machine(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> 
         report.warning(find(&["storage", "mounts"]), what, help.to_owned());
     }
 }
+
+/// An LED that the kernel does not know may come with a module; until then nothing is shown.
+fn led(report: &mut Report<'_>, config: &Config, find: &impl Fn(&[&str]) -> Range<usize>) {
+    let Some(LedPlan::Class { name }) = &config.wiring.led else {
+        return;
+    };
+    if config.wiring.board.simulated || Path::new(LEDS).join(name).is_dir() {
+        return;
+    }
+    let what = format!("there is no LED {name} ({LEDS}/{name})");
+    let help = "`fieldwarden led list` shows those of this machine; until it is there, the machine \
+                counts as degraded";
+    report.warning(find(&["led", "name"]), what, help.to_owned());
+}
+
+/// Where the kernel shows its LEDs.
+const LEDS: &str = "/sys/class/leds";
 
 /// A watchdog that systemd is to pet is of no use until systemd has been told so.
 fn watchdog_elsewhere(

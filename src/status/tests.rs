@@ -4,8 +4,8 @@ use super::*;
 use crate::core::BootFacts;
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, Pid, Pulse, Reading, Request, ServiceId,
-    Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
+    ServiceId, Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::settings::{Backoff, Power, Ready, Restart, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
@@ -401,7 +401,11 @@ fn everything_is_documented() {
     let flags = ThrottleFlags(0x1_0001);
     rig.tell(0, Fact::Seen(Reading::Throttle(flags)));
     let mut found = Vec::new();
-    let value = serde_json::to_value(rig.status()).unwrap();
+    let status = Status {
+        led: with_led().status().led,
+        ..rig.status()
+    };
+    let value = serde_json::to_value(status).unwrap();
     keys(&value, &mut found);
     assert!(found.len() > 60, "{found:?}");
     let page = include_str!("../../docs/control.md");
@@ -538,4 +542,48 @@ fn up_again_is_on_probation() {
         rig.status().headline,
         "ok: 3 of 3 services up, 1 stopped by request, watchdog armed"
     );
+}
+
+/// A core with an LED that has been ordered to show something.
+fn with_led() -> Rig {
+    let settings = Settings {
+        led: Some("ACT".into()),
+        ..Settings::nothing()
+    };
+    let mut rig = Rig::new(settings);
+    rig.tell(0, Fact::Tick);
+    rig
+}
+
+/// What the LED shows stands in the report; that it shows nothing, in its first line.
+#[test]
+fn the_led_is_told() {
+    let mut rig = with_led();
+    // Of the orders of the first tick, the last but one or two is for the LED: all are answered.
+    for order in 1..9 {
+        let (order, outcome) = (OrderId(order), Ok(()));
+        rig.tell(0, Fact::Done { order, outcome });
+    }
+    let status = rig.status();
+    let led = status.led.as_ref().unwrap();
+    assert_eq!(status.verdicts.led.as_deref(), Some("ok"));
+    assert_eq!(led.shows.as_deref(), Some(led.state.as_str()));
+    let line =
+        "  \u{25cf}  ACT  degraded  three short flashes, a pause; somebody should look some day\n";
+    assert!(rig.screen(0).contains(line), "{}", rig.screen(0));
+    let mut rig = with_led();
+    for order in 1..9 {
+        let outcome = Err(Fault::Taken {
+            by: Some("trigger mmc0".into()),
+        });
+        let order = OrderId(order);
+        rig.tell(0, Fact::Done { order, outcome });
+    }
+    let status = rig.status();
+    assert_eq!(status.verdicts.led.as_deref(), Some("warn"));
+    assert_eq!(status.led.as_ref().unwrap().shows, None);
+    let reason = "LED ACT shows nothing: taken by trigger mmc0";
+    assert!(status.headline.contains(reason), "{}", status.headline);
+    let line = "  \u{25cf}  ACT  nothing  taken by trigger mmc0; next try in 10 s\n";
+    assert!(rig.screen(0).contains(line), "{}", rig.screen(0));
 }

@@ -95,3 +95,23 @@ fn a_bus_that_is_not_there_is_a_warning() {
     assert_eq!(what, ["there is no /dev/i2c-253, which board x120x needs"]);
     assert_eq!(found[0].place().unwrap().line, 1);
 }
+
+#[test]
+fn an_led_that_is_not_there_is_a_warning() {
+    let text = "[watchdog]\nowner = \"nobody\"\n[led]\nname = \"no-such-led\"\n";
+    let found = config::check_machine(&good(text).config, None);
+    let what: Vec<&str> = found.iter().map(config::Problem::what).collect();
+    let wanted = "there is no LED no-such-led (/sys/class/leds/no-such-led)";
+    assert_eq!(what, [wanted]);
+    assert_eq!(found[0].place().unwrap().line, 4);
+    // Those of a simulated board are simulated, and one that is switched off is not looked for.
+    for quiet in ["board = \"sim\"\n", ""] {
+        let off = if quiet.is_empty() {
+            "enabled = false\n"
+        } else {
+            ""
+        };
+        let config = good(&format!("{quiet}{text}{off}")).config;
+        assert_eq!(config::check_machine(&config, None), []);
+    }
+}

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::super::case::{Case, Modules};
 use super::super::machine::Machine;
-use super::daemon::{configure, start, status, wait_event};
+use super::daemon::{all_up, configure, start, status, wait_event};
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
@@ -213,20 +213,31 @@ fn class(machine: &mut Machine) -> Result<()> {
     machine.ok(&format!("echo cpu > {LED}/trigger"))?;
     // What fails for good is critical, and what never gets ready degraded.
     let services = "[service.broken]\nautostart = false\nrestart = \"never\"\ncommand = [\"/bin/false\"]\n\
-        [service.silent]\nautostart = false\nready = \"notify\"\nstart_timeout = \"10min\"\n\
+        [service.silent]\nready = \"notify\"\nstart_timeout = \"10min\"\n\
         command = [\"/bin/sleep\", \"infinity\"]\n";
     configure(
         machine,
         &format!("[led]\nname = \"status\"\n{CONFIG}{services}"),
     )?;
-    start(machine)?;
-    // Nobody keeps this machine's clock right, and it has no thermometer.
-    wait_shown(machine, "unknown", SOON)?;
+    // Another program has the watchdog: that is worse than a service that does not get ready.
+    machine.ok("systemctl enable --quiet fieldwarden")?;
+    machine.ok("busybox watchdog -T 60 -t 1 /dev/watchdog0")?;
+    machine.ok("systemctl start fieldwarden")?;
+    wait_said(machine, "unguarded")?;
+    wait_shown(machine, "unguarded", SOON)?;
+    machine.ok("pkill -x busybox")?;
+    wait_said(machine, "starting")?;
+    wait_shown(machine, "starting", SOON)?;
     ensure!(
         machine
             .ok(&format!("cat {LED}/trigger"))?
             .contains("[pattern]")
     );
+    machine.ok("fieldwarden stop silent")?;
+    all_up(machine)?;
+    // Nobody keeps this machine's clock right, and it has no thermometer.
+    wait_said(machine, "unknown")?;
+    wait_shown(machine, "unknown", SOON)?;
     machine.ok("fieldwarden start --no-wait silent")?;
     wait_said(machine, "degraded")?;
     wait_shown(machine, "degraded", SOON)?;
@@ -276,6 +287,28 @@ fn others(machine: &mut Machine) -> Result<()> {
         RENEWED,
     )?;
     wait_shown(machine, "unknown", SOON)?;
+    hangs(machine)?;
+    is_unplugged(machine)?;
+    is_given_back(machine)
+}
+
+/// A driver that hangs makes one thread late, and costs no pet.
+fn hangs(machine: &Machine) -> Result<()> {
+    machine.ok(
+        "setsid hold-thread $(systemctl show -P MainPID fieldwarden) led >/run/held 2>&1 </dev/null &",
+    )?;
+    // It has no work until the LED is told the same again.
+    let late =
+        "fieldwarden events --json -n 256 | grep '\"event\":\"thread-late\"' | grep -q '\"led\"'";
+    machine.wait_until("the thread to be late", late, RENEWED)?;
+    let report = status(machine)?;
+    ensure!(report["watchdog"]["state"] == "armed", "{report}");
+    machine.ok("pkill hold-thread")?;
+    wait_event(machine, "thread-on-time", "\"thread\":\"led\"")
+}
+
+/// The LED is gone for a while, and what comes back is had again.
+fn is_unplugged(machine: &Machine) -> Result<()> {
     machine.ok("systemctl kill -s KILL lamp")?;
     let absent =
         "fieldwarden events --json -n 256 | grep '\"event\":\"led-failed\"' | grep -q 'absent'";
@@ -288,7 +321,11 @@ fn others(machine: &mut Machine) -> Result<()> {
         "fieldwarden status --json | grep -q '\"led\":\"ok\"'",
         RENEWED,
     )?;
-    wait_shown(machine, "unknown", SOON)?;
+    wait_shown(machine, "unknown", SOON)
+}
+
+/// After the daemon's end, and after a demonstration without one, it is what it was.
+fn is_given_back(machine: &Machine) -> Result<()> {
     machine.ok("systemctl stop fieldwarden")?;
     ensure!(
         machine
