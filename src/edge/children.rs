@@ -57,7 +57,7 @@ const LAST_WORDS: usize = 16;
 
 struct Run {
     record: RunRecord,
-    pidfd: OwnedFd,
+    pidfd: Arc<OwnedFd>,
     /// It was found, not started: somebody else reaps it.
     adopted: bool,
 }
@@ -234,12 +234,18 @@ impl Children {
                     service,
                     record,
                     pidfd,
-                    watched,
                 } => {
-                    self.born(service, record, pidfd, watched);
+                    let adopted = false;
+                    let run = Run {
+                        record,
+                        pidfd,
+                        adopted,
+                    };
+                    self.begin(service, run);
                     // It was left here, and is not owed.
                     continue;
                 }
+                ChildOrder::Unwatched { service, run } => self.lose(service, run),
                 ChildOrder::Signal {
                     service,
                     run,

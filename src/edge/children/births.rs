@@ -5,7 +5,8 @@
 //! when it has a reason to wake up, and the first may be the end of that very run.
 
 use super::{ChildOrder, Children, Key, Run};
-use crate::core::fact::{Change, Exit, Fact, ServiceId};
+use crate::core::fact::{Change, Exit, Fact, RunId, ServiceId};
+use crate::edge::clock;
 use crate::edge::inbox::Inbox;
 use crate::edge::orders::Orders;
 use crate::edge::run_record::RunRecord;
@@ -40,16 +41,20 @@ impl Births {
             run,
             change,
         });
-        let watched = watch(&self.epoll, service, &pidfd);
-        // If it ends before it is here, the thread wakes up, and again until it has it.
+        let pidfd = Arc::new(pidfd);
         self.orders.leave(ChildOrder::Born {
             service,
             record,
-            pidfd,
-            watched,
+            pidfd: pidfd.clone(),
         });
-        if speaks || !watched {
-            self.orders.knock();
+        // After it was left: its end may wake the thread at once, which must know then whose it is.
+        match watch(&self.epoll, service, &pidfd) {
+            true if speaks => self.orders.knock(),
+            true => {}
+            false => {
+                let order = ChildOrder::Unwatched { service, run };
+                self.orders.hand(clock::now(), order);
+            }
         }
     }
 }
@@ -65,44 +70,36 @@ impl Children {
     }
 
     pub(super) fn adopt(&mut self, service: ServiceId, record: RunRecord, pidfd: OwnedFd) {
-        let watched = watch(&self.epoll, service, &pidfd);
+        let (number, watched) = (record.run, watch(&self.epoll, service, &pidfd));
         let run = Run {
             record,
-            pidfd,
+            pidfd: Arc::new(pidfd),
             adopted: true,
         };
-        self.begin(service, run, watched);
-    }
-
-    pub(super) fn born(
-        &mut self,
-        service: ServiceId,
-        record: RunRecord,
-        pidfd: OwnedFd,
-        watched: bool,
-    ) {
-        let run = Run {
-            record,
-            pidfd,
-            adopted: false,
-        };
-        self.begin(service, run, watched);
+        self.begin(service, run);
+        if !watched {
+            self.lose(service, number);
+        }
     }
 
     /// Takes up a run, of whose beginning the core was told before.
-    fn begin(&mut self, service: ServiceId, run: Run, watched: bool) {
+    pub(super) fn begin(&mut self, service: ServiceId, run: Run) {
         let Some(slot) = self.slots.get_mut(usize::from(service.0)) else {
             return;
         };
-        let number = run.record.run;
         slot.run = Some(run);
         slot.beat = None;
         for heard in std::mem::take(&mut slot.early) {
             self.heed(service, heard);
         }
-        if !watched {
-            self.slots[usize::from(service.0)].run = None;
-            self.tell(service, number, Change::Exited(Exit::Unknown));
+    }
+
+    /// A run was killed because it could not be watched: its end will not be seen.
+    pub(super) fn lose(&mut self, service: ServiceId, run: RunId) {
+        let slot = self.slots.get_mut(usize::from(service.0));
+        let lost = slot.and_then(|slot| slot.run.take_if(|live| live.record.run == run));
+        if lost.is_some() {
+            self.tell(service, run, Change::Exited(Exit::Unknown));
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::core::action::{Reach, Signal};
 use crate::core::fact::{OrderId, RunId, ServiceId};
 use crate::edge::run_record::RunRecord;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the children thread can be told to do.
@@ -23,10 +24,15 @@ pub enum ChildOrder {
         service: ServiceId,
         /// How a successor finds it.
         record: RunRecord,
-        /// Its main process.
-        pidfd: OwnedFd,
-        /// It is in the epoll already; otherwise it was killed because it could not be.
-        watched: bool,
+        /// Its main process; the spawner has it too, until it is watched.
+        pidfd: Arc<OwnedFd>,
+    },
+    /// A run that was left here cannot be watched, and was killed.
+    Unwatched {
+        /// Whose.
+        service: ServiceId,
+        /// Its number.
+        run: RunId,
     },
     /// Send a signal.
     Signal {
