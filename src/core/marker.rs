@@ -80,7 +80,8 @@ impl Marker {
     /// A record was written, or could not be.
     fn done(&mut self, outcome: &Result<(), Fault>, pass: &mut Pass) {
         self.order = None;
-        pass.picture.recorded = true;
+        // Where the queue is full, a record before this one is still being written: that is no outcome.
+        pass.picture.recorded = *outcome != Err(Fault::Busy);
         self.failed = outcome.is_err();
         match outcome {
             Ok(()) => self.told = None,

@@ -8,6 +8,7 @@ use crate::faults::Kind;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::world::{Event, World};
+use fieldwarden::core::Supply;
 use fieldwarden::core::fact::{Errno, Fact, Fault, Pulse, Reading, Source};
 use fieldwarden::core::picture::{HaltCause, Verdict};
 
@@ -184,8 +185,11 @@ impl Heard {
     /// Nobody sees mains, and the battery is low or not heard of: that is why the machine is halted.
     fn is_low_unseen(&self, v: &View) -> bool {
         let by_battery = matches!(
-            v.core.picture().halt_ask,
-            Some(HaltCause::LowBattery | HaltCause::GaugeSilent)
+            v.core.supply(),
+            Some(Supply::ForcedShutdown {
+                cause: HaltCause::LowBattery | HaltCause::GaugeSilent,
+                ..
+            })
         );
         let battery = v.core.settings().board.battery.is_some();
         battery && by_battery && self.back.is_none()
