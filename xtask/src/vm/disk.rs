@@ -22,6 +22,9 @@ const MARGIN: u64 = 1 << 20;
 /// First sector of 512 bytes of the margin.
 pub const MARGIN_SECTOR: u64 = FILES / 512;
 
+/// What QEMU calls the device of it.
+pub const DEVICE: &str = "second-disk";
+
 /// What a machine's second disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disk {
@@ -73,7 +76,7 @@ pub fn arguments(disk: Disk, places: &Places) -> Vec<String> {
             "logged"
         }
     };
-    let device = format!("virtio-blk-pci,drive={node},write-cache=on");
+    let device = format!("virtio-blk-pci,id={DEVICE},drive={node},write-cache=on");
     arguments.extend(["-device".to_owned(), device]);
     arguments
 }

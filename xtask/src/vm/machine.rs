@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::channel::{Channel, Session};
-use super::disk::Disk;
+use super::disk::{self, Disk};
 use super::launch::Qemu;
 pub use super::options::{Options, Start};
 use super::pi::Pins;
@@ -368,6 +368,16 @@ impl Machine {
             ..Options::plain(Start::Cold, limit)
         };
         Machine::start(&self.lab, &options)
+    }
+
+    /// Lets the second disk take no more than so many bytes a second; zero: as fast as it can.
+    pub fn throttle_second_disk(&mut self, bytes: u64) -> Result<()> {
+        let limits = json!({
+            "id": disk::DEVICE,
+            "bps": 0, "bps_rd": 0, "bps_wr": bytes,
+            "iops": 0, "iops_rd": 0, "iops_wr": 0,
+        });
+        self.qmp.command("block_set_io_throttle", &limits).map(drop)
     }
 
     /// What was written to the recorded second disk of a machine whose power has been cut.

@@ -52,7 +52,7 @@ const DOWN: Duration = Duration::from_secs(120);
 
 /// A board with a power line and nothing else. It asks for no resistor: the simulated chip takes that
 /// for the level itself.
-const BOARD: &str = "name = \"line\"\ntitle = \"a power line\"\n\
+pub(super) const BOARD: &str = "name = \"line\"\ntitle = \"a power line\"\n\
     [mains.line]\nline = 6\nlost = \"high\"\n";
 
 /// Makes the header's GPIO chip at every boot, with the level that stands in a file.
@@ -77,7 +77,7 @@ const SLOW: &str = "[service.slow]\nafter = [\"steady\"]\nstop_timeout = \"60s\"
     command = [\"/bin/sh\", \"-c\", \"trap 'sleep 15; exit 0' TERM; while :; do sleep 1; done\"]\n";
 
 /// Cuts mains, or gives them back. At the next boot they are there.
-fn mains(machine: &Machine, present: bool) -> Result<()> {
+pub(super) fn mains(machine: &Machine, present: bool) -> Result<()> {
     let level = if present { "down" } else { "up" };
     machine.ok(&format!(
         "echo pull-{level} | tee /sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio6/pull >/dev/null"
@@ -87,8 +87,13 @@ fn mains(machine: &Machine, present: bool) -> Result<()> {
 
 /// Starts the daemon on mains, with these services beside the usual ones.
 fn begin(machine: &Machine, services: &str) -> Result<()> {
+    begin_on(machine, BOARD, "10s", services)
+}
+
+/// The same on another board, which calls itself `line`, and with another ride-through.
+pub(super) fn begin_on(machine: &Machine, board: &str, ride: &str, services: &str) -> Result<()> {
     machine.ok("mkdir -p /etc/fieldwarden/boards; touch /srv/level")?;
-    machine.put_bytes(BOARD.as_bytes(), "/etc/fieldwarden/boards/line.toml", 0o644)?;
+    machine.put_bytes(board.as_bytes(), "/etc/fieldwarden/boards/line.toml", 0o644)?;
     machine.put_bytes(MAKE.as_bytes(), "/srv/header", 0o644)?;
     machine.put_bytes(
         HEADER.as_bytes(),
@@ -97,7 +102,8 @@ fn begin(machine: &Machine, services: &str) -> Result<()> {
     )?;
     machine.ok("systemctl daemon-reload; systemctl enable --quiet --now header")?;
     let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
-    let text = format!("board = \"line\"\n[power]\nride_through = \"10s\"\n{usual}{services}");
+    let power = format!("[power]\nride_through = \"{ride}\"\n");
+    let text = format!("board = \"line\"\n{power}{usual}{services}");
     configure(machine, &text)?;
     start(machine)?;
     let seen = "fieldwarden status --json | grep -q '\"power\":\"mains\"'";

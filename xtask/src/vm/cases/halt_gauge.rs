@@ -3,24 +3,36 @@
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 
 use super::super::case::{Case, Modules};
 use super::super::machine::Machine;
 use super::cuse;
-use super::daemon::{all_up, configure, start, wait_event};
+use super::daemon::{SOON, all_up, configure, start, wait_event};
 use super::halt::{ended_in_order, wait_end, was_halted};
 use super::ups::{HEADER, pull, wait_machine};
 
 /// The cases of this module.
-pub const CASES: &[Case] = &[Case::daemon(
-    "halt-low-battery",
-    "the power line drops and the gauge reads low: long before the ride-through is over services end \
-     in order, file systems are clean, the machine is off",
-    low_battery,
-)
-.with(Modules::Devices)
-.for_long()];
+pub const CASES: &[Case] = &[
+    Case::daemon(
+        "halt-low-battery",
+        "the power line drops and the gauge reads low: long before the ride-through is over services \
+         end in order, file systems are clean, the machine is off",
+        low_battery,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+    Case::daemon(
+        "halt-gauge-vanishes",
+        "the gauge vanishes on mains, and nothing is halted; then mains are gone, too, and that counts \
+         down to a halt",
+        gauge_vanishes,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+];
 
 /// Registers of the MAX17040 from 2 on, 1.25 mV and one percent a step: 3.30 V and 18 %, and what is
 /// left of it under load, 3.15 V and 14 %. The board calls 3.2 V and 15 % low.
@@ -59,4 +71,41 @@ fn low_battery(machine: &mut Machine) -> Result<()> {
     all_up(machine)?;
     was_halted(machine, "the battery is low")?;
     ended_in_order(machine, "late", "steady")
+}
+
+/// 3.95 V and 75 %.
+const MUCH: &str = "c5804b00";
+
+/// Longer than a gauge may be silent on battery.
+const SILENCE: Duration = Duration::from_secs(60);
+
+fn gauge_vanishes(machine: &mut Machine) -> Result<()> {
+    machine.ok(&format!("set -e\n{HEADER}"))?;
+    cuse::start(machine, "i2c-1", "i2c 0x36=bytes")?;
+    cuse::ask(machine, "i2c-1", &format!("set 0x36 2 {MUCH}"))?;
+    let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
+    let ride = "[power]\nride_through = \"never\"\n";
+    configure(machine, &format!("board = \"x728\"\n{ride}{usual}"))?;
+    start(machine)?;
+    wait_machine(machine, "\"power\":\"mains\"")?;
+    wait_machine(machine, "\"charge_percent\":75.0")?;
+
+    cuse::ask(machine, "i2c-1", "fault 0x36 absent")?;
+    wait_event(machine, "source-lost", "gauge")?;
+    std::thread::sleep(SILENCE);
+    let verdict = "fieldwarden status --json | grep -q '\"power\":\"unknown\"'";
+    machine.wait_until("a verdict that nothing is known", verdict, SOON)?;
+    let halting = "fieldwarden events --json --last 256 | grep -c halting || true";
+    ensure!(machine.ok(halting)? == "0", "halted on mains");
+
+    let mark = machine.mark();
+    let began = Instant::now();
+    pull(machine, "up")?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    // 15 s until the level is old, and 30 s that it is not known.
+    ensure!(began.elapsed() >= Duration::from_secs(45), "at once");
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_halted(machine, "nothing tells how full")
 }

@@ -7,6 +7,7 @@ mod devices;
 mod guard;
 mod guard_systemd;
 mod halt;
+mod halt_end;
 mod halt_gauge;
 mod holder;
 mod install;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Case> {
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,
+        halt_end::CASES,
     ]
     .concat()
 }

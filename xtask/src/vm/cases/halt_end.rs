@@ -1,0 +1,253 @@
+//! The end of a halt: the board that cuts the power, an init that hangs, an unmount that takes long, and
+//! a daemon that is killed on every rung.
+
+// The cases wait for a real machine in real time.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::case::{Case, Modules};
+use super::super::disk::Disk;
+use super::super::machine::Machine;
+use super::daemon::{SOON, all_up, wait_event};
+use super::halt::{BOARD, begin_on, mains, wait_end, was_clean};
+
+/// The cases of this module.
+pub const CASES: &[Case] = &[
+    Case::daemon(
+        "halt-cut-line",
+        "the hook holds the line that makes the board cut the power, then the alive line falls, though \
+         the configuration was damaged meanwhile",
+        cut_line,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+    Case::daemon(
+        "halt-forced",
+        "init hangs in a unit that never stops: the daemon makes the file systems read-only, has the \
+         board cut the power, and powers off",
+        forced,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+    Case::daemon(
+        "halt-slow-unmount",
+        "an unmount that takes 40 s, of a disk that takes what is written to it slowly: nothing is lost, \
+         and no watchdog cuts it short",
+        slow_unmount,
+    )
+    .with(Modules::Devices)
+    .on_disk(Disk::Plain)
+    .for_long(),
+    Case::daemon(
+        "halt-killed-on-every-rung",
+        "kill -9 of the daemon while it stops services, kills them, writes the marker, syncs, and waits \
+         for init: the halt is finished each time",
+        killed_on_every_rung,
+    )
+    .with(Modules::Devices)
+    .on_disk(Disk::Plain)
+    .for_long(),
+];
+
+/// Lines of a board that shows that the computer runs on line 12, and is told by line 26 to cut the
+/// power.
+const CUTS: &str = "[alive]\nline = 12\n[cut.line]\nline = 26\nhold = \"1s\"\n";
+
+/// Tells on the console how the lines 12 and 26 move. Its name begins with an `@`, so systemd spares it
+/// to the very end (systemd's `ROOT_STORAGE_DAEMONS`); the lines themselves keep their level by a
+/// resistor while nobody drives them.
+const WATCHER: &str = r#"my @lines = map { glob("/sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio$_/value") } 12, 26;
+open(my $out, ">", "/dev/kmsg") or die "$!";
+my $before = "";
+while (1) {
+    my $now = join(" ", map { open(my $in, "<", $_); my $v = <$in>; chomp $v; $v } @lines);
+    syswrite($out, "<1>lines 12 and 26: $now\n") if $now ne $before;
+    $before = $now;
+    select(undef, undef, undef, 0.02);
+}
+"#;
+
+/// Starts to tell how the lines move.
+fn watch_lines(machine: &Machine) -> Result<()> {
+    machine.put_bytes(WATCHER.as_bytes(), "/run/watcher.pl", 0o644)?;
+    machine.ok(
+        "echo pull-up | tee /sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio12/pull >/dev/null
+         systemd-run --quiet --unit watcher -p DefaultDependencies=no -p KillMode=none \
+             /bin/bash -c 'exec -a @watcher perl /run/watcher.pl'",
+    )?;
+    machine.wait_until("the watcher", "pgrep -f @watcher >/dev/null", SOON)
+}
+
+/// How the lines 12 and 26 moved, from what the console says.
+fn moves(machine: &Machine) -> Result<Vec<String>> {
+    let serial = machine.serial()?;
+    let told = serial.lines().filter_map(|line| {
+        let (_, levels) = line.split_once("lines 12 and 26: ")?;
+        Some(levels.trim().to_owned())
+    });
+    Ok(told.collect())
+}
+
+/// The cut line was held while the alive line was high, and put back; after that the alive line fell.
+fn was_cut(machine: &Machine) -> Result<()> {
+    let moves = moves(machine)?;
+    let told = format!("lines 12 and 26: {moves:?}");
+    let held = moves
+        .iter()
+        .position(|m| m == "1 1")
+        .context(told.clone())?;
+    ensure!(moves[..held].iter().all(|m| !m.ends_with(" 1")), "{told}");
+    let rest: Vec<&str> = moves[held..].iter().map(String::as_str).collect();
+    ensure!(rest.starts_with(&["1 1", "1 0", "0 0"]), "{told}");
+    Ok(())
+}
+
+fn cut_line(machine: &mut Machine) -> Result<()> {
+    begin_on(machine, &format!("{BOARD}{CUTS}"), "10s", "")?;
+    watch_lines(machine)?;
+    let alive = "cat /sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio12/value";
+    ensure!(machine.ok(alive)?.trim() == "1", "the alive line is low");
+    machine.ok("echo 'board = [' > /etc/fieldwarden/fieldwarden.toml")?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    was_cut(machine)?;
+    let serial = machine.serial()?;
+    ensure!(
+        serial.contains("line 26 was held: the board cuts the power"),
+        "the hook said nothing of it"
+    );
+    Ok(())
+}
+
+/// A unit that is stopped before ours, and whose stop never ends.
+const HANGS: &str = "[Unit]\nAfter=fieldwarden.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+    ExecStart=/bin/true\nExecStop=/bin/sleep infinity\nTimeoutStopSec=infinity\n";
+
+fn forced(machine: &mut Machine) -> Result<()> {
+    // No gauge and no end of the ride-through: the halt comes after 45 s, and init gets 30 s.
+    begin_on(machine, &format!("{BOARD}{CUTS}"), "never", "")?;
+    watch_lines(machine)?;
+    machine.put_bytes(HANGS.as_bytes(), "/etc/systemd/system/hangs.service", 0o644)?;
+    machine.ok("systemctl daemon-reload; systemctl start hangs; sync")?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "gauge-silent")?;
+    wait_event(machine, "init-asked", "poweroff")?;
+    let hangs = "systemctl list-jobs | grep -q 'hangs.service *stop *running'";
+    machine.wait_until("a unit that does not stop", hangs, SOON)?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    was_cut(machine)?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let told = machine
+        .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-forced\"'")?;
+    ensure!(told.trim() == "1", "the forced halt is not in the journal");
+    was_clean(machine, "nothing tells how full")
+}
+
+/// What is written to the slow disk, and how fast that takes it: 50 s.
+const DIRTY: &str = "set -e
+    mount /dev/vdb /mnt
+    head -c 20M /dev/urandom > /srv/data
+    sha256sum < /srv/data > /srv/sum
+    sync";
+const SLOWLY: u64 = 400_000;
+
+fn slow_unmount(machine: &mut Machine) -> Result<()> {
+    begin_on(machine, BOARD, "10s", "")?;
+    machine.ok(DIRTY)?;
+    machine.throttle_second_disk(SLOWLY)?;
+    // Written back by the unmount alone: the kernel waits for longer than the case with it.
+    machine.ok("echo 60000 > /proc/sys/vm/dirty_writeback_centisecs
+         echo 60000 > /proc/sys/vm/dirty_expire_centisecs
+         echo 80 > /proc/sys/vm/dirty_background_ratio
+         echo 90 > /proc/sys/vm/dirty_ratio
+         cat /srv/data > /mnt/data")?;
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    let mark = machine.mark();
+    let began = std::time::Instant::now();
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    let took = began.elapsed();
+    ensure!(took >= Duration::from_secs(40), "down in {took:?}");
+    machine.throttle_second_disk(0)?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_clean(machine, "mains stayed away")?;
+    machine.ok("mount /dev/vdb /mnt; sha256sum -c /srv/sum < /mnt/data")?;
+    let dirty = machine.ok("journalctl -k -b | grep -ciE 'recovery|orphan' || true")?;
+    ensure!(dirty.trim() == "0", "the slow disk was not clean");
+    Ok(())
+}
+
+/// The state lies on the second disk, from the boot on.
+const STATE: &str = "set -e
+    echo '/dev/vdb /var/lib/fieldwarden ext4 nofail 0 0' >> /etc/fstab
+    mkdir -p /var/lib/fieldwarden
+    systemctl daemon-reload
+    mount /var/lib/fieldwarden";
+
+/// A service that no signal ends, because it writes to a file system that is frozen.
+const FROZEN: &str = "[service.frozen]\nclass = \"essential\"\nstop_timeout = \"5s\"\n\
+    command = [\"/bin/sh\", \"-c\", \
+    \"trap 'echo x > /var/lib/fieldwarden/x' TERM; while :; do sleep 0.2; done\"]\n\
+    [stop]\nbudget = \"20s\"\n";
+
+/// A unit that is stopped before ours, and takes its time.
+const TAKES_LONG: &str = "[Unit]\nAfter=fieldwarden.service\n[Service]\nType=oneshot\n\
+    RemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/sleep 15\n";
+
+/// Waits until the halt stands on a rung, and kills the daemon there.
+const KILL_ON: &str = "for n in $(seq 1000); do
+        if fieldwarden status --json | grep -q '\"rung\":\"RUNG\"'; then
+            kill -9 $(systemctl show -P MainPID fieldwarden) && exit 0
+        fi
+        sleep 0.02
+    done; exit 1";
+
+fn killed_on_every_rung(machine: &mut Machine) -> Result<()> {
+    machine.ok(STATE)?;
+    machine.put_bytes(
+        TAKES_LONG.as_bytes(),
+        "/etc/systemd/system/long.service",
+        0o644,
+    )?;
+    begin_on(machine, BOARD, "10s", FROZEN)?;
+    machine.ok("systemctl daemon-reload; systemctl start long; sync")?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    machine.ok("fsfreeze -f /var/lib/fieldwarden")?;
+    // What has to be killed does not die, and the marker does not reach the disk.
+    for rung in ["stopping", "killing", "recording"] {
+        kill_on(machine, rung)?;
+    }
+    // Now the disk takes it, but slowly, and has much else to take.
+    machine.throttle_second_disk(SLOWLY)?;
+    machine.ok("fsfreeze -u /var/lib/fieldwarden
+         head -c 8M /dev/zero > /var/lib/fieldwarden/much")?;
+    for rung in ["syncing", "asked"] {
+        kill_on(machine, rung)?;
+    }
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    machine.throttle_second_disk(0)?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_clean(machine, "mains stayed away")
+}
+
+fn kill_on(machine: &Machine, rung: &str) -> Result<()> {
+    let script = KILL_ON.replace("RUNG", rung);
+    let out = machine
+        .sh_within(&script, Duration::from_secs(60))
+        .with_context(|| format!("on {rung}"))?;
+    ensure!(out.code == 0, "the halt never stood on {rung}");
+    Ok(())
+}
