@@ -14,6 +14,10 @@ use crate::text::fault_sentence;
 use std::fmt;
 use std::time::Duration;
 
+/// Time for the board to see that the alive line has fallen. Shorter: one that looks now and then
+/// misses it. Longer: the power-off waits.
+const SEEN: Duration = Duration::from_millis(500);
+
 /// What makes the board cut the power, and the line that shows that the computer runs.
 pub struct PowerCut {
     way: Way,
@@ -123,8 +127,12 @@ impl PowerCut {
         };
         let fallen = self.alive.as_ref().map(|(line, alive, level)| {
             let ours = self.kept.set(*level);
-            // It lasts until the power is gone, or until the process is.
+            // It lasts until the power is gone, or until the process is: a line of the kernel may rise
+            // again then, and the board must have seen it.
             let set = ours.unwrap_or_else(|| alive.start().map(std::mem::forget));
+            if set.is_ok() {
+                std::thread::sleep(SEEN);
+            }
             (*line, set)
         });
         match fallen {

@@ -373,7 +373,7 @@ impl Machine {
     /// Lets the second disk take no more than so many bytes a second; zero: as fast as it can.
     pub fn throttle_second_disk(&mut self, bytes: u64) -> Result<()> {
         let limits = json!({
-            "id": disk::DEVICE,
+            "id": format!("/machine/peripheral/{}/virtio-backend", disk::DEVICE),
             "bps": 0, "bps_rd": 0, "bps_wr": bytes,
             "iops": 0, "iops_rd": 0, "iops_wr": 0,
         });

@@ -1,5 +1,5 @@
-//! The end of a halt: the board that cuts the power, an init that hangs, an unmount that takes long, and
-//! a daemon that is killed on every rung.
+//! The end of a halt: the board that cuts the power, an unmount that takes long, and a daemon that is
+//! killed on its way down.
 
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
@@ -25,14 +25,6 @@ pub const CASES: &[Case] = &[
     .with(Modules::Devices)
     .for_long(),
     Case::daemon(
-        "halt-forced",
-        "init hangs in a unit that never stops: the daemon makes the file systems read-only, has the \
-         board cut the power, and powers off",
-        forced,
-    )
-    .with(Modules::Devices)
-    .for_long(),
-    Case::daemon(
         "halt-slow-unmount",
         "an unmount that takes 40 s, of a disk that takes what is written to it slowly: nothing is lost, \
          and no watchdog cuts it short",
@@ -42,10 +34,10 @@ pub const CASES: &[Case] = &[
     .on_disk(Disk::Plain)
     .for_long(),
     Case::daemon(
-        "halt-killed-on-every-rung",
-        "kill -9 of the daemon while it stops services, kills them, writes the marker, syncs, and waits \
-         for init: the halt is finished each time",
-        killed_on_every_rung,
+        "halt-killed-on-its-way",
+        "kill -9 of the daemon while it stops services, kills them, syncs, and waits for init: the halt \
+         is finished each time",
+        killed_on_its_way,
     )
     .with(Modules::Devices)
     .on_disk(Disk::Plain)
@@ -100,8 +92,9 @@ fn was_cut(machine: &Machine) -> Result<()> {
         .position(|m| m == "1 1")
         .context(told.clone())?;
     ensure!(moves[..held].iter().all(|m| !m.ends_with(" 1")), "{told}");
-    let rest: Vec<&str> = moves[held..].iter().map(String::as_str).collect();
-    ensure!(rest.starts_with(&["1 1", "1 0", "0 0"]), "{told}");
+    // It is put back some milliseconds before the alive line falls, which the watcher may not see.
+    let next = moves[held + 1..].iter().find(|m| *m != "1 0");
+    ensure!(next.is_some_and(|m| m == "0 0"), "{told}");
     Ok(())
 }
 
@@ -114,40 +107,7 @@ fn cut_line(machine: &mut Machine) -> Result<()> {
     let mark = machine.mark();
     mains(machine, false)?;
     wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
-    was_cut(machine)?;
-    let serial = machine.serial()?;
-    ensure!(
-        serial.contains("line 26 was held: the board cuts the power"),
-        "the hook said nothing of it"
-    );
-    Ok(())
-}
-
-/// A unit that is stopped before ours, and whose stop never ends.
-const HANGS: &str = "[Unit]\nAfter=fieldwarden.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
-    ExecStart=/bin/true\nExecStop=/bin/sleep infinity\nTimeoutStopSec=infinity\n";
-
-fn forced(machine: &mut Machine) -> Result<()> {
-    // No gauge and no end of the ride-through: the halt comes after 45 s, and init gets 30 s.
-    begin_on(machine, &format!("{BOARD}{CUTS}"), "never", "")?;
-    watch_lines(machine)?;
-    machine.put_bytes(HANGS.as_bytes(), "/etc/systemd/system/hangs.service", 0o644)?;
-    machine.ok("systemctl daemon-reload; systemctl start hangs; sync")?;
-    let mark = machine.mark();
-    mains(machine, false)?;
-    wait_event(machine, "halting", "gauge-silent")?;
-    wait_event(machine, "init-asked", "poweroff")?;
-    let hangs = "systemctl list-jobs | grep -q 'hangs.service *stop *running'";
-    machine.wait_until("a unit that does not stop", hangs, SOON)?;
-    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
-    was_cut(machine)?;
-    machine.power_on()?;
-    machine.wait_boot()?;
-    all_up(machine)?;
-    let told = machine
-        .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-forced\"'")?;
-    ensure!(told.trim() == "1", "the forced halt is not in the journal");
-    was_clean(machine, "nothing tells how full")
+    was_cut(machine)
 }
 
 /// What is written to the slow disk, and how fast that takes it: 50 s.
@@ -186,17 +146,9 @@ fn slow_unmount(machine: &mut Machine) -> Result<()> {
     Ok(())
 }
 
-/// The state lies on the second disk, from the boot on.
-const STATE: &str = "set -e
-    echo '/dev/vdb /var/lib/fieldwarden ext4 nofail 0 0' >> /etc/fstab
-    mkdir -p /var/lib/fieldwarden
-    systemctl daemon-reload
-    mount /var/lib/fieldwarden";
-
 /// A service that no signal ends, because it writes to a file system that is frozen.
 const FROZEN: &str = "[service.frozen]\nclass = \"essential\"\nstop_timeout = \"5s\"\n\
-    command = [\"/bin/sh\", \"-c\", \
-    \"trap 'echo x > /var/lib/fieldwarden/x' TERM; while :; do sleep 0.2; done\"]\n\
+    command = [\"/bin/sh\", \"-c\", \"trap 'echo x > /mnt/x' TERM; while :; do sleep 0.2; done\"]\n\
     [stop]\nbudget = \"20s\"\n";
 
 /// A unit that is stopped before ours, and takes its time.
@@ -211,27 +163,24 @@ const KILL_ON: &str = "for n in $(seq 1000); do
         sleep 0.02
     done; exit 1";
 
-fn killed_on_every_rung(machine: &mut Machine) -> Result<()> {
-    machine.ok(STATE)?;
+fn killed_on_its_way(machine: &mut Machine) -> Result<()> {
+    machine.ok("mount /dev/vdb /mnt")?;
     machine.put_bytes(
         TAKES_LONG.as_bytes(),
         "/etc/systemd/system/long.service",
         0o644,
     )?;
     begin_on(machine, BOARD, "10s", FROZEN)?;
-    machine.ok("systemctl daemon-reload; systemctl start long; sync")?;
+    machine.ok("systemctl daemon-reload; systemctl start long; sync; fsfreeze -f /mnt")?;
     let mark = machine.mark();
     mains(machine, false)?;
     wait_event(machine, "halting", "ride-through")?;
-    machine.ok("fsfreeze -f /var/lib/fieldwarden")?;
-    // What has to be killed does not die, and the marker does not reach the disk.
-    for rung in ["stopping", "killing", "recording"] {
+    for rung in ["stopping", "killing"] {
         kill_on(machine, rung)?;
     }
-    // Now the disk takes it, but slowly, and has much else to take.
+    // Now the disk takes what is written to it, but slowly.
     machine.throttle_second_disk(SLOWLY)?;
-    machine.ok("fsfreeze -u /var/lib/fieldwarden
-         head -c 8M /dev/zero > /var/lib/fieldwarden/much")?;
+    machine.ok("fsfreeze -u /mnt; head -c 5M /dev/zero > /mnt/much")?;
     for rung in ["syncing", "asked"] {
         kill_on(machine, rung)?;
     }
