@@ -1,5 +1,5 @@
-//! The end of a halt: the board that cuts the power, an unmount that takes long, and a daemon that is
-//! killed on its way down.
+//! The end of a halt: the board that cuts the power, an init that hangs, an unmount that takes long,
+//! and a daemon that is killed on its way down.
 
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
@@ -21,6 +21,14 @@ pub const CASES: &[Case] = &[
         "the hook holds the line that makes the board cut the power, then the alive line falls, though \
          the configuration was damaged meanwhile",
         cut_line,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+    Case::daemon(
+        "halt-forced",
+        "init hangs in a unit that never stops: the daemon makes the file systems read-only, has the \
+         board cut the power, and powers off",
+        forced,
     )
     .with(Modules::Devices)
     .for_long(),
@@ -108,6 +116,33 @@ fn cut_line(machine: &mut Machine) -> Result<()> {
     mains(machine, false)?;
     wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
     was_cut(machine)
+}
+
+/// A unit that is stopped before ours, and whose stop never ends.
+const HANGS: &str = "[Unit]\nAfter=fieldwarden.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+    ExecStart=/bin/true\nExecStop=/bin/sleep infinity\nTimeoutStopSec=infinity\n";
+
+fn forced(machine: &mut Machine) -> Result<()> {
+    // No gauge and no end of the ride-through: the halt comes after 45 s, and init gets 30 s.
+    begin_on(machine, &format!("{BOARD}{CUTS}"), "never", "")?;
+    watch_lines(machine)?;
+    machine.put_bytes(HANGS.as_bytes(), "/etc/systemd/system/hangs.service", 0o644)?;
+    machine.ok("systemctl daemon-reload; systemctl start hangs; sync")?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    std::thread::sleep(Duration::from_secs(45));
+    wait_event(machine, "init-asked", "poweroff")?;
+    let hangs = "systemctl list-jobs | grep -q 'hangs.service *stop *running'";
+    machine.wait_until("a unit that does not stop", hangs, SOON)?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    was_cut(machine)?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let told = machine
+        .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-forced\"'")?;
+    ensure!(told.trim() == "1", "the forced halt is not in the journal");
+    was_clean(machine, "nothing tells how full")
 }
 
 /// What is written to the slow disk, and how fast that takes it: 50 s.
