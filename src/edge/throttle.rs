@@ -9,7 +9,9 @@
 //!    every two seconds.
 //!
 //! The first that answers counts. What the third one has seen is added to the bits of what has
-//! occurred, because it may have cleared them before we could look. Sources: kernel,
+//! occurred, because it may have cleared them before we could look. It stands alone only where neither
+//! of the others is or was there: it knows one flag of four, and keeps its last answer when the
+//! firmware does not answer it. Sources: kernel,
 //! drivers/hwmon/raspberrypi-hwmon.c and (the Raspberry Pi's) drivers/firmware/raspberrypi.c.
 //!
 //! A machine on which none of them was ever seen gives no fact at all: it has no such firmware. One
@@ -29,6 +31,8 @@ pub struct ThrottleSources {
     monitors: PathBuf,
     /// A source was seen before.
     known: bool,
+    /// One of those that know all bits was.
+    all_bits: bool,
 }
 
 impl ThrottleSources {
@@ -39,6 +43,7 @@ impl ThrottleSources {
             platform: root.join("sys/devices/platform"),
             monitors: root.join("sys/class/hwmon"),
             known: false,
+            all_bits: false,
         }
     }
 
@@ -66,9 +71,11 @@ impl ThrottleSources {
     fn flags(&mut self) -> Result<ThrottleFlags, Fault> {
         let whole = self.mailbox.throttled();
         let whole = whole.or_else(|first| self.attribute().map_err(|then| worse(first, then)));
+        self.all_bits |= !matches!(whole, Err(Fault::Absent));
         match (whole, self.alarm()) {
             (Ok(flags), Ok(true)) => Ok(flags.with_occurred(ThrottleFlag::UnderVoltage)),
             (Ok(flags), Ok(false) | Err(_)) => Ok(flags),
+            (Err(why), Ok(_)) if self.all_bits => Err(why),
             // It lasts two seconds at the most, so this is as good as now.
             (Err(_), Ok(true)) => Ok(ThrottleFlags::default().with_now(ThrottleFlag::UnderVoltage)),
             (Err(_), Ok(false)) => Ok(ThrottleFlags::default()),

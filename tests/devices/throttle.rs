@@ -112,3 +112,24 @@ fn a_source_that_is_gone_is_lost_and_one_that_fails_says_why() {
     write(root.path(), PI_4, "0\n");
     assert_eq!(sources.sample(), seen(0));
 }
+
+/// The alarm of the kernel's driver knows one flag, and keeps its last answer when the firmware falls
+/// silent: it must not take back what the others have told.
+#[test]
+fn the_alarm_does_not_stand_in_for_a_source_that_fails() {
+    let root = tempfile::tempdir().unwrap();
+    with_monitor(root.path());
+    write(root.path(), PI_4, "40004\n");
+    let mut sources = ThrottleSources::new(root.path());
+    assert_eq!(sources.sample(), seen(0x40004));
+    for alarm in ["0\n", "1\n"] {
+        write(root.path(), ALARM, alarm);
+        write(root.path(), PI_4, "?\n");
+        assert_eq!(sources.sample(), lost(Fault::Implausible));
+    }
+    fs::remove_file(root.path().join(PI_4)).unwrap();
+    assert_eq!(sources.sample(), lost(Fault::Absent));
+    write(root.path(), PI_4, "0\n");
+    write(root.path(), ALARM, "0\n");
+    assert_eq!(sources.sample(), seen(0));
+}
