@@ -182,9 +182,9 @@ impl<T> Work<T> {
 
     /// Empties the bell; the next order rings it again.
     pub fn silence(&self) {
-        if let Some(bell) = &self.bell
-            && bell.rung.load(SeqCst)
-        {
+        if let Some(bell) = &self.bell {
+            // Whatever `rung` says: who rings sets it first and writes then, and a bell that was
+            // silenced in between would sound until somebody rings again.
             let _ = rustix::io::read(&bell.fd, &mut [0u8; 8]);
             // After the reading, so that a ring in between is not lost; before the orders are
             // taken, so that the order of whoever did not ring is seen.
@@ -200,5 +200,37 @@ impl<T> Work<T> {
     /// The counters of this thread.
     pub fn pulse(&self) -> &Pulse {
         &self.pulse
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::Thread;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    fn sounds<T>(work: &Work<T>) -> bool {
+        let bell = work.bell().unwrap();
+        let mut watched = [PollFd::new(&bell, PollFlags::IN)];
+        poll(&mut watched, Some(&Timespec::default())).unwrap() > 0
+    }
+
+    /// A giver that is interrupted between its mark and its ringing leaves a bell that the next silence
+    /// ends, and no order is lost.
+    #[test]
+    fn a_bell_that_is_rung_late_falls_silent() {
+        let pulse = Arc::new(Pulse::new(Thread::Children, Duration::from_secs(1)));
+        let (orders, work) = with_bell(4, pulse).unwrap();
+        let bell = orders.bell.as_ref().unwrap();
+        assert!(!bell.rung.swap(true, SeqCst));
+        work.silence();
+        rustix::io::write(&bell.fd, &1u64.to_ne_bytes()).unwrap();
+        assert!(sounds(&work));
+        work.silence();
+        assert!(!sounds(&work));
+        orders.give(Mono(1), 7).unwrap();
+        assert!(sounds(&work));
+        work.silence();
+        assert_eq!((work.take(), sounds(&work)), (Some(7), false));
     }
 }
