@@ -257,7 +257,8 @@ impl Service {
             State::Backoff { .. }
             | State::GaveUp { .. }
             | State::Down {
-                why: Down::Waiting | Down::Held,
+                // Whoever stops one that failed for good has seen that it did.
+                why: Down::Waiting | Down::Held | Down::Failed,
             } => self.rest_in(Down::Stopped),
             State::Down { .. }
             | State::Starting { .. }

@@ -314,3 +314,12 @@ fn probation_ends_with_a_stable_run() {
         Some(Mono(now.0 - 1).after(s.heartbeat.unwrap()))
     );
 }
+
+/// One that failed for good is a trouble until somebody who has seen it stops it.
+#[test]
+fn a_failure_can_be_acknowledged() {
+    let mut service = in_state("down");
+    service.state = State::Down { why: Down::Failed };
+    service.want_rest();
+    assert_eq!(service.state, State::Down { why: Down::Stopped });
+}
