@@ -27,6 +27,7 @@ use super::run_record::RunRecord;
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
+use births::Early;
 use notify::Heard;
 use rustix::event::epoll;
 use rustix::io::Errno;
@@ -36,6 +37,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
@@ -67,6 +69,8 @@ struct Slot {
     run: Option<Run>,
     /// Messages that were read before the news of the run that sent them, one for each sender.
     early: Vec<Heard>,
+    /// A signal that came before the news of the run that it is for.
+    signal: Option<Early>,
     beat: Option<Mono>,
 }
 
@@ -84,6 +88,8 @@ impl Slot {
 /// The children thread's own state.
 pub struct Children {
     slots: Vec<Slot>,
+    /// Of each service: a signal waits for its next run, and whoever brings that is to wake us.
+    awaited: Arc<[AtomicBool]>,
     places: Places,
     pool: Option<Pool>,
     epoll: Arc<OwnedFd>,
@@ -145,17 +151,20 @@ impl Children {
                 )?;
             }
         }
+        let awaited = children.iter().map(|_| AtomicBool::new(false)).collect();
         let slots = children
             .into_iter()
             .map(|child| Slot {
                 child,
                 run: None,
                 early: Vec::new(),
+                signal: None,
                 beat: None,
             })
             .collect();
         Ok(Children {
             slots,
+            awaited,
             places,
             pool,
             epoll,
@@ -167,7 +176,8 @@ impl Children {
 
     /// Where new runs are put for this thread, whose orders are given here.
     pub fn births(&self, orders: Orders<ChildOrder>) -> Births {
-        Births::new(self.epoll.clone(), orders, self.inbox.clone())
+        let (epoll, inbox) = (self.epoll.clone(), self.inbox.clone());
+        Births::new(epoll, orders, inbox, self.awaited.clone())
     }
 
     /// Carries out orders and reports changes until told to quit.
@@ -338,7 +348,7 @@ impl Children {
             return;
         };
         let Some(live) = slot.run.as_ref().filter(|live| live.record.run == run) else {
-            return;
+            return self.await_run(service, run, signal, reach);
         };
         let number = match signal {
             Signal::Stop => slot.child.stop_signal,
@@ -351,12 +361,9 @@ impl Children {
             // A stopped process would not act on it.
             let _ = process::pidfd_send_signal(&live.pidfd, process::Signal::CONT);
         }
-        match (reach, &self.pool) {
-            (Reach::Main, _) => {}
-            (Reach::All, Some(pool)) => {
-                let _ = pool.kill(&slot.child.name);
-            }
-            (Reach::All, None) => end::kill_group(live),
+        match reach {
+            Reach::Main => {}
+            Reach::All => end::kill_remains(live, &slot.child.name, self.pool.as_ref()),
         }
     }
 

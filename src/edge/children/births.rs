@@ -4,7 +4,8 @@
 //! started. So the spawner tells the core itself and has the new process watched; the thread finds out
 //! when it has a reason to wake up, and the first may be the end of that very run.
 
-use super::{ChildOrder, Children, Key, Run};
+use super::{ChildOrder, Children, Key, Run, Slot, end};
+use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Exit, Fact, RunId, ServiceId};
 use crate::edge::clock;
 use crate::edge::inbox::Inbox;
@@ -14,21 +15,75 @@ use rustix::event::epoll;
 use rustix::process;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+/// The longest wait for a killed run that cannot be watched. Longer: a pet waits behind it. Shorter:
+/// one that the kernel takes its time over is reaped by nobody.
+const DYING: Duration = Duration::from_millis(100);
 
 /// Where the spawner puts new runs.
 pub struct Births {
     epoll: Arc<OwnedFd>,
     orders: Orders<ChildOrder>,
     inbox: Inbox,
+    awaited: Arc<[AtomicBool]>,
+}
+
+/// A signal for a run that was not known yet when it came: the core is told of a run first, and may
+/// answer before the run is here.
+#[derive(Clone, Copy)]
+pub(super) struct Early {
+    run: RunId,
+    signal: Signal,
+    reach: Reach,
+}
+
+impl Early {
+    /// What remains to be sent after another one: nothing takes back that a run is to be killed, and
+    /// with all that belongs to it.
+    fn and(self, next: Early) -> Early {
+        if self.run != next.run {
+            return next;
+        }
+        let (signal, reach) = (self.signal, self.reach);
+        Early {
+            run: self.run,
+            signal: if signal == Signal::Kill {
+                signal
+            } else {
+                next.signal
+            },
+            reach: if reach == Reach::All {
+                reach
+            } else {
+                next.reach
+            },
+        }
+    }
 }
 
 impl Births {
-    pub(super) fn new(epoll: Arc<OwnedFd>, orders: Orders<ChildOrder>, inbox: Inbox) -> Births {
+    /// `awaited`: of each service, whether a signal waits for its next run.
+    pub(super) fn new(
+        epoll: Arc<OwnedFd>,
+        orders: Orders<ChildOrder>,
+        inbox: Inbox,
+        awaited: Arc<[AtomicBool]>,
+    ) -> Births {
         Births {
             epoll,
             orders,
             inbox,
+            awaited,
         }
+    }
+
+    /// Watching fails from now on, as it does when the kernel is out of memory.
+    #[cfg(test)]
+    pub(super) fn watch_nothing(&mut self) {
+        let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        self.epoll = Arc::new(pipe.unwrap().0);
     }
 
     /// A run has come into being. `speaks`: it has a notify socket, and may have used it already.
@@ -47,9 +102,13 @@ impl Births {
             record,
             pidfd: pidfd.clone(),
         });
+        // After it was left. The thread says that it waits before it looks for what was left: so either
+        // it finds this run, or it is found waiting here.
+        let awaited = self.awaited.get(usize::from(service.0));
+        let awaited = awaited.is_some_and(|awaited| awaited.swap(false, SeqCst));
         // After it was left: its end may wake the thread at once, which must know then whose it is.
         match watch(&self.epoll, service, &pidfd) {
-            true if speaks => self.orders.knock(),
+            true if speaks || awaited => self.orders.knock(),
             true => {}
             false => {
                 let order = ChildOrder::Unwatched { service, run };
@@ -87,20 +146,59 @@ impl Children {
         let Some(slot) = self.slots.get_mut(usize::from(service.0)) else {
             return;
         };
+        let number = run.record.run;
         slot.run = Some(run);
         slot.beat = None;
+        // One for another run came too late for that.
+        let signal = slot.signal.take().filter(|early| early.run == number);
         for heard in std::mem::take(&mut slot.early) {
             self.heed(service, heard);
         }
+        if let Some(Early { signal, reach, .. }) = signal {
+            self.signal(service, number, signal, reach);
+        }
     }
 
-    /// A run was killed because it could not be watched: its end will not be seen.
-    pub(super) fn lose(&mut self, service: ServiceId, run: RunId) {
+    /// Keeps a signal until its run is here. If that run is over already, it never will be.
+    pub(super) fn await_run(
+        &mut self,
+        service: ServiceId,
+        run: RunId,
+        signal: Signal,
+        reach: Reach,
+    ) {
+        let at = usize::from(service.0);
+        let (Some(slot), Some(awaited)) = (self.slots.get_mut(at), self.awaited.get(at)) else {
+            return;
+        };
+        let early = Early { run, signal, reach };
+        slot.signal = Some(slot.signal.map_or(early, |before| before.and(early)));
+        awaited.store(true, SeqCst);
+    }
+
+    /// A run was killed because it could not be watched: its end will wake nobody, so it is waited for.
+    pub(super) fn lose(&mut self, service: ServiceId, number: RunId) {
         let slot = self.slots.get_mut(usize::from(service.0));
-        let lost = slot.and_then(|slot| slot.run.take_if(|live| live.record.run == run));
-        if lost.is_some() {
-            self.tell(service, run, Change::Exited(Exit::Unknown));
-        }
+        let Some(Slot { child, run, .. }) = slot else {
+            return;
+        };
+        let Some(run) = run.take_if(|live| live.record.run == number) else {
+            return;
+        };
+        let exit = if end::comes_within(&run, DYING) {
+            let exit = end::clear_up(&run, &child.name, self.pool.as_ref());
+            RunRecord::strike_out(&self.places.run_record(&child.name));
+            exit
+        } else {
+            // The kernel does not let go of it. Its record stays, for whoever may find it alive.
+            log::warn!(
+                "{}: a killed process does not end, and nobody watches it",
+                child.name
+            );
+            end::kill_remains(&run, &child.name, self.pool.as_ref());
+            Exit::Unknown
+        };
+        self.tell(service, number, Change::Exited(exit));
     }
 }
 

@@ -5,8 +5,10 @@ use crate::core::fact::{Exit, Pid};
 use crate::edge::pool::Pool;
 use crate::edge::run_record::RunRecord;
 use crate::edge::spawn::start_time;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{self, WaitId, WaitIdOptions};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// Whether the main process of a run has ended; it is not reaped.
 pub(super) fn has_come(run: &Run) -> bool {
@@ -15,6 +17,25 @@ pub(super) fn has_come(run: &Run) -> bool {
         Ok(status) => status.is_some(),
         // Not our child; then only its pidfd can tell, and that has.
         Err(_) => true,
+    }
+}
+
+/// Waits for the main process of a run to end, at most for so long; tells whether it has. Only for a
+/// run that was killed: nothing else is waited for in this thread.
+pub(super) fn comes_within(run: &Run, wait: Duration) -> bool {
+    let mut fds = [PollFd::new(&run.pidfd, PollFlags::IN)];
+    // An interrupted wait is one that is over: the answer below is right all the same.
+    let _ = poll(&mut fds, Timespec::try_from(wait).ok().as_ref());
+    fds[0].revents().contains(PollFlags::IN)
+}
+
+/// Kills what belongs to a run, whether its main process has ended or not.
+pub(super) fn kill_remains(run: &Run, name: &str, pool: Option<&Pool>) {
+    match pool {
+        Some(pool) => {
+            let _ = pool.kill(name);
+        }
+        None => kill_group(run),
     }
 }
 

@@ -38,7 +38,7 @@ pub enum ChildOrder {
     Signal {
         /// Whose.
         service: ServiceId,
-        /// Which run; one that is over is left alone.
+        /// Which run; one that is over is left alone, for one that is not here yet it is kept.
         run: RunId,
         /// Which signal.
         signal: Signal,

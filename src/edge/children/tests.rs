@@ -6,6 +6,7 @@ use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{plain, with_bell};
 use crate::edge::pulse::Pulse;
 use crate::edge::spawn::{Program, Spawned, Spawner};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::Arc;
@@ -182,4 +183,104 @@ fn a_number_that_was_given_out_again_is_left_alone() {
     let who = process::WaitId::PidFd(stranger.pidfd.as_fd());
     let status = process::waitid(who, process::WaitIdOptions::EXITED).unwrap();
     assert_eq!(status.unwrap().terminating_signal(), Some(libc::SIGTERM));
+}
+
+/// How a process ends that nobody reaps but this.
+fn end_of(spawned: &Spawned) -> Option<i32> {
+    let who = process::WaitId::PidFd(spawned.pidfd.as_fd());
+    let status = process::waitid(who, process::WaitIdOptions::EXITED).unwrap();
+    status.unwrap().terminating_signal()
+}
+
+/// The core knows of a run before this thread does, and may answer at once.
+#[test]
+fn a_signal_that_overtakes_its_run_is_kept() {
+    let mut stage = stage();
+    let (web, stop, kill) = (ServiceId(0), Signal::Stop, Signal::Kill);
+    stage.children.signal(web, RunId(1), stop, Reach::Main);
+    let first = stage.born(1);
+    assert_eq!(end_of(&first), Some(libc::SIGTERM));
+    stage.children.reap(0);
+    // Whoever is to be killed is not asked instead.
+    stage.children.signal(web, RunId(2), kill, Reach::All);
+    stage.children.signal(web, RunId(2), stop, Reach::Main);
+    let second = stage.born(2);
+    assert_eq!(end_of(&second), Some(libc::SIGKILL));
+    stage.children.reap(0);
+    // It was for that run alone.
+    let third = stage.born(3);
+    stage.children.signal(web, RunId(3), stop, Reach::Main);
+    assert_eq!(end_of(&third), Some(libc::SIGTERM));
+}
+
+/// A signal that came too late for its run is not another one's.
+#[test]
+fn a_signal_for_a_run_that_is_over_is_dropped() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    kill(&run);
+    stage.children.reap(0);
+    let web = ServiceId(0);
+    stage
+        .children
+        .signal(web, RunId(1), Signal::Kill, Reach::All);
+    let next = stage.born(2);
+    // The first signal is the one that ends it.
+    stage
+        .children
+        .signal(web, RunId(2), Signal::Stop, Reach::Main);
+    assert_eq!(end_of(&next), Some(libc::SIGTERM));
+}
+
+/// A new run wakes nobody, unless a signal waits for it.
+#[test]
+fn a_run_that_is_awaited_wakes_the_thread() {
+    let mut stage = stage();
+    let (orders, work) = with_bell(2, pulse(Thread::Children)).unwrap();
+    let births = stage.children.births(orders);
+    let rung = || {
+        let mut fds = [PollFd::from_borrowed_fd(
+            work.bell().unwrap(),
+            PollFlags::IN,
+        )];
+        poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
+    };
+    let tell = |run: u32| {
+        let spawned = sleeper();
+        let pidfd = spawned.pidfd.try_clone().unwrap();
+        births.tell(ServiceId(0), record(run, &spawned), pidfd, false);
+        spawned
+    };
+    let first = tell(1);
+    assert!(!rung());
+    assert!(stage.children.take_orders(&work));
+    kill(&first);
+    stage.children.reap(0);
+    stage
+        .children
+        .signal(ServiceId(0), RunId(2), Signal::Stop, Reach::Main);
+    let second = tell(2);
+    assert!(rung());
+    assert!(stage.children.take_orders(&work));
+    assert_eq!(end_of(&second), Some(libc::SIGTERM));
+}
+
+/// Out of kernel memory a run is not watched: it is killed and cleared up like any other.
+#[test]
+fn a_run_that_cannot_be_watched_is_cleared_up() {
+    let mut stage = stage();
+    let spawned = sleeper();
+    let (place, record) = (stage.children.places.run_record("web"), record(1, &spawned));
+    record.store(&place).unwrap();
+    let (orders, work) = with_bell(2, pulse(Thread::Children)).unwrap();
+    let mut births = stage.children.births(orders);
+    births.watch_nothing();
+    let pidfd = spawned.pidfd.try_clone().unwrap();
+    births.tell(ServiceId(0), record, pidfd, false);
+    assert!(stage.children.take_orders(&work));
+    assert_eq!(stage.told(), [(1, "started"), (1, "exited")]);
+    assert_eq!(RunRecord::load(&place), None);
+    let who = process::WaitId::PidFd(spawned.pidfd.as_fd());
+    let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
+    assert_eq!(reaped.err(), Some(Errno::CHILD), "nobody has reaped it");
 }
