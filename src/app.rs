@@ -10,6 +10,7 @@
 
 mod crew;
 mod error;
+mod last_look;
 mod last_resort;
 pub mod last_words;
 mod lateness;

@@ -8,25 +8,22 @@
 //! that could be lost. Its alive line falls after that.
 //!
 //! Never acts without a halt of ours in this boot: a marker of another boot, a shutdown that somebody
-//! else asked for, and a reboot are left alone. Never writes anything.
+//! else asked for, and a reboot are left alone. Never writes a file.
 
-use crate::config::board::{Board, Cut, MainsBy};
+use super::last_look;
+use crate::config::board::{Board, Cut};
 use crate::core::fact::{Fact, HaltKind, Reading};
 use crate::core::intent::{HaltPhase, Intent};
 use crate::edge::board_record;
 use crate::edge::clock;
 use crate::edge::drive::Kept;
-use crate::edge::gpio::KernelLine;
 use crate::edge::halter::halt_now;
 use crate::edge::hardware::Hardware;
-use crate::edge::line::InputLine;
 use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
 use crate::edge::power_cut::{PowerCut, take_back};
-use crate::edge::power_supply::{PowerSupplies, Supplies};
 use crate::text::fault_sentence;
 use std::path::Path;
-use std::time::Duration;
 
 /// What is left to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,12 +36,6 @@ enum Deed {
     Cut,
 }
 
-/// A line says that mains are back if it does so this many times in a row.
-const LOOKS: usize = 3;
-
-/// Time between two of them.
-const BETWEEN: Duration = Duration::from_millis(50);
-
 /// Says the last word about what systemd is about to do: `poweroff`, `reboot`, `halt` or `kexec`.
 pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     let places = Places::new(runtime_dir);
@@ -52,8 +43,9 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     let boot = clock::boot_id().unwrap_or_default();
     let board = board(&places, config);
     let hardware = Hardware::of_this_machine();
-    // Asked only if it matters: a line that is looked at becomes an input.
-    let mut mains = || look(&board, &hardware);
+    // Looked at only if it matters: a line becomes an input by that, and a chip may be written to.
+    let gone = written.as_ref().map(|written| written.marker.mains) == Some(Some(false));
+    let mut mains = || last_look::mains(&board, gone, &hardware);
     match decide(action, written, &boot, &mut mains) {
         Deed::Nothing => format!("{action}: nothing to add"),
         Deed::Cut => cut(&board, &hardware),
@@ -95,31 +87,6 @@ fn board(places: &Places, config: &Path) -> Board {
         Ok(loaded) => loaded.config.wiring.board,
         Err(_) => Board::none(),
     })
-}
-
-/// Whether mains are there, by the kernel's power supplies or by the board's line. A board that tells
-/// of them by its chips is not asked: that takes a driver that is gone by now, or readings over some
-/// time.
-fn look(board: &Board, hardware: &Hardware) -> Option<Fact> {
-    match &board.mains {
-        MainsBy::Supplies | MainsBy::Supply(_) => {
-            PowerSupplies::new(Path::new("/"), Supplies::of(board))?.sample()
-        }
-        MainsBy::Line {
-            line,
-            lost_high,
-            pull,
-            debounce,
-        } => {
-            let mut line = KernelLine::of(line.clone(), *pull, *debounce, hardware);
-            let present = (0..LOOKS).all(|_| {
-                std::thread::sleep(BETWEEN);
-                line.level().is_ok_and(|high| high != *lost_high)
-            });
-            Some(Fact::Seen(Reading::Mains { present }))
-        }
-        MainsBy::Register { .. } | MainsBy::Current { .. } => None,
-    }
 }
 
 /// Lets the board cut the power, if it does that when a line is held.

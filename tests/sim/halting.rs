@@ -165,13 +165,20 @@ impl World {
                     phase: HaltPhase::Committed,
                 }),
             ) if kind == HaltKind::Reboot
-                || cause.ends_with_mains() && self.mains.is_present() && self.can_go_on() =>
+                || cause.ends_with_mains() && self.hook_sees_mains() && self.can_go_on() =>
             {
                 HaltKind::Reboot
             }
             (asked, _) => asked,
         };
         self.machine_ends(kind);
+    }
+
+    /// The hook sees what the sensor says, as the daemon did: neither through one that is silent, nor
+    /// without one.
+    fn hook_sees_mains(&self) -> bool {
+        let there = Fact::Seen(Reading::Mains { present: true });
+        self.mains.sensor && self.mains.fact(self.now) == there
     }
 
     /// The board does not cut the power in any case: then it is a board that gives it again with mains.
