@@ -85,6 +85,8 @@ pub struct Board {
 pub struct CutAhead {
     /// It can be taken back.
     pub can_be_cancelled: bool,
+    /// The time from the order to the cut. [`Duration`] of 30 s to 10 min.
+    pub delay: Duration,
 }
 
 impl Board {

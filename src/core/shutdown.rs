@@ -22,6 +22,7 @@ mod halt_tests;
 mod ladder;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use super::action::{Action, Answer};
 use super::fact::{Asker, Fact, Reading, Request};

@@ -215,6 +215,7 @@ pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
         }
         HaltNote::HaltCancelled { cause } => ("halt-cancelled", cause_fields(*cause)),
         HaltNote::HaltTurned { cause } => ("halt-turned", cause_fields(*cause)),
+        HaltNote::CutStays { why } => ("cut-stays", why.iter().flat_map(why_fields).collect()),
         HaltNote::HaltGivenUp { attempts } => (
             "halt-given-up",
             vec![("attempts", Value::Count(u64::from(*attempts)))],
@@ -319,6 +320,7 @@ pub(super) fn sentence(note: &HaltNote) -> String {
             "mains are back too late to stay on: restarting this machine instead of leaving it off"
                 .to_owned()
         }
+        HaltNote::CutStays { why } => stays(why.as_ref()),
         HaltNote::HaltGivenUp { attempts } => format!(
             "the halt of an earlier boot is not finished any more after {attempts} in a row: \
              services start; look at the sensor of the mains"
@@ -382,6 +384,15 @@ fn boot_before(end: End, confidence: Confidence) -> String {
             confidence_word(confidence)
         ),
     }
+}
+
+/// A board cuts the power although mains are back.
+fn stays(why: Option<&crate::core::fact::Fault>) -> String {
+    let why = why.map_or("no answer in time".into(), fault_sentence);
+    format!(
+        "mains are back, but the board cannot be told to keep the power on ({why}): turning off, it cuts \
+         the power soon"
+    )
 }
 
 /// A rung that was not climbed.

@@ -187,6 +187,36 @@ fn every_key_can_be_written() {
     assert_eq!(board.settings().mains_by, Thread::Vitals);
 }
 
+/// A board that is told before init is asked leaves time for what follows an init that hangs.
+#[test]
+fn a_delay_leaves_time_for_the_end() {
+    let text = |delay: &str, when: &str| {
+        format!(
+            "name = \"b\"\ntitle = \"B\"\n[chip.mcu]\ndriver = \"registers\"\naddress = 0x2d\n\
+             [cut.register]\nchip = \"mcu\"\nregister = 1\nvalue = 0x55\ndelay = \"{delay}\"\n\
+             when = \"{when}\"\n"
+        )
+    };
+    for (delay, when) in [
+        ("30s", "before-halt"),
+        ("10m", "before-halt"),
+        ("1s", "after-unmount"),
+    ] {
+        let board = board::parse("b.toml", "b", &text(delay, when)).unwrap();
+        let ahead = board.settings().cut_ahead;
+        assert_eq!(ahead.is_some(), when == "before-halt");
+        assert!(ahead.is_none_or(|ahead| ahead.delay >= Duration::from_secs(30)));
+    }
+    let problems = board::parse("b.toml", "b", &text("29s", "before-halt")).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "error: b.toml:10:9: `cut.register.delay` is too short for when = \"before-halt\"\n\x20 \
+         10 | delay = \"29s\"\n     |         ^^^^^\n\
+         help: write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then\n\n\
+         1 error\n"
+    );
+}
+
 /// The exact reports about files with mistakes.
 #[test]
 fn mistakes_are_reported_as_their_author_needs_it() {

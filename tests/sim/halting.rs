@@ -25,6 +25,8 @@ pub struct Remains {
     bitten: Option<bool>,
     /// Init was asked for this.
     pub asked: Option<HaltKind>,
+    /// The board cuts the power, or may do so.
+    pub cut: bool,
     /// It refused to halt once already.
     refused: bool,
 }
@@ -35,6 +37,7 @@ impl Remains {
         self.here = None;
         self.bitten = bitten;
         self.asked = None;
+        self.cut = false;
         self.refused = false;
     }
 
@@ -79,6 +82,20 @@ impl World {
             }
         };
         self.done(Thread::Marker, order, outcome);
+    }
+
+    /// The board is told to cut the power, or to forget that. Where anything goes wrong, it does not
+    /// answer now and then.
+    pub fn tell_board(&mut self, order: OrderId, cut: bool) {
+        let deaf = !self.plan.faults.is_empty() && self.rng.chance(20);
+        if cut == deaf {
+            self.remains.cut = false;
+        }
+        let outcome = match deaf {
+            true => Err(Fault::Errno(Errno(121))),
+            false => Ok(()),
+        };
+        self.done(Thread::Bus, order, outcome);
     }
 
     /// Init is asked.

@@ -26,6 +26,8 @@ pub enum Work {
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
+    /// The board is told to cut the power, or to forget that.
+    Cut(OrderId, bool),
     WatchGauge(OrderId, bool),
     /// Something whose effect nobody here looks at.
     Other(OrderId),
@@ -109,7 +111,10 @@ impl World {
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
             Action::Record(marker) => (Thread::Marker, Work::Record(id, marker)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
-            Action::CutPower { .. } => (Thread::Bus, Work::Other(id)),
+            Action::CutPower { cut } => {
+                self.remains.cut |= cut;
+                (Thread::Bus, Work::Cut(id, cut))
+            }
             Action::AskInit { kind } => (Thread::Halt, Work::Ask(id, kind)),
             Action::ForceHalt { kind } => (Thread::Halt, Work::Force(id, kind)),
             Action::Exit { services_left } => return self.daemon_ended(services_left),
@@ -196,6 +201,7 @@ impl World {
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),
             Some(Work::Light(order, light)) => self.light(order, light),
+            Some(Work::Cut(order, cut)) => self.tell_board(order, cut),
             Some(Work::WatchGauge(order, closely)) => {
                 self.watch_gauge(closely);
                 self.done(thread, order, Ok(()));

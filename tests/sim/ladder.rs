@@ -10,8 +10,8 @@ use fieldwarden::core::picture::{HaltCause, Halting, Rung};
 use fieldwarden::core::settings::Settings;
 
 /// All rungs but the services' budget, in milliseconds, with a margin for threads on their way:
-/// looking, grace, recording, syncing, cutting, asked, rescuing, forced.
-const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 5_000 + 100_000 + 5_000 + 10_000 + 5_000;
+/// looking, grace, recording, syncing, cutting and taking it back, asked, rescuing, forced.
+const RUNGS: u64 = 10_000 + 5_000 + 3_000 + 10_000 + 2 * 5_000 + 100_000 + 5_000 + 10_000 + 5_000;
 
 /// Time to learn whether mains are back, in milliseconds.
 const LOOKING: u64 = 10_000;
@@ -34,8 +34,10 @@ pub struct Ladder {
     committed: bool,
     /// The order that writes down what is to come, and when it was given.
     record: Option<(OrderId, u64)>,
-    /// The board was told to cut the power, and does not forget it.
+    /// The board was told to cut the power, and is not known to have refused or forgotten it.
     cut: bool,
+    /// The latest order to the board, and whether it was to cut.
+    told: Option<(OrderId, bool)>,
     /// Init was asked.
     init_asked: bool,
     let_go: bool,
@@ -61,6 +63,10 @@ impl Ladder {
             self.begun = None;
         }
         if let Some(halting) = halting {
+            wrong(
+                halting.kind == HaltKind::Reboot && self.cut,
+                "S8: a restart, and the board may cut the power of the next boot",
+            )?;
             let back = v.core.picture().mains == Some(true) && halting.cause.ends_with_mains();
             wrong(
                 back && halting.rung < Rung::Cutting,
@@ -89,6 +95,12 @@ impl Ladder {
             && self.record.is_some_and(|(record, _)| record == *order)
         {
             self.record = None;
+        }
+        if let (Fact::Done { order, outcome }, Some((told, cut))) = (v.fact, self.told)
+            && *order == told
+            && outcome.is_ok() != cut
+        {
+            self.cut = false;
         }
         let accepted = v.orders.iter().any(|o| {
             matches!(
@@ -147,7 +159,13 @@ impl Ladder {
                     )?;
                     let off = halting.is_some_and(|h| h.kind == HaltKind::PowerOff);
                     wrong(*cut && !off, "S8: the power of a restart is cut")?;
-                    self.cut |= *cut && ahead.is_some_and(|ahead| !ahead.can_be_cancelled);
+                    let cancels = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
+                    wrong(
+                        !*cut && !cancels,
+                        "S8: what cannot be taken back is taken back",
+                    )?;
+                    self.told = Some((order.id, *cut));
+                    self.cut |= *cut;
                 }
                 Action::AskInit { kind } => {
                     wrong(halting.is_none(), "S1: init is asked without a halt")?;

@@ -57,6 +57,7 @@ impl Plan {
         let mut boards = Rng::new(!seed);
         settings.board.cut_ahead = boards.chance(25).then(|| CutAhead {
             can_be_cancelled: boards.chance(50),
+            delay: Duration::from_secs(boards.range(30, 120)),
         });
         Plan {
             seed,

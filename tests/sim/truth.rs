@@ -227,7 +227,8 @@ impl World {
                 Intent::Halt { cause, .. } => cause.ends_with_mains(),
                 _ => false,
             });
-        if by_mains && self.can_go_on() && self.are_plainly_back() {
+        let cut = self.remains.cut || !self.can_go_on();
+        if by_mains && !cut && self.are_plainly_back() {
             self.fail("S8: a machine with mains is turned off because of mains");
         }
         self.tally.power.off_by_mains += u64::from(by_mains);

@@ -311,7 +311,7 @@ pub const CUT_REGISTER: Section = Section {
             "delay",
             Kind::Duration(Duration::from_secs(1), Duration::from_secs(600)),
             Required("\"30s\""),
-            "The time that is left then",
+            "The time that is left then; with when = \"before-halt\" from 30s",
         ),
         key(
             "cancel",

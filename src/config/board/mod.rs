@@ -271,9 +271,11 @@ impl Board {
                 Cut::Register {
                     after_unmount: false,
                     cancel,
+                    delay,
                     ..
                 } => Some(CutAhead {
                     can_be_cancelled: cancel.is_some(),
+                    delay,
                 }),
                 Cut::None | Cut::Line { .. } | Cut::Register { .. } => None,
             },

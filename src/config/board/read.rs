@@ -10,10 +10,15 @@ use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull};
 use crate::chip::Variant;
 use crate::core::settings::Battery;
 use std::ops::Range;
+use std::time::Duration;
 use toml::de::DeTable;
 
 /// The label of a line's chip that stands for the Pi's header.
 const HEADER: &str = "header";
+
+/// Shortest time from the order to the cut where init is asked after the order: the order takes 5 s,
+/// what follows an init that hangs 15 s (see `core::shutdown`), and init needs the rest to begin.
+const AHEAD: Duration = Duration::from_secs(30);
 
 type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
 
@@ -320,6 +325,8 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
         let when = table.choice("when");
         let takes_back = table.gives("cancel");
         let cancel = byte(&mut table, "cancel");
+        let after_unmount = when.as_ref()?.value == "after-unmount";
+        ahead_is_long_enough(&mut table, delay.as_ref(), after_unmount);
         let chip = chip?;
         return Some(Cut::Register {
             bus: chip.bus,
@@ -331,10 +338,22 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
                 true => Some(cancel?),
                 false => None,
             },
-            after_unmount: when?.value == "after-unmount",
+            after_unmount,
         });
     }
     Some(Cut::None)
+}
+
+/// A board that is told before init leaves time for the end of a halt.
+fn ahead_is_long_enough(table: &mut Section, delay: Option<&At<Duration>>, after_unmount: bool) {
+    let Some(delay) = delay.filter(|delay| !after_unmount && delay.value < AHEAD) else {
+        return;
+    };
+    let what = "`cut.register.delay` is too short for when = \"before-halt\"".to_owned();
+    let help =
+        "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
+    let span = delay.span.clone().unwrap_or(table.header());
+    table.report().error(span, what, help.to_owned());
 }
 
 /// The group has these tables only, and at most one of them.

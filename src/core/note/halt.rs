@@ -39,6 +39,12 @@ pub enum HaltNote {
         /// Why the machine was being halted.
         cause: HaltCause,
     },
+    /// Mains are back, but the board has not taken it that it is to keep the power on: the machine is
+    /// turned off in order.
+    CutStays {
+        /// Why, unless it did not answer in time.
+        why: Option<Fault>,
+    },
     /// A halt of an earlier boot is not finished: that was tried often enough.
     HaltGivenUp {
         /// Boots in a row that tried.
@@ -114,6 +120,7 @@ impl HaltNote {
             | HaltNote::MarkerFailed { .. } => Severity::Warning,
             HaltNote::MainsDoubted { .. }
             | HaltNote::RungMissed { .. }
+            | HaltNote::CutStays { .. }
             | HaltNote::HaltForced { .. }
             | HaltNote::HaltLeftToWatchdog => Severity::Error,
         }

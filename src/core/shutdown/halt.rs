@@ -1,6 +1,7 @@
 //! A halt of the machine, from the ask to the last rung.
 
-use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
+use super::ladder::{ASKED, ASKED_AT_EASE, Came, limit, next};
+use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
@@ -59,8 +60,8 @@ pub(super) struct Halt {
     pub order: Option<OrderId>,
     /// Somebody has told the daemon to end meanwhile: init, as a rule.
     pub dismissed: Option<Dismissal>,
-    /// The board took it that it is to cut the power.
-    pub cut: bool,
+    /// What the board knows of a cut of its power.
+    pub board: Told,
     /// Init took the signal.
     pub taken: bool,
     /// That it comes to the last rungs has been told.
@@ -80,13 +81,13 @@ impl Halt {
             looks_until: None,
             order: None,
             dismissed: None,
-            cut: false,
+            board: Told::Nothing,
             taken: false,
             told: false,
         }
     }
 
-    fn mains_are_back(&self, pass: &Pass) -> bool {
+    pub(super) fn mains_are_back(&self, pass: &Pass) -> bool {
         self.cause.ends_with_mains() && pass.picture.mains == Some(true)
     }
 
@@ -117,6 +118,9 @@ impl Halt {
                 done(down && self.looks(pass).is_none())
             }
             Rung::Recording => done(pass.picture.recorded),
+            // Nothing else is done while the board is told to forget it, and after it was told in vain.
+            Rung::Cutting if self.board.due().is_some() => None,
+            Rung::Cutting if matches!(self.board, Told::Stays { .. }) => Some(Came::Done),
             Rung::Syncing | Rung::Cutting | Rung::Asked | Rung::Rescuing | Rung::Forced => {
                 match pass.fact {
                     Fact::Done { order, outcome } if Some(*order) == self.order => {
@@ -166,20 +170,13 @@ impl Halt {
         pass.tell(HaltNote::RungMissed { rung, why });
     }
 
-    /// Mains are back too late: the machine must not stay off, because nothing would start it. But a
-    /// machine whose power will be cut in any case is better off than on.
-    fn turn_round(&mut self, pass: &mut Pass) {
-        let ahead = pass.settings.board.cut_ahead;
-        let cancels = ahead.is_some_and(|cut| cut.can_be_cancelled);
-        if self.cut && !cancels || self.kind == HaltKind::Reboot {
+    /// Mains are back too late: the machine must not stay off, because nothing would start it.
+    pub(super) fn turn_round(&mut self, pass: &mut Pass) {
+        if self.kind == HaltKind::Reboot {
             return;
         }
         self.kind = HaltKind::Reboot;
         pass.tell(HaltNote::HaltTurned { cause: self.cause });
-        // It may have heard it late, and unnoticed.
-        if cancels {
-            pass.out.push(Action::CutPower { cut: false });
-        }
         if self.rung == Rung::Asked {
             let kind = self.kind;
             self.order = Some(pass.out.push(Action::AskInit { kind }));
@@ -204,7 +201,7 @@ impl Halt {
                 None
             }
             Rung::Syncing | Rung::Rescuing => Some(pass.out.push(Action::Sync)),
-            Rung::Cutting => Some(pass.out.push(Action::CutPower { cut: true })),
+            Rung::Cutting => Some(self.tell_board(pass)),
             Rung::Asked => {
                 pass.tell(HaltNote::InitAsked { kind });
                 Some(pass.out.push(Action::AskInit { kind }))
@@ -317,21 +314,16 @@ impl Shutdown {
 
     /// Goes as far as the state of services, threads and mains allows.
     pub(super) fn climb(&mut self, mut halt: Halt, pass: &mut Pass) {
-        if halt.mains_are_back(pass) {
-            if can_be_taken_back(halt.rung, pass.settings) {
-                let cause = halt.cause;
-                if halt.rung == Rung::Cutting {
-                    pass.out.push(Action::CutPower { cut: false });
-                }
-                return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
-            }
-            halt.turn_round(pass);
+        if halt.hear_board(pass) {
+            let cause = halt.cause;
+            return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
         }
         if matches!(halt.rung, Rung::Stopping | Rung::Asked) {
             // The battery may turn out to last less long than it seemed.
             halt.until = halt
                 .until
                 .min(pass.now.after(time(halt.rung, halt.cause, pass)));
+            halt.until = halt.until.min(halt.asked_by(pass).unwrap_or(halt.until));
         }
         let mut came = halt.came(pass);
         if halt.rung == Rung::Looking && came.is_some() {
@@ -353,7 +345,6 @@ impl Shutdown {
         }
         if let Some(came) = &came {
             halt.tell(came, pass);
-            halt.cut |= halt.rung == Rung::Cutting && *came == Came::Done;
         }
         let cuts = cuts(halt.kind, pass);
         match came.and_then(|came| next(halt.rung, &came, cuts)) {
@@ -361,7 +352,8 @@ impl Shutdown {
             None => {
                 halt.publish(pass);
                 self.state = State::Halting(halt);
-                self.due = Some(halt.looks(pass).map_or(halt.until, |at| at.min(halt.until)));
+                let sooner = halt.looks(pass).or(halt.board.due());
+                self.due = Some(sooner.map_or(halt.until, |at| at.min(halt.until)));
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Every rung of a halt against everything that can happen, and against nothing ever happening.
 
 use super::halt::Halt;
+use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Asker, Fact, Fault, HaltKind, OrderId, Reading, Request, Ticket};
 use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Picture, Rung};
 use crate::core::settings::{CutAhead, Settings};
 use crate::core::{Pass, Policy};
@@ -48,7 +50,7 @@ fn on(rung: Rung) -> Shutdown {
             looks_until: None,
             order: Some(ORDER),
             dismissed: None,
-            cut: false,
+            board: Told::Nothing,
             taken: false,
             told: false,
         }),
@@ -251,7 +253,10 @@ fn init_that_comes_late_is_not_cut_short() {
 fn power_that_is_cut_ahead() {
     let settings = |can_be_cancelled| {
         let mut settings = Settings::nothing();
-        settings.board.cut_ahead = Some(CutAhead { can_be_cancelled });
+        settings.board.cut_ahead = Some(CutAhead {
+            can_be_cancelled,
+            delay: Duration::from_secs(60),
+        });
         settings
     };
     let go = |shutdown: &mut Shutdown, fact: &Fact, picture: &mut Picture, cancels| {
@@ -272,44 +277,217 @@ fn power_that_is_cut_ahead() {
         outcome,
     };
     for cancels in [true, false] {
-        let step = |rung: Rung, cut, fact: &Fact, input: &str| {
+        let step = |rung: Rung, board, fact: &Fact, input: &str| {
             let mut shutdown = on(rung);
             if let State::Halting(halt) = &mut shutdown.state {
-                halt.cut = cut;
+                halt.board = board;
+                halt.order = (rung != Rung::Asked).then_some(ORDER);
             }
             let (orders, after) = go(&mut shutdown, fact, &mut picture(input), cancels);
-            let kind = match shutdown.state {
-                State::Halting(halt) => Some(halt.kind),
-                _ => None,
-            };
-            (format!("{orders} {after}"), kind)
+            (format!("{orders} {after}"), kind_of(&shutdown))
         };
         let off = Some(HaltKind::PowerOff);
         let ok = done(Ok(()));
-        let told = step(Rung::Syncing, false, &ok, "ok");
+        let told = step(Rung::Syncing, Told::Nothing, &ok, "ok");
         assert_eq!(told, ("cut-power cutting".to_owned(), off));
+        let cut = Told::Cut {
+            order: ORDER,
+            since: NOW,
+        };
         // The board takes it, or does not: the halt goes on.
         for outcome in [ok.clone(), done(Err(Fault::Absent))] {
-            let asked = step(Rung::Cutting, false, &outcome, "ok");
+            let asked = step(Rung::Cutting, cut, &outcome, "ok");
             assert_eq!(asked, ("ask-init poweroff asked".to_owned(), off));
         }
-        let back = step(Rung::Cutting, false, &Fact::Tick, "back");
-        let later = step(Rung::Asked, true, &Fact::Tick, "back");
-        match cancels {
-            true => {
-                assert_eq!(back, ("cut-power no running".to_owned(), None));
-                let wanted = "cut-power no ask-init reboot asked".to_owned();
-                assert_eq!(later, (wanted, Some(HaltKind::Reboot)));
-            }
-            false => {
-                // It may not have heard it.
-                assert_eq!(back, (" cutting".to_owned(), Some(HaltKind::Reboot)));
-                assert_eq!(later, (" asked".to_owned(), off));
-            }
+        let taken = Told::Taken { since: NOW };
+        for (rung, board, after) in [
+            (Rung::Cutting, cut, "cutting"),
+            (Rung::Asked, cut, "asked"),
+            (Rung::Asked, taken, "asked"),
+        ] {
+            // Told, or maybe told: it has to forget it first, or it loses its power anyhow.
+            let orders = if cancels { "cut-power no" } else { "" };
+            let back = step(rung, board, &Fact::Tick, "back");
+            assert_eq!(back, (format!("{orders} {after}"), off));
         }
-        let unheard = step(Rung::Asked, false, &Fact::Tick, "back");
-        assert_eq!(unheard.1, Some(HaltKind::Reboot));
-        assert_eq!(unheard.0.starts_with("cut-power no"), cancels);
+        // It refused, if late: then nothing cuts the power.
+        let refused = step(Rung::Asked, cut, &done(Err(Fault::Absent)), "back");
+        let unheard = step(Rung::Asked, Told::Nothing, &Fact::Tick, "back");
+        for turned in [refused, unheard] {
+            let wanted = ("ask-init reboot asked".to_owned(), Some(HaltKind::Reboot));
+            assert_eq!(turned, wanted);
+        }
+        // It heard it late: it will be cut off.
+        let mut shutdown = on(Rung::Asked);
+        if let State::Halting(halt) = &mut shutdown.state {
+            (halt.board, halt.order) = (cut, None);
+        }
+        go(&mut shutdown, &ok, &mut picture("ok"), cancels);
+        assert_eq!(board_of(&shutdown), taken);
+    }
+}
+
+fn kind_of(shutdown: &Shutdown) -> Option<HaltKind> {
+    match shutdown.state {
+        State::Halting(halt) => Some(halt.kind),
+        _ => None,
+    }
+}
+
+fn board_of(shutdown: &Shutdown) -> Told {
+    match shutdown.state {
+        State::Halting(halt) => halt.board,
+        _ => panic!("no halt"),
+    }
+}
+
+/// A cut is taken back once the board has said so, and not before; otherwise the machine is turned off
+/// in order. An answer that comes late still counts.
+#[test]
+fn a_cut_is_taken_back_only_for_certain() {
+    let mut settings = Settings::nothing();
+    settings.board.cut_ahead = Some(CutAhead {
+        can_be_cancelled: true,
+        delay: Duration::from_secs(60),
+    });
+    let run = |shutdown: &mut Shutdown, fact: &Fact, now: Mono, input: &str| {
+        let mut out = Actions::default();
+        shutdown.step(&mut Pass {
+            now,
+            fact,
+            settings: &settings,
+            picture: &mut picture(input),
+            out: &mut out,
+        });
+        let stays = |note: &Note| matches!(note, Note::Halt(HaltNote::CutStays { .. }));
+        let orders = out.orders.iter().map(|o| &o.action);
+        let orders: Vec<_> = orders
+            .map(|action| crate::text::action(action, &settings))
+            .collect();
+        (
+            orders.join(" "),
+            word(shutdown),
+            out.notes.iter().any(stays),
+        )
+    };
+    let late = NOW.after(Duration::from_secs(6));
+    for (rung, answer, now, orders, after, stays, kind) in [
+        (Rung::Cutting, Some(Ok(())), NOW, "", "running", false, None),
+        (
+            Rung::Cutting,
+            Some(Err(Fault::Absent)),
+            NOW,
+            "ask-init poweroff",
+            "asked",
+            true,
+            Some(HaltKind::PowerOff),
+        ),
+        (
+            Rung::Cutting,
+            None,
+            late,
+            "ask-init poweroff",
+            "asked",
+            true,
+            Some(HaltKind::PowerOff),
+        ),
+        (
+            Rung::Asked,
+            Some(Ok(())),
+            NOW,
+            "ask-init reboot",
+            "asked",
+            false,
+            Some(HaltKind::Reboot),
+        ),
+        (
+            Rung::Asked,
+            Some(Err(Fault::Absent)),
+            NOW,
+            "",
+            "asked",
+            true,
+            Some(HaltKind::PowerOff),
+        ),
+        (
+            Rung::Asked,
+            None,
+            late,
+            "",
+            "asked",
+            true,
+            Some(HaltKind::PowerOff),
+        ),
+    ] {
+        let shown = format!("{rung:?} {answer:?}");
+        let mut shutdown = on(rung);
+        if let State::Halting(halt) = &mut shutdown.state {
+            halt.board = Told::Taken { since: NOW };
+            (halt.order, halt.until) = (None, NOW.after(Duration::from_secs(40)));
+        }
+        let begun = run(&mut shutdown, &Fact::Tick, NOW, "back");
+        assert_eq!(
+            (begun.0.as_str(), begun.2),
+            ("cut-power no", false),
+            "{shown}"
+        );
+        let Told::TakingBack { order, .. } = board_of(&shutdown) else {
+            panic!("{shown}");
+        };
+        assert!(shutdown.due <= Some(NOW.after(Duration::from_secs(5))));
+        let fact = answer.map_or(Fact::Tick, |outcome| Fact::Done { order, outcome });
+        let came = run(&mut shutdown, &fact, now, "back");
+        assert_eq!(
+            came,
+            (orders.to_owned(), after.to_owned(), stays),
+            "{shown}"
+        );
+        assert_eq!(kind_of(&shutdown), kind, "{shown}");
+        if now == late {
+            // It was slow, and it forgets it after all.
+            let outcome = Ok(());
+            let turned = run(&mut shutdown, &Fact::Done { order, outcome }, now, "back");
+            assert_eq!(turned.0, "ask-init reboot", "{shown}");
+            assert_eq!(kind_of(&shutdown), Some(HaltKind::Reboot), "{shown}");
+        }
+    }
+}
+
+/// Init has to begin early enough for a last sync and a forced halt before the board cuts the power.
+#[test]
+fn init_is_given_no_more_than_the_board_leaves() {
+    let since = NOW;
+    let cut = Told::Cut {
+        order: OrderId(5),
+        since,
+    };
+    let stays = Told::Stays { order: None, since };
+    for (board, delay, seconds) in [
+        (Told::Nothing, 30, 30),
+        (Told::Forgotten, 30, 30),
+        (cut, 30, 15),
+        (Told::Taken { since }, 30, 15),
+        (stays, 40, 25),
+        (Told::Taken { since }, 600, 30),
+    ] {
+        let mut settings = Settings::nothing();
+        settings.board.cut_ahead = Some(CutAhead {
+            can_be_cancelled: true,
+            delay: Duration::from_secs(delay),
+        });
+        let mut shutdown = on(Rung::Asked);
+        if let State::Halting(halt) = &mut shutdown.state {
+            (halt.board, halt.until) = (board, NOW.after(Duration::from_secs(100)));
+        }
+        shutdown.step(&mut Pass {
+            now: NOW,
+            fact: &Fact::Tick,
+            settings: &settings,
+            picture: &mut picture("gone"),
+            out: &mut Actions::default(),
+        });
+        let wanted = NOW.after(Duration::from_secs(seconds));
+        assert_eq!(shutdown.due, Some(wanted), "{board:?} {delay}");
     }
 }
 

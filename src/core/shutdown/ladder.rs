@@ -22,7 +22,7 @@ const SYNCING: Duration = Duration::from_secs(10);
 
 /// Time to tell the board to cut the power. A bus that does not answer gives up after a second, several
 /// times over; a board that does not hear it keeps the power on, which is better than no halt.
-const CUTTING: Duration = Duration::from_secs(5);
+pub(super) const CUTTING: Duration = Duration::from_secs(5);
 
 /// Time in which init must begin to stop us after it was asked, where the battery gives no more.
 /// systemd does so within a second, unless it hangs or stops something before us that takes its time.
@@ -39,6 +39,10 @@ const RESCUING: Duration = Duration::from_secs(5);
 /// Time for the kernel to halt. It includes making all file systems read-only; a board whose line is
 /// held meanwhile gets that time as well.
 const FORCED: Duration = Duration::from_secs(10);
+
+/// What has to fit in between an init that does not stop us and a board that cuts the power: the last
+/// sync, and the kernel's halt, which makes file systems read-only first.
+pub(super) const AT_THE_END: Duration = Duration::from_secs(15);
 
 /// Time between two attempts to halt without init, where no watchdog ends it.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -114,5 +118,6 @@ mod tests {
         let limits = |rung| limit(rung, &settings);
         assert_eq!(limits(Rung::Forced), Duration::from_secs(14));
         assert_eq!(limits(Rung::Rescuing), RESCUING);
+        assert_eq!(AT_THE_END, RESCUING + FORCED);
     }
 }

@@ -63,6 +63,13 @@ fn course() -> Vec<(HaltNote, &'static str)> {
             "mains are back too late to stay on: restarting this machine instead of leaving it off",
         ),
         (
+            HaltNote::CutStays {
+                why: Some(Fault::Absent),
+            },
+            "mains are back, but the board cannot be told to keep the power on (there is none on this \
+             machine): turning off, it cuts the power soon",
+        ),
+        (
             HaltNote::HaltGivenUp { attempts: 3 },
             "the halt of an earlier boot is not finished any more after 3 in a row: services start; \
              look at the sensor of the mains",

@@ -1,0 +1,180 @@
+//! What the board knows of a cut of its power, where it is told of that before init is.
+//!
+//! ```text
+//! Nothing ──told──► Cut ──took it──► Taken
+//!    ▲               │ │               │
+//!    └────refused────┘ └──mains back───┴──► TakingBack ──took it──► Forgotten
+//!                                               └──late, refused──► Stays ──late, took it──┘
+//! ```
+//!
+//! An answer counts however late it comes: a board that heard it late cuts the power all the same.
+//! What cannot be taken back for certain is not taken back: a machine that is off is better off than
+//! one that loses its power while it runs.
+
+use super::super::Pass;
+use super::super::action::Action;
+use super::super::fact::{Fact, Fault, HaltKind, OrderId};
+use super::halt::Halt;
+use super::ladder::{ASKED, AT_THE_END, CUTTING, can_be_taken_back};
+use crate::core::note::HaltNote;
+use crate::core::picture::Rung;
+use crate::units::Mono;
+
+/// What it knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Told {
+    /// It was not told, or did not take it.
+    #[default]
+    Nothing,
+    /// It is being told, and may have heard it.
+    Cut {
+        /// The order.
+        order: OrderId,
+        /// Since when.
+        since: Mono,
+    },
+    /// It took it: it cuts the power.
+    Taken {
+        /// When it was told, at the earliest.
+        since: Mono,
+    },
+    /// It is being told to forget it.
+    TakingBack {
+        /// The order.
+        order: OrderId,
+        /// When it was told to cut the power, at the earliest.
+        since: Mono,
+        /// How long that may take.
+        until: Mono,
+    },
+    /// It has not taken that back, as far as anybody knows.
+    Stays {
+        /// The order to forget it, if that was not refused.
+        order: Option<OrderId>,
+        /// When it was told to cut the power, at the earliest.
+        since: Mono,
+    },
+    /// It took that back.
+    Forgotten,
+}
+
+use Told::{Cut, Forgotten, Nothing, Stays, Taken, TakingBack};
+
+impl Told {
+    /// Takes an answer in, or that there is none in time.
+    fn hear(self, fact: &Fact, now: Mono) -> (Told, Option<HaltNote>) {
+        let answer = match (self, fact) {
+            (
+                Cut { order, .. }
+                | TakingBack { order, .. }
+                | Stays {
+                    order: Some(order), ..
+                },
+                Fact::Done {
+                    order: done,
+                    outcome,
+                },
+            ) if order == *done => Some(outcome),
+            (Nothing | Cut { .. } | Taken { .. } | TakingBack { .. }, _) => None,
+            (Stays { .. } | Forgotten, _) => None,
+        };
+        let stays = |why: Option<&Fault>| Some(HaltNote::CutStays { why: why.cloned() });
+        match (self, answer) {
+            (Cut { since, .. }, Some(Ok(()))) => (Taken { since }, None),
+            (Cut { .. }, Some(Err(_))) => (Nothing, None),
+            (TakingBack { .. } | Stays { .. }, Some(Ok(()))) => (Forgotten, None),
+            (TakingBack { since, .. }, Some(Err(why))) => {
+                (Stays { order: None, since }, stays(Some(why)))
+            }
+            (
+                TakingBack {
+                    order,
+                    since,
+                    until,
+                },
+                None,
+            ) if now >= until => {
+                let order = Some(order);
+                (Stays { order, since }, stays(None))
+            }
+            (Stays { since, .. }, Some(Err(_))) => (Stays { order: None, since }, None),
+            (Nothing | Cut { .. } | Taken { .. } | TakingBack { .. }, _) => (self, None),
+            (Stays { .. } | Forgotten, _) => (self, None),
+        }
+    }
+
+    /// When the board was told, at the earliest, if it cuts the power or may do so.
+    fn since(self) -> Option<Mono> {
+        match self {
+            Nothing | Forgotten => None,
+            Cut { since, .. } | Taken { since } => Some(since),
+            TakingBack { since, .. } | Stays { since, .. } => Some(since),
+        }
+    }
+
+    /// When it should have answered.
+    pub fn due(self) -> Option<Mono> {
+        match self {
+            TakingBack { until, .. } => Some(until),
+            Nothing | Cut { .. } | Taken { .. } | Stays { .. } | Forgotten => None,
+        }
+    }
+}
+
+impl Halt {
+    /// Tells the board to cut the power.
+    pub(super) fn tell_board(&mut self, pass: &mut Pass) -> OrderId {
+        let order = pass.out.push(Action::CutPower { cut: true });
+        let since = pass.now;
+        self.board = Cut { order, since };
+        order
+    }
+
+    /// Takes in what the board has said, and acts upon mains that are back. Says whether the halt is
+    /// to be taken back.
+    pub(super) fn hear_board(&mut self, pass: &mut Pass) -> bool {
+        let (told, note) = self.board.hear(pass.fact, pass.now);
+        self.board = told;
+        if let Some(note) = note {
+            pass.tell(note);
+        }
+        // Mains were back when it was asked to forget.
+        if told != Forgotten && !self.mains_are_back(pass) {
+            return false;
+        }
+        let ahead = pass.settings.board.cut_ahead;
+        match told {
+            Nothing | Forgotten if can_be_taken_back(self.rung, pass.settings) => return true,
+            Nothing => self.turn_round(pass),
+            Forgotten => {
+                if self.kind == HaltKind::PowerOff && self.rung == Rung::Asked {
+                    // The board does not press any more.
+                    self.until = self.until.max(pass.now.after(ASKED));
+                }
+                self.turn_round(pass);
+            }
+            Cut { since, .. } | Taken { since } if ahead.is_some_and(|a| a.can_be_cancelled) => {
+                let order = pass.out.push(Action::CutPower { cut: false });
+                let until = pass.now.after(CUTTING);
+                self.board = TakingBack {
+                    order,
+                    since,
+                    until,
+                };
+                if self.rung == Rung::Cutting {
+                    self.until = until;
+                }
+            }
+            // It loses its power in any case, or may do so: better off than on then.
+            Cut { .. } | Taken { .. } | TakingBack { .. } | Stays { .. } => {}
+        }
+        false
+    }
+
+    /// By when init must have begun to stop us: what follows has to fit in before the board cuts.
+    pub(super) fn asked_by(&self, pass: &Pass) -> Option<Mono> {
+        let ahead = pass.settings.board.cut_ahead?;
+        let since = self.board.since().filter(|_| self.rung == Rung::Asked)?;
+        Some(since.after(ahead.delay.saturating_sub(AT_THE_END)))
+    }
+}
