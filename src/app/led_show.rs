@@ -42,7 +42,9 @@ impl Demonstration {
                 .map_err(AppError::kernel("signals"))?;
         }
         let places = Places::new(&wiring.runtime_dir);
-        let lamp = lamp::real(plan, &places, &Hardware::of_this_machine());
+        let hardware = Hardware::of_this_machine();
+        lamp::give_back(lamp::left_behind(Some(plan), &places, &hardware));
+        let lamp = lamp::real(plan, &places, &hardware);
         Ok(Demonstration {
             show: Show::of(lamp),
             title: plan.title(),

@@ -165,6 +165,59 @@ fn without_the_trigger_it_is_switched_by_hand() {
     assert_eq!(led.show(LedState::Well), Ok(Carried::ByHand));
 }
 
+/// By hand, too: the kernel would take a trigger away from somebody who has set one.
+#[test]
+fn nobody_is_fought_by_hand() {
+    let machine = Machine::new("none heartbeat [mmc0]");
+    let mut show = Show::of(Box::new(machine.led()));
+    show.light(Light::Show(LedState::Well), Mono(0)).unwrap();
+    assert_eq!(machine.get("brightness"), "255");
+    machine.put("trigger", "none [heartbeat] mmc0");
+    machine.put("brightness", "untouched");
+    let due = show.due().unwrap();
+    show.go_on(due);
+    assert_eq!(machine.get("brightness"), "untouched");
+    assert_eq!(show.due(), None, "nobody wakes up for it");
+    let taken = taken("heartbeat").map(|_| ());
+    assert_eq!(show.light(Light::Show(LedState::Well), due), taken);
+    show.end();
+    assert_eq!(machine.get("brightness"), "untouched");
+    // Let go: it is ours again.
+    let mut show = Show::of(Box::new(machine.led()));
+    machine.put("trigger", "[none] heartbeat mmc0");
+    assert_eq!(show.light(Light::Show(LedState::Well), due), Ok(()));
+    assert_eq!(machine.get("brightness"), "255");
+}
+
+/// An LED that is not named any more is given back by whoever comes next.
+#[test]
+fn another_led_is_given_back() {
+    let machine = Machine::new("none [mmc0] pattern");
+    let left = |named| ClassLed::left_behind_below(machine.root.path(), named, machine.record());
+    assert!(left(Some("PWR")).is_none(), "nobody had one");
+    for named in [Some("PWR"), None] {
+        machine.led().show(LedState::Well).unwrap();
+        machine.put("trigger", "none mmc0 [pattern]");
+        assert!(left(Some("ACT")).is_none(), "it is still named");
+        left(named).unwrap().release().unwrap();
+        assert_eq!(machine.get("trigger"), "mmc0");
+        assert!(left(named).is_none(), "it is given back once");
+        machine.put("trigger", "none [mmc0] pattern");
+    }
+    // Somebody else has it by now.
+    machine.led().show(LedState::Well).unwrap();
+    machine.put("trigger", "none [heartbeat] mmc0 pattern");
+    left(None).unwrap().release().unwrap();
+    assert_eq!(
+        machine.get("trigger"),
+        "none [heartbeat] mmc0 pattern",
+        "what is not ours is not given back"
+    );
+    // A record is no way to another folder.
+    fs::write(machine.record(), "../leds/ACT\nnone\n0\n").unwrap();
+    assert!(left(None).is_none());
+}
+
 /// The list tells who drives each LED, and that one cannot carry out rhythms.
 #[test]
 fn leds_are_listed() {

@@ -12,6 +12,7 @@ use crate::edge::led::{self, Lamp, LedOrder};
 use crate::edge::orders::{self, Orders};
 use crate::edge::places::Places;
 use crate::edge::pulse::Pulse;
+use crate::text::fault_sentence;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,21 +39,59 @@ pub(in crate::app) fn real(plan: &LedPlan, places: &Places, hardware: &Hardware)
     }
 }
 
+/// The LED that an earlier daemon had, if it is not the one that is to be driven now.
+pub(in crate::app) fn left_behind(
+    plan: Option<&LedPlan>,
+    places: &Places,
+    hardware: &Hardware,
+) -> Option<ClassLed> {
+    let named = match plan {
+        Some(LedPlan::Class { name }) => Some(name.as_str()),
+        Some(LedPlan::Line { .. }) | None => None,
+    };
+    ClassLed::left_behind(named, places.led(), hardware)
+}
+
+/// Gives back what was left behind. What cannot be given back is not tried again: it is nobody's now.
+pub(in crate::app) fn give_back(left: Option<ClassLed>) {
+    if let Some(mut led) = left
+        && let Err(why) = led.release()
+    {
+        log::warn!(
+            "an LED that is not named any more is not given back: {}",
+            fault_sentence(&why)
+        );
+    }
+}
+
 impl Hands {
-    /// Mans the LED that the configuration names; there is nothing to do without one.
+    /// Mans the LED that the configuration names. Without one there is at most something to give back.
     pub(super) fn man_led(
         &mut self,
         plan: &Plan,
         places: &Places,
         inbox: &Inbox,
     ) -> Result<Option<Orders<LedOrder>>, AppError> {
+        let left = match &plan.devices {
+            Devices::Real(hardware) => {
+                left_behind(plan.config.wiring.led.as_ref(), places, hardware)
+            }
+            Devices::Simulated(_) => None,
+        };
         let Some(lamp) = of(&plan.config, &plan.devices, places) else {
+            // In a thread all the same: a driver may take its time.
+            if left.is_some() {
+                self.man("led", move || give_back(left))?;
+            }
             return Ok(None);
         };
         let pulse = Arc::new(Pulse::new(Thread::Led, LED));
         let (orders, work) = orders::plain(ROOM, pulse);
         let inbox = inbox.clone();
-        self.man("led", move || led::run(lamp, &work, &inbox))?;
+        self.man("led", move || {
+            give_back(left);
+            led::run(lamp, &work, &inbox);
+        })?;
         Ok(Some(orders))
     }
 }

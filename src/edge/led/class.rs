@@ -12,8 +12,10 @@
 //! Documentation/ABI/testing/sysfs-class-led and sysfs-class-led-trigger-pattern)
 //!
 //! Never fights: an LED whose trigger was changed after we had it is left alone until that trigger is
-//! `none`. What it was before us is kept in the runtime directory, for whoever comes after a daemon
-//! that was killed.
+//! `none`. By hand that is looked at before each change, because the kernel takes away a trigger when
+//! it is told to be dark (kernel: drivers/leds/led-class.c, `brightness_store`). What it was before us
+//! is kept in the runtime directory, for whoever comes after a daemon that was killed, or after one
+//! that had another LED.
 
 use super::{Carried, Lamp};
 use crate::core::fact::{Errno, Fault};
@@ -88,6 +90,13 @@ impl Triggers {
     fn is_free(&self) -> bool {
         self.active == PATTERN || self.active == NONE
     }
+
+    /// Somebody else has it.
+    fn taken(&self) -> Fault {
+        Fault::Taken {
+            by: Some(format!("trigger {}", self.active).into()),
+        }
+    }
 }
 
 impl ClassLed {
@@ -106,6 +115,28 @@ impl ClassLed {
         }
     }
 
+    /// The LED of this machine that an earlier daemon of this boot had and did not give back, unless it
+    /// is the one that is named now. It is given back by its release.
+    pub fn left_behind(named: Option<&str>, record: PathBuf, _: &Hardware) -> Option<ClassLed> {
+        ClassLed::left_behind_below(Path::new("/"), named, record)
+    }
+
+    /// The same on a machine whose `/sys` is below `root`.
+    pub fn left_behind_below(
+        root: &Path,
+        named: Option<&str>,
+        record: PathBuf,
+    ) -> Option<ClassLed> {
+        let (name, before) = recorded(&record)?;
+        // A name is one word and no path.
+        if named == Some(name.as_str()) || name.contains('/') || name.starts_with('.') {
+            return None;
+        }
+        let mut led = ClassLed::below(root, &name, record);
+        led.before = Some(before);
+        Some(led)
+    }
+
     fn triggers(&self) -> Result<Triggers, Fault> {
         if !self.folder.is_dir() {
             return Err(Fault::Absent);
@@ -122,9 +153,7 @@ impl ClassLed {
         let known = self.before.clone().or_else(|| self.recorded());
         match known {
             // Somebody has it now. When its trigger is `none` again, it is free.
-            Some(_) if !triggers.is_free() => Err(Fault::Taken {
-                by: Some(format!("trigger {}", triggers.active).into()),
-            }),
+            Some(_) if !triggers.is_free() => Err(triggers.taken()),
             Some(before) => {
                 self.before = Some(before);
                 Ok(())
@@ -157,15 +186,8 @@ impl ClassLed {
 
     /// What an earlier daemon of this boot found, if it was about this LED.
     fn recorded(&self) -> Option<Before> {
-        let text = fs::read_to_string(&self.record).ok()?;
-        let mut lines = text.lines();
-        if lines.next()? != self.name {
-            return None;
-        }
-        Some(Before {
-            trigger: lines.next()?.to_owned(),
-            brightness: lines.next()?.to_owned(),
-        })
+        let (name, before) = recorded(&self.record)?;
+        (name == self.name).then_some(before)
     }
 
     /// It is not ours any more.
@@ -234,6 +256,10 @@ impl Lamp for ClassLed {
     }
 
     fn set(&mut self, lit: bool) -> Result<(), Fault> {
+        let triggers = self.triggers()?;
+        if triggers.active != NONE {
+            return Err(triggers.taken());
+        }
         let level = if lit { self.full()? } else { 0 };
         self.write("brightness", &level.to_string())
     }
@@ -246,6 +272,19 @@ impl Lamp for ClassLed {
         self.forget();
         given
     }
+}
+
+/// Which LED an earlier daemon of this boot had, and what it was before.
+fn recorded(record: &Path) -> Option<(String, Before)> {
+    let text = fs::read_to_string(record).ok()?;
+    let mut lines = text.lines().map(str::to_owned);
+    let name = lines.next()?;
+    let (trigger, brightness) = (lines.next()?, lines.next()?);
+    let before = Before {
+        trigger,
+        brightness,
+    };
+    Some((name, before))
 }
 
 /// The LED itself is not there any more.
