@@ -128,6 +128,8 @@ pub struct Halting {
     pub cause: HaltCause,
     /// How far it has come.
     pub rung: Rung,
+    /// The point of no return is ahead.
+    pub can_be_taken_back: bool,
     /// Boots in a row that set out to finish it: 0 for a halt that began in this boot.
     pub attempts: u8,
     /// The daemon was told to end meanwhile: whoever told it waits.

@@ -239,7 +239,10 @@ impl Said {
             Ending::Stopping { .. } | Ending::Parting { .. } | Ending::Halting { .. }
         );
         say(ends || p.halting.is_some(), LedState::Stopping);
-        let down = p.halting.is_some_and(|h| h.rung >= Rung::Asked);
+        let down = p.halting.is_some_and(|h| match h.rung {
+            Rung::Cutting => !h.can_be_taken_back,
+            rung => rung >= Rung::Asked,
+        });
         say(down, LedState::Halting);
         worst
     }

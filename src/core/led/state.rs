@@ -2,7 +2,7 @@
 
 use crate::core::fact::Fact;
 use crate::core::light::LedState;
-use crate::core::picture::{Ending, Halting, Picture, Rung, Verdict};
+use crate::core::picture::{Ending, Halting, Picture, Verdict};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -117,13 +117,8 @@ fn power(picture: &Picture) -> LedState {
 }
 
 fn halting(halting: Halting) -> LedState {
-    match halting.rung {
-        Rung::Looking
-        | Rung::Stopping
-        | Rung::Killing
-        | Rung::Recording
-        | Rung::Syncing
-        | Rung::Cutting => LedState::Stopping,
-        Rung::Asked | Rung::Rescuing | Rung::Forced | Rung::WatchdogReset => LedState::Halting,
+    match halting.can_be_taken_back {
+        true => LedState::Stopping,
+        false => LedState::Halting,
     }
 }

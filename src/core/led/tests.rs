@@ -35,6 +35,7 @@ fn halting(rung: Rung) -> Option<Halting> {
         kind: HaltKind::PowerOff,
         cause: HaltCause::LowBattery,
         rung,
+        can_be_taken_back: rung < Rung::Asked,
         attempts: 0,
         dismissed: false,
     })
@@ -102,6 +103,7 @@ fn the_worst_wins() {
         (Rung::Killing, LedState::Stopping),
         (Rung::Recording, LedState::Stopping),
         (Rung::Syncing, LedState::Stopping),
+        (Rung::Cutting, LedState::Stopping),
         (Rung::Asked, LedState::Halting),
         (Rung::Rescuing, LedState::Halting),
         (Rung::Forced, LedState::Halting),
@@ -114,6 +116,14 @@ fn the_worst_wins() {
         };
         assert_eq!(comes_to(all), state, "{rung:?}");
     }
+    // A board that was told to cut the power, and cannot be told otherwise.
+    let cut = |p: &mut Picture| {
+        p.halting = halting(Rung::Cutting).map(|halting| Halting {
+            can_be_taken_back: false,
+            ..halting
+        });
+    };
+    assert_eq!(comes_to(cut), LedState::Halting);
 }
 
 /// A service that is not up is being started, for two minutes at most and only until all were up once.

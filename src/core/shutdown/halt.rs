@@ -1,6 +1,6 @@
 //! A halt of the machine, from the ask to the last rung.
 
-use super::ladder::{ASKED, ASKED_AT_EASE, Came, limit, next};
+use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
 use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
@@ -148,6 +148,7 @@ impl Halt {
             kind: self.kind,
             cause: self.cause,
             rung: self.rung,
+            can_be_taken_back: can_be_taken_back(self.rung, pass.settings),
             attempts: self.attempts,
             dismissed: self.dismissed.is_some(),
         });

@@ -283,7 +283,15 @@ fn power_that_is_cut_ahead() {
                 halt.board = board;
                 halt.order = (rung != Rung::Asked).then_some(ORDER);
             }
-            let (orders, after) = go(&mut shutdown, fact, &mut picture(input), cancels);
+            let mut picture = picture(input);
+            let (orders, after) = go(&mut shutdown, fact, &mut picture, cancels);
+            if let Some(halting) = picture.halting {
+                let late = match halting.rung {
+                    Rung::Cutting => !cancels,
+                    rung => rung > Rung::Cutting,
+                };
+                assert_eq!(halting.can_be_taken_back, !late, "{halting:?}");
+            }
             (format!("{orders} {after}"), kind_of(&shutdown))
         };
         let off = Some(HaltKind::PowerOff);
