@@ -120,14 +120,10 @@ pub fn run(lamp: Box<dyn Lamp>, work: &Work<LedOrder>, inbox: &Inbox) {
     loop {
         let now = clock::now();
         let next = match show.due() {
-            Some(due) => {
-                work.pulse().sleep_until(due);
-                work.next_within(clock::wait(due.since(now)))
-            }
-            None => {
-                work.pulse().sleep_until(Mono(u64::MAX));
-                work.wait().map_or(Next::Closed, Next::Order)
-            }
+            // Nobody is told of it: whoever looks whether this thread is late would wake up for it. One
+            // that hangs at it is late with its next order.
+            Some(due) => work.next_within(clock::wait(due.since(now))),
+            None => work.wait().map_or(Next::Closed, Next::Order),
         };
         let now = clock::now();
         match next {

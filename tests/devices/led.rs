@@ -1,14 +1,18 @@
 //! The status LED: the kernel's LED class in a folder that stands for `/sys`, and a rhythm by hand.
 
-use fieldwarden::core::fact::{Errno, Fault};
+use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
 use fieldwarden::core::light::{LASTS, LedState, Light};
 use fieldwarden::edge::led::class::ClassLed;
 use fieldwarden::edge::led::list::leds;
-use fieldwarden::edge::led::{Carried, Lamp, Show};
+use fieldwarden::edge::clock;
+use fieldwarden::edge::inbox::inbox;
+use fieldwarden::edge::led::{self, Carried, Lamp, LedOrder, Show};
+use fieldwarden::edge::orders::plain;
+use fieldwarden::edge::pulse::Pulse;
 use fieldwarden::units::Mono;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 /// A machine with one LED. Its files keep what is written to them, as the kernel's do; which trigger
@@ -216,6 +220,45 @@ fn another_led_is_given_back() {
     // A record is no way to another folder.
     fs::write(machine.record(), "../leds/ACT\nnone\n0\n").unwrap();
     assert!(left(None).is_none());
+}
+
+/// A lamp by hand that tells of each change.
+struct Ticker(mpsc::Sender<bool>);
+
+impl Lamp for Ticker {
+    fn show(&mut self, _: LedState) -> Result<Carried, Fault> {
+        Ok(Carried::ByHand)
+    }
+
+    fn set(&mut self, lit: bool) -> Result<(), Fault> {
+        let _ = self.0.send(lit);
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// The core plans no look at a thread that switches an LED by hand: that would be wake-ups of its own.
+#[test]
+fn a_hand_wakes_nobody_else() {
+    let pulse = Arc::new(Pulse::new(Thread::Led, Duration::from_secs(10)));
+    let (orders, work) = plain(1, pulse.clone());
+    let (inbox, _facts) = inbox();
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::spawn(move || led::run(Box::new(Ticker(tell)), &work, &inbox));
+    let order = LedOrder {
+        order: OrderId(1),
+        light: Light::Show(LedState::Halting),
+    };
+    orders.give(clock::now(), order).unwrap();
+    for lit in [true, false, true] {
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(lit));
+    }
+    assert_eq!(pulse.late_at(), None);
+    drop(orders);
+    thread.join().unwrap();
 }
 
 /// The list tells who drives each LED, and that one cannot carry out rhythms.
