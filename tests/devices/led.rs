@@ -2,10 +2,10 @@
 
 use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
 use fieldwarden::core::light::{LASTS, LedState, Light};
-use fieldwarden::edge::led::class::ClassLed;
-use fieldwarden::edge::led::list::leds;
 use fieldwarden::edge::clock;
 use fieldwarden::edge::inbox::inbox;
+use fieldwarden::edge::led::class::ClassLed;
+use fieldwarden::edge::led::list::leds;
 use fieldwarden::edge::led::{self, Carried, Lamp, LedOrder, Show};
 use fieldwarden::edge::orders::plain;
 use fieldwarden::edge::pulse::Pulse;
