@@ -3,8 +3,9 @@
 //! Locked memory protects the daemon from a card that hangs, and code is on that card. But half of
 //! the program is only for its start and for commands: parsers, command line, screens, demo. The
 //! linker puts what a daemon needs together (`link/daemon.ld`), and when the start is over, everything
-//! is let go and that part is brought back. So its rarely used paths, such as the halt, are in memory
-//! before they are needed, whether they ran before or not.
+//! is let go and that part is brought back. So the code of its rarely used paths, such as the halt, is
+//! in memory before it is needed, whether it ran before or not. Constants and the C library come back
+//! when they are touched.
 
 use std::ffi::{c_int, c_void};
 
