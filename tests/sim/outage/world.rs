@@ -353,9 +353,10 @@ impl World {
         if blind && self.now < self.next_line {
             return Ok(());
         }
-        if !blind && !mains {
+        // Silence takes back no outage, and interrupts a return.
+        if blind && self.now < self.calm || !blind && !mains {
             self.calm = u64::MAX;
-        } else if !blind && self.line_said == Some(false) {
+        } else if !blind && self.calm == u64::MAX {
             self.calm = self.now + SETTLED;
         }
         self.next_line = self.now
