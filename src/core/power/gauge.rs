@@ -181,6 +181,9 @@ impl Believed {
         let settled = said.voltage.is_none() || voltage.is_some();
         let charge = said.charge.filter(|_| settled);
         let charge = charge.and_then(|c| self.charge_holds(now, c, battery));
+        // A voltage of swapped bytes may happen to be one that the battery has; a charge beside it that
+        // cannot be gives the reading away.
+        let settled = settled && said.charge.is_none_or(|c| c.0 <= CHARGE_MOST);
         let current = said.current.filter(|c| {
             let possible = c.0.unsigned_abs() <= CURRENT_MOST;
             settled && possible && self.current.see(now, c.0, |_, _| true, false)
@@ -507,6 +510,23 @@ mod tests {
         ] {
             let heard = Believed::default().see(Mono(0), said(v, 500), None);
             assert_eq!(heard.voltage.is_some(), wanted, "{v} mV");
+        }
+    }
+
+    /// Swapped bytes may make a voltage that the battery has. A charge beside it that cannot be takes
+    /// the current along, so that it says nothing of mains.
+    #[test]
+    fn a_charge_that_cannot_be_takes_the_current_along() {
+        let reading = |millivolts, permille, milliamps| Gauge {
+            current: Some(Milliamps(milliamps)),
+            ..said(millivolts, permille)
+        };
+        let usual = reading(4_140, 990, 121);
+        for (permille, believed) in [(990, true), (1_100, true), (1_101, false), (1_793, false)] {
+            let (last, gauge) = after(&[usual, reading(4_096, permille, -2_688)]);
+            let current = if believed { -2_688 } else { 121 };
+            assert_eq!(last.current, Some(Milliamps(current)), "{permille}");
+            assert_eq!(gauge.doubtful, !believed, "{permille}");
         }
     }
 

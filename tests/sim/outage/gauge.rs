@@ -2,6 +2,7 @@
 
 use super::cell::Cell;
 use crate::rng::Rng;
+use fieldwarden::chip::{self, Sample};
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source};
 use fieldwarden::units::{Milliamps, Millivolts, Permille};
 
@@ -112,16 +113,35 @@ impl Gauge {
         if wrong.is_none() {
             self.before = Some(words);
         }
-        Some(self.fact(words))
+        Some(told(self.sample(words)))
     }
 
-    fn fact(&self, [volts, charge, current]: [u16; 3]) -> Fact {
-        Fact::Seen(Reading::Gauge {
+    fn sample(&self, [volts, charge, current]: [u16; 3]) -> Sample {
+        Sample {
             voltage: Some(Millivolts(u32::from(volts) * 5 / 4 / 16)),
             charge: self
                 .charge
                 .then(|| Permille(u16::try_from(u32::from(charge) * 10 / 256).unwrap_or(u16::MAX))),
             current: self.current.then(|| Milliamps(i32::from(current) - 32_768)),
-        })
+        }
+    }
+}
+
+/// What becomes of a sample on its way to the core: what no battery says does not get there.
+fn told(sample: Sample) -> Fact {
+    match chip::judge(sample, 1) {
+        Ok(Sample {
+            voltage,
+            charge,
+            current,
+        }) => Fact::Seen(Reading::Gauge {
+            voltage,
+            charge,
+            current,
+        }),
+        Err(_) => Fact::Lost {
+            source: Source::Gauge,
+            why: Fault::Implausible,
+        },
     }
 }
