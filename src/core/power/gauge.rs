@@ -9,6 +9,7 @@
 //!
 //! Never decides what a level means.
 
+use super::low::DEAD_BAND;
 use crate::core::fact::Fault;
 use crate::core::settings::Battery;
 use crate::units::{Milliamps, Millivolts, Mono, Permille};
@@ -21,6 +22,12 @@ pub(super) const STALE: Duration = Duration::from_secs(15);
 /// On battery, readings that do not change in the least for this long are those of a gauge that
 /// stands still. The coarsest (4 mV) shows a discharge of 10 hours within 6 minutes.
 const FROZEN: Duration = Duration::from_secs(600);
+
+/// A battery that is said to fill is not believed to, once nothing of what its gauge says, a current
+/// among it, has changed for this long: no current is quite the same thirty times in a row, and a gauge
+/// that stands still says it for ever. Shorter: one that measures rarely seems to stand still. Longer:
+/// the battery drains for so much longer if mains are gone.
+const STILL: Duration = Duration::from_secs(30);
 
 /// Least voltage of a cell that can still be read, in millivolts. A pack was seen at 2.54 V.
 const CELL_LEAST: u32 = 2_400;
@@ -280,6 +287,26 @@ impl Believed {
         self.current.at()
     }
 
+    /// Current flows into the battery, by a gauge that is sound and moves.
+    pub fn charges(&self, now: Mono) -> bool {
+        let into = self.now(now).current.is_some_and(|c| c.0 > DEAD_BAND.0);
+        into && !self.stands_still(now) && self.sound()
+    }
+
+    /// Nothing of what it says has changed for long, though a current is part of it.
+    pub fn stands_still(&self, now: Mono) -> bool {
+        self.still_from().is_some_and(|at| now >= at)
+    }
+
+    /// From when on that is so, if it goes on saying the same; `None` while no current flows.
+    pub fn still_from(&self) -> Option<Mono> {
+        let (since, said) = self.same?;
+        let flows = said
+            .current
+            .is_some_and(|c| c.0.unsigned_abs() > DEAD_BAND.0.unsigned_abs());
+        flows.then(|| since.after(STILL))
+    }
+
     /// What it says has to be looked at again before it is believed.
     pub fn unsettled(&self) -> bool {
         self.voltage.shaken || self.charge.shaken
@@ -510,6 +537,52 @@ mod tests {
         ] {
             let heard = Believed::default().see(Mono(0), said(v, 500), None);
             assert_eq!(heard.voltage.is_some(), wanted, "{v} mV");
+        }
+    }
+
+    /// A battery is charged as long as something of its readings changes every half a minute.
+    #[test]
+    fn what_counts_as_charging() {
+        let reading = |millivolts, permille, milliamps| Gauge {
+            current: Some(Milliamps(milliamps)),
+            ..said(millivolts, permille)
+        };
+        let mut gauge = Believed::default();
+        let mut charges = |second: u64, reading: Gauge| {
+            gauge.see(Mono(second * 1000), reading, Some(&ONE_CELL));
+            gauge.charges(Mono(second * 1000))
+        };
+        // Five readings in a row make it sound.
+        for second in 0..34 {
+            let new = reading(3_900 + u32::from(second < 4), 800, 51);
+            assert_eq!(charges(second, new), second >= 4, "{second} s");
+        }
+        assert!(!charges(34, reading(3_900, 800, 51)));
+        assert!(charges(35, reading(3_900, 800, 52)));
+        assert!(!charges(36, reading(3_900, 800, 50)));
+        assert!(charges(37, reading(3_900, 800, 51)));
+        assert_eq!(gauge.still_from(), Some(Mono(67_000)));
+    }
+
+    /// A gauge that measures a current stands still after half a minute. A level alone may be the same
+    /// for longer, and so may what is at rest.
+    #[test]
+    fn a_current_that_stands_still() {
+        for (current, wanted) in [
+            (Some(51), true),
+            (Some(-51), true),
+            (Some(50), false),
+            (Some(-50), false),
+            (Some(0), false),
+            (None, false),
+        ] {
+            let reading = Gauge {
+                current: current.map(Milliamps),
+                ..said(3_900, 800)
+            };
+            let (_, gauge) = after(&[reading; 40]);
+            assert_eq!(gauge.stands_still(Mono(30_000)), wanted, "{current:?}");
+            assert!(!gauge.stands_still(Mono(29_999)), "{current:?}");
         }
     }
 

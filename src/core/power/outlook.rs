@@ -49,7 +49,7 @@ impl Power {
 
     pub(super) fn held(&self, now: Mono) -> Option<Held> {
         let supply = self.supply?;
-        let (line, battery) = (self.line_heard, (self.confirmed, self.rises()));
+        let (line, battery) = (self.line_heard, (self.confirmed, self.rises(now)));
         plan::held(supply, self.mains_at, &self.gauge, line, battery, now)
     }
 
@@ -69,12 +69,12 @@ impl Power {
     }
 
     /// The battery's level rises all the time: its charge, or its voltage where no charge is told.
-    pub(super) fn rises(&self) -> bool {
+    pub(super) fn rises(&self, now: Mono) -> bool {
         let of = match self.charge.trend() {
             Some(charge) => Some(charge.course),
             None => self.course(),
         };
-        of == Some(Course::Rising) && self.gauge.sound()
+        of == Some(Course::Rising) && self.gauge.sound() && !self.gauge.stands_still(now)
     }
 
     /// Halts in vain: told when they have become too many, forgotten when mains are seen.

@@ -6,7 +6,6 @@
 //! Never acts.
 
 use super::gauge::{Believed, STALE};
-use super::low::DEAD_BAND;
 use super::supply::Supply;
 use crate::core::picture::{HaltCause, Shed};
 use crate::core::settings::Settings;
@@ -164,12 +163,11 @@ pub(super) fn held(
 ) -> Option<Held> {
     let since = supply.outage()?;
     // A return of which no more is heard is none. A current that has not moved since the cut is that
-    // of a gauge that stands still, and one that talks nonsense in between is none.
+    // of a gauge that stands still, as is one that does not move any more later on, and one that talks
+    // nonsense in between is none.
     let seen = mains_at.is_some_and(|at| now.since(at) < STALE);
-    let charging = gauge.now(now).current.is_some_and(|c| c.0 > DEAD_BAND.0)
-        && gauge.current_at() > Some(since)
-        && gauge.changed_after(since)
-        && gauge.sound();
+    let charging =
+        gauge.charges(now) && gauge.current_at() > Some(since) && gauge.changed_after(since);
     if supply.returning().is_some() && seen {
         Some(Held::Returning)
     } else if line && (charging || rises) {

@@ -18,7 +18,8 @@ impl Power {
         let current = gauge.current.filter(|_| fresh);
         let line = self.line.value();
         let mains = self.supply.and_then(Supply::mains);
-        let found = dispute::of(line, mains, current, course, self.rises());
+        let rises = self.rises(pass.now);
+        let found = dispute::of(line, mains, current, course, rises);
         if let Some(note) = self.dispute.hear(found, pass.now) {
             pass.out.note(note);
         }
@@ -88,6 +89,7 @@ impl Power {
             .chain(plan.iter().flat_map(Plan::instants))
             .chain(agreed.map(|since| since.after(proof)))
             .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
+            .chain(plan.and_then(|_| self.gauge.still_from()))
             .chain(self.dispute.due())
             .chain(self.doubt.due())
             .filter(|at| *at > now)
