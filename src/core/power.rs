@@ -250,8 +250,8 @@ impl Power {
         let mains = self.supply.and_then(Supply::mains);
         // An unconfirmed outage is the current's word, which speaks for itself.
         let lost = mains == Some(false) && (self.line_heard || self.confirmed);
-        // Where mains are denied in vain, a level that rises knows better.
-        let lost = lost && !(self.doubt.stands() && self.rises(now));
+        // Where mains are denied in vain, a battery that fills knows better.
+        let lost = lost && !(self.doubt.stands() && self.fills(now));
         let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
         let course = self.course();
         let mut gauge = self.gauge.now(now);

@@ -6,9 +6,9 @@
 //! machine three times without mains.
 //!
 //! What is doubted ends no ride-through, and sheds nothing by time: only the battery does, by its
-//! level. Where no level is known, nothing can tell a stuck line from a true outage. Then the machine
-//! is halted after a wait that grows with each halt that was in vain, so that it comes to one halt in a
-//! day; a true outage may meanwhile empty the battery.
+//! level, and not while it fills. Where no level is known, nothing can tell a stuck line from a true
+//! outage. Then the machine is halted after a wait that grows with each halt that was in vain, so
+//! that it comes to one halt in a day; a true outage may meanwhile empty the battery.
 //!
 //! Only mains that are seen end it: a level that rises says that they are there, and so that what
 //! denies them is wrong.

@@ -77,6 +77,11 @@ impl Power {
         of == Some(Course::Rising) && self.gauge.sound() && !self.gauge.stands_still(now)
     }
 
+    /// The battery fills, by its level or by its current.
+    pub(super) fn fills(&self, now: Mono) -> bool {
+        self.rises(now) || self.gauge.charges(now) && !self.sign.distrusted()
+    }
+
     /// Halts in vain: told when they have become too many, forgotten when mains are seen.
     pub(super) fn count_in_vain(&mut self, supply: Supply, pass: &mut Pass) {
         self.doubt.see(supply, self.falls(pass.now), pass.now);
