@@ -212,7 +212,7 @@ impl Power {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
         let cells = battery.map_or(1, |b| b.cells);
-        if self.sign.turns(heard) {
+        if self.sign.turns(heard) || self.gives_way(heard, cells) {
             // The battery goes another way now; what it did before says nothing about that.
             self.volts.forget();
             self.charge.forget();

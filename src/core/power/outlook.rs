@@ -1,5 +1,6 @@
 //! What an outage comes to: for how long the battery lasts, what holds the halt back, and what is shed.
 
+use super::gauge::Gauge;
 use super::plan::{self, Held, Plan};
 use super::supply::Supply;
 use super::trend::{Course, Trend};
@@ -80,6 +81,15 @@ impl Power {
     /// The battery fills, by its level or by its current.
     pub(super) fn fills(&self, now: Mono) -> bool {
         self.rises(now) || self.gauge.charges(now) && !self.sign.distrusted()
+    }
+
+    /// Nothing tells of mains, not even a current, and a voltage that rose gives way: this may be a
+    /// cut, and then a rise before it must not hide the fall after it.
+    pub(super) fn gives_way(&self, heard: Gauge, cells: u8) -> bool {
+        let mute = !self.line_heard && heard.current.is_none_or(|c| c.0 == 0);
+        mute && heard
+            .voltage
+            .is_some_and(|v| self.volts.gives_way(v.0, cells))
     }
 
     /// Halts in vain: told when they have become too many, forgotten when mains are seen.

@@ -62,6 +62,13 @@ impl Creep {
             .see(now, i64::from(voltage), grain * i64::from(cells));
     }
 
+    /// It rose all the time, and is now lower by a jump.
+    pub fn gives_way(&self, voltage: u32, cells: u8) -> bool {
+        let rose = self.trend().is_some_and(|t| t.course == Course::Rising);
+        let before = self.before.map_or(0, |(v, _)| v);
+        rose && before.saturating_sub(voltage) >= JUMPS * u32::from(cells.max(1))
+    }
+
     /// Forgets all samples.
     pub fn forget(&mut self) {
         self.window.forget();
@@ -283,6 +290,32 @@ mod tests {
     fn extremes_do_no_harm() {
         for values in [[i64::from(i32::MIN); 20], [i64::from(u32::MAX); 20]] {
             assert!(window(30, values).trend().is_some());
+        }
+    }
+
+    /// What rose all the time and is lower by a jump gives way; what did not rise, or comes down by
+    /// less, does not.
+    #[test]
+    fn a_rise_that_gives_way() {
+        for (slope, cells, fall, wanted) in [
+            (1, 1, 20, true),
+            (1, 1, 19, false),
+            (1, 2, 39, false),
+            (1, 2, 40, true),
+            (0, 1, 300, false),
+            (-1, 1, 300, false),
+        ] {
+            let mut creep = Creep::default();
+            assert!(!creep.gives_way(0, cells), "nothing was heard yet");
+            let mut voltage = 7_000;
+            for n in 0..24 {
+                voltage = u32::try_from(7_000 + n * slope).unwrap();
+                let at = Mono(u64::try_from(n).unwrap() * 5_000);
+                creep.see(at, voltage, None, cells, 1);
+            }
+            let gives_way = creep.gives_way(voltage - fall, cells);
+            assert_eq!(gives_way, wanted, "{slope}, {cells} cells, {fall} mV");
+            assert!(!creep.gives_way(voltage + fall, cells), "a jump upwards");
         }
     }
 
