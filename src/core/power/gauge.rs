@@ -41,7 +41,7 @@ const CELL_STEP: u32 = 150;
 
 /// A step of the charge that needs no second reading. Half an hour's drain of a busy board in ten
 /// seconds.
-const CHARGE_STEP: u16 = 30;
+pub(super) const CHARGE_STEP: u16 = 30;
 
 /// Readings in a row that must agree on a larger step.
 const AGREE: u8 = 4;
@@ -212,10 +212,19 @@ impl Believed {
         believed
     }
 
-    /// A reading failed. What was believed grows old by itself.
+    /// A reading failed. What was believed grows old by itself. One that the driver of the chip refused
+    /// was nonsense, as one that is refused here.
     pub fn lose(&mut self, why: &Fault) {
         self.heard = true;
         self.fault = Some(why.clone());
+        if *why == Fault::Implausible {
+            self.voltage.shake();
+            // Beside a voltage the charge waits for it anyway.
+            if self.voltage.believed.is_none() {
+                self.charge.shake();
+            }
+            self.in_a_row = 0;
+        }
     }
 
     fn voltage_holds(&mut self, now: Mono, v: Millivolts, battery: Option<&Battery>) -> bool {
@@ -486,11 +495,17 @@ mod tests {
         assert_eq!(last, usual);
         assert!(gauge.unsettled());
         assert!(!after(&[usual, nonsense, near, near, near]).1.unsettled());
-        // A reading that fails is no nonsense.
-        let mut gauge = Believed::default();
-        gauge.see(Mono(0), usual, Some(&ONE_CELL));
-        gauge.lose(&Fault::Absent);
-        assert_eq!(gauge.see(Mono(1), near, Some(&ONE_CELL)), near);
+        // A reading that fails is no nonsense, unless the chip's driver found it to be.
+        for (why, wanted) in [(Fault::Absent, near), (Fault::Implausible, usual)] {
+            let mut gauge = Believed::default();
+            gauge.see(Mono(0), usual, Some(&ONE_CELL));
+            gauge.lose(&why);
+            for at in [1, 2] {
+                gauge.see(Mono(at), near, Some(&ONE_CELL));
+                assert_eq!(gauge.last(), wanted, "{why:?}");
+            }
+            assert_eq!(gauge.see(Mono(3), near, Some(&ONE_CELL)), near, "{why:?}");
+        }
     }
 
     /// What was believed grows old by itself; failures and nonsense make it no younger.
