@@ -198,7 +198,9 @@ impl Sign {
             let (falls, rises) = (down >= way, up >= way);
             if falls && less >= TAKEN_OVER || rises && more >= TAKEN_OVER {
                 self.trust();
-                self.cut = if falls { Some(now) } else { self.cut };
+                // Less of a charge is not a cut yet: after that the battery carries the load.
+                let carries = falls && current.0 < -self.band.0;
+                self.cut = if carries { Some(now) } else { self.cut };
             } else if sound && (falls && more >= TAKEN_OVER || rises && less >= TAKEN_OVER) {
                 self.apart = self.apart.saturating_add(1);
                 self.distrusted |= self.apart >= APART;
@@ -307,6 +309,9 @@ mod tests {
         assert!(cut(gauge(1, 4_150), gauge(-119, 4_130), 1));
         assert!(!cut(gauge(1, 4_150), gauge(-118, 4_100), 1));
         assert!(!cut(gauge(500, 4_150), gauge(-800, 4_131), 1));
+        assert!(!cut(gauge(900, 4_150), gauge(200, 4_100), 1));
+        assert!(!cut(gauge(900, 4_150), gauge(-50, 4_100), 1));
+        assert!(cut(gauge(900, 4_150), gauge(-51, 4_100), 1));
         assert!(!cut(gauge(500, 8_300), gauge(-800, 8_261), 2));
         assert!(cut(gauge(500, 8_300), gauge(-800, 8_260), 2));
         assert!(!cut(gauge(0, 4_150), gauge(-800, 4_000), 1));
