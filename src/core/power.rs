@@ -66,13 +66,6 @@ const VOLTAGE_GRAIN: i64 = 2;
 /// The same for the charge, in thousandths.
 const CHARGE_GRAIN: i64 = 1;
 
-/// An outage that nothing but a current speaks for, and with it a low battery, must last for this
-/// long: then its voltage has shown which way it goes.
-const UNCONFIRMED: low::Proof = low::Proof {
-    lasting: Duration::from_secs(90),
-    readings: 20,
-};
-
 /// State of the policy.
 pub(crate) struct Power {
     /// `None` until anything was heard.
@@ -207,7 +200,9 @@ impl Power {
         self.raw.see(said, Source::Gauge, pass);
         self.gauge_spoke(pass);
         let battery = pass.settings.board.battery.as_ref();
+        let before = self.gauge.last().charge;
         let heard = self.gauge.see(pass.now, said, battery);
+        self.move_charge(before, heard.charge);
         if self.supply.is_none() {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
@@ -254,7 +249,13 @@ impl Power {
         let lost = lost && !(self.doubt.stands() && self.fills(now));
         let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
         let course = self.course();
-        let mut gauge = self.gauge.now(now);
+        // What stands still bears out nothing that is doubted.
+        let deaf = self.doubt.stands() && self.gauge.stands_still(now);
+        let mut gauge = if deaf {
+            Gauge::default()
+        } else {
+            self.gauge.now(now)
+        };
         if self.sign.distrusted() {
             // The voltage has shown that it is the other way round.
             gauge.current = gauge.current.map(|c| Milliamps(c.0.saturating_neg()));
@@ -297,25 +298,6 @@ impl Power {
         } else if on_mains && limits.recovered(gauge) {
             self.low_told = false;
         }
-    }
-
-    /// How long the signs must agree before it is acted upon.
-    fn proof(&self, now: Mono, settings: &Settings) -> low::Proof {
-        let believed = self.line_heard && !self.doubt.stands() || self.confirmed;
-        match believed {
-            true => self.signs(now, settings).proof(),
-            false => UNCONFIRMED,
-        }
-    }
-
-    /// The battery is low, by signs that have agreed for long enough. Silence does not stop the count.
-    fn low(&self, now: Mono, settings: &Settings) -> bool {
-        let proof = self.proof(now, settings);
-        self.agreed.is_some_and(|(since, readings)| {
-            let lasted = now.since(since);
-            let silent = lasted >= proof.lasting + gauge::STALE;
-            lasted >= proof.lasting && (readings >= proof.readings || silent)
-        })
     }
 
     /// Acts upon what is due, and writes down what holds now.

@@ -1,6 +1,6 @@
 //! What an outage comes to: for how long the battery lasts, what holds the halt back, and what is shed.
 
-use super::gauge::Gauge;
+use super::gauge::{self, Gauge};
 use super::plan::{self, Held, Plan};
 use super::supply::Supply;
 use super::trend::{Course, Trend};
@@ -9,8 +9,15 @@ use crate::core::Pass;
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
-use crate::units::Mono;
+use crate::units::{Mono, Permille};
 use std::time::Duration;
+
+/// An outage that nothing but a current speaks for, and with it a low battery, must last for this
+/// long: then its voltage has shown which way it goes.
+const UNCONFIRMED: low::Proof = low::Proof {
+    lasting: Duration::from_secs(90),
+    readings: 20,
+};
 
 impl Power {
     pub(super) fn remaining(&self, settings: &Settings, now: Mono) -> Option<Duration> {
@@ -31,6 +38,41 @@ impl Power {
                 .zip(volts)
                 .map(|((v, empty), slope)| (v.0, empty, slope)),
         )
+    }
+
+    /// A charge that jumps was counted anew and not used: the charge of the beginning jumps with it.
+    pub(super) fn move_charge(&mut self, before: Option<Permille>, heard: Option<Permille>) {
+        let Some((before, now)) = before.zip(heard) else {
+            return;
+        };
+        if before.0.abs_diff(now.0) > gauge::CHARGE_STEP {
+            let moved = |then: u16| (then + now.0).saturating_sub(before.0);
+            self.charge_then = self.charge_then.map(moved);
+        }
+    }
+
+    /// How long the signs must agree before it is acted upon.
+    pub(super) fn proof(&self, now: Mono, settings: &Settings) -> low::Proof {
+        let signs = self.signs(now, settings);
+        if self.line_heard && !self.doubt.stands() || self.confirmed {
+            return signs.proof();
+        }
+        // A charge alone may be stuck. Beside a line that is doubted, it is as if no level were known.
+        let wait = self.doubt.wait(settings).filter(|_| !signs.voltage);
+        low::Proof {
+            lasting: UNCONFIRMED.lasting.max(wait.unwrap_or_default()),
+            ..UNCONFIRMED
+        }
+    }
+
+    /// The battery is low, by signs that have agreed for long enough. Silence does not stop the count.
+    pub(super) fn low(&self, now: Mono, settings: &Settings) -> bool {
+        let proof = self.proof(now, settings);
+        self.agreed.is_some_and(|(since, readings)| {
+            let lasted = now.since(since);
+            let silent = lasted >= proof.lasting + gauge::STALE;
+            lasted >= proof.lasting && (readings >= proof.readings || silent)
+        })
     }
 
     /// More than the sign of the current says that mains are gone.
