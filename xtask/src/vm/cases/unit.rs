@@ -85,7 +85,7 @@ fn pool_missing(machine: &mut Machine) -> Result<()> {
     // Masking does not replace a file in /etc; it is there as a package would have put it.
     machine.ok(
         "systemctl stop fieldwarden-pool 2>/dev/null; cd /etc/systemd/system; \
-         [ ! -e fieldwarden-pool.service ] || mv fieldwarden-pool.service /root/; \
+         [ ! -e fieldwarden-pool.service ] || mv fieldwarden-pool.service /srv/; \
          systemctl mask fieldwarden-pool; systemctl daemon-reload",
     )?;
     let said = machine.ok(check)?;
@@ -105,7 +105,7 @@ fn pool_missing(machine: &mut Machine) -> Result<()> {
     ensure!(group.contains("fieldwarden.service"), "it runs in {group}");
     machine.ok(
         "cd /etc/systemd/system; systemctl unmask fieldwarden-pool; \
-         [ ! -e /root/fieldwarden-pool.service ] || mv /root/fieldwarden-pool.service .; \
+         [ ! -e /srv/fieldwarden-pool.service ] || mv /srv/fieldwarden-pool.service .; \
          systemctl daemon-reload; systemctl start fieldwarden-pool; systemctl restart fieldwarden",
     )?;
     all_up(machine)?;
