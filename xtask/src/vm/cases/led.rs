@@ -4,6 +4,8 @@
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
 
+mod others;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,9 +25,9 @@ pub const CASES: &[Case] = &[
     .for_long(),
     Case::daemon(
         "led-of-others",
-        "an LED that somebody else takes is let go of, one that is unplugged is had again, and after the \
-         end it is what it was",
-        others,
+        "an LED that somebody else takes is let go of, by hand too; one that is unplugged is had \
+         again; after the end, and where it is no longer named, it is what it was",
+        others::case,
     )
     .with(Modules::Devices)
     .for_long(),
@@ -258,93 +260,6 @@ fn class(machine: &mut Machine) -> Result<()> {
         "{list}"
     );
     Ok(())
-}
-
-fn others(machine: &mut Machine) -> Result<()> {
-    plug_lamp(machine)?;
-    configure(machine, &format!("[led]\nname = \"status\"\n{CONFIG}"))?;
-    start(machine)?;
-    wait_said(machine, "unknown")?;
-    machine.ok(&format!("echo cpu > {LED}/trigger"))?;
-    let told = "fieldwarden events --json -n 256 | grep '\"event\":\"led-failed\"' | grep -q 'trigger cpu'";
-    machine.wait_until("the news", told, RENEWED)?;
-    ensure!(
-        machine.ok(&format!("cat {LED}/trigger"))?.contains("[cpu]"),
-        "fought for"
-    );
-    let report = status(machine)?;
-    ensure!(report["verdicts"]["led"] == "warn", "{report}");
-    ensure!(
-        report["headline"]
-            .to_string()
-            .contains("taken by trigger cpu"),
-        "{report}"
-    );
-    machine.ok(&format!("echo none > {LED}/trigger"))?;
-    machine.wait_until(
-        "the LED again",
-        "fieldwarden status --json | grep -q '\"led\":\"ok\"'",
-        RENEWED,
-    )?;
-    wait_shown(machine, "unknown", SOON)?;
-    hangs(machine)?;
-    is_unplugged(machine)?;
-    is_given_back(machine)
-}
-
-/// A driver that hangs makes one thread late, and costs no pet.
-fn hangs(machine: &Machine) -> Result<()> {
-    machine.ok(
-        "setsid hold-thread $(systemctl show -P MainPID fieldwarden) led >/run/held 2>&1 </dev/null &",
-    )?;
-    // It has no work until the LED is told the same again.
-    let late =
-        "fieldwarden events --json -n 256 | grep '\"event\":\"thread-late\"' | grep -q '\"led\"'";
-    machine.wait_until("the thread to be late", late, RENEWED)?;
-    let report = status(machine)?;
-    ensure!(report["watchdog"]["state"] == "armed", "{report}");
-    machine.ok("pkill hold-thread")?;
-    wait_event(machine, "thread-on-time", "\"thread\":\"led\"")
-}
-
-/// The LED is gone for a while, and what comes back is had again.
-fn is_unplugged(machine: &Machine) -> Result<()> {
-    machine.ok("systemctl kill -s KILL lamp")?;
-    let absent =
-        "fieldwarden events --json -n 256 | grep '\"event\":\"led-failed\"' | grep -q 'absent'";
-    machine.wait_until("the loss", absent, RENEWED)?;
-    machine.ok("systemctl reset-failed lamp; systemctl start lamp")?;
-    machine.wait_until("the LED", &format!("[ -w {LED}/trigger ]"), SOON)?;
-    machine.ok(&format!("echo cpu0 > {LED}/trigger"))?;
-    machine.wait_until(
-        "the LED once more",
-        "fieldwarden status --json | grep -q '\"led\":\"ok\"'",
-        RENEWED,
-    )?;
-    wait_shown(machine, "unknown", SOON)
-}
-
-/// After the daemon's end, and after a demonstration without one, it is what it was.
-fn is_given_back(machine: &Machine) -> Result<()> {
-    machine.ok("systemctl stop fieldwarden")?;
-    ensure!(
-        machine
-            .ok(&format!("cat {LED}/trigger"))?
-            .contains("[cpu0]"),
-        "given back"
-    );
-    ensure!(
-        machine.sh("[ -e /run/fieldwarden/led ]")?.code != 0,
-        "a record is left"
-    );
-    // Without a daemon it is shown all the same, and given back again.
-    machine.ok(
-        "fieldwarden led show on-battery --for 3m </dev/null >/run/shown 2>&1 & echo $! >/run/show",
-    )?;
-    wait_shown(machine, "on-battery", SOON)?;
-    machine.ok("kill -INT $(cat /run/show)")?;
-    let back = format!("grep -q '\\[cpu0\\]' {LED}/trigger");
-    machine.wait_until("the end", &back, SOON)
 }
 
 fn outlives(machine: &mut Machine) -> Result<()> {
