@@ -137,7 +137,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
 /// Files and folders outside `src/edge` that use the operating system's crates, and why.
 const SYSTEM_CALLERS: [(&str, &str); 3] = [
     (
-        "src/app/crew.rs",
+        "src/app/crew/hands.rs",
         "asks who runs us, to name the asker of built-in requests",
     ),
     (

@@ -17,12 +17,6 @@ const LINE_MAX: usize = 100;
 /// Longest line of a comment. A word or two more than that are not worth breaking a sentence anew.
 const COMMENT_MAX: usize = 104;
 
-/// Files that are longer, and why.
-const LONG_FILES: [(&str, &str); 1] = [(
-    "src/app/crew.rs",
-    "it wires every thread to every queue; in pieces, nobody could see the whole of it",
-)];
-
 /// Functions that are longer, and why.
 const LONG_FUNCTIONS: [(&str, &str, &str); 6] = [
     (
@@ -76,18 +70,11 @@ fn all() -> Vec<Source> {
 #[test]
 fn files_are_short() {
     let mut wrong = Vec::new();
-    let mut excused = BTreeSet::new();
     for source in sources("src").iter().chain(&sources("xtask")) {
         let lines = source.code.iter().filter(|l| !l.trim().is_empty()).count();
-        let long = LONG_FILES.iter().find(|(p, _)| *p == source.path);
-        match long {
-            Some((path, _)) if lines > FILE_MAX => drop(excused.insert(*path)),
-            Some(_) | None if lines <= FILE_MAX => {}
-            Some(_) | None => wrong.push(format!("{}: {lines} lines of code", source.path)),
+        if lines > FILE_MAX {
+            wrong.push(format!("{}: {lines} lines of code", source.path));
         }
-    }
-    for (path, _) in LONG_FILES.iter().filter(|(p, _)| !excused.contains(p)) {
-        wrong.push(format!("{path} needs no exception any more"));
     }
     for source in all() {
         let code = source.code.iter().map(String::as_str);

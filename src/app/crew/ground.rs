@@ -1,0 +1,248 @@
+//! What is found and made before the first thread starts.
+
+use super::Devices;
+use crate::app::legacy::{self, Found};
+use crate::app::{AppError, Plan};
+use crate::config::board::Board;
+use crate::config::{CgroupChoice, Config};
+use crate::core::BootFacts;
+use crate::core::fact::{Fact, Fault, ServiceId};
+use crate::core::settings::{self as core_settings, Ready, Service, Settings};
+use crate::edge::adoption::{self, Survivor};
+use crate::edge::board_record;
+use crate::edge::children::{self, Child};
+use crate::edge::marker_file::{MarkerFiles, Of};
+use crate::edge::places::Places;
+use crate::edge::pool::Pool;
+use crate::edge::spawn::Limit;
+use crate::edge::spawner::{self, Recipe};
+use crate::edge::systemd::Environment;
+use crate::edge::watchdog_driver::WatchdogPaths;
+use crate::edge::{clock, mountinfo, process};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is found and made before the first thread starts.
+pub(super) struct Ground {
+    pub settings: Arc<Settings>,
+    pub places: Places,
+    pub pool: Option<Pool>,
+    /// Why there is none although there should be.
+    pub no_pool: Option<Fault>,
+    /// Daemons that broke off in the minute before this one, if it starts safely because of them.
+    pub safe: Option<u32>,
+    pub boot: BootFacts,
+    pub boot_id: Box<str>,
+    pub survivors: Vec<(ServiceId, Survivor)>,
+    /// What an earlier daemon of this boot left about the services.
+    pub memos: Vec<Found>,
+    pub marker: MarkerFiles,
+    /// What an earlier daemon left in it.
+    pub found: Fact,
+    /// The limit of open descriptors that we were given, if we have raised it.
+    pub descriptors: Option<Limit>,
+}
+
+impl Ground {
+    pub fn prepare(plan: &mut Plan, places: Places, safe: Option<u32>) -> Result<Ground, AppError> {
+        let wiring = &plan.config.wiring;
+        let (pool, no_pool) = pool(&wiring.cgroup, &plan.environment)?;
+        let mounts = mounts(&plan.devices, wiring.mounts.as_deref());
+        plan.config.settings.mounts = mounts
+            .iter()
+            .map(|m| m.to_string_lossy().into_owned().into())
+            .collect();
+        let settings = Arc::new(plan.config.settings.clone());
+        let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
+        let first = !places.began().exists();
+        std::fs::write(places.began(), "").map_err(AppError::Places)?;
+        let init_watchdog = plan.environment.watchdog(std::process::id());
+        let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
+        let left = places.left();
+        let memos = match safe {
+            None => memos(&settings, &places, &left),
+            Some(_) => Vec::new(),
+        };
+        let survivors = survivors(&settings, &places, (pool.as_ref(), &left), &memos);
+        let of = match &plan.devices {
+            Devices::Real(_) => Of::ThisMachine,
+            Devices::Simulated(_) => Of::SimulatedMachine,
+        };
+        if of == Of::ThisMachine
+            && let Err(e) = board_record::write(&places, &wiring.board)
+        {
+            log::warn!(
+                "{}: {e}; systemd's hook will go by the configuration",
+                places.board().display()
+            );
+        }
+        let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
+        let found = match &plan.devices {
+            Devices::Real(_) => marker.found(ended_last_boot(plan)),
+            // A simulated machine begins with its daemon.
+            Devices::Simulated(_) => MarkerFiles::nothing(),
+        };
+        let boot = BootFacts {
+            seed,
+            init_watchdog,
+            first,
+        };
+        let ground = Ground {
+            settings,
+            places,
+            pool,
+            no_pool,
+            safe,
+            boot,
+            boot_id,
+            survivors,
+            memos,
+            marker,
+            found,
+            descriptors: plan.own_process.then(process::open_more).flatten(),
+        };
+        Ok(ground)
+    }
+
+    /// What a replay of the trace has to know beside the configuration.
+    pub fn replay_meta(&self, board: &Board) -> Vec<(&'static str, String)> {
+        let first = if self.boot.first { "yes" } else { "no" };
+        let mut meta = vec![
+            ("seed", self.boot.seed.to_string()),
+            ("first", first.to_owned()),
+        ];
+        if let Some(window) = self.boot.init_watchdog {
+            meta.push(("init-watchdog-ms", window.as_millis().to_string()));
+        }
+        let mounts = self.settings.mounts.iter();
+        meta.extend(mounts.map(|mount| ("mount", mount.to_string())));
+        if board.settings() != core_settings::Board::NONE {
+            let lines = board.source.lines();
+            meta.extend(lines.map(|line| ("board", line.to_owned())));
+        }
+        meta
+    }
+
+    pub fn recipes(&self, config: &Config, environment: &Environment) -> Vec<Recipe> {
+        let inherited = environment.for_children();
+        let services = self.settings.services.iter().zip(&config.wiring.commands);
+        services
+            .map(|(service, command)| {
+                let own = command.environment.iter();
+                let own = own.map(|(k, v)| (OsString::from(k), OsString::from(v)));
+                let kept = inherited.iter().filter(|(k, _)| {
+                    k.to_str()
+                        .is_none_or(|k| !command.environment.contains_key(k))
+                });
+                Recipe {
+                    name: service.name.clone(),
+                    argv: command.argv.iter().map(OsString::from).collect(),
+                    environment: kept.cloned().chain(own).collect(),
+                    directory: command.directory.clone(),
+                    output: command.output,
+                    notify: listens(service),
+                    heartbeat: service.heartbeat,
+                    descriptors: self.descriptors,
+                }
+            })
+            .collect()
+    }
+
+    pub fn children(&self, config: &Config) -> io::Result<Vec<Child>> {
+        let services = self.settings.services.iter().zip(&config.wiring.commands);
+        services
+            .map(|(service, command)| {
+                let notify = match listens(service) {
+                    false => None,
+                    true => {
+                        self.places.make_service(&service.name)?;
+                        Some(children::listen(&self.places.notify(&service.name))?)
+                    }
+                };
+                Ok(Child {
+                    name: service.name.clone(),
+                    stop_signal: command.stop_signal.number(),
+                    heartbeat: service.heartbeat,
+                    notify,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The pool, or why there is none where systemd was to make it. Whoever runs the daemon by hand has
+/// not asked for one.
+fn pool(
+    choice: &CgroupChoice,
+    environment: &Environment,
+) -> Result<(Option<Pool>, Option<Fault>), AppError> {
+    match choice {
+        CgroupChoice::None => Ok((None, None)),
+        CgroupChoice::At(path) => Ok((Some(Pool::at(path).map_err(AppError::pool)?), None)),
+        CgroupChoice::Auto => match Pool::of_unit() {
+            Ok(pool) => Ok((Some(pool), None)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(AppError::pool(e)),
+            Err(e) => {
+                let why = Fault::Errno(spawner::errno(&e));
+                Ok((None, environment.by_init().then_some(why)))
+            }
+        },
+    }
+}
+
+/// A service that has something to tell gets a socket to tell it on.
+fn listens(service: &crate::core::settings::Service) -> bool {
+    service.ready == Ready::Notify || service.heartbeat.is_some()
+}
+
+/// Whether the watchdog ended the boot before; `None` where that cannot be known.
+fn ended_last_boot(plan: &Plan) -> Option<bool> {
+    match &plan.devices {
+        Devices::Real(_) => {
+            WatchdogPaths::of(&plan.config.wiring.watchdog_device).ended_last_boot()
+        }
+        Devices::Simulated(_) => None,
+    }
+}
+
+fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
+    match (named, devices) {
+        (Some(named), _) => named.to_vec(),
+        (None, Devices::Simulated(_)) => vec![PathBuf::from("/")],
+        (None, Devices::Real(_)) => mountinfo::discover(Path::new("/")).unwrap_or_else(|e| {
+            log::warn!("file systems are not watched: {e}; name them in [storage] mounts");
+            Vec::new()
+        }),
+    }
+}
+
+fn survivors(
+    settings: &Settings,
+    places: &Places,
+    (pool, left): (Option<&Pool>, &BTreeSet<String>),
+    memos: &[Found],
+) -> Vec<(ServiceId, Survivor)> {
+    let find = |(id, s): (ServiceId, &Service)| {
+        if pool.is_none() && !left.contains(&*s.name) {
+            return None;
+        }
+        let mut survivor = adoption::find(&s.name, places, pool)?;
+        // One that was found without a record has a number that may have been used before.
+        let known = memos.iter().find(|(whose, ..)| *whose == id);
+        let known = known.map_or(survivor.record.run, |(_, run, _)| *run);
+        survivor.record.run = survivor.record.run.max(known);
+        Some((id, survivor))
+    };
+    let ids = (0u16..).map(ServiceId);
+    ids.zip(&settings.services).filter_map(find).collect()
+}
+
+fn memos(settings: &Settings, places: &Places, left: &BTreeSet<String>) -> Vec<Found> {
+    let ids = (0u16..).map(ServiceId).take(settings.services.len());
+    ids.filter(|id| left.contains(settings.name(*id)))
+        .filter_map(|id| legacy::find(id, settings, places))
+        .collect()
+}

@@ -1,0 +1,355 @@
+//! The threads that are at work, and how each is started.
+
+use super::Devices;
+use super::ground::Ground;
+use super::queues::{PROMPT, Queues, Works};
+use super::samplers::{Sampler, Samplers};
+use crate::app::{AppError, Bridge, Plan};
+use crate::config::Config;
+use crate::config::board::{Board, MainsBy};
+use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
+use crate::core::settings::Settings;
+use crate::edge::adoption;
+use crate::edge::bus::{self, BusOrder};
+use crate::edge::children::{Child, ChildOrder, Children};
+use crate::edge::control::{Control, ControlOrder, Door, EventRing};
+use crate::edge::drive::Kept;
+use crate::edge::guards::Guards;
+use crate::edge::inbox::Inbox;
+use crate::edge::ledger::Reader;
+use crate::edge::line::{self, LineOrder};
+use crate::edge::orders::{self, Orders, Work};
+use crate::edge::output::{Output, OutputOrder};
+use crate::edge::pulse::Pulse;
+use crate::edge::recorder::Recorder;
+use crate::edge::signals::{self, RollCall};
+use crate::edge::spawner::{Recipe, Spawning};
+use crate::edge::starts;
+use crate::edge::{clock, logging, process, program_text, senses, thread};
+use crate::journal::{Journal, newest_synced};
+use crate::trace::Ring;
+use crate::units::Wall;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
+const SIGNAL_QUEUE: usize = 8;
+
+/// By then the start is over, even of a thousand services. Until then memory is not locked: that would
+/// take a tenth of a small start, and nothing is paged out this early.
+const START: Duration = Duration::from_secs(3);
+
+/// Time for the recorder to hand the last events to those who follow. On a card that stalls they go
+/// without; the end does not wait longer for it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Time for the threads to end. One that is stuck ends with the process.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// The threads that are at work.
+pub(in crate::app) struct Hands {
+    /// Where starts are counted.
+    pub starts: PathBuf,
+    threads: Vec<JoinHandle<()>>,
+    senses: Sender<()>,
+    /// Ends when the recorder has written its last.
+    written: Option<Receiver<()>>,
+    /// Every thread holds one end until it ends, and nobody sends anything.
+    aboard: Sender<()>,
+    ashore: Receiver<()>,
+}
+
+impl Hands {
+    pub(super) fn new(senses: Sender<()>, starts: PathBuf) -> Hands {
+        let (aboard, ashore) = bounded(0);
+        Hands {
+            starts,
+            threads: Vec::new(),
+            senses,
+            written: None,
+            aboard,
+            ashore,
+        }
+    }
+
+    pub(super) fn man(
+        &mut self,
+        name: &'static str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), AppError> {
+        let aboard = self.aboard.clone();
+        let body = move || {
+            body();
+            drop(aboard);
+        };
+        self.threads
+            .push(thread::start(name, body).map_err(AppError::kernel("thread"))?);
+        Ok(())
+    }
+
+    /// Lets all threads end, and waits for those that do.
+    pub fn go_ashore(self, bridge: Bridge) {
+        let Bridge { queues, ledger, .. } = bridge;
+        let now = clock::now();
+        // The children thread first: it feeds the guards, and nothing feeds it but the spawner.
+        let _ = queues.children.give(now, ChildOrder::Quit);
+        let _ = queues.output.give(now, OutputOrder::Quit);
+        if let Some(line) = &queues.line {
+            let _ = line.give(now, LineOrder::Quit);
+        }
+        drop(self.senses);
+        ledger.close();
+        // Who follows the events is to see the last one, so the recorder goes before the control.
+        if let Some(written) = self.written {
+            let _ = written.recv_timeout(LAST_WORDS);
+        }
+        let _ = queues.control.give(clock::now(), ControlOrder::Close);
+        drop(queues);
+        drop(self.aboard);
+        // Nothing is ever received: this ends when the last thread has, or when time is up.
+        if self.ashore.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+        for stuck in self.threads.iter().filter(|t| !t.is_finished()) {
+            log::warn!(
+                "thread {} did not end",
+                stuck.thread().name().unwrap_or("?")
+            );
+        }
+    }
+}
+
+/// Memory of the process that is ours stays where it is, but for what only the start has needed.
+fn settle_memory() {
+    program_text::let_go();
+    process::give_back_heap();
+    if let Err(e) = process::lock_memory() {
+        log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
+    }
+    program_text::keep();
+}
+
+impl Hands {
+    pub(super) fn man_recorder(
+        &mut self,
+        plan: &mut Plan,
+        ground: &Ground,
+        events: &Arc<EventRing>,
+        (reader, inbox): (Reader, &Inbox),
+    ) -> Result<(), AppError> {
+        let ring = Ring::new(ground.places.root(), &ground.boot_id, &plan.config.source)
+            .with_meta(ground.replay_meta(&plan.config.wiring.board));
+        let (settings, observer) = (ground.settings.clone(), plan.observer.take());
+        let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
+        let (state_dir, inbox) = (plan.config.wiring.state_dir.clone(), inbox.clone());
+        // A simulated board has a clock of its own, which knows nothing of our journal.
+        let real = matches!(plan.devices, Devices::Real(_));
+        let (writing, written) = bounded(0);
+        self.written = Some(written);
+        self.man("recorder", move || {
+            // Here and not before the thread starts: the card may take its time.
+            let _ = std::fs::create_dir_all(&state_dir);
+            let directory = state_dir.join("journal");
+            let past = real.then(|| newest_synced(&directory)).flatten();
+            if let Some(time) = past.and_then(|past| Wall::new(past.as_second())) {
+                inbox.send(Fact::Seen(Reading::Floor { time }));
+            }
+            let journal = Journal::open(&directory, &boot_id);
+            Recorder::new(settings, ring, journal, events, observer, log, inbox).run(&reader);
+            drop(writing);
+        })
+    }
+
+    pub(super) fn man_services(
+        &mut self,
+        (recipes, kin): (Vec<Recipe>, Vec<Child>),
+        ground: &Ground,
+        queues: &Queues,
+        works: Works,
+        guards: Guards,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let Ground { places, pool, .. } = ground;
+        let output = Output::new().map_err(AppError::kernel("output"))?;
+        let taps = output.taps(queues.output.clone());
+        self.man("output", move || fatal("output", output.run(&works.output)))?;
+        let to_core = inbox.clone();
+        self.man("watchdog", move || guards.run(&works.guards, &to_core))?;
+        let guards = queues.guards.clone();
+        let children = Children::new(kin, places.clone(), pool.clone(), guards, inbox.clone())
+            .map_err(AppError::kernel("children"))?;
+        let births = children.births(queues.children.clone());
+        self.man("children", move || {
+            fatal("children", children.run(&works.children))
+        })?;
+        let spawning = Spawning::new(
+            recipes,
+            places.clone(),
+            pool.clone(),
+            taps,
+            births,
+            inbox.clone(),
+        )
+        .map_err(AppError::kernel("starting processes"))?;
+        self.man("spawner", move || spawning.run(&works.spawner))?;
+        Ok(())
+    }
+
+    pub(super) fn man_control(
+        &mut self,
+        (door, work): (Door, Work<ControlOrder>),
+        settings: Arc<Settings>,
+        inbox: Inbox,
+        events: Arc<EventRing>,
+    ) -> Result<(), AppError> {
+        let control = Control {
+            door,
+            settings,
+            inbox,
+            work,
+            events,
+        };
+        let server = control.server().map_err(AppError::kernel("control"))?;
+        self.man("control", server)
+    }
+
+    pub(super) fn man_senses(
+        &mut self,
+        queues: &Queues,
+        samplers: Samplers,
+        quit: &Receiver<()>,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let watch = |pulse: &Arc<Pulse>, sample: Sampler| {
+            let (pulse, inbox, quit) = (pulse.clone(), inbox.clone(), quit.clone());
+            move || senses::watch(&pulse, &inbox, &quit, sample)
+        };
+        self.man("vitals", watch(&queues.vitals, samplers.vitals))?;
+        self.man("disk", watch(&queues.disk, samplers.disk))
+    }
+
+    /// The board: its chips and its line, each with a thread of its own.
+    pub(super) fn man_board(
+        &mut self,
+        board: &Board,
+        (bus, line): (Option<Work<BusOrder>>, Option<Work<LineOrder>>),
+        samplers: &mut Samplers,
+        (quit, inbox, kept): (&Receiver<()>, &Inbox, &Kept),
+    ) -> Result<(), AppError> {
+        if let Some(alive) = samplers.alive.take() {
+            let (quit, kept) = (quit.clone(), kept.clone());
+            self.man("alive", move || alive.keep(&quit, &kept))?;
+        }
+        if let (Some(work), Some(sample)) = (bus, samplers.gauge.take()) {
+            let inbox = inbox.clone();
+            let mut writer = samplers.writer.take();
+            let write = move |write| match &mut writer {
+                Some(writer) => writer.write(write),
+                None => Err(Fault::Absent),
+            };
+            self.man("bus", move || bus::run(&work, &inbox, sample, write))?;
+        }
+        let MainsBy::Line {
+            lost_high,
+            debounce,
+            ..
+        } = board.mains
+        else {
+            return Ok(());
+        };
+        if let (Some(work), Some(mut kernel_line)) = (line, samplers.line.take()) {
+            let inbox = inbox.clone();
+            self.man("line", move || {
+                line::run(&mut kernel_line, (lost_high, debounce), &work, &inbox)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The process is ours: its signals are for us.
+    pub(super) fn man_signals(&mut self, inbox: &Inbox) -> Result<Orders<RollCall>, AppError> {
+        let caught = signals::caught().map_err(AppError::kernel("signal handlers"))?;
+        let inbox = inbox.clone();
+        // It ends with the process: a handler cannot be waited for.
+        let pulse = Arc::new(Pulse::new(Thread::Signals, PROMPT));
+        let (calls, work) =
+            orders::with_bell(SIGNAL_QUEUE, pulse).map_err(AppError::kernel("signals"))?;
+        let run = move || fatal("signals", signals::run(caught, &work, &inbox));
+        thread::start("signals", run).map_err(AppError::kernel("thread"))?;
+        Ok(calls)
+    }
+
+    /// When the start is over, memory is put in order; and a daemon that lives for long enough proves
+    /// that resets have helped.
+    pub(super) fn man_stability(
+        &mut self,
+        config: &Config,
+        own_process: bool,
+        quit: &Receiver<()>,
+    ) -> Result<(), AppError> {
+        let resets = config.wiring.state_dir.join("resets");
+        let quit = quit.clone();
+        self.man("stability", move || {
+            if quit.recv_timeout(START) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            if own_process {
+                settle_memory();
+            }
+            if quit.recv_timeout(starts::STABLE) == Err(RecvTimeoutError::Timeout) {
+                starts::forget_resets(&resets);
+            }
+        })
+    }
+
+    pub(super) fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {
+        let services = ground.settings.services.iter();
+        let known = services.map(|s| &*s.name).collect();
+        let (places, pool) = (ground.places.clone(), ground.pool.clone());
+        let names = adoption::strangers(&known, &places, pool.as_ref());
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.man("strangers", move || {
+            adoption::end_strangers(&names, &places, pool.as_ref())
+        })
+    }
+}
+
+/// Passes on what is asked from within the process, until nobody can ask any more.
+pub(super) fn man_requests(
+    requests: Option<Receiver<Request>>,
+    inbox: Inbox,
+) -> Result<(), AppError> {
+    let Some(requests) = requests else {
+        return Ok(());
+    };
+    let by = Asker::User(nix::unistd::geteuid().as_raw());
+    let pass_on = move || {
+        for request in requests {
+            let ticket = signals::TICKET;
+            inbox.send(Fact::Asked {
+                ticket,
+                by,
+                request,
+            });
+        }
+    };
+    thread::start("requests", pass_on).map_err(AppError::kernel("thread"))?;
+    Ok(())
+}
+
+/// A thread that cannot go on without the kernel's help: what it stood for is gone. If it is
+/// essential, no pet passes through it any more; otherwise the daemon is worse off without it than
+/// with a new start.
+fn fatal(name: &str, outcome: io::Result<()>) {
+    if let Err(e) = outcome {
+        log::error!("thread {name} ended: {e}");
+        logging::flush();
+        std::process::abort();
+    }
+}

@@ -1,0 +1,185 @@
+//! The queues from the core to its threads, and how long each thread may owe an answer.
+
+use super::halt::{self, HaltQueues, HaltWorks};
+use crate::config::board::{Board, Cut, MainsBy};
+use crate::core::fact::Thread;
+use crate::edge::bus::BusOrder;
+use crate::edge::children::ChildOrder;
+use crate::edge::control::{CLIENTS_MAX, ControlOrder};
+use crate::edge::guards::GuardOrder;
+use crate::edge::led::LedOrder;
+use crate::edge::line::LineOrder;
+use crate::edge::logging;
+use crate::edge::orders::{self, Orders, Work};
+use crate::edge::output::OutputOrder;
+use crate::edge::pulse::Pulse;
+use crate::edge::register::Write;
+use crate::edge::signals::RollCall;
+use crate::edge::spawner::SpawnOrder;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An essential thread that owes an order for this long is stuck. Shorter than a third of the usual
+/// 15 s, so that the reason is written down before the hardware acts; far longer than any of its
+/// orders takes, on a machine that is merely busy.
+const ESSENTIAL: Duration = Duration::from_secs(3);
+
+/// The spawner may wait for the card: this is when a start is called stuck, too.
+const SPAWNER: Duration = Duration::from_secs(30);
+
+/// Vitals are read from memory; half a minute late means that something is wrong.
+const VITALS: Duration = Duration::from_secs(30);
+
+/// A look at a file system may wait for a card that is being written to.
+const DISK: Duration = Duration::from_secs(60);
+
+/// The control, output and signals threads never wait for anything.
+pub(super) const PROMPT: Duration = Duration::from_secs(10);
+
+/// The recorder syncs to the card.
+const RECORDER: Duration = Duration::from_secs(60);
+
+/// A look at the chips may wait for a bus that gives up after a second, four times over.
+const BUS: Duration = Duration::from_secs(10);
+
+/// The line's thread never waits for anything but its line.
+const LINE: Duration = Duration::from_secs(10);
+
+/// Orders for the bus that may wait. They are few, and the latest one counts.
+const BUS_QUEUE: usize = 16;
+
+/// Orders for the guards that may wait. There is one pet at a time, and few announcements.
+const GUARD_QUEUE: usize = 32;
+/// Where the core's orders go.
+pub(in crate::app) struct Queues {
+    pub spawner: Orders<SpawnOrder>,
+    pub children: Orders<ChildOrder>,
+    pub guards: Orders<GuardOrder>,
+    pub control: Orders<ControlOrder>,
+    pub output: Orders<OutputOrder>,
+    /// Only where the process is ours.
+    pub signals: Option<Orders<RollCall>>,
+    /// Only with a board that has something on its bus.
+    pub bus: Option<Orders<BusOrder>>,
+    pub line: Option<Orders<LineOrder>>,
+    /// Only with a status LED.
+    pub led: Option<Orders<LedOrder>>,
+    /// What tells the board to cut the power ahead of the halt, and what takes that back.
+    pub cut: Option<Write>,
+    pub uncut: Option<Write>,
+    pub halt: HaltQueues,
+    pub vitals: Arc<Pulse>,
+    pub disk: Arc<Pulse>,
+    pub recorder: Arc<Pulse>,
+    pub log: Option<Arc<Pulse>>,
+}
+
+impl Queues {
+    pub fn pulses(&self) -> Vec<Arc<Pulse>> {
+        let queues = [
+            self.spawner.pulse(),
+            self.children.pulse(),
+            self.guards.pulse(),
+            self.control.pulse(),
+            self.output.pulse(),
+            &self.vitals,
+            &self.disk,
+            &self.recorder,
+        ];
+        let signals = self.signals.iter().map(Orders::pulse);
+        let bus = self.bus.iter().map(Orders::pulse);
+        let line = self.line.iter().map(Orders::pulse);
+        let led = self.led.iter().map(Orders::pulse);
+        let some = signals.chain(bus).chain(line).chain(led).chain(&self.log);
+        let some = some.chain(self.halt.pulses());
+        queues.into_iter().chain(some).cloned().collect()
+    }
+}
+
+/// The other ends of the queues.
+pub(super) struct Works {
+    pub spawner: Work<SpawnOrder>,
+    pub children: Work<ChildOrder>,
+    pub guards: Work<GuardOrder>,
+    pub output: Work<OutputOrder>,
+    pub bus: Option<Work<BusOrder>>,
+    pub line: Option<Work<LineOrder>>,
+    pub halt: Option<HaltWorks>,
+}
+
+/// Queues for a daemon with this many services. Each service has at most one start and a few
+/// signals under way, so that a queue is only ever full when its thread is stuck.
+pub(super) fn queues(
+    services: usize,
+    board: &Board,
+) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
+    let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
+    let room = 4 * services + 64;
+    let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
+    let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
+    let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
+    let (control, control_work) =
+        orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
+    let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
+    let bus = board
+        .has_gauge()
+        .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
+    let (bus, bus_work) = bus.unzip();
+    let line = matches!(board.mains, MainsBy::Line { .. })
+        .then(|| orders::with_bell(1, pulse(Thread::Line, LINE)));
+    let (line, line_work) = line.transpose()?.unzip();
+    let (halt, halt_work) = halt::queues();
+    let (cut, uncut) = cut_ahead(board);
+    let queues = Queues {
+        bus,
+        line,
+        led: None,
+        cut,
+        uncut,
+        halt,
+        spawner,
+        children,
+        guards,
+        control,
+        output,
+        signals: None,
+        vitals: pulse(Thread::Vitals, VITALS),
+        disk: pulse(Thread::Disk, DISK),
+        recorder: pulse(Thread::Recorder, RECORDER),
+        log: logging::pulse(),
+    };
+    let works = Works {
+        spawner: spawner_work,
+        children: children_work,
+        guards: guards_work,
+        output: output_work,
+        bus: bus_work,
+        line: line_work,
+        halt: Some(halt_work),
+    };
+    Ok((queues, works, control_work))
+}
+
+/// What is written to tell the board to cut the power ahead of the halt, and to take that back.
+fn cut_ahead(board: &Board) -> (Option<Write>, Option<Write>) {
+    let Cut::Register {
+        bus,
+        address,
+        register,
+        value,
+        cancel,
+        after_unmount: false,
+        ..
+    } = board.cut
+    else {
+        return (None, None);
+    };
+    let write = |value| Write {
+        bus,
+        address,
+        register,
+        value,
+    };
+    (Some(write(value)), cancel.map(write))
+}

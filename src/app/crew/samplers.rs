@@ -1,0 +1,129 @@
+//! How the machine is looked at: its own devices, or the simulated ones.
+
+use super::Devices;
+use crate::app::vital_signs::{RealVitals, SimVitals};
+use crate::config::Config;
+use crate::config::board::MainsBy;
+use crate::core::settings::{Settings, WatchdogOwner};
+use crate::edge::bound_chips::BoundChips;
+use crate::edge::disk::Disk;
+use crate::edge::drive::OutputLine;
+use crate::edge::gauge::{Gauge, Look};
+use crate::edge::gpio::KernelLine;
+use crate::edge::hardware::Hardware;
+use crate::edge::i2c::KernelBus;
+use crate::edge::inbox::Inbox;
+use crate::edge::register::Writer;
+use crate::edge::senses::Rhythm;
+use crate::edge::sim_board::SimBoard;
+use crate::edge::watchdog_device::WatchdogDevice;
+use crate::edge::watchdog_driver::KernelWatchdog;
+use crate::edge::{clock, senses};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(super) type Sampler = Box<dyn FnMut(&Inbox) -> senses::Look + Send>;
+pub(super) type Looker = Box<dyn FnMut() -> Look + Send>;
+
+/// How the machine is looked at.
+pub(super) struct Samplers {
+    pub vitals: Sampler,
+    pub disk: Sampler,
+    /// The chips of the board, or the simulated ones.
+    pub gauge: Option<Looker>,
+    /// What writes to them.
+    pub writer: Option<Writer>,
+    /// The line that tells of mains, if a line does.
+    pub line: Option<KernelLine>,
+    /// The line that shows the board that the computer runs.
+    pub alive: Option<OutputLine>,
+}
+
+impl Samplers {
+    fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
+        let board = &config.wiring.board;
+        let mut vitals = RealVitals::new(config, settings, hardware);
+        let mut rhythm = Rhythm::new(config.wiring.vitals_every);
+        let mut disk = Disk::new("/".into());
+        let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));
+        let mounts: Vec<PathBuf> = mounts.collect();
+        let next = config.wiring.disk_every;
+        let gauge = board.chips.first().map(|first| {
+            let bus = Box::new(KernelBus::of(first.bus, hardware));
+            let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
+            Box::new(move || gauge.look()) as Looker
+        });
+        Samplers {
+            alive: board
+                .alive
+                .as_ref()
+                .map(|line| OutputLine::of(line, hardware)),
+            vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move |inbox| {
+                // One that hangs must not keep back what those before it have answered.
+                disk.sample_each(&mounts, |fact| inbox.send(fact));
+                let facts = Vec::new();
+                senses::Look { facts, next }
+            }),
+            gauge,
+            writer: board.chips.first().map(|first| {
+                let bus = Box::new(KernelBus::of(first.bus, hardware));
+                Writer::of(bus, BoundChips::new("/".as_ref()))
+            }),
+            line: match &board.mains {
+                MainsBy::Line {
+                    line,
+                    pull,
+                    debounce,
+                    ..
+                } => Some(KernelLine::of(line.clone(), *pull, *debounce, hardware)),
+                MainsBy::Supplies | MainsBy::Supply(_) => None,
+                MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+            },
+        }
+    }
+
+    fn simulated(board: &SimBoard, config: &Config, settings: &Settings) -> Samplers {
+        let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
+        let [disk, gauge] = [board.clone(), board.clone()];
+        let mut vitals = SimVitals(board.clone());
+        let mut rhythm = Rhythm::new(config.wiring.vitals_every);
+        let next = config.wiring.disk_every;
+        Samplers {
+            vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            disk: Box::new(move |_| senses::Look {
+                facts: disk.sample_mounts(clock::now(), mounts),
+                next,
+            }),
+            gauge: Some(Box::new(move || Look {
+                facts: gauge.sample_gauge(clock::now()),
+                doubtful: false,
+            })),
+            writer: None,
+            line: None,
+            alive: None,
+        }
+    }
+}
+
+/// The watchdog, if it is ours, and the samplers, real or simulated.
+pub(super) fn instruments(
+    config: &Config,
+    devices: Devices,
+    settings: &Settings,
+) -> (Option<Box<dyn WatchdogDevice>>, Samplers) {
+    let ours = settings.watchdog.owner == WatchdogOwner::Fieldwarden;
+    let (watchdog, samplers): (Box<dyn WatchdogDevice>, _) = match devices {
+        Devices::Real(hardware) => {
+            let samplers = Samplers::real(config, settings, &hardware);
+            let device = &config.wiring.watchdog_device;
+            (Box::new(KernelWatchdog::of(device, hardware)), samplers)
+        }
+        Devices::Simulated(board) => {
+            let samplers = Samplers::simulated(&board, config, settings);
+            let watchdog = board.watchdog(Arc::new(clock::now));
+            (Box::new(watchdog), samplers)
+        }
+    };
+    (ours.then_some(watchdog), samplers)
+}
