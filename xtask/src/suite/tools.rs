@@ -12,6 +12,9 @@ pub enum Tool {
     Python,
     /// The standard library for the processors of [`TARGETS`].
     Targets,
+    /// The linker for 32-bit ARM, its C library, and what runs its programs on another processor:
+    /// what `xtask/arm32.toml` names.
+    Arm32,
     /// `systemd-notify`: what a service in shell speaks with.
     SystemdNotify,
 }
@@ -21,6 +24,9 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// The processors of every Pi: 64-bit and 32-bit ARM. `rustup target list` has their names.
 const TARGETS: [&str; 2] = ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"];
+
+/// There when the C library for 32-bit ARM is.
+const ARM32_C_LIBRARY: &str = "/usr/arm-linux-gnueabihf/lib/crt1.o";
 
 /// Sees to it that the program is there.
 ///
@@ -39,6 +45,14 @@ pub fn ensure(tool: &Tool) -> Result<()> {
         }
         Tool::Targets if TARGETS.iter().all(|target| has_library(target)) => Ok(()),
         Tool::Targets => install("rustup", &["target", "add", TARGETS[0], TARGETS[1]]),
+        Tool::Arm32 => {
+            ensure_package("arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf")?;
+            ensure_package("qemu-arm-static", "qemu-user-static")?;
+            if std::path::Path::new(ARM32_C_LIBRARY).exists() {
+                return Ok(());
+            }
+            install_package("libc6-dev-armhf-cross")
+        }
         Tool::Python => ensure_package("python3", "python3-minimal"),
         Tool::SystemdNotify => ensure_package("systemd-notify", "systemd"),
     }
@@ -49,6 +63,10 @@ fn ensure_package(program: &str, package: &str) -> Result<()> {
     if runs(program, &["--version"]) {
         return Ok(());
     }
+    install_package(package)
+}
+
+fn install_package(package: &str) -> Result<()> {
     let arguments = ["install", "-y", "--no-install-recommends", package];
     install("apt-get", &arguments)
 }
