@@ -5,7 +5,7 @@
 
 use fieldwarden::core::action::{Action, Actions, Answer as CoreAnswer, Signal};
 use fieldwarden::core::fact::{Change, Exit, Fact, Pid, Thread};
-use fieldwarden::core::settings::{Backoff, Ready, Restart, Service, Settings};
+use fieldwarden::core::settings::{Backoff, Service, Settings};
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::edge::clock;
 use fieldwarden::edge::control::{
@@ -137,24 +137,15 @@ fn ask(mut stream: UnixStream, line: &[u8]) -> Answer {
 
 fn settings() -> Settings {
     let service = |name: &str| Service {
-        name: name.into(),
-        autostart: true,
-        class: fieldwarden::core::settings::Class::Normal,
-        after: Vec::new(),
-        ready: Ready::Exec,
         start_timeout: Duration::from_secs(10),
-        heartbeat: None,
-        stop_timeout: Duration::from_secs(10),
-        restart: Restart::Always,
         backoff: Backoff {
             immediate: 1,
-            first: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
             stable: Duration::from_secs(10),
             restarts: 10,
-            window: Duration::from_secs(600),
             cooldown: Duration::from_secs(300),
+            ..Backoff::DEFAULT
         },
+        ..Service::named(name)
     };
     Settings {
         services: vec![service("database"), service("web")],

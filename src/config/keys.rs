@@ -309,9 +309,23 @@ pub const SERVICE: Section = Section {
         ),
         key(
             "restart",
-            Kind::Choice(&["always", "on-failure", "never"]),
+            Kind::Choice(&["always", "on-failure", "on-abnormal", "never"]),
             Default("\"always\""),
-            "When to start it again after it ended without being asked to",
+            "When to start it again after it ended without being asked to; on-failure leaves it down \
+             after a clean end, on-abnormal after any exit by itself",
+        ),
+        key(
+            "success_on",
+            Kind::Codes,
+            Default("[]"),
+            "Exit codes that are as good as 0; a clean end is one of these, or by HUP, INT, TERM or PIPE",
+        ),
+        key(
+            "no_restart_on",
+            Kind::Codes,
+            Default("[]"),
+            "Exit codes after which it stays down, whatever restart says: another start would be of \
+             no use",
         ),
         key(
             "backoff",

@@ -20,6 +20,7 @@ mod order;
 mod problem;
 mod quantity;
 mod report;
+mod restart;
 mod sample;
 pub mod schema;
 mod service;

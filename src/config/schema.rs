@@ -90,6 +90,8 @@ pub enum Kind {
     Command,
     /// A list of names of services.
     Services,
+    /// A list of exit codes.
+    Codes,
     /// A table of environment variables.
     Environment,
     /// A table with these keys.
@@ -155,6 +157,7 @@ impl Kind {
             | Kind::Paths
             | Kind::Command
             | Kind::Services
+            | Kind::Codes
             | Kind::Environment
             | Kind::Text
             | Kind::Texts
@@ -199,6 +202,7 @@ impl fmt::Display for Kind {
             Kind::Paths => "a list of absolute paths",
             Kind::Command => "a list: a program by its absolute path, then its arguments",
             Kind::Services => "a list of names of services",
+            Kind::Codes => "a list of exit codes",
             Kind::Environment => "a table of texts",
             Kind::Table(_) => "a table",
         };

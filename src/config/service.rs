@@ -6,8 +6,8 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, keys};
-use crate::core::settings::{Backoff, Class, Ready, Restart, Service};
+use super::{Command, SERVICES_MAX, keys, restart};
+use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -139,7 +139,9 @@ fn service(
     let start_timeout = table.duration("start_timeout");
     let heartbeat = table.duration("heartbeat");
     let restart = table.choice("restart");
-    let backoff = backoff(table.inner("backoff"));
+    let success_on = table.other("success_on", restart::codes);
+    let no_restart_on = table.other("no_restart_on", restart::codes);
+    let backoff = restart::backoff(table.inner("backoff"));
     Some(Service {
         name: name.into(),
         autostart: autostart?.value,
@@ -161,44 +163,13 @@ fn service(
         restart: match restart?.value {
             "always" => Restart::Always,
             "on-failure" => Restart::OnFailure,
+            "on-abnormal" => Restart::OnAbnormal,
             "never" => Restart::Never,
             _ => return None,
         },
+        success_on: success_on?.value,
+        no_restart_on: no_restart_on?.value,
         backoff: backoff?,
-    })
-}
-
-fn backoff(mut table: Table<'_, '_, '_>) -> Option<Backoff> {
-    let immediate = table.count("immediate");
-    let first = table.duration("first");
-    let cap = table.duration("cap");
-    let stable = table.duration("stable");
-    let restarts = table.count("restarts");
-    let window = table.duration("window");
-    let cooldown = table.duration("cooldown");
-    let (first, cap) = (first?, cap?);
-    if first.value > cap.value {
-        let span = first.span.clone().or(cap.span.clone());
-        let what = format!(
-            "`{}` ({}{}) is longer than `cap` ({}{})",
-            table.full("first"),
-            super::schema::brief(first.value),
-            first.origin(),
-            super::schema::brief(cap.value),
-            cap.origin(),
-        );
-        let span = span.unwrap_or(table.header());
-        let help = "write a first that is at most cap".to_owned();
-        table.report().error(span, what, help);
-    }
-    Some(Backoff {
-        immediate: immediate?.value,
-        first: first.value,
-        cap: cap.value,
-        stable: stable?.value,
-        restarts: restarts?.value,
-        window: window?.value,
-        cooldown: cooldown?.value,
     })
 }
 

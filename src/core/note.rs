@@ -27,6 +27,17 @@ pub enum Severity {
     Error,
 }
 
+/// How a service ended that is not to be restarted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finish {
+    /// It has done its work.
+    Done,
+    /// It failed, or may have failed, and `restart` wants it to stay down.
+    Failed,
+    /// Its exit code is one of `no_restart_on`.
+    Refused,
+}
+
 /// Something that happened, or that was decided, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
@@ -191,6 +202,8 @@ pub enum Note {
     ServiceFinished {
         /// Which.
         service: ServiceId,
+        /// How.
+        how: Finish,
     },
 
     /// The hardware watchdog runs.
@@ -458,7 +471,9 @@ impl Note {
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
             | Note::ServiceStopping { .. }
-            | Note::ServiceFinished { .. }
+            | Note::ServiceFinished {
+                how: Finish::Done, ..
+            }
             | Note::ServiceExited { asked: true, .. }
             | Note::ServiceExited { done: true, .. }
             | Note::WatchdogArmed { .. }
@@ -509,6 +524,10 @@ impl Note {
             Note::SafeStart { .. }
             | Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
+            | Note::ServiceFinished {
+                how: Finish::Failed | Finish::Refused,
+                ..
+            }
             | Note::WatchdogFailed { .. }
             | Note::PetWithheld { .. }
             | Note::MountReadOnly { .. }

@@ -1,8 +1,12 @@
 //! What the core is told once, at its start: validated, with units, without any text of the
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
+mod restart;
+
 use super::fact::{MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
+pub use restart::{Backoff, Restart};
+pub(crate) use restart::{Ended, Sequel};
 use std::time::Duration;
 
 /// Everything the policies need to know.
@@ -190,17 +194,6 @@ pub enum Ready {
     Notify,
 }
 
-/// When a service is started again after it ended without being asked to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Restart {
-    /// Always.
-    Always,
-    /// Unless it exited with 0 or by HUP, INT, TERM or PIPE.
-    OnFailure,
-    /// Never.
-    Never,
-}
-
 /// How much a service matters while power is short.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Class {
@@ -236,27 +229,32 @@ pub struct Service {
     pub stop_timeout: Duration,
     /// When it is started again.
     pub restart: Restart,
+    /// Exit codes that are as good as 0.
+    pub success_on: Box<[u8]>,
+    /// Exit codes after which it is not started again, whatever `restart` says.
+    pub no_restart_on: Box<[u8]>,
     /// How long to wait before that.
     pub backoff: Backoff,
 }
 
-/// Waits between restarts, and when to give up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Backoff {
-    /// Failures in a row that are answered at once.
-    pub immediate: u32,
-    /// First wait after those.
-    pub first: Duration,
-    /// Longest wait; each wait is twice the one before.
-    pub cap: Duration,
-    /// A run this long wipes out the failures before it.
-    pub stable: Duration,
-    /// Restarts allowed inside `window`.
-    pub restarts: u32,
-    /// The window of `restarts`.
-    pub window: Duration,
-    /// After giving up, one more try comes after this time.
-    pub cooldown: Duration,
+impl Service {
+    /// A service with this name, and as in the sample configuration otherwise.
+    pub fn named(name: &str) -> Service {
+        Service {
+            name: name.into(),
+            autostart: true,
+            class: Class::Normal,
+            after: Vec::new(),
+            ready: Ready::Exec,
+            start_timeout: Duration::from_secs(90),
+            heartbeat: None,
+            stop_timeout: Duration::from_secs(10),
+            restart: Restart::Always,
+            success_on: Box::default(),
+            no_restart_on: Box::default(),
+            backoff: Backoff::DEFAULT,
+        }
+    }
 }
 
 impl Settings {

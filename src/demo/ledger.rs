@@ -243,7 +243,7 @@ impl Ledger {
             Note::ServiceStopping { service } | Note::ServiceNotReady { service, .. } => {
                 self.on(*service, |s| s.phase = Phase::Stopping);
             }
-            Note::ServiceStartFailed { service, .. } | Note::ServiceFinished { service } => {
+            Note::ServiceStartFailed { service, .. } | Note::ServiceFinished { service, .. } => {
                 self.on(*service, |s| s.phase = Phase::Down);
             }
             Note::ServiceBackoff { service, delay, .. } => {

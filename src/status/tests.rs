@@ -7,7 +7,7 @@ use crate::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
     ServiceId, Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
-use crate::core::settings::{Backoff, Power, Ready, Restart, Service, Settings, Watchdog};
+use crate::core::settings::{Backoff, Power, Ready, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::time::Duration;
@@ -93,24 +93,16 @@ impl Rig {
 
 fn service(name: &str, after: &[u16]) -> Service {
     Service {
-        name: name.into(),
-        autostart: true,
-        class: crate::core::settings::Class::Normal,
         after: after.iter().copied().map(ServiceId).collect(),
-        ready: Ready::Exec,
-        start_timeout: Duration::from_secs(90),
-        heartbeat: None,
-        stop_timeout: Duration::from_secs(10),
-        restart: Restart::Always,
         backoff: Backoff {
             immediate: 1,
             first: Duration::from_secs(10),
-            cap: Duration::from_secs(60),
             stable: Duration::from_secs(60),
             restarts: 2,
-            window: Duration::from_secs(600),
             cooldown: Duration::from_secs(300),
+            ..Backoff::DEFAULT
         },
+        ..Service::named(name)
     }
 }
 

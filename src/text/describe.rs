@@ -1,5 +1,6 @@
 //! Notes for machines: a fixed name and fields with units.
 
+mod service;
 mod value;
 
 use super::errno_word;
@@ -9,10 +10,10 @@ use super::legacy::left_word;
 use super::signal_word;
 use super::throttle;
 use super::words::{
-    dispute_word, heat_word, request_parts, rtc_doubt_word, shed_word, source, stage_word,
+    dispute_word, finish_word, heat_word, request_parts, rtc_doubt_word, shed_word, source,
     thread_word, trust_word,
 };
-use crate::core::fact::{Asker, Exit, Fault, MountId, Request, ServiceId};
+use crate::core::fact::{Asker, Fault, MountId, Request, ServiceId};
 use crate::core::note::{Doubt, Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::Permille;
@@ -83,13 +84,7 @@ impl Describer<'_> {
                 errno,
             } => (
                 "service-start-failed",
-                self.of(
-                    *service,
-                    [
-                        ("stage", word(stage_word(*stage))),
-                        ("errno", Value::Text(errno_word(*errno))),
-                    ],
-                ),
+                self.of(*service, service::step(*stage, *errno)),
             ),
             Note::ServiceUp { service, pid, took } => (
                 "service-up",
@@ -122,14 +117,7 @@ impl Describer<'_> {
                 done: _,
             } => (
                 "service-exited",
-                self.of(
-                    *service,
-                    [
-                        how(*exit),
-                        ("asked", Value::Flag(*asked)),
-                        ("lived", time(*lived)),
-                    ],
-                ),
+                self.of(*service, service::end(*exit, *asked, *lived)),
             ),
             Note::ServiceStopping { service } => ("service-stopping", self.of(*service, [])),
             Note::ServiceKilled { service, waited } => (
@@ -154,16 +142,12 @@ impl Describer<'_> {
                 retry,
             } => (
                 "service-gave-up",
-                self.of(
-                    *service,
-                    [
-                        ("restarts", count(*restarts)),
-                        ("window", time(*window)),
-                        ("retry", time(*retry)),
-                    ],
-                ),
+                self.of(*service, service::spent(*restarts, *window, *retry)),
             ),
-            Note::ServiceFinished { service } => ("service-finished", self.of(*service, [])),
+            Note::ServiceFinished { service, how } => (
+                "service-finished",
+                self.of(*service, [("how", word(finish_word(*how)))]),
+            ),
             Note::WatchdogArmed {
                 identity,
                 timeout,
@@ -389,14 +373,6 @@ fn doubt(doubt: RtcDoubt) -> Fields {
     let mut fields = vec![("why", word(rtc_doubt_word(doubt)))];
     fields.extend(by.map(|by| ("by", time(by))));
     fields
-}
-
-fn how(exit: Exit) -> (&'static str, Value) {
-    match exit {
-        Exit::Code(code) => ("code", count(code)),
-        Exit::Signal(number) => ("signal", Value::Text(signal_word(number))),
-        Exit::Unknown => ("exit", word("unknown")),
-    }
 }
 
 pub(super) fn cause(fault: &Fault) -> Fields {

@@ -14,7 +14,7 @@ use crate::core::fact::{
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
-use crate::core::note::{Doubt, Note, RtcDoubt, Trust};
+use crate::core::note::{Doubt, Finish, Note, RtcDoubt, Trust};
 use crate::core::picture::{Shed, Verdict};
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Permille};
@@ -286,8 +286,26 @@ fn service_ends() -> Vec<(Note, &'static str)> {
              `fieldwarden start web`",
         ),
         (
-            Note::ServiceFinished { service: WEB },
+            Note::ServiceFinished {
+                service: WEB,
+                how: Finish::Done,
+            },
             "web is done and is not started again",
+        ),
+        (
+            Note::ServiceFinished {
+                service: WEB,
+                how: Finish::Failed,
+            },
+            "web stays down, as its `restart` wants: look for the cause, then `fieldwarden start web`",
+        ),
+        (
+            Note::ServiceFinished {
+                service: WEB,
+                how: Finish::Refused,
+            },
+            "web stays down: its status is one of `no_restart_on`, and another start would be of no \
+             use; look for the cause, then `fieldwarden start web`",
         ),
     ]
 }

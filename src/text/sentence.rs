@@ -138,9 +138,7 @@ impl Speaker<'_> {
                 for_people(*window),
                 for_people(*retry)
             ),
-            Note::ServiceFinished { service } => {
-                format!("{} is done and is not started again", name(*service))
-            }
+            Note::ServiceFinished { service, how } => service::finished(name(*service), *how),
             Note::WatchdogArmed {
                 identity,
                 timeout,
@@ -289,7 +287,9 @@ impl Speaker<'_> {
     fn after_a_hang(&self, service: ServiceId) -> &'static str {
         let service = self.0.services.get(usize::from(service.0));
         match service.map(|s| s.restart) {
-            Some(Restart::Always | Restart::OnFailure) => "ended and started again",
+            Some(Restart::Always | Restart::OnFailure | Restart::OnAbnormal) => {
+                "ended and started again"
+            }
             Some(Restart::Never) | None => "ended",
         }
     }

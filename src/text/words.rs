@@ -10,7 +10,7 @@ use crate::core::fact::{
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
 use crate::core::memo::Rest;
-use crate::core::note::{Doubt, RtcDoubt, Severity, Trust};
+use crate::core::note::{Doubt, Finish, RtcDoubt, Severity, Trust};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
 use crate::core::{Dispute, HeatLevel};
@@ -183,6 +183,15 @@ pub fn shed_word(shed: Shed) -> &'static str {
         Shed::Nothing => "nothing",
         Shed::Optional => "optional",
         Shed::Normal => "normal",
+    }
+}
+
+/// How a service ended that is not to be restarted: `done`, `failed`, `refused`.
+pub fn finish_word(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Done => "done",
+        Finish::Failed => "failed",
+        Finish::Refused => "refused",
     }
 }
 

@@ -86,6 +86,8 @@ fn a_service_has_the_documented_defaults() {
         (service.ready, service.restart),
         (Ready::Exec, Restart::Always)
     );
+    assert!(service.success_on.is_empty() && service.no_restart_on.is_empty());
+    assert_eq!(*service, fieldwarden::core::settings::Service::named("web"));
     assert_eq!(service.start_timeout, Duration::from_secs(90));
     assert_eq!(service.heartbeat, None);
     assert_eq!(service.stop_timeout, Duration::from_secs(10));
@@ -224,6 +226,9 @@ fn every_value_of_a_service_arrives() {
         output = "null"
         [service."b.2"]
         command = ["/bin/b"]
+        restart = "on-abnormal"
+        success_on = [143, 0x03]
+        no_restart_on = [0, 255]
     "#;
     let Config {
         settings, wiring, ..
@@ -243,6 +248,12 @@ fn every_value_of_a_service_arrives() {
     assert_eq!(z.backoff.window, Duration::from_secs(2));
     assert_eq!(z.backoff.cooldown, Duration::from_secs(86_400));
     assert_eq!(settings.services[0].restart, Restart::Never);
+    let b = &settings.services[1];
+    assert_eq!(b.restart, Restart::OnAbnormal);
+    assert_eq!(
+        (&*b.success_on, &*b.no_restart_on),
+        (&[143, 3][..], &[0, 255][..])
+    );
     let command = &wiring.commands[2];
     assert_eq!(command.argv, ["/bin/z", "", "a b", "ü"]);
     assert_eq!(command.environment["_A1"], "x y");

@@ -203,6 +203,12 @@ impl Checks {
         for check in checks {
             check(self, v)?;
         }
+        crate::ends::ends_are_judged(
+            v,
+            &self.settings,
+            |service| self.services[usize::from(service.0)].told.is_some(),
+            |service| self.services[usize::from(service.0)].asked,
+        )?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;

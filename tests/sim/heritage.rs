@@ -39,7 +39,7 @@ impl Heritage {
             }
         }
         for note in v.notes {
-            if let Note::ServiceFinished { service } = note {
+            if let Note::ServiceFinished { service, .. } = note {
                 self.at_rest.insert(*service);
             }
         }

@@ -15,6 +15,7 @@ mod checks;
 mod chips;
 mod clocks;
 mod daemon;
+mod ends;
 mod faults;
 mod halting;
 mod hands;

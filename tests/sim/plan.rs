@@ -142,7 +142,14 @@ pub fn millis(d: Duration) -> u64 {
 fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
     let ready = rng.pick(&["exec", "notify"]);
     let class = rng.pick(&["essential", "normal", "optional"]);
-    let restart = rng.pick(&["always", "always", "always", "on-failure", "never"]);
+    let restart = rng.pick(&[
+        "always",
+        "always",
+        "always",
+        "on-failure",
+        "on-abnormal",
+        "never",
+    ]);
     let start_timeout = rng.range(2, 15);
     let stop_timeout = rng.pick(&[0, 1000, 3000, 8000]);
     let _ = write!(
@@ -152,6 +159,9 @@ fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
          stop_timeout = \"{stop_timeout}ms\"\nrestart = \"{restart}\"\nclass = \"{class}\"\n",
         rng.chance(85)
     );
+    if rng.chance(30) {
+        out.push_str("success_on = [143]\nno_restart_on = [2, 78]\n");
+    }
     if rng.chance(60) {
         let _ = writeln!(out, "heartbeat = \"{}ms\"", rng.range(800, 8000));
     }

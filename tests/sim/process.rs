@@ -106,10 +106,12 @@ impl World {
         let (exit, longest) = if self.strikes(Kind::Crash, 40) {
             let exit = self
                 .rng
-                .pick(&[Exit::Code(1), Exit::Code(139), Exit::Signal(11)]);
+                .pick(&[Exit::Code(1), Exit::Code(78), Exit::Signal(11)]);
             (exit, self.rng.pick(&[20, 2_000, 60_000]))
         } else if self.strikes(Kind::CleanExit, 15) {
-            let exit = self.rng.pick(&[Exit::Code(0), Exit::Signal(15)]);
+            let exit = self
+                .rng
+                .pick(&[Exit::Code(0), Exit::Code(143), Exit::Signal(15)]);
             (exit, 40_000)
         } else {
             return;

@@ -4,7 +4,7 @@
 use super::{Down, Service, State, Turn, Wish};
 use crate::core::fact::RunId;
 use crate::core::memo::{Left, Memo, Rest};
-use crate::core::note::Note;
+use crate::core::note::{Finish, Note};
 use crate::core::settings::Restart;
 use crate::units::Mono;
 use std::time::Duration;
@@ -141,12 +141,10 @@ impl Service {
         // have done its work.
         if self.ended_unseen() {
             match turn.s.restart {
-                Restart::Always | Restart::OnFailure => self.fail(Duration::ZERO, turn),
-                Restart::Never => {
-                    self.wish = Wish::Rest;
-                    turn.out.note(Note::ServiceFinished { service: self.id });
-                    self.rest_in(Down::Failed);
+                Restart::Always | Restart::OnFailure | Restart::OnAbnormal => {
+                    self.fail(Duration::ZERO, turn);
                 }
+                Restart::Never => self.finish(Finish::Failed, turn),
             }
         }
     }

@@ -4,8 +4,8 @@ use super::{Down, Service, State, StopCause, Wish};
 use crate::core::action::Actions;
 use crate::core::backoff::Next;
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
-use crate::core::note::Note;
-use crate::core::settings::{Ready, Restart, Service as Settings};
+use crate::core::note::{Finish, Note};
+use crate::core::settings::{Ended, Ready, Sequel, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl Service {
             stage,
             errno,
         });
-        self.over(None, turn);
+        self.over(Ended::NotStarted, Duration::ZERO, turn);
     }
 
     fn ready(&mut self, turn: &mut Turn) {
@@ -178,11 +178,8 @@ impl Service {
         };
         let asked = told == Some(StopCause::Asked);
         let lived = turn.now.since(since);
-        let done = told.is_none()
-            && self.wish == Wish::Run
-            && !self.restart_wanted
-            && is_clean(exit)
-            && turn.s.restart != Restart::Always;
+        let by_itself = told.is_none() && self.wish == Wish::Run && !self.restart_wanted;
+        let done = by_itself && turn.s.sequel(Ended::By(exit)) == Sequel::Done;
         turn.out.note(Note::ServiceExited {
             service: self.id,
             exit,
@@ -191,16 +188,15 @@ impl Service {
             lived,
         });
         match told {
-            None => self.over(Some((exit, lived)), turn),
-            // What we ended because it hung failed, whatever it says on its way out.
-            Some(StopCause::Fault) => self.over(Some((Exit::Unknown, lived)), turn),
+            None => self.over(Ended::By(exit), lived, turn),
+            Some(StopCause::Fault) => self.over(Ended::Hung, lived, turn),
             Some(StopCause::Asked) if self.wish == Wish::Run => self.await_turn(),
             Some(StopCause::Asked) => self.rest_in(Down::Stopped),
         }
     }
 
-    /// A run is over that nobody asked to end. `ended` tells how, if there was a process at all.
-    fn over(&mut self, ended: Option<(Exit, Duration)>, turn: &mut Turn) {
+    /// A run is over that nobody asked to end.
+    fn over(&mut self, ended: Ended, lived: Duration, turn: &mut Turn) {
         if self.wish == Wish::Rest {
             return self.rest_in(Down::Stopped);
         }
@@ -208,19 +204,23 @@ impl Service {
             self.await_turn();
             return;
         }
-        let clean = ended.is_some_and(|(exit, _)| is_clean(exit));
-        let again = match turn.s.restart {
-            Restart::Always => true,
-            Restart::OnFailure => !clean,
-            Restart::Never => false,
-        };
-        if !again {
-            self.wish = Wish::Rest;
-            turn.out.note(Note::ServiceFinished { service: self.id });
-            return self.rest_in(if clean { Down::Finished } else { Down::Failed });
+        match turn.s.sequel(ended) {
+            Sequel::Again => self.fail(lived, turn),
+            Sequel::Done => self.finish(Finish::Done, turn),
+            Sequel::Failed => self.finish(Finish::Failed, turn),
+            Sequel::Refused => self.finish(Finish::Refused, turn),
         }
-        let lived = ended.map_or(Duration::ZERO, |(_, lived)| lived);
-        self.fail(lived, turn);
+    }
+
+    /// It stays down, until somebody starts it.
+    pub(super) fn finish(&mut self, how: Finish, turn: &mut Turn) {
+        self.wish = Wish::Rest;
+        let service = self.id;
+        turn.out.note(Note::ServiceFinished { service, how });
+        self.rest_in(match how {
+            Finish::Done => Down::Finished,
+            Finish::Failed | Finish::Refused => Down::Failed,
+        });
     }
 
     pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
@@ -248,14 +248,5 @@ impl Service {
                 self.due = Some(until);
             }
         }
-    }
-}
-
-/// The ends that systemd calls clean: status 0, and HUP, INT, TERM and PIPE.
-fn is_clean(exit: Exit) -> bool {
-    match exit {
-        Exit::Code(code) => code == 0,
-        Exit::Signal(signal) => matches!(signal, 1 | 2 | 13 | 15),
-        Exit::Unknown => false,
     }
 }

@@ -4,7 +4,7 @@ use super::{Down, Service, State, StopCause, Turn, Wish};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, ServiceId, Stage};
 use crate::core::note::Severity;
-use crate::core::settings::{Backoff, Class, Ready, Restart, Service as Settings};
+use crate::core::settings::{Backoff, Ready, Restart, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -37,24 +37,16 @@ const INPUTS: [&str; 16] = [
 fn settings() -> Settings {
     let s = Duration::from_secs;
     Settings {
-        name: "web".into(),
-        autostart: true,
-        class: Class::Normal,
-        after: Vec::new(),
         ready: Ready::Notify,
         start_timeout: s(20),
         heartbeat: Some(s(10)),
         stop_timeout: s(5),
-        restart: Restart::Always,
         backoff: Backoff {
             immediate: 0,
-            first: s(1),
-            cap: s(60),
-            stable: s(600),
             restarts: 5,
-            window: s(600),
-            cooldown: s(600),
+            ..Backoff::DEFAULT
         },
+        ..Settings::named("web")
     }
 }
 

@@ -235,30 +235,15 @@ fn quote(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::core::light::LedState;
-    use crate::core::settings::{Backoff, Ready, Restart, Service};
+    use crate::core::settings::Service;
     use std::time::Duration;
 
     /// Services with these names and nothing remarkable.
     pub fn services(names: &[&str]) -> Vec<Service> {
         let service = |name: &&str| Service {
-            name: (*name).into(),
-            autostart: true,
-            class: crate::core::settings::Class::Normal,
-            after: Vec::new(),
-            ready: Ready::Exec,
             start_timeout: Duration::from_secs(1),
-            heartbeat: None,
             stop_timeout: Duration::from_secs(1),
-            restart: Restart::Always,
-            backoff: Backoff {
-                immediate: 0,
-                first: Duration::from_secs(1),
-                cap: Duration::from_secs(1),
-                stable: Duration::from_secs(1),
-                restarts: 1,
-                window: Duration::from_secs(1),
-                cooldown: Duration::from_secs(1),
-            },
+            ..Service::named(name)
         };
         names.iter().map(service).collect()
     }

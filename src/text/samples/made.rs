@@ -1,7 +1,7 @@
 //! Settings for tests.
 
 use crate::core::settings::{
-    Backoff, Board, Heat, Limits, Power, Ready, Restart, Service, Settings, Watchdog, WatchdogOwner,
+    Backoff, Board, Heat, Limits, Power, Ready, Service, Settings, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -44,23 +44,16 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
 
 fn service(name: &str) -> Service {
     Service {
-        name: name.into(),
-        autostart: true,
-        class: crate::core::settings::Class::Normal,
-        after: vec![],
         ready: Ready::Notify,
         start_timeout: Duration::from_secs(30),
         heartbeat: Some(Duration::from_secs(10)),
-        stop_timeout: Duration::from_secs(10),
-        restart: Restart::Always,
         backoff: Backoff {
             immediate: 1,
-            first: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
             stable: Duration::from_secs(60),
             restarts: 10,
-            window: Duration::from_secs(600),
             cooldown: Duration::from_secs(900),
+            ..Backoff::DEFAULT
         },
+        ..Service::named(name)
     }
 }

@@ -1,6 +1,7 @@
 //! Sentences about services that fail: why, and what to do about it.
 
 use crate::core::fact::{Errno, Exit, Stage};
+use crate::core::note::Finish;
 use crate::text::quantity::for_people;
 use crate::text::words::stage_word;
 use crate::text::{errno_message, signal_word};
@@ -54,4 +55,18 @@ pub(super) fn exited(name: &str, exit: Exit, asked: bool, lived: Duration) -> St
     };
     let wish = if asked { ", as asked" } else { "" };
     format!("{name} {how} after {}{wish}", for_people(lived))
+}
+
+pub(super) fn finished(name: &str, how: Finish) -> String {
+    match how {
+        Finish::Done => format!("{name} is done and is not started again"),
+        Finish::Failed => format!(
+            "{name} stays down, as its `restart` wants: look for the cause, then \
+             `fieldwarden start {name}`"
+        ),
+        Finish::Refused => format!(
+            "{name} stays down: its status is one of `no_restart_on`, and another start would be of \
+             no use; look for the cause, then `fieldwarden start {name}`"
+        ),
+    }
 }
