@@ -8,6 +8,7 @@ mod check;
 mod daemon;
 mod explain;
 mod led;
+mod logs;
 mod look;
 mod past;
 mod printer;
@@ -53,6 +54,7 @@ Examples:
   fieldwarden status                 how does everything stand?
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
+  fieldwarden logs web --follow      what does this service write?
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
   fieldwarden restart web            restart a service and wait until it is up
@@ -122,6 +124,22 @@ enum Command {
         #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = JOURNAL,
               conflicts_with = "follow")]
         journal: Option<PathBuf>,
+    },
+    /// Show what services wrote last
+    #[command(after_help = logs::EXAMPLES)]
+    Logs {
+        /// Services, by name; all if there is none
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Go on with what they write from now on, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        /// For programs: one JSON object per line, described in docs/formats.md
+        #[arg(long)]
+        json: bool,
+        /// How many past lines; of each service the latest 4 to 64 KiB are kept
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+        last: u32,
     },
     /// Print the whole journal, one JSON object per line
     Export {
@@ -257,6 +275,21 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Events {
             follow, json, last, ..
         } => look::events(&daemon(), follow, json, last, &mut out)?,
+        Command::Logs {
+            services,
+            follow,
+            json,
+            last,
+        } => {
+            let wanted = logs::Wanted {
+                services: &services,
+                last,
+                follow,
+                json,
+            };
+            let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
+            logs::logs(&dir, &daemon(), &wanted, &mut out)?;
+        }
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,
         Command::Export { journal } => past::export(&journal, &mut out)?,

@@ -7,6 +7,7 @@ use crate::app::AppError;
 use crate::config::Problems;
 use crate::demo::{DemoError, INTERRUPTED};
 use crate::edge::control::{Answer, Code};
+use crate::text::nearest;
 use crate::trace::TraceError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,6 +119,20 @@ pub enum Error {
         /// The directory that was looked for.
         dir: PathBuf,
     },
+    /// What services wrote cannot be read.
+    #[error("cannot read what services wrote: {source}{}", reading_help(source))]
+    Log {
+        /// What the kernel said, with the path.
+        source: io::Error,
+    },
+    /// Nothing is known of a service with this name.
+    #[error("there is no service {name:?}\nhelp: {}", names_help(name, known))]
+    NoSuchService {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// A trace cannot be replayed.
     #[error("{0}\nhelp: a trace is {RUNTIME_DIR}/trace or trace.1, or a copy of one")]
     Trace(Box<TraceError>),
@@ -164,6 +179,14 @@ fn reading_help(why: &io::Error) -> &'static str {
     }
 }
 
+/// What to do about a service that is not there.
+fn names_help(name: &str, known: &[String]) -> String {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "fieldwarden status lists the services".to_owned(),
+    }
+}
+
 fn help_line(help: Option<&str>) -> String {
     help.map_or_else(String::new, |help| format!("\nhelp: {help}"))
 }
@@ -207,6 +230,8 @@ impl Error {
             | Error::Said
             | Error::File { .. }
             | Error::NoJournal { .. }
+            | Error::Log { .. }
+            | Error::NoSuchService { .. }
             | Error::Trace(_)
             | Error::TraceAgainst { .. }
             | Error::App(_)

@@ -32,7 +32,7 @@ pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use power::{PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
-pub use screen::{MARK, event_line, screen};
+pub use screen::{MARK, event_line, log_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
 
 use crate::core::picture::{Ending, Picture, Verdict};

@@ -13,6 +13,8 @@
 mod daemon;
 #[path = "cli/led.rs"]
 mod led;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/transcript.rs"]
 mod transcript;
 

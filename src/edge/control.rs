@@ -22,7 +22,7 @@ mod ring;
 mod server;
 
 pub use answer::{Answer, Code};
-pub use door::{Door, DoorError};
+pub use door::{Door, DoorError, looking_group};
 pub use ring::EventRing;
 
 use super::inbox::Inbox;

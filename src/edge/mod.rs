@@ -48,6 +48,7 @@ pub mod register;
 pub mod rtc;
 pub mod run_record;
 pub mod senses;
+pub mod service_log;
 pub mod session;
 pub mod signals;
 pub mod sim_board;

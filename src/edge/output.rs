@@ -1,4 +1,4 @@
-//! The output thread: brings what services write into the log, line by line.
+//! The output thread: brings what services write into the log, line by line, and keeps the latest.
 //!
 //! Terms: a service's *allowance* is what it may write in a second before lines are left out; lines
 //! left out are counted and the count is told. The *taps* are where FIFOs are put for the thread to
@@ -11,6 +11,8 @@
 use super::clock;
 use super::logging;
 use super::orders::{Orders, Work};
+use super::places::Places;
+use super::service_log::{self, ServiceLog};
 use crate::core::fact::ServiceId;
 use crate::units::Mono;
 use rustix::event::epoll;
@@ -62,6 +64,11 @@ struct Source {
     second: u64,
     used: u32,
     left_out: u64,
+    /// Lines that the log had no room for, on top of those.
+    unlogged: u64,
+    /// Where its latest lines are kept, and those that are not there yet.
+    log: ServiceLog,
+    fresh: Vec<u8>,
 }
 
 /// Where FIFOs are put for the output thread to watch.
@@ -94,19 +101,23 @@ impl Taps {
 pub struct Output {
     /// By the number of the service.
     sources: BTreeMap<u64, Source>,
+    places: Places,
+    services: usize,
     epoll: Arc<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Output {
-    /// Watching nothing yet.
+    /// Watching nothing yet, of so many services at most.
     ///
     /// # Errors
     /// When the kernel gives no epoll descriptor.
-    pub fn new() -> io::Result<Output> {
+    pub fn new(places: Places, services: usize) -> io::Result<Output> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         Ok(Output {
             sources: BTreeMap::new(),
+            places,
+            services,
             epoll,
             // Not filled with zeros: pages that no flood touches cost nothing.
             buffer: Vec::with_capacity(CHUNK),
@@ -157,14 +168,15 @@ impl Output {
                     name,
                     fifo,
                 } => {
-                    let source = Source::new(name, fifo);
+                    let log = ServiceLog::of(&self.places, &name, self.services);
+                    let source = Source::new(name, fifo, log);
                     self.sources.insert(service.0.into(), source);
                 }
                 OutputOrder::RollCall => work.finish(clock::now()),
                 OutputOrder::Quit => {
                     for source in self.sources.values_mut() {
                         source.drain(&mut self.buffer, clock::now());
-                        source.finish_line();
+                        source.finish_line(clock::now());
                     }
                     return false;
                 }
@@ -181,7 +193,7 @@ impl Output {
 }
 
 impl Source {
-    fn new(name: Box<str>, fifo: OwnedFd) -> Source {
+    fn new(name: Box<str>, fifo: OwnedFd, log: ServiceLog) -> Source {
         Source {
             name,
             fifo,
@@ -189,6 +201,9 @@ impl Source {
             second: 0,
             used: 0,
             left_out: 0,
+            unlogged: 0,
+            log,
+            fresh: Vec::new(),
         }
     }
 
@@ -214,12 +229,22 @@ impl Source {
         while self.partial.len() >= LONGEST {
             flooded |= !self.tell(now);
         }
+        self.keep();
         flooded
     }
 
-    fn finish_line(&mut self) {
+    fn finish_line(&mut self, now: Mono) {
         if !self.partial.is_empty() {
-            self.tell(clock::now());
+            self.tell(now);
+            self.keep();
+        }
+    }
+
+    /// Keeps the lines of this turn, all in one go. Their room is given back: most services are silent
+    /// most of the time.
+    fn keep(&mut self) {
+        if !self.fresh.is_empty() {
+            self.log.keep(&std::mem::take(&mut self.fresh));
         }
     }
 
@@ -231,18 +256,34 @@ impl Source {
         if second != self.second {
             self.second = second;
             self.used = 0;
-            let left_out = std::mem::take(&mut self.left_out);
-            if left_out > 0 {
-                log::warn!(target: "output", "{}: {left_out} lines were left out", self.name);
-            }
+            self.tell_what_is_missing(now);
         }
-        if self.used >= ALLOWANCE || !logging::has_room() {
+        if self.used >= ALLOWANCE {
             self.left_out += 1;
             return false;
         }
         self.used += 1;
-        log::info!(target: "output", "{}: {}", self.name, printable(&line));
+        let text = printable(&line);
+        // Kept even while nobody takes the log: then it is all that there is.
+        service_log::form(now, &text, &mut self.fresh);
+        if !logging::has_room() {
+            self.unlogged += 1;
+            return false;
+        }
+        log::info!(target: "output", "{}: {text}", self.name);
         true
+    }
+
+    fn tell_what_is_missing(&mut self, now: Mono) {
+        let left_out = std::mem::take(&mut self.left_out);
+        let missing = left_out + std::mem::take(&mut self.unlogged);
+        if missing > 0 {
+            log::warn!(target: "output", "{}: {missing} lines were left out", self.name);
+        }
+        if left_out > 0 {
+            let text = format!("({left_out} lines were left out)");
+            service_log::form(now, &text, &mut self.fresh);
+        }
     }
 }
 
@@ -266,13 +307,21 @@ fn printable(line: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn source(fifo: OwnedFd) -> (tempfile::TempDir, Source) {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(dir.path());
+        places.make_service("web").unwrap();
+        let log = ServiceLog::of(&places, "web", 1);
+        (dir, Source::new("web".into(), fifo, log))
+    }
+
     /// A long line is cut into several, and the line after it begins anew.
     #[test]
     fn long_lines_end_where_they_end() {
         let (fifo, writer) = rustix::pipe::pipe().unwrap();
         let text = [&[b'x'; 2 * LONGEST + 1][..], b"\nnext\n\nrest"].concat();
         rustix::io::write(&writer, &text).unwrap();
-        let mut source = Source::new("web".into(), fifo);
+        let (_dir, mut source) = source(fifo);
         source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
         assert_eq!(source.used, 3 + 1 + 1);
         assert_eq!(source.partial, b"rest");
@@ -289,7 +338,7 @@ mod tests {
     #[test]
     fn small_pieces_can_be_a_flood() {
         let (read, write) = rustix::pipe::pipe().unwrap();
-        let mut source = Source::new("web".into(), read);
+        let (_dir, mut source) = source(read);
         let mut buffer = Vec::with_capacity(CHUNK);
         let mut say = |lines: usize, now| {
             rustix::io::write(&write, "x\n".repeat(lines).as_bytes()).unwrap();

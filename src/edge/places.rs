@@ -92,6 +92,11 @@ impl Places {
         self.service(name).join("output")
     }
 
+    /// What a service wrote last.
+    pub fn kept_output(&self, name: &str) -> PathBuf {
+        self.service(name).join("log")
+    }
+
     /// Socket on which operators ask.
     pub fn control(&self) -> PathBuf {
         self.0.join("control.sock")

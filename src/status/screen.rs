@@ -12,6 +12,7 @@ use crate::journal::{Record, Trust};
 use crate::text::{for_people, hundredths, severity_word};
 use crate::units::Milliamps;
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
@@ -76,12 +77,12 @@ pub fn event_line(event: &Record) -> String {
         Severity::Warning => DOUBTFUL,
         Severity::Info => Style::new(),
     };
-    let trust = match event.trust {
-        Trust::Synced | Trust::Holdover => ' ',
-        Trust::Unset | Trust::Floor | Trust::Rtc => '?',
+    let trusted = match event.trust {
+        Trust::Synced | Trust::Holdover => true,
+        Trust::Unset | Trust::Floor | Trust::Rtc => false,
     };
     let time = match event.wall {
-        Some(wall) => format!("{}{trust}", wall.strftime("%Y-%m-%d %H:%M:%S")),
+        Some(wall) => time_of_day(wall, trusted),
         None => format!("{:>20}", format!("+{}", event.mono)),
     };
     format!(
@@ -89,6 +90,17 @@ pub fn event_line(event: &Record) -> String {
         severity_word(event.severity),
         harmless(&event.text)
     )
+}
+
+/// A line that a service wrote, for people: when, whose, what.
+pub fn log_line(time: Option<Timestamp>, trusted: bool, service: &str, text: &str) -> String {
+    let time = time.map_or_else(String::new, |time| time_of_day(time, trusted));
+    format!("{QUIET}{time}{QUIET:#} {service}{}", harmless(text))
+}
+
+fn time_of_day(time: Timestamp, trusted: bool) -> String {
+    let doubt = if trusted { ' ' } else { '?' };
+    format!("{}{doubt}", time.strftime("%Y-%m-%d %H:%M:%S"))
 }
 
 fn verdict_style(verdict: &str) -> Style {

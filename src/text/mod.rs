@@ -15,6 +15,7 @@ mod fact;
 mod halt;
 mod led;
 mod legacy;
+mod nearest;
 mod quantity;
 mod sentence;
 mod signal;
@@ -35,6 +36,7 @@ pub use halt::{
     cause_sentence, cause_word, confidence_word, end_sentence, end_word, marker, rung_word,
 };
 pub use led::{led_advice, led_meaning, rhythm_words};
+pub use nearest::nearest;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};
 pub use signal::{signal_named, signal_word};

@@ -174,7 +174,8 @@ impl Hands {
         inbox: &Inbox,
     ) -> Result<(), AppError> {
         let Ground { places, pool, .. } = ground;
-        let output = Output::new().map_err(AppError::kernel("output"))?;
+        let output = Output::new(places.clone(), ground.settings.services.len())
+            .map_err(AppError::kernel("output"))?;
         let taps = output.taps(queues.output.clone());
         self.man("output", move || fatal("output", output.run(&works.output)))?;
         let to_core = inbox.clone();

@@ -169,13 +169,16 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    if let Some(group) = group_number(&fs::read_to_string(GROUPS).unwrap_or_default(), GROUP) {
-        // Fails for a daemon that is neither root nor in the group; then only its own user gets in.
-        let _ = std::os::unix::fs::chown(path, None, Some(group));
-    }
+    // Fails for a daemon that is neither root nor in the group; then only its own user gets in.
+    let _ = std::os::unix::fs::chown(path, None, looking_group());
     fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
     listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
+}
+
+/// The group whose members may look, if there is one.
+pub fn looking_group() -> Option<u32> {
+    group_number(&fs::read_to_string(GROUPS).unwrap_or_default(), GROUP)
 }
 
 /// The number of a group in the text of [`GROUPS`].

@@ -4,7 +4,7 @@ use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
 use crate::core::fact::{HaltKind, Request, ServiceId};
 use crate::core::settings::Settings;
-use crate::text::{halt_kind_named, led_named};
+use crate::text::{halt_kind_named, led_named, nearest};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -192,32 +192,13 @@ fn service(keys: &mut Keys, settings: &Settings) -> Result<ServiceId, Refusal> {
     };
     settings.service(&name).ok_or_else(|| {
         let what = format!("there is no service {}", quote(&name));
-        let help = match nearest(&name, settings) {
+        let names = settings.services.iter().map(|s| &*s.name);
+        let help = match nearest(&name, names) {
             Some(near) => format!("did you mean {near}?"),
             None => "fieldwarden status lists the services".to_owned(),
         };
         Refusal::new(Code::UnknownService, what, help)
     })
-}
-
-/// The service whose name looks most like `name`, if one does: few letters differ, or it begins the
-/// same way.
-fn nearest<'a>(name: &str, settings: &'a Settings) -> Option<&'a str> {
-    /// As alike as `web` and `website`; below that, suggestions are guesses.
-    const ALIKE: f64 = 0.85;
-    /// Longest name that a service can have; a longer one is none, and costs time to compare.
-    const NAME_MAX: usize = 64;
-    if name.len() > NAME_MAX {
-        return None;
-    }
-    let slips = 1 + name.len() / 4;
-    settings
-        .services
-        .iter()
-        .map(|s| (strsim::damerau_levenshtein(name, &s.name), &*s.name))
-        .filter(|(apart, s)| *apart <= slips || strsim::jaro_winkler(name, s) > ALIKE)
-        .min_by_key(|(apart, _)| *apart)
-        .map(|(_, name)| name)
 }
 
 /// Text of a client, shortened and without characters that do something to a terminal.
