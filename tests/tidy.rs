@@ -38,7 +38,7 @@ const POLICIES: [(&str, &[&str]); 14] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 16] = [
+const OWNERS: [(&str, &str); 17] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Arm", "watchdog"),
@@ -50,6 +50,7 @@ const OWNERS: [(&str, &str); 16] = [
     ("Reply", "desk"),
     ("Announce", "desk"),
     ("Record", "marker"),
+    ("Keep", "marker"),
     ("Sync", "shutdown"),
     ("CutPower", "shutdown"),
     ("AskInit", "shutdown"),

@@ -64,6 +64,8 @@ pub enum Action {
     Announce(Announcement),
     /// Write the marker, and sync it. Owner: marker.
     Record(Marker),
+    /// Write the marker for this boot alone, where that costs nothing. Owner: marker.
+    Keep(Marker),
     /// Sync all file systems. Owner: shutdown.
     Sync,
     /// Tell the board to cut the power some time from now, or to forget that. Owner: shutdown.

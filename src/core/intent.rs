@@ -5,7 +5,8 @@
 
 use super::fact::{HaltKind, Thread};
 use super::past::LastBoot;
-use super::picture::HaltCause;
+use super::picture::{HaltCause, Shed};
+use crate::units::{Mono, Permille};
 
 /// What is to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,8 +54,25 @@ pub struct Marker {
     /// Halts for want of mains, over all boots since mains were seen last; with the one that is under
     /// way. 0 to 255.
     pub in_vain: u8,
+    /// The outage that goes on, for whoever follows in this boot; `None` while there is none.
+    pub outage: Option<Outage>,
     /// How the boot before this one ended, for whoever follows in this boot; `None`: it was not told.
     pub before: Option<LastBoot>,
+}
+
+/// An outage, as far as a successor in the same boot has to know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Outage {
+    /// When mains were first seen gone.
+    pub since: Mono,
+    /// More than the sign of a current said so.
+    pub confirmed: bool,
+    /// Which services were stopped to save power.
+    pub shed: Shed,
+    /// What the battery held when it began; `None` where that was not known.
+    pub charge: Option<Permille>,
+    /// From when on the level of the battery was not known; `None` while it was.
+    pub dark: Option<Mono>,
 }
 
 /// A marker that was found at the start.

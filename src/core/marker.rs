@@ -1,7 +1,8 @@
 //! The marker: what is to come, written down ahead of it, for whoever comes next.
 //!
-//! Terms: a record is *due at once* when what is to come changes, and *in its time* when only a sign
-//! of life is owed.
+//! Terms: a record is *due at once* when what is to come changes, and *in its time* when only a
+//! sign of life is owed. What holds is *kept* at once for this boot, in memory: whoever follows in
+//! it goes on with an outage from there.
 //!
 //! Never writes often: beyond changes of intent, one small record in ten minutes. Never holds up what
 //! it tells of: a card that stalls makes the marker late, and nothing else.
@@ -24,6 +25,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10 * 60);
 /// back a warning. Mains that come and go must not wear out a card.
 const CALM: Duration = Duration::from_secs(60);
 
+/// The same for a queue that was full.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Time after which a record that failed is tried again. Shorter: a file system that is full is
 /// bothered for nothing. Longer: what the card says of a halt that was taken back holds for that long.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -39,6 +43,11 @@ pub(crate) struct Marker {
     written: Option<(Kept, Mono)>,
     /// The record that is on its way.
     order: Option<OrderId>,
+    /// What is told for this boot, as far as that could be written.
+    kept: Option<Kept>,
+    /// The latest order to keep it, and when it is given again because it failed.
+    keep: Option<OrderId>,
+    keep_again: Option<Mono>,
     told: Option<Fault>,
     /// The latest record failed.
     failed: bool,
@@ -85,11 +94,7 @@ impl Marker {
         self.failed = outcome.is_err();
         match outcome {
             Ok(()) => self.told = None,
-            Err(why) if self.told.as_ref() == Some(why) => {}
-            Err(why) => {
-                pass.tell(HaltNote::MarkerFailed { why: why.clone() });
-                self.told = Some(why.clone());
-            }
+            Err(why) => self.tell_failed(why, pass),
         }
         self.shown = Some(pass.now);
     }
@@ -108,25 +113,60 @@ impl Marker {
             before: self.last_boot,
             ..wanted(pass.picture)
         };
-        let at = match self.written {
+        let at = self.record_at(&wanted, pass);
+        if at > pass.now {
+            self.due = Some(at);
+            return self.keep(wanted, pass);
+        }
+        self.order = Some(pass.out.push(Action::Record(wanted)));
+        self.written = Some((wanted, pass.now));
+        (self.kept, self.keep_again) = (Some(wanted), None);
+        self.failed = false;
+        self.due = Some(pass.now.after(SIGN_OF_LIFE));
+        pass.picture.recorded = false;
+    }
+
+    /// When a record that tells this is due.
+    fn record_at(&self, wanted: &Kept, pass: &Pass) -> Mono {
+        match self.written {
             None => pass.now,
             Some((written, at)) => {
-                let usual = due(&written, at, &wanted, pass.now);
+                let usual = due(&written, at, wanted, pass.now);
                 match self.failed {
                     true => usual.min(at.after(AGAIN)),
                     false => usual,
                 }
             }
-        };
-        if at > pass.now {
-            self.due = Some(at);
-            return;
         }
-        self.order = Some(pass.out.push(Action::Record(wanted)));
-        self.written = Some((wanted, pass.now));
-        self.failed = false;
-        self.due = Some(pass.now.after(SIGN_OF_LIFE));
-        pass.picture.recorded = false;
+    }
+
+    /// Keeps what holds now for this boot.
+    fn keep(&mut self, wanted: Kept, pass: &mut Pass) {
+        match self.keep_again {
+            Some(at) if at > pass.now => self.due = self.due.min(Some(at)),
+            Some(_) | None if self.kept == Some(wanted) => {}
+            Some(_) | None => {
+                self.keep = Some(pass.out.push(Action::Keep(wanted)));
+                (self.kept, self.keep_again) = (Some(wanted), None);
+            }
+        }
+    }
+
+    /// It could not be kept.
+    fn not_kept(&mut self, why: &Fault, pass: &mut Pass) {
+        let wait = if *why == Fault::Busy { SOON } else { AGAIN };
+        (self.kept, self.keep) = (None, None);
+        self.keep_again = Some(pass.now.after(wait));
+        if *why != Fault::Busy {
+            self.tell_failed(why, pass);
+        }
+    }
+
+    fn tell_failed(&mut self, why: &Fault, pass: &mut Pass) {
+        if self.told.as_ref() != Some(why) {
+            pass.tell(HaltNote::MarkerFailed { why: why.clone() });
+            self.told = Some(why.clone());
+        }
     }
 }
 
@@ -168,6 +208,7 @@ fn wanted(picture: &Picture) -> Kept {
     Kept {
         intent,
         mains: picture.mains,
+        outage: picture.outage,
         attempts: picture.halting.map_or(0, |h| h.attempts),
         in_vain: picture.halts_in_vain.saturating_add(u8::from(
             picture.halting.is_some_and(|h| h.cause.ends_with_mains()),
@@ -187,6 +228,10 @@ impl Policy for Marker {
             } if !self.begun => self.found = Some(Err(why.clone())),
             Fact::Tick if !self.begun => self.begin(pass),
             Fact::Done { order, outcome } if Some(*order) == self.order => self.done(outcome, pass),
+            Fact::Done {
+                order,
+                outcome: Err(why),
+            } if Some(*order) == self.keep => self.not_kept(why, pass),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }

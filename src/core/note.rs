@@ -384,6 +384,11 @@ pub enum Note {
     RtcRight,
     /// Mains are gone and the machine runs on its battery.
     MainsLost,
+    /// An outage goes on that a daemon before this one has seen begin: its times count on.
+    OutageTakenUp {
+        /// From the first reading without mains to now.
+        lasted: Duration,
+    },
     /// They are back, and stable.
     MainsBack {
         /// From the first reading without them to the first with them.
@@ -516,6 +521,7 @@ impl Note {
             | Note::ClockWrong { .. }
             | Note::RtcWrong { .. }
             | Note::MainsLost
+            | Note::OutageTakenUp { .. }
             | Note::SignsDisagree { .. }
             | Note::ThrottleBegan { .. }
             | Note::ThrottleBrief { .. } => Warning,

@@ -5,6 +5,7 @@
 
 use super::action::Answer;
 use super::fact::{Asker, HaltKind, Thread, Ticket};
+use super::intent::Outage;
 use super::settings::Class;
 use crate::units::Mono;
 use std::time::Duration;
@@ -178,6 +179,8 @@ pub struct Picture {
     /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
     /// on battery, `None` where nobody can tell.
     pub mains: Option<bool>,
+    /// The outage that goes on, for a successor in this boot.
+    pub outage: Option<Outage>,
     /// Halts for want of mains, over all boots since mains were seen last.
     pub halts_in_vain: u8,
     /// These are so many that what says that mains are gone is doubted.

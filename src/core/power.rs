@@ -19,7 +19,8 @@
 //! On battery, the gauge is to be looked at closely. An order for that which was not taken is given
 //! again when the gauge is next heard of, because then its thread works again.
 //!
-//! Halts that it asked for in vain are remembered over boots (`doubt.rs`).
+//! Halts that it asked for in vain are remembered over boots (`doubt.rs`), and an outage over daemons
+//! (`heir.rs`). Who was not there for a while looks first (`look.rs`).
 //!
 //! Never halts or stops anything: it asks for that in the picture. Never asks for a halt while mains
 //! are believed to be there, however low the battery is.
@@ -27,6 +28,8 @@
 mod dispute;
 mod doubt;
 mod gauge;
+mod heir;
+mod look;
 mod low;
 mod outlook;
 mod plan;
@@ -55,6 +58,7 @@ use crate::units::{Milliamps, Mono};
 use dispute::Disputed;
 use doubt::Doubt;
 use gauge::Believed;
+use look::Look;
 use low::Limits;
 use sign::Sign;
 use std::time::Duration;
@@ -89,6 +93,8 @@ pub(crate) struct Power {
     shed: Shed,
     dispute: Disputed,
     doubt: Doubt,
+    /// What holds has to be seen before time alone counts.
+    look: Look,
     needed: Duration,
     /// The gauge is to be looked at every second.
     closely: bool,
@@ -119,6 +125,7 @@ impl Power {
             shed: Shed::Nothing,
             dispute: Disputed::default(),
             doubt: Doubt::default(),
+            look: Look::default(),
             needed: plan::needed(settings),
             closely: false,
             watch: None,
@@ -174,6 +181,11 @@ impl Power {
         }
         let before = self.supply.unwrap_or(Supply::Unknown { failing: None });
         self.turn(before.hear(mains, pass.now), pass);
+        let (look, over) = self.look.hear(mains, pass.now);
+        self.look = look;
+        if over {
+            self.turn(Supply::OnLine { failing: None }, pass);
+        }
     }
 
     /// A thread is stuck: what it would tell is not known any more.
@@ -303,12 +315,13 @@ impl Power {
     /// Acts upon what is due, and writes down what holds now.
     fn judge(&mut self, pass: &mut Pass) {
         self.miss_sign(pass);
+        self.look = self.look.wait(pass.now);
         let Some(supply) = self.supply else { return };
         self.confirm(pass);
         self.count_in_vain(supply, pass);
         let plan = self.plan(pass.now, pass.settings);
         let returning = self.held(pass.now) == Some(Held::Returning);
-        let low = !returning && self.low(pass.now, pass.settings);
+        let low = !returning && !self.look.goes_on() && self.low(pass.now, pass.settings);
         let cause = match low {
             true => Some(HaltCause::LowBattery),
             false => plan.and_then(|plan| plan.halt(pass.now)),
@@ -325,8 +338,10 @@ impl Power {
 
 impl Policy for Power {
     fn step(&mut self, pass: &mut Pass) {
-        // Time first: news that come late find what was due before them.
+        // Time first: news that come late find what was due before them. Who comes late itself looks
+        // before it acts.
         if let Some(supply) = self.supply {
+            self.look = self.look.after(self.due, pass.now);
             self.turn(supply.wait(pass.now), pass);
             self.judge(pass);
         }
@@ -367,6 +382,7 @@ impl Policy for Power {
             } => self.unheard |= self.watch == Some(*order),
             Fact::Seen(Reading::Marker(left)) => {
                 self.doubt.take_up(left);
+                self.inherit(left, pass);
                 pass.picture.halts_in_vain = self.doubt.halts();
                 pass.picture.mains_doubted = self.doubt.stands();
             }

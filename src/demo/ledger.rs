@@ -228,7 +228,7 @@ impl Ledger {
             Note::Halt(HaltNote::HaltCancelled { .. }) => self.halt = None,
             Note::Heat { verdict, .. } => self.signs.heat = *verdict,
             Note::Memory { verdict, .. } => self.signs.memory_verdict = *verdict,
-            Note::MainsLost => self.signs.on_battery = true,
+            Note::MainsLost | Note::OutageTakenUp { .. } => self.signs.on_battery = true,
             Note::MainsBack { .. } => self.signs.on_battery = false,
             Note::PetWithheld { .. } => self.watchdog.withhold(),
             Note::PetResumed => self.watchdog.withheld = false,

@@ -202,9 +202,10 @@ fn fault(error: &io::Error) -> Fault {
 mod tests {
     use super::*;
     use crate::core::fact::HaltKind;
-    use crate::core::intent::{HaltPhase, Intent};
-    use crate::core::picture::HaltCause;
+    use crate::core::intent::{HaltPhase, Intent, Outage};
+    use crate::core::picture::{HaltCause, Shed};
     use crate::core::{Confidence, End, LastBoot};
+    use crate::units::{Mono, Permille};
 
     const BOOT: &str = "0b3a3cbd-6e3b-4d0b-9d27-3d1a1d2f9f10";
 
@@ -218,6 +219,13 @@ mod tests {
             mains: Some(false),
             attempts: 2,
             in_vain: 3,
+            outage: Some(Outage {
+                since: Mono(812_345),
+                confirmed: true,
+                shed: Shed::Optional,
+                charge: Some(Permille(645)),
+                dark: Some(Mono(830_000)),
+            }),
             before: Some(LastBoot {
                 end: End::Halted {
                     kind: HaltKind::PowerOff,

@@ -98,6 +98,7 @@ pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
         held: view.plan.held.map(|held| {
             match held {
                 Held::Returning => "returning",
+                Held::Looking => "looking",
                 Held::Charging => "charging",
                 Held::Unconfirmed => "unconfirmed",
                 Held::Doubted => "doubted",

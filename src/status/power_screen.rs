@@ -157,6 +157,7 @@ fn next(power: &PowerStatus) -> String {
         let why = match held.as_str() {
             "returning" => "mains are seen again: nothing is done unless they go",
             "charging" => "the battery is being charged: the ride-through does not end",
+            "looking" => "this daemon looks first whether mains are still gone",
             "doubted" => "halts because of it were in vain: only the battery's level counts",
             _ => "the battery does not confirm it: the ride-through does not end",
         };

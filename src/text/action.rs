@@ -42,6 +42,7 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         }
         Action::Announce(what) => format!("announce {}", announcement(*what)),
         Action::Record(marker) => format!("record {}", self::marker(marker)),
+        Action::Keep(marker) => format!("keep {}", self::marker(marker)),
         Action::Sync => "sync".to_owned(),
         Action::CutPower { cut: true } => "cut-power".to_owned(),
         Action::CutPower { cut: false } => "cut-power no".to_owned(),

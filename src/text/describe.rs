@@ -279,6 +279,7 @@ impl Describer<'_> {
             Note::RtcWrong { why } => ("rtc-wrong", doubt(*why)),
             Note::RtcRight => ("rtc-right", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
+            Note::OutageTakenUp { lasted } => ("outage-taken-up", vec![("lasted", time(*lasted))]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),
             Note::BatteryLow {
                 voltage,

@@ -2,11 +2,11 @@
 
 use super::Value;
 use super::describe::{Fields, cause as why_fields, time, word};
-use super::quantity::for_people;
+use super::quantity::{for_people, percent};
 use super::sentence::{fault_sentence, person};
-use super::words::{asker, flag, halt_kind_word, halt_phase_word, thread_word};
+use super::words::{asker, flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
 use crate::core::fact::HaltKind;
-use crate::core::intent::{FoundMarker, Intent, Marker};
+use crate::core::intent::{FoundMarker, Intent, Marker, Outage};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::{Confidence, End, LastBoot};
@@ -114,13 +114,30 @@ pub fn marker(marker: &Marker) -> String {
         0 => String::new(),
         halts => format!(" in-vain={halts}"),
     };
+    let outage = marker.outage.map_or_else(String::new, outage_text);
     let before = marker.before.map_or_else(String::new, before_text);
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{before}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{outage}{before}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts
     )
+}
+
+/// An outage that goes on, behind a space: ` outage=812.345 confirmed=yes shed=optional charge=64%
+/// dark=830.000`.
+fn outage_text(outage: Outage) -> String {
+    let Outage {
+        since,
+        confirmed,
+        shed,
+        charge,
+        dark,
+    } = outage;
+    let charge = charge.map_or_else(String::new, |c| format!(" charge={}", percent(c)));
+    let dark = dark.map_or_else(String::new, |at| format!(" dark={at}"));
+    let (confirmed, shed) = (flag(confirmed), shed_word(shed));
+    format!(" outage={since} confirmed={confirmed} shed={shed}{charge}{dark}")
 }
 
 /// How the boot before ended, behind a space: ` before=halted confidence=likely kind=poweroff

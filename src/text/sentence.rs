@@ -261,6 +261,10 @@ impl Speaker<'_> {
             Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
             Note::RtcRight => "the battery-backed clock is right again".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),
+            Note::OutageTakenUp { lasted } => format!(
+                "mains have been gone for {} by the daemon before this one: times count on from there",
+                for_people(*lasted)
+            ),
             Note::MainsBack { lasted } => {
                 format!("mains are back after {}", for_people(*lasted))
             }

@@ -177,13 +177,12 @@ pub fn source(source: Source, settings: &Settings) -> String {
     }
 }
 
-/// Which services are stopped to save power: `nothing`, `optional`, `normal`.
-pub fn shed_word(shed: Shed) -> &'static str {
-    match shed {
-        Shed::Nothing => "nothing",
-        Shed::Optional => "optional",
-        Shed::Normal => "normal",
-    }
+words! {
+    /// Which services are stopped to save power.
+    Shed, SHEDS, shed_word, shed_named:
+    Nothing => "nothing",
+    Optional => "optional",
+    Normal => "normal",
 }
 
 /// How a service ended that is not to be restarted: `done`, `failed`, `refused`.

@@ -10,9 +10,9 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 14] = [
-    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "sync", "cut", "init",
-    "force", "light", "other",
+const WORDS: [&str; 15] = [
+    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "keep", "sync", "cut",
+    "init", "force", "light", "other",
 ];
 
 /// What an order is answered with.
@@ -106,6 +106,9 @@ impl Answers {
             // A kernel that halts says nothing any more.
             Action::ForceHalt { .. } if !self.given.contains_key("force") => Vec::new(),
             Action::ForceHalt { .. } => self.plain("force", id),
+            // Answered only if it fails.
+            Action::Keep(_) if !self.given.contains_key("keep") => Vec::new(),
+            Action::Keep(_) => self.plain("keep", id),
             Action::WatchGauge { .. }
             | Action::RollCall { .. }
             | Action::Reply { .. }

@@ -41,6 +41,11 @@ impl Remains {
         self.refused = false;
     }
 
+    /// What holds in this boot is written down.
+    pub fn keep(&mut self, marker: Marker) {
+        self.here = Some(marker);
+    }
+
     /// What was written down last.
     pub fn marker(&self) -> Option<Marker> {
         self.here.or(self.there.map(|(_, marker)| marker))

@@ -23,6 +23,7 @@ pub enum Work {
     Arm(OrderId, Duration),
     Disarm(OrderId),
     Record(OrderId, Marker),
+    Keep(OrderId, Marker),
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
@@ -110,6 +111,7 @@ impl World {
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
             Action::Record(marker) => (Thread::Marker, Work::Record(id, marker)),
+            Action::Keep(marker) => (Thread::Halt, Work::Keep(id, marker)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
             Action::CutPower { cut } => {
                 self.remains.cut |= cut;
@@ -197,6 +199,10 @@ impl World {
             Some(Work::Pet(order)) => self.pet(order),
             Some(Work::Arm(order, timeout)) => self.arm(order, timeout),
             Some(Work::Disarm(order)) => self.disarm(order),
+            Some(Work::Keep(order, marker)) => {
+                self.remains.keep(marker);
+                self.done(Thread::Halt, order, Ok(()));
+            }
             Some(Work::Record(order, marker)) => self.record(order, marker),
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),

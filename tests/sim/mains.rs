@@ -102,7 +102,7 @@ impl World {
         }
         self.drain();
         self.mains.present = present;
-        self.truth.turned = self.now;
+        self.mains_turn();
         self.edge();
         if present && std::mem::take(&mut self.truth.off) {
             self.switch_on();
@@ -118,6 +118,8 @@ pub struct Heard {
     gone: Option<u64>,
     /// Seen since then, without a gap.
     back: Option<u64>,
+    /// An earlier daemon has left an outage, and it has not been seen to go on yet.
+    inherited: bool,
     /// The verdict after the step before, and whether mains were believed to be gone.
     verdict: Option<Verdict>,
     lost: bool,
@@ -127,6 +129,8 @@ impl Heard {
     /// Takes a step in, and says what is wrong with the verdict after it.
     pub fn mains_are_judged(&mut self, v: &View) -> Result<(), String> {
         let (gone, before) = (self.gone, self.verdict);
+        self.inherited &= gone.is_none_or(|since| v.now < since + LOST_AFTER);
+        let inherited = self.inherited;
         self.hear(v);
         let verdict = v.core.picture().power;
         self.verdict = verdict;
@@ -159,11 +163,12 @@ impl Heard {
                 "P2: mains are gone, and the core does not look again in time",
             ),
             (
-                lost && !was_lost && !aged(gone, LOST_AFTER) && !self.is_low_unseen(v),
+                lost && !was_lost
+                    && !(aged(gone, LOST_AFTER) || self.inherited || self.is_low_unseen(v)),
                 "P2: mains count as lost and were not gone for long",
             ),
             (
-                was_lost && !lost && !(seen && aged(self.back, BACK_AFTER)),
+                was_lost && !lost && !(seen && (aged(self.back, BACK_AFTER) || inherited)),
                 "P3: mains count as back and were not seen for long",
             ),
             (
@@ -202,8 +207,14 @@ impl Heard {
 
     fn hear(&mut self, v: &View) {
         match v.fact {
+            Fact::Seen(Reading::Marker(left)) => {
+                let outage = left.marker.mains == Some(false) && left.marker.outage.is_some();
+                self.inherited = left.same_boot && outage;
+                self.any |= self.inherited;
+            }
             Fact::Seen(Reading::Mains { present: true }) => {
                 self.any = true;
+                self.inherited = false;
                 self.gone = None;
                 self.back.get_or_insert(v.now);
             }

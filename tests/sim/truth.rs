@@ -66,6 +66,8 @@ pub struct Truth {
     pub off: bool,
     /// The daemon was told of an interrupted halt, which it is to finish.
     left: bool,
+    /// In this boot mains were plainly seen gone, since then, and have not been back.
+    seen_gone: Option<(u32, u64)>,
     ride: Option<u64>,
 }
 
@@ -88,6 +90,7 @@ impl Truth {
             low: None,
             off: false,
             left: false,
+            seen_gone: None,
             ride: plan.settings.power.ride_through.map(millis),
         }
     }
@@ -181,9 +184,34 @@ impl World {
         self.plainly(true) > BACK_AFTER + 2 * self.interval() + LATE
     }
 
+    /// Mains are back, or gone.
+    pub fn mains_turn(&mut self) {
+        (self.truth.turned, self.truth.seen_gone) = (self.now, None);
+    }
+
+    /// For how long an outage has lasted that must be known: whichever daemon of this boot has plainly
+    /// seen it, and whatever has kept the daemon from seeing it since, as long as it is plainly seen now.
+    fn outage_lasts(&mut self) -> u64 {
+        let gone = self.plainly(false);
+        if gone <= LOST_AFTER + self.interval() + LATE {
+            return gone;
+        }
+        let now = self.now;
+        let keeps = self
+            .hand(Thread::Halt)
+            .is_some_and(|h| h.stuck_until + LATE <= now);
+        let boot = self.remains.boot;
+        let before = self.truth.seen_gone.filter(|(of, _)| *of == boot);
+        let since = before.map_or(self.now - gone, |(_, since)| since);
+        if keeps {
+            self.truth.seen_gone = Some((boot, since));
+        }
+        self.now - since
+    }
+
     /// An outage that outlasts the ride-through leads to a halt, and one that was interrupted goes on.
     fn nothing_is_missed(&mut self) {
-        let gone = self.plainly(false);
+        let gone = self.outage_lasts();
         let known = LOST_AFTER + self.interval() + LATE;
         let doubted = self
             .life
@@ -274,7 +302,7 @@ impl World {
         let down = self.life.is_none() || halting >= Some(Rung::Asked);
         let need = millis(self.plan.settings.stop_budget) + TO_INIT;
         let known = LOST_AFTER + self.interval() + LATE;
-        let gone = self.plainly(false);
+        let gone = self.outage_lasts();
         let ailed = self.truth.battery.as_ref().map_or(EVER, |b| b.ailed);
         let stuck = self.hand(Thread::Bus).map_or(EVER, |h| h.stuck_until);
         let told = self.truth.low.map_or(0, |since| {

@@ -65,9 +65,13 @@ impl HaltQueues {
     }
 
     pub fn record(&self, now: Mono, order: OrderId, marker: Marker) -> Result<(), Fault> {
-        let here = self.halt.give(now, HaltOrder::Keep { order, marker });
+        let here = self.keep(now, order, marker);
         let there = self.marker.give(now, MarkerOrder { order, marker });
         there.and(here)
+    }
+
+    pub fn keep(&self, now: Mono, order: OrderId, marker: Marker) -> Result<(), Fault> {
+        self.halt.give(now, HaltOrder::Keep { order, marker })
     }
 
     pub fn sync(&self, now: Mono, order: OrderId) -> Result<(), Fault> {

@@ -126,6 +126,7 @@ mod tests {
                 mains: Some(false),
                 attempts: 0,
                 in_vain,
+                outage: None,
                 before: None,
             },
             same_boot,

@@ -163,6 +163,8 @@ pub(super) struct Believed {
     same: Option<(Mono, Gauge)>,
     /// Readings in a row that were believed in all of their parts.
     in_a_row: u32,
+    /// From when on its level counts as not known if it is never heard of.
+    expected: Option<Mono>,
     /// Something was heard of it, be it a failure.
     pub heard: bool,
     /// The latest reading said something that cannot be true.
@@ -210,6 +212,16 @@ impl Believed {
             false => self.in_a_row.saturating_add(1),
         };
         believed
+    }
+
+    /// The level is not known from then on if it is never heard of.
+    pub fn expect(&mut self, dark: Mono) {
+        self.expected = Some(dark);
+    }
+
+    /// From when on the level is not known if it is never heard of, where that was left.
+    pub fn expected(&self) -> Option<Mono> {
+        self.expected
     }
 
     /// A reading failed. What was believed grows old by itself. One that the driver of the chip refused

@@ -93,7 +93,14 @@ impl Power {
     pub(super) fn held(&self, now: Mono) -> Option<Held> {
         let supply = self.supply?;
         let (line, battery) = (self.line_heard, (self.confirmed, self.rises(now)));
-        plan::held(supply, self.mains_at, &self.gauge, line, battery, now)
+        let held = plan::held(supply, self.mains_at, &self.gauge, line, battery, now);
+        match held {
+            Some(Held::Returning) => held,
+            Some(Held::Looking | Held::Charging | Held::Unconfirmed | Held::Doubted) | None => {
+                let looking = self.look.goes_on() && supply.outage().is_some();
+                looking.then_some(Held::Looking).or(held)
+            }
+        }
     }
 
     /// What is due in this outage, if there is one.
@@ -146,8 +153,9 @@ impl Power {
     /// What is shed comes back all at once, when mains do.
     pub(super) fn shed(&mut self, plan: Option<Plan>, pass: &mut Pass) {
         let spare = plan::spare(&self.gauge, pass.settings, pass.now);
-        let returning = plan.is_some_and(|p| p.held == Some(Held::Returning));
-        let acting = (self.line_heard || self.confirmed) && !returning;
+        let waits = [Some(Held::Returning), Some(Held::Looking)];
+        let waiting = plan.is_some_and(|p| waits.contains(&p.held));
+        let acting = (self.line_heard || self.confirmed) && !waiting;
         let shed = match plan {
             Some(plan) if acting => self.shed.max(plan.shed(pass.now, spare)),
             Some(_) => self.shed,

@@ -29,6 +29,8 @@ const QUARTER: u32 = 4;
 pub enum Held {
     /// Mains are seen again; they count as back after five seconds of that.
     Returning,
+    /// This daemon was not there for a while, or is new, and has not seen yet that mains are still gone.
+    Looking,
     /// Mains are said to be gone, but the battery is being charged.
     Charging,
     /// Only the sign of the current says that mains are gone, and the battery gives no sign of it.
@@ -103,7 +105,7 @@ impl Plan {
     pub(super) fn halt(&self, now: Mono) -> Option<HaltCause> {
         let due = |at: Option<Mono>| at.is_some_and(|at| now >= at);
         match self.held {
-            Some(Held::Returning) => None,
+            Some(Held::Returning | Held::Looking) => None,
             Some(Held::Charging | Held::Unconfirmed | Held::Doubted) | None if due(self.unseen) => {
                 Some(HaltCause::GaugeSilent)
             }
@@ -115,7 +117,7 @@ impl Plan {
     /// What asks for a halt first, if nothing changes. `silent`: the gauge is not heard of.
     pub fn next_halt(&self, silent: bool) -> Option<(Mono, HaltCause)> {
         let ride = match self.held {
-            None | Some(Held::Returning) => self.ride,
+            None | Some(Held::Returning | Held::Looking) => self.ride,
             Some(Held::Charging | Held::Unconfirmed | Held::Doubted) => None,
         };
         let ride = ride.map(|at| (at, HaltCause::RideThrough));
@@ -137,7 +139,7 @@ impl Plan {
 
 /// When the level has been unknown for too long. A machine without any gauge is never in the dark
 /// about one, unless nothing else would end the outage.
-fn unseen(since: Mono, gauge: &Believed, settings: &Settings) -> Option<Mono> {
+pub(super) fn unseen(since: Mono, gauge: &Believed, settings: &Settings) -> Option<Mono> {
     let expected = gauge.heard || settings.board.battery.is_some();
     if !expected && settings.power.ride_through.is_some() {
         return None;
@@ -145,9 +147,21 @@ fn unseen(since: Mono, gauge: &Believed, settings: &Settings) -> Option<Mono> {
     Some(dark(since, gauge).after(UNSEEN))
 }
 
+/// From when on the level is not known to a daemon that follows another, if nothing is heard of it:
+/// it gets the time of a silence to hear of it before it halts for that.
+pub(super) fn inherited(dark: Option<Mono>, now: Mono) -> Mono {
+    let at = now.after(STALE);
+    // Millisecond constants of seconds always fit.
+    let unseen = u64::try_from(UNSEEN.as_millis()).unwrap_or(0);
+    dark.map_or(at, |dark| dark.max(Mono(at.0.saturating_sub(unseen))))
+}
+
 /// From when on the level is not known, if nothing more is heard of it.
-fn dark(since: Mono, gauge: &Believed) -> Mono {
-    let level = gauge.level_at().unwrap_or(since).after(STALE);
+pub(super) fn dark(since: Mono, gauge: &Believed) -> Mono {
+    let level = match gauge.level_at() {
+        Some(at) => at.after(STALE),
+        None => gauge.expected().unwrap_or(since.after(STALE)),
+    };
     let dark = gauge.frozen_from(since).map_or(level, |f| f.min(level));
     dark.max(since)
 }
@@ -334,13 +348,14 @@ mod tests {
         };
         for held in [
             Held::Returning,
+            Held::Looking,
             Held::Charging,
             Held::Unconfirmed,
             Held::Doubted,
         ] {
             assert_eq!(plan(Some(held)).halt(after(600)), None, "{held:?}");
             let wanted = match held {
-                Held::Returning => None,
+                Held::Returning | Held::Looking => None,
                 Held::Charging | Held::Unconfirmed | Held::Doubted => Some(HaltCause::GaugeSilent),
             };
             assert_eq!(silent(Some(held)).halt(after(600)), wanted, "{held:?}");

@@ -61,6 +61,7 @@ impl Power {
         }
         pass.picture.power = self.verdict(pass.now);
         pass.picture.mains = self.supply.and_then(Supply::mains);
+        pass.picture.outage = self.outage(pass.now, pass.settings);
         pass.picture.halts_in_vain = self.doubt.halts();
         pass.picture.mains_doubted = self.doubt.stands();
         pass.picture.shed = self.shed;
@@ -92,6 +93,7 @@ impl Power {
             .chain(plan.and_then(|_| self.gauge.still_from()))
             .chain(self.dispute.due())
             .chain(self.doubt.due())
+            .chain(self.look.due())
             .filter(|at| *at > now)
             .min()
     }

@@ -656,6 +656,7 @@ fn what_an_earlier_daemon_left() {
             mains: Some(false),
             attempts,
             in_vain: 0,
+            outage: None,
             before: None,
         },
         same_boot,

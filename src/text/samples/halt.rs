@@ -136,6 +136,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             mains: Some(true),
             attempts: 0,
             in_vain: 0,
+            outage: None,
             before: None,
         })
     };

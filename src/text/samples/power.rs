@@ -10,6 +10,12 @@ pub(super) fn power() -> Vec<(Note, &'static str)> {
     vec![
         (Note::MainsLost, "mains are gone: running on battery"),
         (
+            Note::OutageTakenUp {
+                lasted: seconds(40),
+            },
+            "mains have been gone for 40 s by the daemon before this one: times count on from there",
+        ),
+        (
             Note::MainsBack { lasted: seconds(4) },
             "mains are back after 4 s",
         ),

@@ -3,12 +3,13 @@
 use super::super::lexer::{Words, expected};
 use super::super::problem::{Problem, TraceError};
 use super::fact::Line;
+use super::value;
 use crate::core::fact::{HaltKind, Thread};
-use crate::core::intent::{FoundMarker, Intent, Marker};
+use crate::core::intent::{FoundMarker, Intent, Marker, Outage};
 use crate::core::picture::HaltCause;
 use crate::core::settings::Settings;
 use crate::core::{Confidence, End, LastBoot};
-use crate::text::{halt_kind_named, halt_phase_named, thread_named};
+use crate::text::{halt_kind_named, halt_phase_named, shed_named, thread_named};
 
 /// Reads the text of a marker.
 ///
@@ -48,8 +49,36 @@ impl Line<'_, '_> {
                 true => self.number("in-vain")?,
                 false => 0,
             },
+            outage: match self.words.has_key("outage") {
+                true => Some(self.outage()?),
+                false => None,
+            },
             before: match self.words.has_key("before") {
                 true => Some(self.before()?),
+                false => None,
+            },
+        })
+    }
+
+    fn outage(&mut self) -> Result<Outage, Problem> {
+        Ok(Outage {
+            since: value::mono(&self.words.keyed("outage", "SECONDS")?)?,
+            confirmed: match &*self.words.keyed("confirmed", "yes|no")? {
+                "yes" => true,
+                "no" => false,
+                other => return Err(expected("`yes` or `no`", other)),
+            },
+            shed: {
+                let word = self.words.keyed("shed", "nothing|optional|normal")?;
+                shed_named(&word)
+                    .ok_or_else(|| expected("`nothing`, `optional` or `normal`", &word))?
+            },
+            charge: match self.words.has_key("charge") {
+                true => Some(value::percent(&self.words.keyed("charge", "PERCENT")?)?),
+                false => None,
+            },
+            dark: match self.words.has_key("dark") {
+                true => Some(value::mono(&self.words.keyed("dark", "SECONDS")?)?),
                 false => None,
             },
         })

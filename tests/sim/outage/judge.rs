@@ -42,6 +42,10 @@ pub struct Judge {
     stops: u64,
     ride: Option<u64>,
     pub born: u64,
+    /// When this daemon was started.
+    started: u64,
+    /// It is not the first in this boot, or not in this outage.
+    followed: bool,
     /// An outage began in this run, at this time.
     cut: Option<u64>,
     /// For how long mains have been there and could be seen, without a gap.
@@ -74,6 +78,8 @@ impl Judge {
             stops: story.settings.services.iter().map(stop).sum(),
             ride: story.settings.power.ride_through.map(millis),
             born,
+            started: born,
+            followed: false,
             cut: None,
             plain: 0,
             gone: 0,
@@ -95,6 +101,30 @@ impl Judge {
             in_vain: self.in_vain,
             ..Judge::new(story, born)
         }
+    }
+
+    /// Another daemon follows in the same boot, after so many milliseconds. `same`: mains are as they were
+    /// when the one before it was killed.
+    pub fn restarted(&mut self, story: &Story, now: u64, away: u64, same: bool) {
+        let seen = self.gone > Self::knows(story) && same;
+        *self = Judge {
+            born: self.born,
+            cut: self.cut.filter(|_| same),
+            gone: if seen { self.gone + away } else { 0 },
+            followed: true,
+            flipped: self.flipped,
+            ever_flipped: self.ever_flipped,
+            believed: if same { self.believed } else { 0 },
+            in_vain: self.in_vain,
+            was_stuck: self.was_stuck,
+            ..Judge::new(story, now)
+        };
+        self.started = now;
+    }
+
+    /// From the first reading without mains to the belief in it, and to what is kept of it.
+    fn knows(story: &Story) -> u64 {
+        2_000 + Self::interval(story) + 1_000
     }
 
     /// For how long the core has believed that mains are gone.
@@ -166,7 +196,7 @@ impl Judge {
             self.nothing_spurious(story, now)?;
             self.bounded_in_vain(story, now)?;
         }
-        self.ride_through_ends(story)?;
+        self.ride_through_ends(story, now)?;
         self.silence_counts_down(story, now)?;
         self.belief_follows(story, now)
     }
@@ -208,12 +238,14 @@ impl Judge {
     }
 
     /// An outage that outlasts the ride-through leads to a halt at once, where a line tells of it.
-    fn ride_through_ends(&self, story: &Story) -> Result<(), String> {
+    fn ride_through_ends(&self, story: &Story, now: &Now) -> Result<(), String> {
         let Some(ride) = self.ride.filter(|_| story.line != Line::None) else {
             return Ok(());
         };
-        let due = ride + 2_000 + Self::interval(story) + 1_000;
-        let expected = !self.flipped && !self.doubted;
+        let due = ride + Self::knows(story);
+        // A daemon that follows another has to see first that mains are still gone.
+        let looked = now.at - self.started > Self::knows(story);
+        let expected = !self.flipped && !self.doubted && looked;
         match self.gone > due && self.asked.is_none() && expected {
             true => Err(format!(
                 "zero missed: gone for {} ms, ride-through over",
@@ -229,7 +261,9 @@ impl Judge {
         // Four readings must agree on a jump.
         let due = 45_000 + 15_000;
         let silent = story.gauge.is_some() && now.unheard.min(self.believed) > due;
-        match believed && silent && self.asked.is_none() && !self.doubted {
+        // A daemon that follows another gets the time of a silence.
+        let listened = now.at - self.started > 16_000;
+        match believed && silent && listened && self.asked.is_none() && !self.doubted {
             true => Err(format!(
                 "zero missed: nothing heard of the level for {} ms",
                 now.unheard
@@ -271,7 +305,10 @@ impl Judge {
     /// The cell is empty: a halt must have been asked for in time, if that was fair to ask.
     pub fn ran_empty(&self, story: &Story, now: &Now) -> Result<(), String> {
         let Some(cut) = self.cut else { return Ok(()) };
-        let lasted = now.at - cut.max(self.born);
+        let lasted = match self.followed {
+            true => self.gone,
+            false => now.at - cut.max(self.born),
+        };
         // Believing it, agreeing on it, going down. The current alone needs a voltage that falls.
         let line = self.gone > 60_000 + self.stops;
         let tells = match (story.line, &story.gauge) {

@@ -65,7 +65,7 @@ fn save(seed: u64, book: &Book, story: &Story) -> io::Result<PathBuf> {
 /// What a seed has decided.
 fn opening(seed: u64, story: &Story) -> String {
     format!(
-        "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}\nwrong {:?}\nblind \
+        "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}, kills {:?}\nwrong {:?}\nblind \
          {:?}, stuck {:?}",
         story.toml,
         story.line,
@@ -73,6 +73,7 @@ fn opening(seed: u64, story: &Story) -> String {
         story.cell,
         story.load,
         story.cuts,
+        story.kills,
         story.wrongs,
         story.blind,
         story.stuck

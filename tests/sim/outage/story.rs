@@ -41,6 +41,8 @@ pub struct Story {
     pub blind: Vec<Span>,
     /// When the line says that mains are gone, whatever is true.
     pub stuck: Option<Span>,
+    /// When the daemon is killed, and for how long there is none then, in order.
+    pub kills: Vec<(u64, u64)>,
     pub end: u64,
 }
 
@@ -76,6 +78,10 @@ impl Story {
         };
         let stuck = (rng.chance(8) && line != Line::None).then(|| stuck(&mut rng));
         let end = stuck.map_or(end, |(_, to)| end.max(to + 60_000));
+        let kills = match rng.chance(30) {
+            true => kills(&mut rng, &cuts),
+            false => Vec::new(),
+        };
         Story {
             toml,
             settings,
@@ -87,6 +93,7 @@ impl Story {
             wrongs,
             blind,
             stuck,
+            kills,
             end,
         }
     }
@@ -207,6 +214,26 @@ fn wrongs(rng: &mut Rng, end: u64) -> Vec<(Span, Wrong)> {
 fn span(rng: &mut Rng, end: u64) -> Span {
     let from = rng.range(0, end.min(1_000_000));
     (from, from + rng.range(1_000, 600_000))
+}
+
+/// In an outage, once or again and again, or at any other time.
+fn kills(rng: &mut Rng, cuts: &[Span]) -> Vec<(u64, u64)> {
+    let (from, to) = match cuts {
+        [] => (60_000, 600_000),
+        cuts => rng.pick(cuts),
+    };
+    let mut at = from.saturating_sub(2_000) + rng.range(0, 20_000);
+    let (every, times) = rng.pick(&[(1, 1), (25_000, 100), (50_000, 100), (200_000, 5)]);
+    let mut kills = Vec::new();
+    for _ in 0..times {
+        let away = rng.pick(&[100, 1_000, 1_000, 5_000, 90_000]);
+        kills.push((at, at + away));
+        at += away + rng.range(1_000, 10_000 + every);
+        if at > to + 60_000 {
+            break;
+        }
+    }
+    kills
 }
 
 /// For minutes or for hours.

@@ -37,6 +37,9 @@ const LOW: i64 = 3_300;
 /// A gauge that stands still is noticed after this time of an outage, and not before.
 const FROZEN: u64 = 600_000;
 
+/// Silence of the gauge that a daemon leaves to the next one.
+const STALE: u64 = 16_000;
+
 /// From power on to the first reading.
 const BOOT: u64 = 3_000;
 
@@ -59,6 +62,8 @@ pub struct Counts {
     doubted: u64,
     /// Halts that a stuck line brought about on mains.
     in_vain: u64,
+    /// Daemons that were started again in an outage.
+    restarts: u64,
 }
 
 impl Counts {
@@ -70,6 +75,7 @@ impl Counts {
         self.unasked += other.unasked;
         self.doubted += other.doubted;
         self.in_vain += other.in_vain;
+        self.restarts += other.restarts;
         for (cause, n) in &other.asks {
             *self.asks.entry(cause).or_default() += n;
         }
@@ -96,6 +102,7 @@ impl Counts {
         let empty = [
             ("empty".to_owned(), self.empty),
             ("doubted".to_owned(), self.doubted),
+            ("started again in an outage".to_owned(), self.restarts),
         ];
         let all = asks.into_iter().chain(wrongs).chain(sheds).chain(empty);
         all.collect()
@@ -107,7 +114,8 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} h simulated, {} steps, {} outages, asks {:?}, {} batteries ran empty, {} before \
-             anybody could know, {} halts in vain by a stuck line, which was doubted in {} boots\n  \
+             anybody could know, {} halts in vain by a stuck line, which was doubted in {} boots, {} daemons \
+             started again in an outage\n  \
              wrong {:?}\n  shed {:?}",
             self.seconds / 3600,
             self.steps,
@@ -117,6 +125,7 @@ impl fmt::Display for Counts {
             self.unasked,
             self.in_vain,
             self.doubted,
+            self.restarts,
             self.wrongs,
             self.sheds
         )
@@ -142,6 +151,10 @@ pub struct World {
     load: i64,
     life: Option<Life>,
     lives: u32,
+    /// No daemon is there from the first to the second time, and what mains were when it was killed.
+    away: Option<(u64, u64, bool)>,
+    /// Kills that have been carried out.
+    killed: usize,
     /// The machine is down until this time, or until mains come back after it.
     off: Option<u64>,
     next_gauge: u64,
@@ -152,8 +165,12 @@ pub struct World {
     /// When the gauge last said something of the level that has to be taken for the truth.
     heard: u64,
     judge: Judge,
+    /// When this daemon was started.
+    started: u64,
     /// What the daemon wrote down last.
     kept: Option<Marker>,
+    /// That was in this boot.
+    kept_here: bool,
     book: Book,
     pub counts: Counts,
 }
@@ -168,6 +185,8 @@ impl World {
             load: story.load,
             life: None,
             lives: 0,
+            away: None,
+            killed: 0,
             off: Some(0),
             next_gauge: 0,
             next_line: 0,
@@ -175,7 +194,9 @@ impl World {
             calm: 0,
             heard: 0,
             judge: Judge::new(&story, 0),
+            started: 0,
             kept: None,
+            kept_here: false,
             story: Rc::new(story),
             book,
             counts: Counts::default(),
@@ -212,10 +233,17 @@ impl World {
         if !mains && self.cell.is_empty() {
             self.counts.empty += 1;
             self.counts.unasked += u64::from(self.judge.asked.is_none());
+            if self.away.take().is_some() {
+                self.die();
+                return Ok(());
+            }
             let story = Rc::clone(&self.story);
             let outcome = self.look(&story, |judge, now| judge.ran_empty(&story, now));
             self.die();
             return outcome;
+        }
+        if self.is_away(mains)? {
+            return Ok(());
         }
         if self
             .judge
@@ -287,11 +315,44 @@ impl World {
         self.cell.pass(STEP, mains, load, noise);
     }
 
+    /// The daemon is killed, or there is none because it was.
+    fn is_away(&mut self, mains: bool) -> Result<bool, String> {
+        if let Some((from, until, then)) = self.away {
+            if self.now < until {
+                return Ok(true);
+            }
+            self.away = None;
+            self.counts.restarts += u64::from(!mains && !then);
+            // A silence that was not noticed is not left to the next one.
+            if from - self.heard <= STALE {
+                self.heard = self.now;
+            }
+            let (now, same) = (self.now, mains == then);
+            self.judge.restarted(&self.story, now, now - from, same);
+            self.start(true)?;
+        }
+        let kill = self.story.kills.get(self.killed).copied();
+        let Some((at, until)) = kill.filter(|(at, _)| self.now >= *at) else {
+            return Ok(false);
+        };
+        self.killed += 1;
+        let dies = self.judge.asked.is_none() && self.now < at + 1_000;
+        self.away = dies.then_some((self.now, until, mains));
+        Ok(dies)
+    }
+
     fn boot(&mut self) -> Result<(), String> {
+        self.heard = self.now;
+        self.judge = self.judge.reborn(&self.story, self.now);
+        self.start(false)
+    }
+
+    /// A daemon starts, after another in the same boot or in a new one.
+    fn start(&mut self, same_boot: bool) -> Result<(), String> {
         let boot = BootFacts {
             seed: 1,
             init_watchdog: None,
-            first: true,
+            first: !same_boot,
         };
         self.lives += 1;
         self.book.new_life(self.lives, &boot);
@@ -305,15 +366,15 @@ impl World {
             shed: Shed::Nothing,
         });
         self.off = None;
-        self.heard = self.now;
+        self.started = self.now;
+        self.kept_here &= same_boot;
         self.line_said = None;
         self.calm = 0;
         (self.next_gauge, self.next_line) = (self.now, self.now);
-        self.judge = self.judge.reborn(&self.story, self.now);
         self.tell(&match self.kept {
             Some(marker) => Fact::Seen(Reading::Marker(FoundMarker {
                 marker,
-                same_boot: false,
+                same_boot: self.kept_here,
                 reset: Some(false),
             })),
             None => Fact::Lost {
@@ -388,7 +449,8 @@ impl World {
         let fact = gauge.read(&self.cell, wrong, &mut self.rng);
         let usable = match wrong {
             Some(Wrong::Frozen) => {
-                let frozen = self.now - self.story.wrong_since(self.now);
+                let since = self.story.wrong_since(self.now).max(self.started);
+                let frozen = self.now - since;
                 frozen.min(self.judge.believed()) < FROZEN
             }
             // Now and then they make a battery's voltage again.
@@ -453,8 +515,8 @@ impl World {
                         self.next_gauge = self.next_gauge.min(self.now + CLOSELY);
                     }
                 }
-                if let Action::Record(marker) = order.action {
-                    self.kept = Some(marker);
+                if let Action::Record(marker) | Action::Keep(marker) = order.action {
+                    (self.kept, self.kept_here) = (Some(marker), true);
                 }
                 facts.extend(obeyed(&order.action));
             }
