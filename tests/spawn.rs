@@ -456,6 +456,81 @@ fn identity_changes_for_the_child_only() {
     });
 }
 
+/// Capabilities are exactly those that are kept: for root, whose programs would get all that the
+/// bounding set has, and for another user, whose programs would get none.
+#[test]
+fn capabilities_are_exactly_those_that_are_kept() {
+    assert!(
+        is_root(),
+        "only root can keep some capabilities and give up the others: run this as root, or in a \
+         machine of its own with `cargo xtask vm spawn-programs`"
+    );
+    // CAP_NET_BIND_SERVICE and CAP_SYS_TIME of `<linux/capability.h>`.
+    const BIND: u64 = 1 << 10;
+    const TIME: u64 = 1 << 25;
+    let ours = fs::read_to_string("/proc/self/status").unwrap();
+    with_each_method(|spawner| {
+        for user in [None, Some(12345)] {
+            for kept in [0, BIND, BIND | TIME] {
+                let mut cat = program("/bin/cat", &["/proc/self/status"]);
+                cat.identity = user.map(|user| Identity {
+                    user,
+                    group: user,
+                    groups: vec![],
+                });
+                cat.capabilities = Some(kept);
+                cat.no_new_privileges = true;
+                let status = text(spawner, &mut cat);
+                let wanted = format!("{kept:016x}");
+                for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+                    assert_eq!(field(&status, set), wanted, "{set} of {user:?}");
+                }
+            }
+        }
+        let mut odd = program("/bin/true", &[]);
+        odd.capabilities = Some(1 << 63);
+        assert_eq!(failure(spawner, &odd), (Stage::Capabilities, Errno::EINVAL));
+    });
+    let after = fs::read_to_string("/proc/self/status").unwrap();
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(field(&after, set), field(&ours, set), "our own {set}");
+    }
+}
+
+/// A capability that was kept is one that works, here to read what only root may; and the score by
+/// which the kernel chooses is the service's own.
+#[test]
+fn a_kept_capability_works_for_another_user() {
+    assert!(
+        is_root(),
+        "only root can start a program as another user: run this as root, or in a machine of its \
+         own with `cargo xtask vm spawn-programs`"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "secret\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    with_each_method(|spawner| {
+        let script = format!(
+            "cat {} 2>/dev/null; cat /proc/self/oom_score_adj",
+            secret.display()
+        );
+        let mut shell = program("/bin/sh", &["-c", &script]);
+        shell.set_oom_score(321);
+        shell.identity = Some(Identity {
+            user: 12345,
+            group: 12345,
+            groups: vec![],
+        });
+        assert_eq!(text(spawner, &mut shell), "321\n");
+        // CAP_DAC_READ_SEARCH of `<linux/capability.h>`.
+        shell.capabilities = Some(1 << 2);
+        assert_eq!(text(spawner, &mut shell), "secret\n321\n");
+        shell.set_oom_score(0);
+        assert_eq!(text(spawner, &mut shell), "secret\n0\n");
+    });
+}
+
 /// The directory is entered as the user: one that only root may enter is refused.
 #[test]
 fn directory_is_entered_as_the_user() {

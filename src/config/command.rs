@@ -5,7 +5,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::Table;
 use super::value::{self, Node};
-use super::{Command, Output, StopSignal};
+use super::{Command, Output, StopSignal, rights};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -30,6 +30,8 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
     let directory = table.path("directory");
     let output = table.choice("output");
     let stop_signal = table.other("stop_signal", signal);
+    let rights = rights::rights(table);
+    let bounds = rights::bounds(table);
     Some(Command {
         argv: argv?.value,
         environment: environment?.value,
@@ -41,6 +43,8 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
             _ => return None,
         },
         stop_signal: stop_signal?.value,
+        rights: rights?,
+        bounds: bounds?,
     })
 }
 

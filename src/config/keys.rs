@@ -3,6 +3,7 @@
 //! This is the only place where a default is written. It never reads a file.
 
 pub mod led;
+mod rights;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
@@ -351,6 +352,15 @@ pub const SERVICE: Section = Section {
             Default("\"log\""),
             "Where its output goes: to the daemon's log, nowhere, or where the daemon's own goes",
         ),
+        rights::USER,
+        rights::GROUP,
+        rights::GROUPS,
+        rights::CAPABILITIES,
+        rights::NO_NEW_PRIVILEGES,
+        rights::UMASK,
+        rights::NICE,
+        rights::OOM_SCORE,
+        rights::LIMITS,
     ],
 };
 

@@ -1,20 +1,18 @@
 //! Compares a configuration with this machine. What it finds may change at any time, so it is
 //! never an error.
 
+mod service;
+
+use super::accounts::Accounts;
 use super::problem::Problem;
 use super::report::Report;
-use super::value::{self, Node};
-use super::{CgroupChoice, Command, Config, LedPlan};
+use super::value::Node;
+use super::{CgroupChoice, Config, LedPlan};
 use crate::core::settings::WatchdogOwner;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::de::{DeTable, DeValue};
-
-/// Bytes at the beginning of a script in which the kernel looks for its interpreter.
-const SHEBANG_MAX: u64 = 255;
 
 /// Looks for programs, directories and devices that are not there or cannot be used. All of what
 /// it finds are warnings. It opens nothing but programs, to see which interpreter they name.
@@ -31,20 +29,10 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     machine(&mut report, config, &find);
     watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
     pool(&mut report, config, &UNITS.map(Path::new), &find);
+    let mut accounts = Accounts::of(Path::new("/etc"));
+    accounts.refresh();
     for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
-        let name = &*service.name;
-        program(
-            &mut report,
-            name,
-            command,
-            find(&["service", name, "command"]),
-        );
-        if !command.directory.is_dir() {
-            let what = format!("`{}` is no directory", command.directory.display());
-            let help = format!("{name} cannot be started until it exists");
-            let span = find(&["service", name, "directory"]);
-            report.warning(span, what, help);
-        }
+        service::look(&mut report, &service.name, command, &accounts, &find);
     }
     report.finish().iter().cloned().collect()
 }
@@ -157,51 +145,6 @@ fn pool(
     };
     let help = "services will end with the daemon: install or unmask that unit";
     report.warning(find(&["cgroup"]), what, help.to_owned());
-}
-
-/// The program of a service and, if that is a script, its interpreter.
-fn program(report: &mut Report<'_>, name: &str, command: &Command, span: Range<usize>) {
-    let Some(path) = command.argv.first().map(PathBuf::from) else {
-        return;
-    };
-    let shown = path.display();
-    let what = match fs::metadata(&path) {
-        Err(error) => format!("the program {shown} cannot be used: {error}"),
-        Ok(found) if !found.is_file() => format!("the program {shown} is no regular file"),
-        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
-            format!("the program {shown} is not executable")
-        }
-        Ok(_) => match interpreter(&path) {
-            Some(interpreter) if !interpreter.exists() => {
-                format!(
-                    "the program {shown} asks for {}, which is not there",
-                    interpreter.display()
-                )
-            }
-            Some(_) | None => return,
-        },
-    };
-    let help = format!(
-        "every start of {} fails until this is mended",
-        value::key(name)
-    );
-    report.warning(span, what, help);
-}
-
-/// The interpreter that the first line of a script names.
-fn interpreter(path: &Path) -> Option<PathBuf> {
-    let mut head = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(SHEBANG_MAX)
-        .read_to_end(&mut head)
-        .ok()?;
-    let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
-    let word = std::str::from_utf8(line)
-        .ok()?
-        .split_ascii_whitespace()
-        .next()?;
-    Some(PathBuf::from(word))
 }
 
 /// Where a key of the file is: its value, or the nearest table around it that is given.

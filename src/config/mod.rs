@@ -9,9 +9,12 @@
 //! [`parse`] looks at nothing but its arguments; [`load`] reads one file; [`check_machine`] looks
 //! at this machine. Nothing here changes anything or writes a file.
 
+pub mod accounts;
 pub mod board;
 mod build;
+pub mod capability;
 mod command;
+pub mod elf;
 pub mod keys;
 mod led;
 mod limits;
@@ -21,9 +24,11 @@ mod problem;
 mod quantity;
 mod report;
 mod restart;
+mod rights;
 mod sample;
 pub mod schema;
 mod service;
+mod size;
 mod syntax;
 mod table;
 mod value;
@@ -33,6 +38,7 @@ pub use build::SOCKET_EXTRA;
 pub use led::LedPlan;
 pub use machine::check_machine;
 pub use problem::{Place, Problem, Problems, Severity};
+pub use rights::{Bounds, Resource, Rights};
 pub use sample::sample;
 
 use crate::core::settings::Settings;
@@ -125,6 +131,10 @@ pub struct Command {
     pub output: Output,
     /// Signal that asks it to end.
     pub stop_signal: StopSignal,
+    /// Who it runs as, and what it may do.
+    pub rights: Rights,
+    /// What bounds each of its processes.
+    pub bounds: Bounds,
 }
 
 /// Where the output of a service goes.

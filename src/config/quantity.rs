@@ -42,7 +42,7 @@ pub(super) fn count(
 }
 
 /// The text of a value that must be one; a number gets told which unit it lacks.
-fn text<'n>(
+pub(super) fn text<'n>(
     report: &mut Report<'_>,
     path: &str,
     node: &'n Node<'_>,
@@ -75,7 +75,7 @@ fn with_unit(number: &str, unit: &str) -> Option<String> {
 }
 
 /// The text is none of the wanted form.
-fn unreadable(
+pub(super) fn unreadable(
     report: &mut Report<'_>,
     path: &str,
     node: &Node<'_>,
@@ -92,7 +92,13 @@ fn unreadable(
 }
 
 /// The value is readable, but too small or too large.
-fn outside(report: &mut Report<'_>, path: &str, span: Range<usize>, shown: &str, kind: &Kind) {
+pub(super) fn outside(
+    report: &mut Report<'_>,
+    path: &str,
+    span: Range<usize>,
+    shown: &str,
+    kind: &Kind,
+) {
     report.error(
         span,
         format!("`{path}` is out of range: {shown}"),
@@ -195,8 +201,8 @@ fn noun(kind: &Kind) -> &'static str {
 }
 
 /// A number with an ending, in the smallest unit; `None` if it is none, or not whole there.
-fn with_ending(text: &str, units: Units) -> Option<u64> {
-    /// More digits than any bound has; they keep the product below far from overflow.
+pub(super) fn with_ending(text: &str, units: Units) -> Option<u64> {
+    /// More digits than any bound has.
     const DIGITS: usize = 9;
     let mut split = units
         .iter()
@@ -209,9 +215,10 @@ fn with_ending(text: &str, units: Units) -> Option<u64> {
         return None;
     }
     let parts = 10u64.pow(u32::try_from(part.len()).ok()?);
-    let rest = part.parse::<u64>().ok()? * worth;
+    let rest = part.parse::<u64>().ok()?.checked_mul(worth)?;
+    let whole = whole.parse::<u64>().ok()?.checked_mul(worth)?;
     let exact = rest.is_multiple_of(parts);
-    exact.then_some(whole.parse::<u64>().ok()? * worth + rest / parts)
+    exact.then_some(whole.checked_add(rest / parts)?)
 }
 
 /// The address of a chip on an I2C bus.

@@ -94,6 +94,22 @@ pub enum Kind {
     Codes,
     /// A table of environment variables.
     Environment,
+    /// A user, by name or number.
+    User,
+    /// A group, by name or number.
+    Group,
+    /// A list of groups.
+    Groups,
+    /// A list of capabilities.
+    Capabilities,
+    /// Permission bits in octal, as a text.
+    Umask,
+    /// A whole number that may be below zero, from the first to the second, both included.
+    Signed(i32, i32),
+    /// One of these words, or a whole number, from the first to the second, both included.
+    WordOrCount(&'static [&'static str], u32, u32),
+    /// One of these words, or a size in bytes, from the first to the second, both included.
+    WordOrSize(&'static [&'static str], u64, u64),
     /// A table with these keys.
     Table(&'static [Key]),
 }
@@ -150,6 +166,17 @@ impl Kind {
                 Some(format!("{} to {}", text(min), text(max)))
             }
             Kind::Address => Some("0x08 to 0x77".to_owned()),
+            Kind::Umask => Some("\"000\" to \"777\"".to_owned()),
+            Kind::Signed(min, max) => Some(format!("{min} to {max}")),
+            Kind::WordOrCount(words, min, max) => {
+                Some(format!("{}, or {min} to {max}", quoted(words)))
+            }
+            Kind::WordOrSize(words, min, max) => Some(format!(
+                "{}, or {} to {}",
+                quoted(words),
+                size(min),
+                size(max)
+            )),
             Kind::Version
             | Kind::Flag
             | Kind::Path
@@ -162,6 +189,10 @@ impl Kind {
             | Kind::Text
             | Kind::Texts
             | Kind::Board
+            | Kind::User
+            | Kind::Group
+            | Kind::Groups
+            | Kind::Capabilities
             | Kind::Table(_) => None,
         }
     }
@@ -184,6 +215,14 @@ impl fmt::Display for Kind {
                     brief(max)
                 );
             }
+            Kind::WordOrCount(words, min, max) => {
+                let words = quoted(words);
+                return write!(f, "{words} or a whole number from {min} to {max}");
+            }
+            Kind::WordOrSize(words, min, max) => {
+                let (words, min, max) = (quoted(words), size(min), size(max));
+                return write!(f, "{words} or a size from {min} to {max}");
+            }
             Kind::Version => "a whole number",
             Kind::Flag => "true or false",
             Kind::Duration(..) => "a duration",
@@ -204,6 +243,12 @@ impl fmt::Display for Kind {
             Kind::Services => "a list of names of services",
             Kind::Codes => "a list of exit codes",
             Kind::Environment => "a table of texts",
+            Kind::User => "the name or number of a user",
+            Kind::Group => "the name or number of a group",
+            Kind::Groups => "a list of names or numbers of groups",
+            Kind::Capabilities => "a list of names of capabilities",
+            Kind::Umask => "three octal digits in quotes",
+            Kind::Signed(..) => "a whole number",
             Kind::Table(_) => "a table",
         };
         f.write_str(noun)?;
@@ -233,6 +278,16 @@ fn milli(value: u32, unit: &str) -> String {
             let part = format!("{part:03}");
             format!("{whole}.{}{unit}", part.trim_end_matches('0'))
         }
+    }
+}
+
+/// A size as it is written in the file: `64KiB`, `1TiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let whole = |shift: &u32| bytes > 0 && bytes.trailing_zeros() >= *shift;
+    match units.iter().find(|(_, shift)| whole(shift)) {
+        Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
+        None => format!("{bytes}B"),
     }
 }
 

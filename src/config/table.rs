@@ -7,6 +7,7 @@ use super::keys;
 use super::quantity;
 use super::report::Report;
 use super::schema::{self, Absent, Key, Kind, Section};
+use super::size;
 use super::value::{self, Node};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 use std::ops::Range;
@@ -245,6 +246,36 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
                 return None;
             };
             quantity::count(report, path, node, (min, max))
+        })
+    }
+
+    /// The value of a [`Kind::Signed`].
+    pub(super) fn signed(&mut self, name: &str) -> Option<At<i32>> {
+        self.read(name, |report, path, node, kind| {
+            let Kind::Signed(min, max) = kind else {
+                return None;
+            };
+            size::signed(report, path, node, (min, max))
+        })
+    }
+
+    /// The value of a [`Kind::WordOrCount`]; `None` inside is one of its words.
+    pub(super) fn word_or_count(&mut self, name: &str) -> Option<At<Option<u32>>> {
+        self.read(name, |report, path, node, kind| {
+            let Kind::WordOrCount(words, min, max) = kind else {
+                return None;
+            };
+            size::word_or_count(report, path, node, words, (min, max))
+        })
+    }
+
+    /// The value of a [`Kind::WordOrSize`], in bytes; `None` inside is one of its words.
+    pub(super) fn word_or_size(&mut self, name: &str) -> Option<At<Option<u64>>> {
+        self.read(name, |report, path, node, kind| {
+            let Kind::WordOrSize(words, min, max) = kind else {
+                return None;
+            };
+            size::word_or_size(report, path, node, words, (min, max))
         })
     }
 

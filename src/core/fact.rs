@@ -313,6 +313,8 @@ pub enum Stage {
     Output,
     /// Limits, priority, umask and OOM score.
     Limits,
+    /// Its capabilities.
+    Capabilities,
     /// Its supplementary groups and group.
     Groups,
     /// Its user.
@@ -321,6 +323,8 @@ pub enum Stage {
     Directory,
     /// Executing its program.
     Exec,
+    /// Executing a program that was built for another kind of machine.
+    Machine,
 }
 
 /// Who asked.

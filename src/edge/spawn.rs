@@ -60,6 +60,8 @@ pub enum Stage {
     Limits,
     /// Connecting standard input, output or error.
     Output,
+    /// Giving up or keeping capabilities.
+    Capabilities,
     /// Setting the group or the supplementary groups.
     Groups,
     /// Setting the user.
@@ -73,7 +75,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 12] = [
+    const ALL: [Stage; 13] = [
         Stage::Clone,
         Stage::Session,
         Stage::Cgroup,
@@ -81,6 +83,7 @@ impl Stage {
         Stage::Priority,
         Stage::Limits,
         Stage::Output,
+        Stage::Capabilities,
         Stage::Groups,
         Stage::User,
         Stage::Directory,
@@ -98,6 +101,7 @@ impl Stage {
             Stage::Priority => "setting the priority",
             Stage::Limits => "setting a resource limit",
             Stage::Output => "connecting input and output",
+            Stage::Capabilities => "setting the capabilities",
             Stage::Groups => "setting the groups",
             Stage::User => "setting the user",
             Stage::Directory => "entering the directory",

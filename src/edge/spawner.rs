@@ -7,6 +7,8 @@
 //! Terms: a *recipe* says how to run a service; *preparing* it makes its directory, FIFO and control
 //! group, once.
 
+mod rights;
+
 use super::children::Births;
 use super::clock;
 use super::inbox::Inbox;
@@ -16,8 +18,10 @@ use super::places::Places;
 use super::pool::{Leaf, Pool};
 use super::run_record::RunRecord;
 use super::spawn::{self, Limit, Program, SpawnError, Spawner, Stream};
-use crate::config::Output;
+use crate::config::accounts::Account;
+use crate::config::{Bounds, Output, Rights};
 use crate::core::fact::{Change, Errno, Fact, Pid, RunId, ServiceId, Stage};
+use rights::Roster;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -60,6 +64,10 @@ pub struct Recipe {
     pub heartbeat: Option<Duration>,
     /// The limit of open descriptors that it is to have, if that is not ours.
     pub descriptors: Option<Limit>,
+    /// Who it runs as, and what it may do.
+    pub rights: Rights,
+    /// What bounds each of its processes.
+    pub bounds: Bounds,
 }
 
 /// The spawner thread's own state.
@@ -68,6 +76,7 @@ pub struct Spawning {
     recipes: Vec<Recipe>,
     prepared: Vec<Option<Program>>,
     leaves: Vec<Option<Leaf>>,
+    roster: Roster,
     places: Places,
     pool: Option<Pool>,
     taps: Taps,
@@ -92,11 +101,13 @@ impl Spawning {
         log::debug!("starting processes with {}", spawner.method().name());
         let prepared = recipes.iter().map(|_| None).collect();
         let leaves = recipes.iter().map(|_| None).collect();
+        let roster = Roster::new(recipes.len());
         Ok(Spawning {
             spawner,
             recipes,
             prepared,
             leaves,
+            roster,
             places,
             pool,
             taps,
@@ -132,8 +143,7 @@ impl Spawning {
     }
 
     fn try_start(&mut self, service: ServiceId, run: RunId) -> Result<(), (Stage, Errno)> {
-        self.prepare(service)
-            .map_err(|e| (Stage::Prepare, errno(&e)))?;
+        self.prepare(service)?;
         let at = usize::from(service.0);
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
@@ -175,8 +185,7 @@ impl Spawning {
         self.leaves[at] = None;
         if stage == Stage::Output {
             self.prepared[at] = None;
-            self.prepare(service)
-                .map_err(|e| (Stage::Prepare, errno(&e)))?;
+            self.prepare(service)?;
         }
         self.enter_leaf(at).map_err(|e| (Stage::Cgroup, errno(&e)))
     }
@@ -201,36 +210,66 @@ impl Spawning {
     fn spawn(&mut self, at: usize) -> Result<spawn::Spawned, (Stage, Errno)> {
         let program = self.prepared.get(at).and_then(Option::as_ref);
         let program = program.ok_or((Stage::Prepare, Errno(libc::ENOENT)))?;
-        self.spawner.spawn(program).map_err(|e| failure(&e))
+        let spawned = self.spawner.spawn(program);
+        spawned.map_err(|e| rights::step_of_exec(&self.recipes[at], failure(&e)))
     }
 
-    /// Makes everything around the process of a service; the first time only.
-    fn prepare(&mut self, service: ServiceId) -> io::Result<()> {
+    /// Makes everything around the process of a service: the first time, and when who it runs as may
+    /// be another one now.
+    fn prepare(&mut self, service: ServiceId) -> Result<(), (Stage, Errno)> {
         let at = usize::from(service.0);
         let Some(recipe) = self.recipes.get(at) else {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err((Stage::Prepare, Errno(libc::ENOENT)));
         };
+        if self.roster.is_stale(at, recipe) {
+            (self.prepared[at], self.leaves[at]) = (None, None);
+        }
         if self.prepared[at].is_some() {
             return Ok(());
         }
-        let mut program = self.program(recipe).map_err(io::Error::other)?;
+        let account = self.roster.find(at, recipe)?;
+        let program = self.surround(service, recipe, account.as_ref());
+        self.prepared[at] = Some(program.map_err(|e| (Stage::Prepare, errno(&e)))?);
+        Ok(())
+    }
+
+    /// The program of a service, and its FIFO.
+    fn surround(
+        &self,
+        service: ServiceId,
+        recipe: &Recipe,
+        account: Option<&Account>,
+    ) -> io::Result<Program> {
+        let program = self.program(recipe, account);
+        let mut program = program.map_err(io::Error::other)?;
         match recipe.output {
             Output::Inherit => {}
             Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
             Output::Log => {
                 let path = self.places.output(&recipe.name);
                 let ours = self.places.within(&recipe.name, || fifo(&path))?;
+                if let Some(account) = account {
+                    // So that it can open /dev/stdout again. If that is refused, its start will say why.
+                    let (uid, gid) = (account.user, account.group);
+                    let _ = std::os::unix::fs::fchown(&ours, Some(uid), Some(gid));
+                }
                 program.output = Stream::fifo(&path).map_err(io::Error::other)?;
                 program.errors = Stream::Output;
                 self.taps.watch(service, &recipe.name, ours)?;
             }
         }
-        self.prepared[at] = Some(program);
-        Ok(())
+        Ok(program)
     }
 
-    fn program(&self, recipe: &Recipe) -> Result<Program, spawn::BadProgram> {
+    fn program(
+        &self,
+        recipe: &Recipe,
+        account: Option<&Account>,
+    ) -> Result<Program, spawn::BadProgram> {
         let mut environment = recipe.environment.clone();
+        if let Some(account) = account {
+            rights::of_user(account, &mut environment);
+        }
         if recipe.notify {
             environment.push((
                 "NOTIFY_SOCKET".into(),
@@ -246,7 +285,7 @@ impl Spawning {
         let mut program = Program::new(&path, argv, environment)?;
         program.set_directory(&recipe.directory)?;
         program.scheduling = spawn::Scheduling::Ordinary;
-        program.limits.extend(recipe.descriptors);
+        rights::apply(&mut program, recipe, account);
         Ok(program)
     }
 }
@@ -292,6 +331,7 @@ fn failure(e: &SpawnError) -> (Stage, Errno) {
         | spawn::Stage::Priority
         | spawn::Stage::Limits
         | spawn::Stage::Privileges => Stage::Limits,
+        spawn::Stage::Capabilities => Stage::Capabilities,
         spawn::Stage::Groups => Stage::Groups,
         spawn::Stage::User => Stage::User,
         spawn::Stage::Directory => Stage::Directory,

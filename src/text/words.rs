@@ -63,10 +63,12 @@ words! {
     Cgroup => "cgroup",
     Output => "output",
     Limits => "limits",
+    Capabilities => "capabilities",
     Groups => "groups",
     User => "user",
     Directory => "directory",
     Exec => "exec",
+    Machine => "machine",
 }
 
 words! {

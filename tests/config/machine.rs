@@ -59,6 +59,87 @@ fn what_this_machine_lacks_is_a_warning_at_its_place() {
     assert_eq!(found, expected);
 }
 
+/// Programs that cannot run here, and users that are not there: said before the first start.
+#[test]
+fn a_program_or_a_user_that_is_none_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let d = directory.path().display();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = directory.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    // A RISC-V program, and a file of words.
+    let mut foreign = [0_u8; 64];
+    foreign[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    foreign[18] = 243;
+    write("foreign", &foreign);
+    write("words", b"no program\n");
+    // Our own, with another loader.
+    let own = fs::read("/bin/true").unwrap();
+    let at = own.windows(4).position(|w| w == b"/lib").unwrap();
+    let mut lost = own.clone();
+    lost[at..at + 4].copy_from_slice(b"/lab");
+    write("lost", &lost);
+    let text = format!(
+        "watchdog.owner = \"nobody\"\n\
+         [service.foreign]\ncommand = [\"{d}/foreign\"]\n\
+         [service.lost]\ncommand = [\"{d}/lost\"]\n\
+         [service.words]\ncommand = [\"{d}/words\"]\n\
+         [service.a]\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
+         [service.b]\ncommand = [\"/bin/true\"]\ngroup = \"no-such-group\"\n\
+         [service.c]\ncommand = [\"/bin/true\"]\ngroups = [\"root\", \"no-such-group\"]\n\
+         [service.d]\ncommand = [\"/bin/true\"]\nuser = \"54321\"\n\
+         [service.e]\ncommand = [\"/bin/true\"]\nuser = \"root\"\ngroup = \"54321\"\n"
+    );
+    let found = config::check_machine(&good(&text).config, None);
+    let found: Vec<(usize, String)> = found
+        .iter()
+        .map(|p| {
+            (
+                p.place().unwrap().line,
+                p.what().replace(&d.to_string(), "D"),
+            )
+        })
+        .collect();
+    let arch = fieldwarden::config::elf::this_machine();
+    let loader = fieldwarden::config::elf::program(&lost)
+        .unwrap()
+        .loader
+        .unwrap();
+    let expected = [
+        (
+            3,
+            format!("the program D/foreign was built for riscv, and this machine is {arch}"),
+        ),
+        (
+            5,
+            format!("the program D/lost asks for {loader}, which is not there"),
+        ),
+        (
+            7,
+            "the program D/words is neither a program nor a script that begins with #!".to_owned(),
+        ),
+        (
+            10,
+            "there is no user \"no-such-user\" in /etc/passwd".to_owned(),
+        ),
+        (
+            13,
+            "there is no group \"no-such-group\" in /etc/group".to_owned(),
+        ),
+        (
+            16,
+            "there is no group \"no-such-group\" in /etc/group".to_owned(),
+        ),
+        (
+            19,
+            "user 54321 is not in /etc/passwd, so that its group is not known".to_owned(),
+        ),
+    ];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn a_machine_that_has_everything_is_not_complained_about() {
     let text = "board = \"sim\"\n[service.a]\ncommand = [\"/bin/sh\"]\n";

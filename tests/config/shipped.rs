@@ -1,7 +1,8 @@
 //! The files that are shipped load and say what the program does.
 
 use super::{expect, files, good, root, uncommented};
-use fieldwarden::config::{self, keys, schema::Section};
+use fieldwarden::config::schema::{Absent, Section};
+use fieldwarden::config::{self, keys};
 
 #[test]
 fn the_sample_is_made_from_the_keys() {
@@ -21,10 +22,22 @@ fn the_sample_uncommented_says_what_holds_without_it() {
     let loaded = good(&uncommented());
     assert!(loaded.warnings.is_empty());
     // What has no default is shown by an example; everything else must be the default itself.
-    let bare = "[power]\nlow_charge = \"15%\"\n[led]\nline = 17\n[storage]\nmounts = [\"/\"]\n[service.web]\nheartbeat = \"30s\"\n\
-                command = [\"/usr/bin/web\", \"--port\", \"80\"]\n";
-    assert_eq!(loaded.config.settings, good(bare).config.settings);
-    assert_eq!(loaded.config.wiring, good(bare).config.wiring);
+    let mut bare = "[power]\nlow_charge = \"15%\"\n[led]\nline = 17\n[storage]\nmounts = [\"/\"]\n\
+         [service.web]\nheartbeat = \"30s\"\ncommand = [\"/usr/bin/web\", \"--port\", \"80\"]\n"
+        .to_owned();
+    // What a service may do and have: nothing of that is set unless it is asked for.
+    for key in keys::SERVICE.keys {
+        let asked_for = match key.absent {
+            Absent::Nothing(example) => key.name != "heartbeat" && !example.is_empty(),
+            Absent::Inside => matches!(key.name, "limits" | "resources"),
+            Absent::Default(_) | Absent::Required(_) => false,
+        };
+        if asked_for {
+            bare.push_str(&format!("{} = {}\n", key.name, key.shown()));
+        }
+    }
+    assert_eq!(loaded.config.settings, good(&bare).config.settings);
+    assert_eq!(loaded.config.wiring, good(&bare).config.wiring);
 }
 
 #[test]

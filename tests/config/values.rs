@@ -2,7 +2,10 @@
 
 use super::{bad, good};
 use fieldwarden::config::board::Line;
-use fieldwarden::config::{CgroupChoice, Config, LedPlan, Output, SOCKET_EXTRA, StopSignal};
+use fieldwarden::config::capability::{self, Capabilities};
+use fieldwarden::config::{
+    Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, StopSignal,
+};
 use fieldwarden::core::fact::ServiceId;
 use fieldwarden::core::settings::{Backoff, Heat, Limits, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
@@ -111,6 +114,84 @@ fn a_service_has_the_documented_defaults() {
         (command.output, command.stop_signal),
         (Output::Log, StopSignal::Term)
     );
+    let rights = Rights {
+        user: None,
+        group: None,
+        groups: None,
+        capabilities: None,
+        no_new_privileges: false,
+        umask: 0o022,
+    };
+    let bounds = Bounds {
+        nice: None,
+        oom_score: 0,
+        limits: vec![],
+    };
+    assert_eq!((&command.rights, &command.bounds), (&rights, &bounds));
+}
+
+/// Who a service is and what it may do; the one key whose default depends on another one's value.
+#[test]
+fn every_right_of_a_service_arrives() {
+    let command = |keys: &str| {
+        let text = format!("[service.web]\ncommand = [\"/bin/true\"]\n{keys}");
+        good(&text).config.wiring.commands.remove(0)
+    };
+    let all = command(
+        "user = \"web\"\ngroup = \"33\"\ngroups = [\"i2c\", \"5\"]\n\
+         capabilities = [\"net_bind_service\", \"CAP_CHOWN\", \"Cap_Checkpoint_Restore\"]\n\
+         no_new_privileges = false\numask = \"0027\"\nnice = -20\noom_score = -1000\n\
+         limits = { nofile = 3, nproc = \"unlimited\", core = \"0B\", memlock = \"64KiB\", \
+         stack = \"1.5MiB\", fsize = \"1TiB\", as = \"2G\" }\n",
+    );
+    let rights = Rights {
+        user: Some("web".into()),
+        group: Some("33".into()),
+        groups: Some(vec!["i2c".into(), "5".into()]),
+        capabilities: Some(Capabilities(1 | 1 << 10 | 1 << 40)),
+        no_new_privileges: false,
+        umask: 0o027,
+    };
+    assert_eq!(all.rights, rights);
+    let bounds = Bounds {
+        nice: Some(-20),
+        oom_score: -1000,
+        limits: vec![
+            (Resource::OpenFiles, Some(3)),
+            (Resource::Processes, None),
+            (Resource::CoreSize, Some(0)),
+            (Resource::LockedMemory, Some(64 << 10)),
+            (Resource::Stack, Some(3 << 19)),
+            (Resource::FileSize, Some(1 << 40)),
+            (Resource::AddressSpace, Some(2 << 30)),
+        ],
+    };
+    assert_eq!(all.bounds, bounds);
+    for (keys, forbidden) in [
+        ("user = \"web\"\n", true),
+        ("user = \"web\"\nno_new_privileges = false\n", false),
+        ("user = \"root\"\n", false),
+        ("user = \"0\"\n", false),
+        ("group = \"web\"\n", false),
+        ("no_new_privileges = true\n", true),
+    ] {
+        assert_eq!(command(keys).rights.no_new_privileges, forbidden, "{keys}");
+    }
+    let none = command("capabilities = []\ngroups = []\n").rights;
+    assert_eq!(
+        (none.capabilities, none.groups),
+        (Some(Capabilities(0)), Some(vec![]))
+    );
+}
+
+/// The names have the numbers of the kernel.
+#[test]
+fn capabilities_have_the_numbers_of_the_kernel() {
+    use rustix::thread::CapabilitySet;
+    for (number, name) in capability::NAMES.into_iter().enumerate() {
+        let known = CapabilitySet::from_name(&name.to_ascii_uppercase());
+        assert_eq!(known.map(|set| set.bits()), Some(1 << number), "{name}");
+    }
 }
 
 #[test]

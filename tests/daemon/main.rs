@@ -214,7 +214,11 @@ fn a_missing_program_is_told() {
 fn a_foreign_program_is_told() {
     let mut rig = Rig::new("");
     let file = rig.path("strange");
-    fs::write(&file, b"\x7fELF nothing that this machine could run").unwrap();
+    // The head of a RISC-V program of 64 bits.
+    let mut head = [0_u8; 64];
+    head[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    (head[16], head[18]) = (2, 243);
+    fs::write(&file, head).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&file, mode).unwrap();
     rig.configure(&format!(
@@ -225,7 +229,71 @@ fn a_foreign_program_is_told() {
     rig.until("it was tried", |rig| {
         !rig.traced("! service-start-failed").is_empty()
     });
-    assert!(rig.traced("! service-start-failed")[0].contains("ENOEXEC"));
+    let failed = &rig.traced("! service-start-failed")[0];
+    assert!(failed.contains("stage=machine errno=ENOEXEC"), "{failed}");
+    let named = "was built for riscv, and this machine is";
+    assert!(rig.log().contains(named), "{}", rig.log());
+}
+
+/// A user that is not there is told at each start, and who it is; a service without one is not hurt.
+#[test]
+fn a_user_that_is_not_there_is_told() {
+    let mut rig = Rig::new(&format!(
+        "[service.lost]\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
+         [service.alone]\ncommand = [\"/bin/true\"]\ngroups = [\"no-such-group\"]\n{}",
+        sleeper("a", "")
+    ));
+    rig.start();
+    rig.up("a");
+    rig.until("both were tried", |rig| {
+        let failed = rig.traced("! service-start-failed");
+        let at = |stage: &str| failed.iter().any(|line| line.contains(stage));
+        at("lost stage=user errno=ENOENT") && at("alone stage=groups errno=ENOENT")
+    });
+    for said in [
+        "lost: there is no user \"no-such-user\" in /etc/passwd",
+        "start of lost failed at user: there is no such user: check `user`",
+        "start of alone failed at groups: there is no such group: check `group` and `groups`",
+    ] {
+        rig.until(said, |rig| rig.log().contains(said));
+    }
+}
+
+/// A service runs as the user that is named, with what bounds it, and can open its output again.
+#[test]
+fn a_service_runs_as_its_user() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "only root can start a service as another user: run this as root"
+    );
+    let script = "id -u; id -g; id -G; umask; ulimit -n; nice; echo home=$HOME user=$USER; \
+                  grep -E 'NoNewPrivs|CapEff|CapBnd' /proc/self/status; \
+                  echo again > /dev/stdout; exec sleep 1000";
+    let mut rig = Rig::new(&format!(
+        "[service.web]\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]\nuser = \"daemon\"\n\
+         groups = [\"12345\"]\ncapabilities = [\"net_bind_service\"]\numask = \"027\"\nnice = 7\n\
+         limits = {{ nofile = 99 }}\n"
+    ));
+    // The directory of a test is for its owner alone.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    fs::set_permissions(rig.path("."), mode).unwrap();
+    rig.start();
+    rig.up("web");
+    let told = |line: &str| format!("web: {line}\n");
+    for line in [
+        "1",
+        "1 12345",
+        "0027",
+        "99",
+        "7",
+        "home=/usr/sbin user=daemon",
+        "NoNewPrivs:\t1",
+        "CapEff:\t0000000000000400",
+        "CapBnd:\t0000000000000400",
+        "again",
+    ] {
+        rig.until(line, |rig| rig.log().contains(&told(line)));
+    }
 }
 
 /// Two daemons do not share a directory.

@@ -25,6 +25,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Variables about the daemon's own user, which a service that runs as another one is not given.
+const OF_USER: [&str; 5] = ["HOME", "USER", "LOGNAME", "SHELL", "MAIL"];
+
 /// What is found and made before the first thread starts.
 pub(super) struct Ground {
     pub settings: Arc<Settings>,
@@ -133,9 +136,11 @@ impl Ground {
             .map(|(service, command)| {
                 let own = command.environment.iter();
                 let own = own.map(|(k, v)| (OsString::from(k), OsString::from(v)));
+                let other = command.rights.user.is_some();
                 let kept = inherited.iter().filter(|(k, _)| {
-                    k.to_str()
-                        .is_none_or(|k| !command.environment.contains_key(k))
+                    k.to_str().is_none_or(|k| {
+                        !command.environment.contains_key(k) && !(other && OF_USER.contains(&k))
+                    })
                 });
                 Recipe {
                     name: service.name.clone(),
@@ -146,6 +151,8 @@ impl Ground {
                     notify: listens(service),
                     heartbeat: service.heartbeat,
                     descriptors: self.descriptors,
+                    rights: command.rights.clone(),
+                    bounds: command.bounds.clone(),
                 }
             })
             .collect()

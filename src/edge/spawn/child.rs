@@ -88,8 +88,8 @@ pub(super) fn unpack(report: u32) -> Option<SpawnError> {
     Some(SpawnError { stage, errno })
 }
 
-/// The steps, in an order that matters: what needs privilege before the user changes, the
-/// directory after it (the user must be allowed in), and the signal mask last of all.
+/// The steps, in an order that matters: what needs privilege before the user changes (only the
+/// capabilities that are kept over that are taken up after it), the directory after it (the user must be allowed in), and the signal mask last of all.
 fn prepare(
     order: &Order<'_>,
     program: &Program,
@@ -104,15 +104,21 @@ fn prepare(
     if let Some(cgroup) = join {
         join_cgroup(cgroup).map_err(at(Stage::Cgroup))?;
     }
-    reset_oom_score(oom_score).map_err(at(Stage::OomScore))?;
+    set_oom_score(oom_score, program.oom_score()).map_err(at(Stage::OomScore))?;
     set_priority(program).map_err(at(Stage::Priority))?;
     for limit in &program.limits {
         raw::set_limit(*limit).map_err(at(Stage::Limits))?;
     }
     raw::set_umask(program.umask);
     connect(order, program).map_err(at(Stage::Output))?;
+    if let Some(kept) = program.capabilities {
+        bound_capabilities(kept).map_err(at(Stage::Capabilities))?;
+    }
     if let Some(identity) = &program.identity {
         set_identity(identity)?;
+    }
+    if let Some(kept) = program.capabilities {
+        hold_capabilities(kept).map_err(at(Stage::Capabilities))?;
     }
     if let Some(directory) = program.directory() {
         raw::change_directory(directory).map_err(at(Stage::Directory))?;
@@ -142,15 +148,49 @@ fn join_cgroup(cgroup: RawFd) -> Result<(), Code> {
     raw::write(processes, b"0")
 }
 
-/// Takes our protection away from the child. A handicap (a positive score) is taken away where
-/// that is permitted: it needs privilege, and a daemon run by hand may have neither.
-fn reset_oom_score(ours: i32) -> Result<(), Code> {
-    if ours == 0 {
-        return Ok(());
+/// Gives the child the score that it is to have, and takes our protection away from one that is to
+/// have none. A handicap of ours (a positive score) is taken away where that is permitted: it needs
+/// privilege, and a daemon run by hand may have neither.
+fn set_oom_score(ours: i32, wanted: Option<&[u8]>) -> Result<(), Code> {
+    let set = |text| {
+        raw::open_for_writing(libc::AT_FDCWD, c"/proc/self/oom_score_adj")
+            .and_then(|score| raw::write(score, text))
+    };
+    match wanted {
+        Some(text) => set(text),
+        None if ours == 0 => Ok(()),
+        None if ours < 0 => set(b"0"),
+        None => {
+            let _refused = set(b"0");
+            Ok(())
+        }
     }
-    let reset = raw::open_for_writing(libc::AT_FDCWD, c"/proc/self/oom_score_adj")
-        .and_then(|score| raw::write(score, b"0"));
-    if ours < 0 { reset } else { Ok(()) }
+}
+
+/// Takes every other capability out of what programs of the child can ever get, and keeps what it has
+/// over the change of its user.
+fn bound_capabilities(kept: u64) -> Result<(), Code> {
+    for number in 0..u64::BITS {
+        if kept >> number & 1 == 0 {
+            match raw::drop_capability(number) {
+                // The kernel knows no more of them.
+                Err(libc::EINVAL) => break,
+                other => other?,
+            }
+        }
+    }
+    raw::keep_capabilities()
+}
+
+/// Has exactly these capabilities, which its program inherits although it runs as another user.
+fn hold_capabilities(kept: u64) -> Result<(), Code> {
+    raw::set_capabilities(kept)?;
+    for number in 0..u64::BITS {
+        if kept >> number & 1 == 1 {
+            raw::raise_ambient(number)?;
+        }
+    }
+    Ok(())
 }
 
 fn set_priority(program: &Program) -> Result<(), Code> {

@@ -51,7 +51,7 @@ pub struct Limit {
     pub hard: u64,
 }
 
-/// Who the child runs as. Numbers: names are resolved when the configuration is read.
+/// Who the child runs as. Numbers: the child cannot look names up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// Real, effective and saved user id.
@@ -107,8 +107,13 @@ pub struct Program {
     pub limits: Vec<Limit>,
     /// Who it runs as; `None` for the daemon's own identity.
     pub identity: Option<Identity>,
+    /// Exactly these capabilities, bit N for number N, and none of its programs can get more; `None`
+    /// for what the kernel makes of the identity.
+    pub capabilities: Option<u64>,
     /// No set-user-id program or file capability gives it more than it has.
     pub no_new_privileges: bool,
+    /// Text of the adjustment of the out-of-memory score, where it is not 0.
+    oom_score: Option<Box<[u8]>>,
 }
 
 impl Program {
@@ -147,7 +152,9 @@ impl Program {
             nice: None,
             limits: Vec::new(),
             identity: None,
+            capabilities: None,
             no_new_privileges: false,
+            oom_score: None,
         })
     }
 
@@ -155,6 +162,15 @@ impl Program {
     pub fn set_directory(&mut self, directory: &Path) -> Result<(), BadProgram> {
         self.directory = Some(text(directory.as_os_str(), "the directory")?);
         Ok(())
+    }
+
+    /// How soon the kernel takes it for the one to end when memory is out, -1000 to 1000; otherwise 0.
+    pub fn set_oom_score(&mut self, score: i32) {
+        self.oom_score = (score != 0).then(|| score.to_string().into_bytes().into());
+    }
+
+    pub(super) fn oom_score(&self) -> Option<&[u8]> {
+        self.oom_score.as_deref()
     }
 
     /// The path that is executed.

@@ -391,6 +391,41 @@ pub(super) fn forbid_new_privileges() -> Result<(), Code> {
     call(libc::SYS_prctl, [option, 1, 0, 0, 0]).map(drop)
 }
 
+/// Takes a capability out of the bounding set; `EINVAL` if the kernel has none of that number.
+pub(super) fn drop_capability(number: u32) -> Result<(), Code> {
+    let option = libc::PR_CAPBSET_DROP.cast_unsigned() as usize;
+    call(libc::SYS_prctl, [option, number as usize, 0, 0, 0]).map(drop)
+}
+
+/// Permitted capabilities outlive a change of the user that gives up root; cleared by exec.
+pub(super) fn keep_capabilities() -> Result<(), Code> {
+    let option = libc::PR_SET_KEEPCAPS.cast_unsigned() as usize;
+    call(libc::SYS_prctl, [option, 1, 0, 0, 0]).map(drop)
+}
+
+/// Effective, permitted and inheritable capabilities: exactly these.
+pub(super) fn set_capabilities(set: u64) -> Result<(), Code> {
+    // `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
+    let header = [0x2008_0522_u32, 0];
+    let (low, high) = (set as u32, (set >> 32) as u32);
+    let data = [low, low, low, high, high, high];
+    let with = [
+        &raw const header as usize,
+        &raw const data as usize,
+        0,
+        0,
+        0,
+    ];
+    call(libc::SYS_capset, with).map(drop)
+}
+
+/// Has the programs that are executed inherit a capability that is permitted and inheritable.
+pub(super) fn raise_ambient(number: u32) -> Result<(), Code> {
+    let option = libc::PR_CAP_AMBIENT.cast_unsigned() as usize;
+    let raise = libc::PR_CAP_AMBIENT_RAISE.cast_unsigned() as usize;
+    call(libc::SYS_prctl, [option, raise, number as usize, 0, 0]).map(drop)
+}
+
 pub(super) fn change_directory(path: &CStr) -> Result<(), Code> {
     call(libc::SYS_chdir, [path.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
 }

@@ -8,21 +8,51 @@ use crate::text::{errno_message, signal_word};
 use std::time::Duration;
 
 pub(super) fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
+    let at = stage_word(stage);
+    if let Some(who) = nobody(stage, errno) {
+        return format!("start of {name} failed at {at}: {who}");
+    }
     let remedy = match remedy(stage, errno) {
         None => String::new(),
         Some(text) => format!(": {text}"),
     };
     format!(
-        "start of {name} failed at {}: {}{remedy}",
-        stage_word(stage),
+        "start of {name} failed at {at}: {}{remedy}",
         errno_message(errno)
     )
 }
 
+/// No file is missing then, whatever the error number says.
+fn nobody(stage: Stage, errno: Errno) -> Option<&'static str> {
+    const NO_ENTRY: Errno = Errno(2);
+    match stage {
+        Stage::User if errno == NO_ENTRY => {
+            Some("there is no such user: check `user`; it is looked up again at each start")
+        }
+        Stage::Groups if errno == NO_ENTRY => Some(
+            "there is no such group: check `group` and `groups`; they are looked up again at each start",
+        ),
+        Stage::Prepare
+        | Stage::Clone
+        | Stage::Session
+        | Stage::Cgroup
+        | Stage::Output
+        | Stage::Limits
+        | Stage::Capabilities
+        | Stage::Groups
+        | Stage::User
+        | Stage::Directory
+        | Stage::Exec
+        | Stage::Machine => None,
+    }
+}
+
 /// What to do about a failed start. `None` where the kernel's word says it all.
 fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
-    // The three that people meet: ENOENT, EACCES, ENOEXEC.
+    // Those that people meet: ENOENT, EINVAL, EACCES, ENOEXEC, EAGAIN.
     const NO_ENTRY: Errno = Errno(2);
+    const INVALID: Errno = Errno(22);
+    const TOO_MANY: Errno = Errno(11);
     const NO_ACCESS: Errno = Errno(13);
     const NO_EXEC: Errno = Errno(8);
     match stage {
@@ -30,7 +60,10 @@ fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
         Stage::Clone => Some("the machine is short of memory or process numbers"),
         Stage::Session | Stage::Output => None,
         Stage::Cgroup => Some("is the control group delegated to us?"),
-        Stage::Limits | Stage::Groups | Stage::User => {
+        Stage::Capabilities if errno == INVALID => {
+            Some("this kernel does not know one of them: check `capabilities`")
+        }
+        Stage::Limits | Stage::Capabilities | Stage::Groups | Stage::User => {
             Some("the daemon may lack the right to set this up")
         }
         Stage::Directory => Some("check `directory`"),
@@ -42,6 +75,12 @@ fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
         }
         Stage::Exec if errno == NO_EXEC => {
             Some("a script needs `#!` and an interpreter in its first line")
+        }
+        Stage::Machine => Some(
+            "its program was built for another kind of machine; `fieldwarden check` says for which",
+        ),
+        Stage::Exec if errno == TOO_MANY => {
+            Some("its user has as many processes as `nproc` in `limits` allows")
         }
         Stage::Exec => Some("check `command`"),
     }

@@ -13,6 +13,7 @@ mod holder;
 mod install;
 mod lab;
 mod led;
+mod limits;
 mod pi;
 mod power_cut;
 mod programs;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Case> {
         ups::CASES,
         throttle::CASES,
         led::CASES,
+        limits::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,
