@@ -249,7 +249,7 @@ impl Spawning {
                 let path = self.places.output(&recipe.name);
                 let ours = self.places.within(&recipe.name, || fifo(&path))?;
                 if let Some(account) = account {
-                    // So that it can open /dev/stdout again. If that is refused, its start will say why.
+                    // So that it can open /dev/stdout again. If refused, its start says why.
                     let (uid, gid) = (account.user, account.group);
                     let _ = std::os::unix::fs::fchown(&ours, Some(uid), Some(gid));
                 }

@@ -139,7 +139,7 @@ impl Ground {
                 let other = command.rights.user.is_some();
                 let kept = inherited.iter().filter(|(k, _)| {
                     k.to_str().is_none_or(|k| {
-                        !command.environment.contains_key(k) && !(other && OF_USER.contains(&k))
+                        !(command.environment.contains_key(k) || other && OF_USER.contains(&k))
                     })
                 });
                 Recipe {

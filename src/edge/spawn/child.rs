@@ -88,8 +88,9 @@ pub(super) fn unpack(report: u32) -> Option<SpawnError> {
     Some(SpawnError { stage, errno })
 }
 
-/// The steps, in an order that matters: what needs privilege before the user changes (only the
-/// capabilities that are kept over that are taken up after it), the directory after it (the user must be allowed in), and the signal mask last of all.
+/// The steps, in an order that matters: what needs privilege before the user changes (but for the
+/// capabilities that are kept over that), the directory after it (the user must be allowed in), and
+/// the signal mask last of all.
 fn prepare(
     order: &Order<'_>,
     program: &Program,
