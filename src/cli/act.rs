@@ -237,6 +237,7 @@ mod tests {
             adopted: false,
             restarts: 0,
             failures: 0,
+            excused: 0,
         }
     }
 

@@ -63,14 +63,29 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// A run of length `lived` failed. `jitter` is any number; it spreads waits by up to a fifth.
-    pub fn fail(&mut self, s: &Settings, now: Mono, lived: Duration, jitter: u64) -> Next {
+    /// Takes out of the count what was restarted from `since` on. Returns how many that were.
+    pub fn excuse(&mut self, since: Mono) -> u32 {
+        let before = self.restarts();
+        self.restarts.retain(|at| *at < since);
+        before - self.restarts()
+    }
+
+    /// A run of length `lived` failed. `jitter` is any number; it spreads waits by up to a fifth. One
+    /// that is `excused` waits like any other, and is never a reason to give up.
+    pub fn fail(
+        &mut self,
+        s: &Settings,
+        now: Mono,
+        lived: Duration,
+        jitter: u64,
+        excused: bool,
+    ) -> Next {
         if lived >= s.stable {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
         self.forget_old(s, now);
-        if self.restarts() >= s.restarts {
+        if !excused && self.restarts() >= s.restarts {
             let free = self
                 .restarts
                 .front()
@@ -96,7 +111,8 @@ impl Backoff {
         }
     }
 
-    fn delay(&self, s: &Settings, jitter: u64) -> Duration {
+    /// How long the next start waits after the latest failure.
+    pub fn delay(&self, s: &Settings, jitter: u64) -> Duration {
         let Some(step) = self.failures.checked_sub(s.immediate.saturating_add(1)) else {
             return Duration::ZERO;
         };
@@ -139,7 +155,8 @@ mod tests {
             .enumerate()
         {
             let jitter = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(at as u64 + 1);
-            let Next::Wait(d) = b.fail(&s, Mono(at as u64 * 100), Duration::ZERO, jitter) else {
+            let Next::Wait(d) = b.fail(&s, Mono(at as u64 * 100), Duration::ZERO, jitter, false)
+            else {
                 panic!("gave up at failure {at}");
             };
             let ms = u64::try_from(d.as_millis()).unwrap();
@@ -160,14 +177,14 @@ mod tests {
         let mut b = Backoff::default();
         for i in 0..10 {
             assert!(matches!(
-                b.fail(&s, Mono(i * 1000), Duration::ZERO, 0),
+                b.fail(&s, Mono(i * 1000), Duration::ZERO, 0, false),
                 Next::Wait(_)
             ));
             b.restart(&s, Mono(i * 1000));
         }
         let until = Mono(600_000);
         assert_eq!(
-            b.fail(&s, Mono(10_000), Duration::ZERO, 0),
+            b.fail(&s, Mono(10_000), Duration::ZERO, 0, false),
             Next::GiveUp(until)
         );
         b.restart(&s, until);
@@ -180,12 +197,38 @@ mod tests {
         let s = settings();
         let mut b = Backoff::default();
         for _ in 0..4 {
-            b.fail(&s, Mono(0), Duration::ZERO, 0);
+            b.fail(&s, Mono(0), Duration::ZERO, 0, false);
         }
-        assert_eq!(b.fail(&s, Mono(0), s.stable, 0), Next::Wait(Duration::ZERO));
+        assert_eq!(
+            b.fail(&s, Mono(0), s.stable, 0, false),
+            Next::Wait(Duration::ZERO)
+        );
         assert_eq!(b.failures(), 1);
         b.restart(&s, Mono(0));
         b.forgive();
         assert_eq!((b.failures(), b.restarts()), (0, 0));
+    }
+
+    /// What is excused is never a reason to give up, and waits as long as everything else; and what was
+    /// counted before it was known to be excused is taken out again.
+    #[test]
+    fn excused_failures_wait_and_do_not_count() {
+        let s = settings();
+        let mut b = Backoff::default();
+        let mut waited = Duration::ZERO;
+        for i in 0..100 {
+            let Next::Wait(d) = b.fail(&s, Mono(i * 1000), Duration::ZERO, 0, true) else {
+                panic!("gave up at failure {i}");
+            };
+            assert!(d >= waited, "failure {i}: {d:?} after {waited:?}");
+            waited = d;
+        }
+        assert_eq!(waited, Duration::from_millis(4_800));
+        assert_eq!((b.failures(), b.restarts()), (100, 0));
+        for at in [1, 2, 3, 4] {
+            b.restart(&s, Mono(at * 1000));
+        }
+        assert_eq!((b.excuse(Mono(3_000)), b.restarts()), (2, 2));
+        assert_eq!(b.latest(), Some(Mono(2_000)));
     }
 }

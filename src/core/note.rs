@@ -187,6 +187,22 @@ pub enum Note {
         /// Failures in a row.
         failures: u32,
     },
+    /// A service failed while the machine was strained: that does not count towards giving up.
+    ServiceExcused {
+        /// Which.
+        service: ServiceId,
+        /// By what.
+        strain: super::picture::Strain,
+    },
+    /// Restarts of a service do not count any more: the machine was strained already, unseen.
+    RestartsExcused {
+        /// Which.
+        service: ServiceId,
+        /// By what.
+        strain: super::picture::Strain,
+        /// How many.
+        restarts: u32,
+    },
     /// Too many failures; no start until the cooldown is over.
     ServiceGaveUp {
         /// Which.
@@ -476,6 +492,8 @@ impl Note {
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
             | Note::ServiceStopping { .. }
+            | Note::ServiceExcused { .. }
+            | Note::RestartsExcused { .. }
             | Note::ServiceFinished {
                 how: Finish::Done, ..
             }

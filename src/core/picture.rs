@@ -169,6 +169,19 @@ impl Shed {
     }
 }
 
+/// Why the machine cannot give what services count on. Ordered by which one is named if there are two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Strain {
+    /// The firmware has slowed the processor down to a crawl.
+    Throttled,
+    /// The supply is too weak.
+    UnderVoltage,
+    /// Mains are gone.
+    OnBattery,
+    /// Mains are gone and the battery is low.
+    LowBattery,
+}
+
 /// Verdicts and wishes of one pass.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
@@ -185,6 +198,10 @@ pub struct Picture {
     pub halts_in_vain: u8,
     /// These are so many that what says that mains are gone is doubted.
     pub mains_doubted: bool,
+    /// What the power policy knows of that strains the machine.
+    pub strain_of_power: Option<Strain>,
+    /// The same, by the firmware's throttle flags.
+    pub strain_of_firmware: Option<Strain>,
     /// Which services the power policy wants stopped to save power.
     pub shed: Shed,
     /// Which services the thermal policy wants stopped because of heat.
@@ -240,6 +257,11 @@ impl Picture {
     /// it, and takes it back when it cancels the halt. Asking again does no harm.
     pub fn ask_halt(&mut self, cause: HaltCause) {
         self.halt_ask.get_or_insert(cause);
+    }
+
+    /// What strains the machine now.
+    pub fn strain(&self) -> Option<Strain> {
+        self.strain_of_power.max(self.strain_of_firmware)
     }
 
     /// Which services are to be stopped, whoever wants it: the wish that goes farther holds, since

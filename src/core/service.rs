@@ -17,6 +17,7 @@
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
 mod end;
+mod excuse;
 mod legacy;
 mod news;
 #[cfg(test)]
@@ -139,6 +140,12 @@ pub(crate) struct Service {
     restart_wanted: bool,
     /// Its next start is a restart that nobody asked for.
     again: bool,
+    /// That one does not count: it was the machine's fault.
+    excused: bool,
+    /// When it failed last.
+    failed: Option<Mono>,
+    /// Failures that were the machine's fault, since the daemon began.
+    pub excuses: u32,
     /// All services are being stopped, each in its turn: news of this one do not make it stop.
     pub stops_in_turn: bool,
     /// When its latest run was ordered.
@@ -175,6 +182,9 @@ impl Service {
             backoff: Backoff::default(),
             restart_wanted: false,
             again: false,
+            excused: false,
+            failed: None,
+            excuses: 0,
             stops_in_turn: false,
             ordered: Mono::default(),
             ready_early: false,
@@ -282,13 +292,16 @@ impl Service {
         debug_assert!(!self.alive(), "a second process for {:?}", self.id);
         if self.again {
             // Counted here and not when the failure happened: it may have waited for others since.
-            self.backoff.restart(&s.backoff, now);
+            if !self.excused {
+                self.backoff.restart(&s.backoff, now);
+            }
             self.restarts = self.restarts.saturating_add(1);
         }
         self.run = RunId(self.run.0.saturating_add(1));
         self.adopted = false;
         self.restart_wanted = false;
         self.again = false;
+        self.excused = false;
         self.ready_early = false;
         self.ordered = now;
         self.state = State::Starting {

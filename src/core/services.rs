@@ -10,6 +10,7 @@
 mod count;
 mod legacy;
 mod order;
+mod strain;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::units::Mono;
 use count::{Count, Part};
 use legacy::Legacy;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use strain::Strains;
 
 /// How one service stands, for those who ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +46,8 @@ pub struct View {
     pub restarts: u32,
     /// Failures in a row.
     pub failures: u32,
+    /// Failures that were put down to the machine, since the daemon began.
+    pub excuses: u32,
 }
 
 /// State of the policy.
@@ -53,6 +57,7 @@ pub(crate) struct Services {
     /// The class that rules for each service.
     classes: Vec<Class>,
     shedding: Shed,
+    strains: Strains,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
@@ -101,6 +106,7 @@ impl Services {
             parts: vec![Part::default(); n],
             classes: order::classes(&settings.services),
             shedding: Shed::Nothing,
+            strains: Strains::default(),
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
@@ -126,6 +132,7 @@ impl Services {
             adopted: s.adopted,
             restarts: s.restarts,
             failures: s.backoff.failures(),
+            excuses: s.excuses,
         })
     }
 
@@ -150,6 +157,7 @@ impl Services {
             services: u16::try_from(self.services.len()).unwrap_or(u16::MAX),
             adopted: u16::try_from(adopted).unwrap_or(u16::MAX),
         });
+        let strain = self.strains.blamed(pass.now);
         for id in self.ids() {
             let at = usize::from(id.0);
             let jitter = match self.services[at].ended_unseen() {
@@ -161,6 +169,7 @@ impl Services {
                 s,
                 now: pass.now,
                 jitter,
+                strain,
                 out: pass.out,
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {
@@ -252,6 +261,7 @@ impl Services {
             s,
             now: pass.now,
             jitter,
+            strain: self.strains.blamed(pass.now),
             out: pass.out,
         };
         service.change(run, change, &mut turn);
@@ -268,10 +278,12 @@ impl Services {
         self.services[at].order = None;
         if let (Err(why), Some(s)) = (outcome, pass.settings.services.get(at)) {
             let jitter = self.jitter();
+            let strain = self.strains.blamed(pass.now);
             let mut turn = Turn {
                 s,
                 now: pass.now,
                 jitter,
+                strain,
                 out: pass.out,
             };
             self.services[at].refused(why, &mut turn);
@@ -369,6 +381,7 @@ impl Policy for Services {
         if self.course == Course::Kept {
             self.shed(pass.picture.held_back());
         }
+        self.strain(pass);
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);

@@ -20,7 +20,7 @@
 
 use super::fact::{Fact, Pulse, Reading, Source, Thread, ThrottleFlag, ThrottleFlags};
 use super::note::Note;
-use super::picture::Verdict;
+use super::picture::{Strain, Verdict};
 use super::sense::Last;
 use super::{Pass, Policy};
 use crate::units::{MilliCelsius, Mono};
@@ -233,6 +233,21 @@ impl Throttle {
         self.verdict.map(|_| (self.last.value(), &self.flags[..]))
     }
 
+    /// What the latest reading found. A frequency that is capped comes with one of these; and the soft
+    /// limit of a Pi 3 at 60 C is nothing out of the way.
+    fn strain(&self) -> Option<Strain> {
+        let found = self.flags.iter().filter(|watched| {
+            let latest = watched.episode.map(|episode| episode.latest);
+            !self.silent && latest.is_some() && latest == self.read
+        });
+        let strains = found.filter_map(|watched| match watched.flag {
+            ThrottleFlag::UnderVoltage => Some(Strain::UnderVoltage),
+            ThrottleFlag::Throttled => Some(Strain::Throttled),
+            ThrottleFlag::FrequencyCapped | ThrottleFlag::SoftLimit => None,
+        });
+        strains.max()
+    }
+
     fn see(&mut self, flags: ThrottleFlags, pass: &mut Pass) {
         self.last.see(flags, Source::Throttle, pass);
         let look = Look {
@@ -296,6 +311,7 @@ impl Policy for Throttle {
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }
         pass.picture.throttle = self.verdict;
+        pass.picture.strain_of_firmware = self.strain();
     }
 
     fn deadline(&self) -> Option<Mono> {

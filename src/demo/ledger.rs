@@ -252,6 +252,8 @@ impl Ledger {
             }
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
+            | Note::ServiceExcused { .. }
+            | Note::RestartsExcused { .. }
             | Note::Halt(_)
             | Note::StopOverran { .. }
             | Note::JournalAway { .. }

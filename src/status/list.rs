@@ -42,6 +42,9 @@ pub struct ServiceStatus {
     pub restarts: u32,
     /// Failures in a row.
     pub failures: u32,
+    /// Failures that were put down to power or throttling, since the daemon began.
+    #[serde(default)]
+    pub excused: u32,
 }
 
 /// One file system.
@@ -157,6 +160,7 @@ fn stateless(view: &View, settings: &Settings) -> ServiceStatus {
         adopted: view.adopted,
         restarts: view.restarts,
         failures: view.failures,
+        excused: view.excuses,
     }
 }
 

@@ -244,6 +244,9 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     if service.failures > 1 {
         notes.push(format!("{} failures in a row", service.failures));
     }
+    if service.failures > 0 && service.excused > 0 {
+        notes.push(format!("{} put down to power", service.excused));
+    }
     if service.adopted {
         notes.push(match service.since_seconds {
             Some(s) => format!("taken over from an earlier daemon {} ago", for_people(s.0)),

@@ -11,7 +11,7 @@ use super::signal_word;
 use super::throttle;
 use super::words::{
     dispute_word, finish_word, heat_word, request_parts, rtc_doubt_word, shed_word, source,
-    thread_word, trust_word,
+    strain_word, thread_word, trust_word,
 };
 use crate::core::fact::{Asker, Fault, MountId, Request, ServiceId};
 use crate::core::note::{Doubt, Note, RtcDoubt};
@@ -133,6 +133,24 @@ impl Describer<'_> {
                 self.of(
                     *service,
                     [("delay", time(*delay)), ("failures", count(*failures))],
+                ),
+            ),
+            Note::ServiceExcused { service, strain } => (
+                "service-excused",
+                self.of(*service, [("strain", word(strain_word(*strain)))]),
+            ),
+            Note::RestartsExcused {
+                service,
+                strain,
+                restarts,
+            } => (
+                "restarts-excused",
+                self.of(
+                    *service,
+                    [
+                        ("strain", word(strain_word(*strain))),
+                        ("restarts", count(*restarts)),
+                    ],
                 ),
             ),
             Note::ServiceGaveUp {

@@ -15,7 +15,7 @@ use crate::core::fact::{
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
 use crate::core::note::{Doubt, Finish, Note, RtcDoubt, Trust};
-use crate::core::picture::{Shed, Verdict};
+use crate::core::picture::{Shed, Strain, Verdict};
 use crate::core::settings::Settings;
 use crate::units::{MilliCelsius, Permille};
 pub(crate) use made::settings;
@@ -274,6 +274,23 @@ fn service_ends() -> Vec<(Note, &'static str)> {
                 failures: 3,
             },
             "web failed 3 times in a row: next start in 4 s",
+        ),
+        (
+            Note::ServiceExcused {
+                service: WEB,
+                strain: Strain::UnderVoltage,
+            },
+            "web failed while the supply voltage was too low, or shortly after: not counted towards \
+             giving up",
+        ),
+        (
+            Note::RestartsExcused {
+                service: WEB,
+                strain: Strain::OnBattery,
+                restarts: 2,
+            },
+            "2 restarts of web do not count towards giving up: the machine ran on its battery soon \
+             afterwards",
         ),
         (
             Note::ServiceGaveUp {

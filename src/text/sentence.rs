@@ -125,6 +125,12 @@ impl Speaker<'_> {
                 times(*failures),
                 for_people(*delay)
             ),
+            Note::ServiceExcused { service, strain } => service::excused(name(*service), *strain),
+            Note::RestartsExcused {
+                service,
+                strain,
+                restarts,
+            } => service::restarts_excused(name(*service), *strain, *restarts),
             Note::ServiceGaveUp {
                 service,
                 restarts,

@@ -11,7 +11,7 @@ use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
 use crate::core::memo::Rest;
 use crate::core::note::{Doubt, Finish, RtcDoubt, Severity, Trust};
-use crate::core::picture::Shed;
+use crate::core::picture::{Shed, Strain};
 use crate::core::settings::Settings;
 use crate::core::{Dispute, HeatLevel};
 
@@ -185,6 +185,16 @@ words! {
     Nothing => "nothing",
     Optional => "optional",
     Normal => "normal",
+}
+
+/// What strains the machine: `throttled`, `under-voltage`, `on-battery`, `low-battery`.
+pub fn strain_word(strain: Strain) -> &'static str {
+    match strain {
+        Strain::Throttled => "throttled",
+        Strain::UnderVoltage => "under-voltage",
+        Strain::OnBattery => "on-battery",
+        Strain::LowBattery => "low-battery",
+    }
 }
 
 /// How a service ended that is not to be restarted: `done`, `failed`, `refused`.

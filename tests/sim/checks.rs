@@ -6,6 +6,7 @@ use crate::ladder::Ladder;
 use crate::lamp::Said;
 use crate::mains::Heard;
 use crate::silence::Before;
+use crate::strain::{MARGIN, Strained};
 use crate::throttle::Flags;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
 use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
@@ -71,6 +72,8 @@ struct Seen {
     at_once: u32,
     /// Its present run has said that it is ready.
     ready: bool,
+    /// Its next restart does not count.
+    excused: bool,
 }
 
 /// Everything that the checks remember of one life.
@@ -97,6 +100,7 @@ pub struct Checks {
     halt_overran: bool,
     heat: Felt,
     said: Said,
+    strained: Strained,
 }
 
 /// An end that was accepted.
@@ -132,6 +136,7 @@ impl Checks {
             halt_overran: false,
             heat: Felt::default(),
             said: Said::default(),
+            strained: Strained::default(),
         };
         checks.new_life();
         checks
@@ -159,6 +164,7 @@ impl Checks {
         self.halt_overran = false;
         self.heat = Felt::default();
         self.said = Said::default();
+        self.strained = Strained::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -206,9 +212,13 @@ impl Checks {
         crate::ends::ends_are_judged(
             v,
             &self.settings,
-            |service| self.services[usize::from(service.0)].told.is_some(),
+            |service| {
+                let seen = &self.services[usize::from(service.0)];
+                seen.told.or(seen.killed).is_some()
+            },
             |service| self.services[usize::from(service.0)].asked,
         )?;
+        self.strained.failures_are_put_down_rightly(v)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
@@ -387,13 +397,38 @@ impl Checks {
         Ok(())
     }
 
-    /// S4: restarts that nobody asked for, in any window.
+    /// S4: restarts that nobody asked for and nothing excuses, in any window.
     fn restarts_are_limited(&mut self, v: &View) -> Check {
+        for note in v.notes {
+            match note {
+                Note::ServiceExcused { service, .. } => {
+                    self.services[usize::from(service.0)].excused = true;
+                }
+                Note::RestartsExcused {
+                    service, restarts, ..
+                } => {
+                    let at = usize::from(service.0);
+                    let waits = v.alive[at] == 0 && v.starting[at] == 0;
+                    let seen = &mut self.services[at];
+                    let before = seen.restarts.len();
+                    seen.restarts.retain(|at| *at + MARGIN < v.now);
+                    let gone = (before - seen.restarts.len()) as u64;
+                    // One of them may be the restart that it waits for.
+                    seen.excused |= waits && gone < u64::from(*restarts);
+                    // Earlier daemons have left some that nobody here has seen.
+                    no(
+                        gone > u64::from(*restarts),
+                        format!("{restarts} restarts are excused, and {gone} were there"),
+                    )?;
+                }
+                _ => {}
+            }
+        }
         for (service, _) in starts(v) {
             let at = usize::from(service.0);
             let b = &self.settings.services[at].backoff;
             let seen = &mut self.services[at];
-            if seen.asked {
+            if std::mem::take(&mut seen.excused) || seen.asked {
                 continue;
             }
             let window = millis(b.window);
@@ -418,6 +453,10 @@ impl Checks {
                 if *lived >= self.settings.services[at].backoff.stable {
                     self.services[at].at_once = 0;
                 }
+            }
+            // What was given up for failures that do not count waits no longer.
+            if let Note::RestartsExcused { service, .. } = note {
+                self.services[usize::from(service.0)].not_before = 0;
             }
         }
         for (service, _) in starts(v) {

@@ -32,6 +32,7 @@ mod rng;
 mod series;
 mod silence;
 mod story;
+mod strain;
 mod strikes;
 mod tally;
 mod throttle;

@@ -3,7 +3,7 @@
 
 use super::{Plan, Power, Quality, Supply, dispute, gauge, supply};
 use crate::core::Pass;
-use crate::core::picture::Verdict;
+use crate::core::picture::{Strain, Verdict};
 use crate::core::settings::Settings;
 use crate::units::Mono;
 
@@ -64,6 +64,13 @@ impl Power {
         pass.picture.outage = self.outage(pass.now, pass.settings);
         pass.picture.halts_in_vain = self.doubt.halts();
         pass.picture.mains_doubted = self.doubt.stands();
+        pass.picture.strain_of_power = match self.supply {
+            None | Some(Supply::Unknown { .. } | Supply::OnLine { .. }) => None,
+            Some(Supply::OnBattery { .. }) => Some(Strain::OnBattery),
+            Some(Supply::LowBattery { .. } | Supply::ForcedShutdown { .. }) => {
+                Some(Strain::LowBattery)
+            }
+        };
         pass.picture.shed = self.shed;
         pass.picture.hold_up = self.remaining(pass.settings, pass.now);
         if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {

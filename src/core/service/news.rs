@@ -5,6 +5,7 @@ use crate::core::action::Actions;
 use crate::core::backoff::Next;
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
 use crate::core::note::{Finish, Note};
+use crate::core::picture::Strain;
 use crate::core::settings::{Ended, Ready, Sequel, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Turn<'a> {
     pub now: Mono,
     /// Any number, another one each time.
     pub jitter: u64,
+    /// What strains the machine, or has done so lately.
+    pub strain: Option<Strain>,
     pub out: &'a mut Actions,
 }
 
@@ -225,18 +228,17 @@ impl Service {
 
     pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
         let (limits, now) = (&turn.s.backoff, turn.now);
-        match self.backoff.fail(limits, now, lived, turn.jitter) {
+        self.failed = Some(now);
+        self.excused = turn.strain.is_some();
+        if let Some(strain) = turn.strain {
+            self.put_down_to(strain, turn);
+        }
+        let next = self
+            .backoff
+            .fail(limits, now, lived, turn.jitter, self.excused);
+        match next {
             Next::Wait(delay) if delay.is_zero() => self.come_back(),
-            Next::Wait(delay) => {
-                turn.out.note(Note::ServiceBackoff {
-                    service: self.id,
-                    delay,
-                    failures: self.backoff.failures(),
-                });
-                let until = now.after(delay);
-                self.state = State::Backoff { until };
-                self.due = Some(until);
-            }
+            Next::Wait(delay) => self.wait(delay, turn),
             Next::GiveUp(until) => {
                 turn.out.note(Note::ServiceGaveUp {
                     service: self.id,
@@ -248,5 +250,17 @@ impl Service {
                 self.due = Some(until);
             }
         }
+    }
+
+    /// Is started again after this time.
+    pub(super) fn wait(&mut self, delay: Duration, turn: &mut Turn) {
+        turn.out.note(Note::ServiceBackoff {
+            service: self.id,
+            delay,
+            failures: self.backoff.failures(),
+        });
+        let until = turn.now.after(delay);
+        self.state = State::Backoff { until };
+        self.due = Some(until);
     }
 }

@@ -116,6 +116,7 @@ fn give(service: &mut Service, input: &str, out: &mut Actions) {
         s: &s,
         now: NOW,
         jitter: 0,
+        strain: None,
         out,
     };
     let (run, pid) = (RunId(1), Pid::new(88).unwrap());
@@ -251,6 +252,7 @@ fn a_finished_job_is_no_warning() {
             s: &settings,
             now: NOW,
             jitter: 1,
+            strain: None,
             out: &mut out,
         };
         in_state("up").change(RunId(1), &Change::Exited(exit), &mut turn);
@@ -272,12 +274,15 @@ fn probation_ends_with_a_stable_run() {
     let mut service = in_state("starting");
     let pid = Pid::new(77).unwrap();
     for failures in 1..=2 {
-        service.backoff.fail(&s.backoff, NOW, Duration::ZERO, 0);
+        service
+            .backoff
+            .fail(&s.backoff, NOW, Duration::ZERO, 0, false);
         assert_eq!(service.backoff.failures(), failures);
         let mut turn = Turn {
             s: &s,
             now: NOW,
             jitter: 0,
+            strain: None,
             out: &mut out,
         };
         service.state = State::Starting {

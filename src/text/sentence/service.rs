@@ -2,7 +2,9 @@
 
 use crate::core::fact::{Errno, Exit, Stage};
 use crate::core::note::Finish;
+use crate::core::picture::Strain;
 use crate::text::quantity::for_people;
+use crate::text::sentence::counted;
 use crate::text::words::stage_word;
 use crate::text::{errno_message, signal_word};
 use std::time::Duration;
@@ -108,4 +110,25 @@ pub(super) fn finished(name: &str, how: Finish) -> String {
              no use; look for the cause, then `fieldwarden start {name}`"
         ),
     }
+}
+
+/// As it reads behind "while".
+fn strained(strain: Strain) -> &'static str {
+    match strain {
+        Strain::Throttled => "the processor was throttled",
+        Strain::UnderVoltage => "the supply voltage was too low",
+        Strain::OnBattery => "the machine ran on its battery",
+        Strain::LowBattery => "the battery was low",
+    }
+}
+
+pub(super) fn excused(name: &str, strain: Strain) -> String {
+    let strain = strained(strain);
+    format!("{name} failed while {strain}, or shortly after: not counted towards giving up")
+}
+
+pub(super) fn restarts_excused(name: &str, strain: Strain, restarts: u32) -> String {
+    let restarts = counted(u64::from(restarts), "restart");
+    let strain = strained(strain);
+    format!("{restarts} of {name} do not count towards giving up: {strain} soon afterwards")
 }
