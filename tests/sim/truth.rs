@@ -190,7 +190,8 @@ impl World {
     }
 
     /// For how long an outage has lasted that must be known: whichever daemon of this boot has plainly
-    /// seen it, and whatever has kept the daemon from seeing it since, as long as it is plainly seen now.
+    /// seen it, and whatever has kept the daemon from seeing it since, as long as it is plainly seen
+    /// now.
     fn outage_lasts(&mut self) -> u64 {
         let gone = self.plainly(false);
         if gone <= LOST_AFTER + self.interval() + LATE {

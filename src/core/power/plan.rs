@@ -29,7 +29,8 @@ const QUARTER: u32 = 4;
 pub enum Held {
     /// Mains are seen again; they count as back after five seconds of that.
     Returning,
-    /// This daemon was not there for a while, or is new, and has not seen yet that mains are still gone.
+    /// This daemon was not there for a while, or is new, and has not seen yet that mains are still
+    /// gone.
     Looking,
     /// Mains are said to be gone, but the battery is being charged.
     Charging,

@@ -103,8 +103,8 @@ impl Judge {
         }
     }
 
-    /// Another daemon follows in the same boot, after so many milliseconds. `same`: mains are as they were
-    /// when the one before it was killed.
+    /// Another daemon follows in the same boot, after so many milliseconds. `same`: mains are as they
+    /// were when the one before it was killed.
     pub fn restarted(&mut self, story: &Story, now: u64, away: u64, same: bool) {
         let seen = self.gone > Self::knows(story) && same;
         *self = Judge {
