@@ -10,6 +10,7 @@ mod explain;
 mod led;
 mod logs;
 mod look;
+mod notify;
 mod past;
 mod printer;
 mod remote;
@@ -179,6 +180,9 @@ enum Command {
     /// Restart services, and wait until they are up again
     #[command(after_help = "Example: fieldwarden restart database web --timeout 2m")]
     Restart(Act),
+    /// Say something to whoever runs this service: that it is ready, alive, about to end
+    #[command(after_help = notify::EXAMPLES)]
+    Notify(notify::Notify),
     /// Halt this machine: services in order, file systems synced, then init
     #[command(after_help = "Example: fieldwarden halt poweroff")]
     Halt {
@@ -296,6 +300,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
+        Command::Notify(what) => notify::notify(&what)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());

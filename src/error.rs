@@ -109,6 +109,23 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// This process is no part of a service that may speak.
+    #[error(
+        "NOTIFY_SOCKET is not set: nobody listens\n\
+         help: run this within a service that has `ready = \"notify\"` or a `heartbeat`"
+    )]
+    NobodyListens,
+    /// What a service has to say was not heard.
+    #[error(
+        "not heard on {socket}: {why}\n\
+         help: the daemon may be starting; say it again, and look with `fieldwarden status`"
+    )]
+    NotHeard {
+        /// Where it was said.
+        socket: String,
+        /// Why.
+        why: String,
+    },
     /// There is no journal.
     #[error(
         "there is no journal in {}\n\
@@ -229,6 +246,8 @@ impl Error {
             | Error::Refused { .. }
             | Error::Said
             | Error::File { .. }
+            | Error::NobodyListens
+            | Error::NotHeard { .. }
             | Error::NoJournal { .. }
             | Error::Log { .. }
             | Error::NoSuchService { .. }

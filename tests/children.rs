@@ -44,12 +44,7 @@ fn spawn(path: &str, arguments: &[&str]) -> Spawned {
 fn born(births: &Births, service: u16, run: u32, spawned: &Spawned) {
     let pid = Pid::new(spawned.pid.as_raw().unsigned_abs()).unwrap();
     let start = spawned.start_time().unwrap();
-    let record = RunRecord {
-        run: RunId(run),
-        pid,
-        start,
-        ready: true,
-    };
+    let record = RunRecord::new(RunId(run), pid, start, true);
     let pidfd = spawned.pidfd.try_clone().unwrap();
     births.tell(ServiceId(service), record, pidfd, false);
 }

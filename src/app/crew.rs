@@ -11,7 +11,7 @@ use super::last_resort;
 use super::{AppError, Bridge, Plan};
 use crate::config::board::Board;
 use crate::core::Core;
-use crate::core::fact::{Change, Fact, Reading, Source};
+use crate::core::fact::{Change, Fact, Reading, Said, Source};
 use crate::core::settings::Settings;
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
@@ -138,12 +138,13 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     facts.extend(memos);
     for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
         let (run, pid, ready) = (record.run, record.pid, record.ready);
-        let change = Change::Adopted { pid, ready };
-        facts.push_back(Fact::Child {
+        let own_window = record.window.map(|w| Change::Said(Said::Window(w)));
+        let changes = std::iter::once(Change::Adopted { pid, ready }).chain(own_window);
+        facts.extend(changes.map(|change| Fact::Child {
             service,
             run,
             change,
-        });
+        }));
         let now = clock::now();
         queues.children.hand(
             now,

@@ -238,6 +238,9 @@ mod tests {
             restarts: 0,
             failures: 0,
             excused: 0,
+            reloading_seconds: None,
+            status_text: None,
+            errno: None,
         }
     }
 

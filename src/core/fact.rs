@@ -7,6 +7,7 @@
 //! somebody did.
 
 mod clock;
+mod said;
 mod throttle;
 
 use super::intent::FoundMarker;
@@ -14,6 +15,7 @@ use super::light::LedState;
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
+pub use said::{NotifyKey, Refusal, Said};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
 
@@ -283,6 +285,15 @@ pub enum Change {
     Ready,
     /// It said `WATCHDOG=1`.
     Heartbeat,
+    /// It said something else of itself.
+    Said(Said),
+    /// Something that was sent to its notify socket counts for nothing.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// How often, since this was told last.
+        times: u32,
+    },
     /// Its main process ended and everything else of that run was killed.
     Exited(Exit),
 }

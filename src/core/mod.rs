@@ -58,7 +58,7 @@ use picture::Picture;
 pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
 };
-pub use service::{Down, State, StopCause, Wish};
+pub use service::{Account, Down, Reload, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
 use std::time::Duration;
@@ -210,6 +210,11 @@ impl Core {
     /// How each service stands.
     pub fn services(&self) -> impl Iterator<Item = View> + '_ {
         self.services.views()
+    }
+
+    /// What the latest run of a service has told of itself; `None` for a number that is no service.
+    pub fn account(&self, service: fact::ServiceId) -> Option<&Account> {
+        self.services.account(service)
     }
 
     /// How the boot before this one ended; `None` if a daemon of this boot left nothing about it.

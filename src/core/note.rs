@@ -4,8 +4,10 @@
 //! it. Every variant must be shown by some scenario; `tests/tidy.rs` checks that.
 
 mod halt;
+mod notify;
 
 pub use halt::HaltNote;
+pub use notify::NotifyNote;
 
 use super::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
@@ -221,6 +223,8 @@ pub enum Note {
         /// How.
         how: Finish,
     },
+    /// What a service has said of itself, or what came of it.
+    Notify(ServiceId, NotifyNote),
 
     /// The hardware watchdog runs.
     WatchdogArmed {
@@ -482,6 +486,7 @@ impl Note {
         };
         match self {
             Note::Halt(note) => note.severity(),
+            Note::Notify(_, note) => note.severity(),
             Note::Began { .. }
             | Note::Ending { .. }
             | Note::Leaving { .. }

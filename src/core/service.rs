@@ -4,8 +4,8 @@
 //!            start                 started, ready
 //!   Down ───────────► Starting ──────────────────► Up
 //!    ▲  ▲                │ │ failed, exited        │ │ exited
-//!    │  │     stop,      │ └──────────┐ ┌──────────┘ │ stop, hung
-//!    │  │     not ready  ▼            ▼ ▼            ▼
+//!    │  │     stop,      │ └──────────┐ ┌──────────┘ │ stop, hung,
+//!    │  │     not ready  ▼            ▼ ▼            ▼ says so itself
 //!    │  └──── Stopping ◄─┼──── Backoff, GaveUp ◄── Stopping
 //!    │ exited    ▲       │ due: start
 //!    └───────────┴───────┘
@@ -16,6 +16,7 @@
 //!
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
+mod account;
 mod end;
 mod excuse;
 mod legacy;
@@ -24,6 +25,7 @@ mod news;
 mod tests;
 mod time;
 
+pub use account::{Account, Reload};
 pub(crate) use legacy::Digest;
 pub(crate) use news::Turn;
 
@@ -73,6 +75,8 @@ pub enum StopCause {
     Asked,
     /// It did not get ready, or its heartbeat ceased: a failure.
     Fault,
+    /// It said itself that it was about to end.
+    Own,
 }
 
 /// What a service is doing.
@@ -161,6 +165,8 @@ pub(crate) struct Service {
     pub proving: Option<Mono>,
     /// The deadline that was put off because the daemon was held up, and how often in a row it was.
     last_call: Option<(Mono, u8)>,
+    /// What its latest run has told of itself.
+    pub account: Account,
     /// How an earlier daemon left it.
     recalled: Option<Left>,
     /// When it wants to be looked at.
@@ -193,6 +199,7 @@ impl Service {
             said: Signal::Stop,
             proving: None,
             last_call: None,
+            account: Account::default(),
             recalled: None,
             due: None,
         }
@@ -303,6 +310,7 @@ impl Service {
         self.again = false;
         self.excused = false;
         self.ready_early = false;
+        self.account = Account::default();
         self.ordered = now;
         self.state = State::Starting {
             since: now,

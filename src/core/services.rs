@@ -18,7 +18,7 @@ use super::action::{Actions, Answer};
 use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
 use super::note::Note;
 use super::picture::{Ending, Shed, Verdict};
-use super::service::{Service, State, Turn, Wish};
+use super::service::{Account, Service, State, Turn, Wish};
 use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
@@ -134,6 +134,11 @@ impl Services {
             failures: s.backoff.failures(),
             excuses: s.excuses,
         })
+    }
+
+    /// What the latest run of a service has told of itself.
+    pub fn account(&self, service: ServiceId) -> Option<&Account> {
+        Some(&self.services.get(usize::from(service.0))?.account)
     }
 
     fn ids(&self) -> impl Iterator<Item = ServiceId> + use<> {

@@ -215,6 +215,8 @@ impl Ledger {
             | Change::Adopted { .. }
             | Change::Recalled(_)
             | Change::Ready
+            | Change::Said(_)
+            | Change::Refused { .. }
             | Change::Exited(_) => {}
         }
     }
@@ -267,6 +269,7 @@ impl Ledger {
             | Note::ServiceAdopted { .. }
             | Note::ServiceRecalled { .. }
             | Note::ServiceKilled { .. }
+            | Note::Notify(..)
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed

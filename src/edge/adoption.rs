@@ -91,12 +91,7 @@ fn led_by_itself(pid: Pid, name: &str) -> Option<Survivor> {
     // That it was ready cannot be known; taking it for ready keeps it from being ended for
     // silence. A heartbeat, where it has one, will tell.
     Some(Survivor {
-        record: RunRecord {
-            run: RunId(1),
-            pid,
-            start,
-            ready: true,
-        },
+        record: RunRecord::new(RunId(1), pid, start, true),
         pidfd,
     })
 }
@@ -211,12 +206,8 @@ mod tests {
             helper.pid.as_raw().unsigned_abs()
         );
 
-        let record = RunRecord {
-            run: RunId(7),
-            pid: Pid::new(main.pid.as_raw().unsigned_abs()).unwrap(),
-            start: main.start_time().unwrap(),
-            ready: true,
-        };
+        let pid = Pid::new(main.pid.as_raw().unsigned_abs()).unwrap();
+        let record = RunRecord::new(RunId(7), pid, main.start_time().unwrap(), true);
         end_now(&main);
         record.store(&places.run_record("web")).unwrap();
         assert!(find("web", &places, Some(&pool)).is_none());

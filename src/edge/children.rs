@@ -7,7 +7,10 @@
 //! Never spawns, and never waits for a service, a card or the core's opinion.
 
 mod births;
+mod ears;
 mod end;
+mod heed;
+mod message;
 mod notify;
 mod order;
 mod speaker;
@@ -28,14 +31,14 @@ use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
 use births::Early;
-use notify::Heard;
+use ears::{Closed, Ears};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process;
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -45,44 +48,46 @@ const EVENTS: usize = 64;
 /// Ends that are told together where there are many: each time the core is told may be a wake-up.
 const TOGETHER: usize = 8;
 
-/// Share of the heartbeat window within which a second heartbeat is not passed on. It makes a
-/// service look older by at most this share, and a flood of heartbeats cheap.
-const BEATS_PER_WINDOW: u32 = 20;
-
-/// Senders of one service whose messages are kept until its run is known: the main process and the
-/// helpers that it may start in the fraction of a millisecond before that.
-const SENDERS: usize = 8;
-
-/// Batches of messages that are read of a run that has ended. The kernel keeps 10 messages for a
-/// socket, systemd raises that to 512: all of them fit.
-const LAST_WORDS: usize = 16;
-
 struct Run {
     record: RunRecord,
     pidfd: Arc<OwnedFd>,
-    /// It was found, not started: somebody else reaps it.
+    /// The process that it began with, where another one is the main process by now. It is ours to
+    /// reap, which waits until the run is over: until then nobody else has its number.
+    first: Option<Arc<OwnedFd>>,
+    /// Its main process was not started by us: somebody else reaps it.
     adopted: bool,
+    /// It has said that it reloads, and not yet that it is ready again.
+    reloading: bool,
+    /// It has said that it is about to end.
+    stopping: bool,
+    /// What it said last that it does.
+    status: Option<Box<str>>,
+}
+
+impl Run {
+    fn new(record: RunRecord, pidfd: Arc<OwnedFd>, adopted: bool) -> Run {
+        Run {
+            record,
+            pidfd,
+            first: None,
+            adopted,
+            reloading: false,
+            stopping: false,
+            status: None,
+        }
+    }
 }
 
 struct Slot {
     child: Child,
     run: Option<Run>,
-    /// Messages that were read before the news of the run that sent them, one for each sender.
-    early: Vec<Heard>,
+    /// Processes that runs which are over began with, killed and not gone yet.
+    former: Vec<Arc<OwnedFd>>,
+    /// What is listened to of it.
+    ears: Ears,
     /// A signal that came before the news of the run that it is for.
     signal: Option<Early>,
     beat: Option<Mono>,
-}
-
-impl Slot {
-    /// Keeps a message for a run that is not known yet. What a sender has said before still holds.
-    fn keep(&mut self, heard: Heard) {
-        if let Some(before) = self.early.iter_mut().find(|b| b.sender == heard.sender) {
-            before.message = before.message.and(heard.message);
-        } else if self.early.len() < SENDERS {
-            self.early.push(heard);
-        }
-    }
 }
 
 /// The children thread's own state.
@@ -95,6 +100,8 @@ pub struct Children {
     epoll: Arc<OwnedFd>,
     guards: Orders<GuardOrder>,
     inbox: Inbox,
+    /// Services that are not listened to for a while.
+    closed: Vec<Closed>,
     /// What this turn has brought, to reach the core together.
     news: Vec<Fact>,
 }
@@ -105,6 +112,7 @@ enum Key {
     Bell,
     Notify(u16),
     Run(u16),
+    Former(u16),
 }
 
 impl Key {
@@ -113,6 +121,7 @@ impl Key {
             Key::Bell => 0,
             Key::Notify(at) => 1 << 32 | u64::from(at),
             Key::Run(at) => 2 << 32 | u64::from(at),
+            Key::Former(at) => 3 << 32 | u64::from(at),
         })
     }
 
@@ -123,6 +132,7 @@ impl Key {
             0 => Some(Key::Bell),
             1 => Some(Key::Notify(at)),
             2 => Some(Key::Run(at)),
+            3 => Some(Key::Former(at)),
             _ => None,
         }
     }
@@ -157,7 +167,8 @@ impl Children {
             .map(|child| Slot {
                 child,
                 run: None,
-                early: Vec::new(),
+                former: Vec::new(),
+                ears: Ears::default(),
                 signal: None,
                 beat: None,
             })
@@ -170,6 +181,7 @@ impl Children {
             epoll,
             guards,
             inbox,
+            closed: Vec::new(),
             news: Vec::new(),
         })
     }
@@ -190,7 +202,7 @@ impl Children {
         }
         let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
         loop {
-            let events = match epoll::wait(&self.epoll, &mut buffer, None) {
+            let events = match epoll::wait(&self.epoll, &mut buffer, self.patience().as_ref()) {
                 Ok((events, _)) => events,
                 Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
@@ -204,7 +216,7 @@ impl Children {
             let keys = events.iter().filter_map(|e| Key::of(e.data));
             let ended = keys.filter_map(|key| match key {
                 Key::Run(at) => Some(at),
-                Key::Bell | Key::Notify(_) => None,
+                Key::Bell | Key::Notify(_) | Key::Former(_) => None,
             });
             for (number, at) in ended.enumerate() {
                 self.reap(at);
@@ -219,10 +231,13 @@ impl Children {
             }
             self.pass_news_on();
             for key in events.iter().filter_map(|e| Key::of(e.data)) {
-                if let Key::Notify(at) = key {
-                    self.hear(at);
+                match key {
+                    Key::Notify(at) => drop(self.hear(at)),
+                    Key::Former(at) => self.reap_former(at),
+                    Key::Bell | Key::Run(_) => {}
                 }
             }
+            self.open_due_ears();
             self.pass_news_on();
         }
     }
@@ -245,13 +260,7 @@ impl Children {
                     record,
                     pidfd,
                 } => {
-                    let adopted = false;
-                    let run = Run {
-                        record,
-                        pidfd,
-                        adopted,
-                    };
-                    self.begin(service, run);
+                    self.begin(service, Run::new(record, pidfd, false));
                     // It was left here, and is not owed.
                     continue;
                 }
@@ -327,13 +336,12 @@ impl Children {
             return;
         }
         // What it said before it ended was said by this run, and not by the next.
-        for _ in 0..LAST_WORDS {
-            if !self.hear(at) {
-                break;
-            }
-        }
+        self.hear_last_words(at);
         let slot = &mut self.slots[usize::from(at)];
-        let Some(run) = slot.run.take() else { return };
+        // The last of them may be that another process is the main one.
+        let Some(run) = slot.run.take_if(|run| end::has_come(run)) else {
+            return;
+        };
         // Closing the pidfd would not do: a child that is being started holds a copy of it until
         // its exec, and so long the dead run would stay ready.
         let _gone = epoll::delete(&self.epoll, &run.pidfd);
@@ -341,6 +349,7 @@ impl Children {
         // By a record that is there a successor knows that it ended while nobody was looking.
         RunRecord::strike_out(&self.places.run_record(&slot.child.name));
         self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
+        self.bury(at, run.first);
     }
 
     fn signal(&mut self, service: ServiceId, run: RunId, signal: Signal, reach: Reach) {
@@ -365,70 +374,6 @@ impl Children {
             Reach::Main => {}
             Reach::All => end::kill_remains(live, &slot.child.name, self.pool.as_ref()),
         }
-    }
-
-    /// Reads a batch of messages; returns whether there may be more.
-    fn hear(&mut self, at: u16) -> bool {
-        let Some(slot) = self.slots.get(usize::from(at)) else {
-            return false;
-        };
-        let Some(socket) = &slot.child.notify else {
-            return false;
-        };
-        let batch = notify::receive(socket.as_fd());
-        let more = batch.len() == notify::BATCH;
-        for heard in batch {
-            self.heed(ServiceId(at), heard);
-        }
-        more
-    }
-
-    fn heed(&mut self, service: ServiceId, heard: Heard) {
-        let at = usize::from(service.0);
-        let Some(slot) = self.slots.get_mut(at) else {
-            return;
-        };
-        if slot.run.is_none() {
-            return slot.keep(heard);
-        }
-        let slot = &self.slots[at];
-        let Some(run) = slot.run.as_ref().filter(|run| self.is_of(slot, run, heard)) else {
-            return;
-        };
-        let number = run.record.run;
-        if heard.message.ready {
-            self.be_ready(service);
-        }
-        if heard.message.heartbeat && self.beat_is_news(at) {
-            self.tell(service, number, Change::Heartbeat);
-        }
-    }
-
-    /// A run says that it is ready. It may say so again and again: only the first time is news.
-    fn be_ready(&mut self, service: ServiceId) {
-        let slot = &mut self.slots[usize::from(service.0)];
-        let Some(run) = slot.run.as_mut().filter(|run| !run.record.ready) else {
-            return;
-        };
-        run.record.ready = true;
-        let number = run.record.run;
-        // Without the record a successor takes it for starting, and waits for a READY.
-        let _ = run.record.store(&self.places.run_record(&slot.child.name));
-        self.tell(service, number, Change::Ready);
-    }
-
-    fn beat_is_news(&mut self, at: usize) -> bool {
-        let slot = &mut self.slots[at];
-        let Some(window) = slot.child.heartbeat else {
-            return false;
-        };
-        let now = clock::now();
-        let spacing = window / BEATS_PER_WINDOW;
-        if slot.beat.is_some_and(|last| now.since(last) < spacing) {
-            return false;
-        }
-        slot.beat = Some(now);
-        true
     }
 }
 

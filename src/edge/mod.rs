@@ -32,6 +32,7 @@ pub mod mailbox;
 pub mod marker_file;
 pub mod memo;
 pub mod mountinfo;
+pub mod notify_sender;
 pub mod orders;
 pub mod output;
 pub mod places;

@@ -8,7 +8,7 @@ use super::clock;
 use super::control::EventRing;
 use super::inbox::Inbox;
 use super::ledger::{Batch, Entry, Reader};
-use crate::core::fact::{Change, Fact, Pid, Reading, RunId, ServiceId, Source};
+use crate::core::fact::{Change, Fact, Pid, Reading, RunId, Said, ServiceId, Source};
 use crate::core::note::{Note, Severity};
 use crate::core::settings::Settings;
 use crate::journal::{Directory, Journal, Stamp, Trust};
@@ -236,7 +236,16 @@ impl Recorder {
             Change::Exited(_) => {
                 self.alive.remove(service);
             }
-            Change::StartFailed { .. } | Change::Recalled(_) | Change::Heartbeat => {}
+            Change::Said(Said::Main(main)) => {
+                if let Some((_, pid, _)) = self.alive.get_mut(service) {
+                    *pid = *main;
+                }
+            }
+            Change::StartFailed { .. }
+            | Change::Recalled(_)
+            | Change::Heartbeat
+            | Change::Said(_)
+            | Change::Refused { .. } => {}
         }
     }
 }

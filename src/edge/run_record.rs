@@ -8,12 +8,14 @@
 //! and does not outlive the machine. And no file is made for it, which could fail for want of space.
 
 use crate::core::fact::{Pid, RunId};
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// Bytes of a record, the line feed included; the longest numbers fit in.
-const LENGTH: usize = 80;
+const LENGTH: usize = 160;
 
 /// What stands in the place of a record whose run is over.
 const NOTHING: [u8; LENGTH] = {
@@ -33,9 +35,31 @@ pub struct RunRecord {
     pub start: u64,
     /// It has said that it is ready.
     pub ready: bool,
+    /// The interval of heartbeats that it has set itself; the inner `None` is none at all.
+    pub window: Option<Option<Duration>>,
+    /// The process that it began with, and when that was started, where another one is the main process
+    /// by now. It leads the session of both.
+    pub first: Option<(Pid, u64)>,
 }
 
 impl RunRecord {
+    /// The record of a run that has just begun, or of one of which no more is known.
+    pub fn new(run: RunId, pid: Pid, start: u64, ready: bool) -> RunRecord {
+        RunRecord {
+            run,
+            pid,
+            start,
+            ready,
+            window: None,
+            first: None,
+        }
+    }
+
+    /// The process that leads the session of the run, and when it was started; it may be gone.
+    pub fn leader(&self) -> (Pid, u64) {
+        self.first.unwrap_or((self.pid, self.start))
+    }
+
     /// Writes it, whole or not at all.
     ///
     /// # Errors
@@ -73,13 +97,24 @@ impl RunRecord {
     fn to_line(&self) -> String {
         let ready = if self.ready { "yes" } else { "no" };
         let (run, pid) = (self.run.0, self.pid.number());
-        let words = format!("run={run} pid={pid} start={} ready={ready}", self.start);
+        let mut words = format!("run={run} pid={pid} start={} ready={ready}", self.start);
+        if let Some(window) = self.window {
+            // Writing to a string cannot fail.
+            let _ = write!(words, " window={}", window.unwrap_or_default().as_millis());
+        }
+        if let Some((pid, start)) = self.first {
+            let _ = write!(words, " first={} first-start={start}", pid.number());
+        }
         format!("{words:width$}\n", width = LENGTH - 1)
     }
 
     fn from_line(line: &str) -> Option<RunRecord> {
-        let mut words = line.strip_suffix('\n')?.trim_end_matches(' ').split(' ');
-        let mut value = |key: &str| words.next()?.strip_prefix(key)?.strip_prefix('=');
+        let line = line.strip_suffix('\n')?.trim_end_matches(' ');
+        let mut words = line.split(' ').peekable();
+        let mut value = |key: &str| {
+            let word = words.next_if(|word| word.split('=').next() == Some(key))?;
+            word.split_once('=').map(|(_, value)| value)
+        };
         let record = RunRecord {
             run: RunId(value("run")?.parse().ok()?),
             pid: Pid::new(value("pid")?.parse().ok()?)?,
@@ -88,6 +123,18 @@ impl RunRecord {
                 "yes" => true,
                 "no" => false,
                 _ => return None,
+            },
+            window: match value("window").map(str::parse).transpose().ok()? {
+                None => None,
+                Some(0) => Some(None),
+                Some(millis) => Some(Some(Duration::from_millis(millis))),
+            },
+            first: match value("first") {
+                None => None,
+                Some(pid) => {
+                    let start = value("first-start")?.parse().ok()?;
+                    Some((Pid::new(pid.parse().ok()?)?, start))
+                }
             },
         };
         words.next().is_none().then_some(record)
@@ -102,14 +149,25 @@ mod tests {
     #[test]
     fn survives_a_round_trip_and_nothing_less() {
         let pid = Pid::new(4711).unwrap();
-        let record = RunRecord {
-            run: RunId(3),
-            pid,
-            start: 99,
-            ready: true,
+        let record = RunRecord::new(RunId(3), pid, 99, true);
+        let longest = RunRecord {
+            run: RunId(u32::MAX),
+            pid: Pid::new(1 << 22).unwrap(),
+            start: u64::MAX,
+            ready: false,
+            window: Some(Some(Duration::from_secs(24 * 3600))),
+            first: Some((Pid::new(1 << 22).unwrap(), u64::MAX)),
         };
+        let silent = RunRecord {
+            window: Some(None),
+            ..record.clone()
+        };
+        for record in [&record, &longest, &silent] {
+            let line = record.to_line();
+            assert_eq!(line.len(), LENGTH);
+            assert_eq!(RunRecord::from_line(&line).as_ref(), Some(record));
+        }
         let line = record.to_line();
-        assert_eq!(RunRecord::from_line(&line), Some(record.clone()));
         let short = "run=3 pid=4711 start=99 ready=yes\n";
         assert_eq!(RunRecord::from_line(short), Some(record));
         for end in 0..line.len() {
@@ -119,6 +177,8 @@ mod tests {
             "\n",
             "run=1 pid=1 start=1 ready=yes\n",
             "run=1 pid=2 start=1 ready=yes more\n",
+            "run=1 pid=2 start=1 ready=yes window=x\n",
+            "run=1 pid=2 start=1 ready=yes first=9\n",
         ] {
             assert_eq!(RunRecord::from_line(bad), None);
         }
@@ -129,11 +189,9 @@ mod tests {
     fn the_next_takes_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
-        let record = |number: u32, start| RunRecord {
-            run: RunId(number),
-            pid: Pid::new(number).unwrap(),
-            start,
-            ready: start == 0,
+        let record = |number: u32, start| {
+            let pid = Pid::new(number).unwrap();
+            RunRecord::new(RunId(number), pid, start, start == 0)
         };
         for record in [record(1 << 22, u64::MAX), record(7, 0)] {
             record.store(&path).unwrap();

@@ -163,12 +163,7 @@ impl Spawning {
         // cannot miss it.
         let start = spawned.start_time().unwrap_or(0);
         let ready = !self.recipes[at].notify;
-        let record = RunRecord {
-            run,
-            pid,
-            start,
-            ready,
-        };
+        let record = RunRecord::new(run, pid, start, ready);
         let recipe = &self.recipes[at];
         let place = self.places.run_record(&recipe.name);
         if let Err(e) = self.places.within(&recipe.name, || record.store(&place)) {

@@ -222,7 +222,7 @@ fn sender() -> Result<UnixDatagram, SocketError> {
 }
 
 /// The address behind `/PATH` or `@NAME`.
-fn address(name: &OsStr) -> Result<SocketAddr, SocketError> {
+pub(super) fn address(name: &OsStr) -> Result<SocketAddr, SocketError> {
     let shown = || name.to_string_lossy().into_owned();
     let address = match name.as_bytes() {
         [b'@', rest @ ..] if !rest.is_empty() => SocketAddr::from_abstract_name(rest),

@@ -3,7 +3,7 @@
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
 use crate::core::settings::Settings;
-use crate::core::{Core, Down, MountTrouble, State, StopCause, View, Wish};
+use crate::core::{Account, Core, Down, MountTrouble, State, StopCause, View, Wish};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct ServiceStatus {
     /// What it should be doing: `run` or `rest`.
     pub wish: String,
     /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`), is held (`shed`:
-    /// to save power) or is being stopped (`asked`, `fault`).
+    /// to save power) or is being stopped (`asked`, `fault`, `own`).
     pub why: Option<String>,
     /// Its main process.
     pub pid: Option<u32>,
@@ -45,6 +45,15 @@ pub struct ServiceStatus {
     /// Failures that were put down to power or throttling, since the daemon began.
     #[serde(default)]
     pub excused: u32,
+    /// Time since it began to read its configuration anew, while it does.
+    #[serde(default)]
+    pub reloading_seconds: Option<Seconds>,
+    /// What its latest run said that it does (`STATUS=`).
+    #[serde(default)]
+    pub status_text: Option<String>,
+    /// What its latest run said that had failed (`ERRNO=`), for example `ENOENT`.
+    #[serde(default)]
+    pub errno: Option<String>,
 }
 
 /// One file system.
@@ -87,12 +96,14 @@ pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
     let views: Vec<View> = core.services().collect();
     views
         .iter()
-        .map(|view| service(view, &views, core.settings(), now))
+        .map(|view| service(view, &views, core, now))
         .collect()
 }
 
-fn service(view: &View, views: &[View], settings: &Settings, now: Mono) -> ServiceStatus {
-    let plain = stateless(view, settings);
+fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus {
+    let settings = core.settings();
+    let account = core.account(view.service);
+    let plain = stateless(view, account, settings, now);
     let number = |pid: Pid| Some(pid.number());
     let span = |since: Mono| Some(Seconds(now.since(since)));
     match view.state {
@@ -114,7 +125,7 @@ fn service(view: &View, views: &[View], settings: &Settings, now: Mono) -> Servi
         State::Up { since, pid, beat } => ServiceStatus {
             pid: number(pid),
             since_seconds: span(since),
-            silent_seconds: span(beat).filter(|_| owes_beats(view.service, settings)),
+            silent_seconds: span(beat).filter(|_| owes_beats(view.service, account, settings)),
             ..plain
         },
         State::Stopping {
@@ -139,7 +150,14 @@ fn service(view: &View, views: &[View], settings: &Settings, now: Mono) -> Servi
 }
 
 /// What does not depend on the details of its state.
-fn stateless(view: &View, settings: &Settings) -> ServiceStatus {
+fn stateless(
+    view: &View,
+    account: Option<&Account>,
+    settings: &Settings,
+    now: Mono,
+) -> ServiceStatus {
+    let reload = account.and_then(|account| account.reloading);
+    let errno = account.and_then(|account| account.errno);
     let wish = match view.wish {
         Wish::Run => "run",
         Wish::Rest => "rest",
@@ -161,13 +179,18 @@ fn stateless(view: &View, settings: &Settings) -> ServiceStatus {
         restarts: view.restarts,
         failures: view.failures,
         excused: view.excuses,
+        reloading_seconds: reload.map(|reload| Seconds(now.since(reload.since))),
+        status_text: account.and_then(|account| account.status.as_deref().map(str::to_owned)),
+        errno: errno.map(text::errno_word),
     }
 }
 
-/// It has promised heartbeats.
-fn owes_beats(service: ServiceId, settings: &Settings) -> bool {
+/// It has promised heartbeats, or its configuration has.
+fn owes_beats(service: ServiceId, account: Option<&Account>, settings: &Settings) -> bool {
     let service = settings.services.get(usize::from(service.0));
-    service.is_some_and(|s| s.heartbeat.is_some())
+    let configured = service.and_then(|s| s.heartbeat);
+    let own = account.and_then(|account| account.window);
+    own.unwrap_or(configured).is_some()
 }
 
 fn state_word(state: State) -> &'static str {
@@ -197,6 +220,7 @@ fn cause_word(cause: StopCause) -> &'static str {
     match cause {
         StopCause::Asked => "asked",
         StopCause::Fault => "fault",
+        StopCause::Own => "own",
     }
 }
 

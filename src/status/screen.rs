@@ -230,6 +230,7 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
             notes.push(match (service.killed, why) {
                 (true, _) => format!("killed {told} ago at the latest, not gone yet"),
                 (false, Some("fault")) => format!("hangs; told to end {told} ago"),
+                (false, Some("own")) => format!("said {told} ago that it ends"),
                 (false, _) => format!("told to end {told} ago"),
             });
         }
@@ -240,6 +241,10 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
             ago(service.retry_seconds)
         )),
         _ => {}
+    }
+    if service.reloading_seconds.is_some() {
+        let since = ago(service.reloading_seconds);
+        notes.push(format!("reloading for {since}"));
     }
     if service.failures > 1 {
         notes.push(format!("{} failures in a row", service.failures));
@@ -255,6 +260,12 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     }
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
+    }
+    if let Some(errno) = &service.errno {
+        notes.push(format!("says that it failed: {errno}"));
+    }
+    if let Some(text) = &service.status_text {
+        notes.push(format!("says: {text}"));
     }
     notes
 }

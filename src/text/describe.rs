@@ -7,6 +7,7 @@ use super::errno_word;
 use super::halt;
 use super::led;
 use super::legacy::left_word;
+use super::notify;
 use super::signal_word;
 use super::throttle;
 use super::words::{
@@ -166,6 +167,7 @@ impl Describer<'_> {
                 "service-finished",
                 self.of(*service, [("how", word(finish_word(*how)))]),
             ),
+            Note::Notify(service, note) => notify::describe(note, self.of(*service, [])),
             Note::WatchdogArmed {
                 identity,
                 timeout,
@@ -413,7 +415,7 @@ pub(super) fn word(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn count(n: impl Into<u64>) -> Value {
+pub(super) fn count(n: impl Into<u64>) -> Value {
     Value::Count(n.into())
 }
 

@@ -2,6 +2,7 @@
 //! other.
 
 use super::legacy::left_word;
+use super::notify;
 use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts, wall};
 use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
 use super::{errno_word, throttle_flags, token};
@@ -148,6 +149,10 @@ fn change(change: &Change) -> String {
         ),
         Change::Ready => "ready".to_owned(),
         Change::Heartbeat => "heartbeat".to_owned(),
+        Change::Said(said) => format!("said {}", notify::said(said)),
+        Change::Refused { why, times } => {
+            format!("refused {} times={times}", notify::refusal(*why))
+        }
         Change::Exited(how) => format!("exited {}", exit(*how)),
     }
 }

@@ -5,6 +5,7 @@
 
 mod halt;
 mod made;
+mod notify;
 mod power;
 mod throttle;
 
@@ -36,6 +37,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         daemon(),
         service_life(),
         service_ends(),
+        notify::notes(),
         guard(),
         readings(),
         power::power(),

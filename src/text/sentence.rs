@@ -12,6 +12,7 @@ use super::errno_message;
 use super::halt;
 use super::led;
 use super::legacy::recalled;
+use super::notify;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
@@ -145,6 +146,9 @@ impl Speaker<'_> {
                 for_people(*retry)
             ),
             Note::ServiceFinished { service, how } => service::finished(name(*service), *how),
+            Note::Notify(service, note) => {
+                notify::sentence(name(*service), note, self.after_a_hang(*service))
+            }
             Note::WatchdogArmed {
                 identity,
                 timeout,

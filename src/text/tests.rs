@@ -26,6 +26,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Halt"));
     let halt = include_str!("../core/note/halt.rs");
     all.extend(variants(halt, "HaltNote"));
+    assert!(all.remove("Notify"));
+    let notify = include_str!("../core/note/notify.rs");
+    all.extend(variants(notify, "NotifyNote"));
     all
 }
 
@@ -55,6 +58,7 @@ fn names_are_the_variants() {
     for (note, _) in notes() {
         let debug = match &note {
             Note::Halt(inner) => format!("{inner:?}"),
+            Note::Notify(_, inner) => format!("{inner:?}"),
             note => format!("{note:?}"),
         };
         let variant = debug.split([' ', '(']).next().unwrap();

@@ -5,7 +5,7 @@ use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
-    Asker, Exit, Fault, HaltKind, Request, Source, Stage, Thread, ThrottleFlag,
+    Asker, Exit, Fault, HaltKind, NotifyKey, Request, Source, Stage, Thread, ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
@@ -96,6 +96,18 @@ words! {
     FrequencyCapped => "frequency-capped",
     Throttled => "throttled",
     SoftLimit => "soft-limit",
+}
+
+words! {
+    /// A key of the protocol of `sd_notify(3)`.
+    NotifyKey, NOTIFY_KEYS, notify_key_word, notify_key_named:
+    Status => "STATUS",
+    Errno => "ERRNO",
+    MainPid => "MAINPID",
+    Watchdog => "WATCHDOG",
+    WatchdogUsec => "WATCHDOG_USEC",
+    ExtendTimeoutUsec => "EXTEND_TIMEOUT_USEC",
+    MonotonicUsec => "MONOTONIC_USEC",
 }
 
 words! {

@@ -2,6 +2,7 @@
 
 mod fact;
 mod marker;
+mod said;
 mod value;
 
 use super::problem::{Problem, TraceError};

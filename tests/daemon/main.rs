@@ -8,6 +8,7 @@
 mod legacy;
 mod log;
 mod memory;
+mod notify;
 mod rig;
 mod start;
 

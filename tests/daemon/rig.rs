@@ -199,7 +199,9 @@ fn end_recorded(record: &Path) {
         return;
     };
     if start_time(pid) == Some(start) {
-        let group = nix::unistd::Pid::from_raw(-i32::try_from(pid).unwrap());
+        // Where another process is the main one, the first one leads the group.
+        let leader = word("first=").unwrap_or(pid);
+        let group = nix::unistd::Pid::from_raw(-i32::try_from(leader).unwrap());
         let _ = nix::sys::signal::kill(group, nix::sys::signal::Signal::SIGKILL);
     }
 }
@@ -247,6 +249,9 @@ pub fn sleeper(name: &str, settings: &str) -> String {
 
 /// A service in shell.
 pub fn shell(name: &str, settings: &str, script: &str) -> String {
-    let script = script.replace('\\', "\\\\").replace('"', "\\\"");
+    let script = script
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
     format!("[service.{name}]\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]\n{settings}\n")
 }

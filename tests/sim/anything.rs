@@ -8,9 +8,9 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, OrderId, Pid, Pulse, Reading,
-    Request, RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket,
-    WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, NotifyKey, OrderId, Pid, Pulse,
+    Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Thread,
+    ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -166,7 +166,7 @@ fn request(rng: &mut Rng, services: u64) -> Request {
 
 fn change(rng: &mut Rng) -> Change {
     let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
-    match (rng.range(0, 9), pid) {
+    match (rng.range(0, 11), pid) {
         (0 | 1, Some(pid)) => Change::Started { pid },
         (2, _) => Change::StartFailed {
             stage: Stage::Exec,
@@ -179,6 +179,15 @@ fn change(rng: &mut Rng) -> Change {
         (4, _) => Change::Recalled(memo(rng)),
         (5, _) => Change::Ready,
         (6, _) => Change::Heartbeat,
+        (7, _) => Change::Said(said(rng)),
+        (8, _) => Change::Refused {
+            why: rng.pick(&[
+                Refusal::TooLong,
+                Refusal::Flood,
+                Refusal::Value(NotifyKey::Errno),
+            ]),
+            times: u32::MAX,
+        },
         _ => Change::Exited(rng.pick(&[
             Exit::Code(0),
             Exit::Code(255),
@@ -186,6 +195,23 @@ fn change(rng: &mut Rng) -> Change {
             Exit::Signal(255),
             Exit::Unknown,
         ])),
+    }
+}
+
+fn said(rng: &mut Rng) -> Said {
+    let time = rng.pick(&[Duration::ZERO, Duration::from_secs(5), Duration::MAX]);
+    let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
+    match (rng.range(0, 7), pid) {
+        (0, _) => Said::Reloading {
+            since: rng.pick(&[None, Some(Mono(0)), Some(Mono(u64::MAX))]),
+        },
+        (1, _) => Said::Stopping,
+        (2, _) => Said::Status(rng.pick(&["", "busy"]).into()),
+        (3, _) => Said::Errno(Errno(rng.pick(&[0, 2, i32::MIN]))),
+        (4, _) => Said::Trigger,
+        (5, _) => Said::Window(rng.pick(&[None, Some(time)])),
+        (6, Some(pid)) => Said::Main(pid),
+        _ => Said::Extend(time),
     }
 }
 

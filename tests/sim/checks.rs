@@ -9,8 +9,10 @@ use crate::silence::Before;
 use crate::strain::{MARGIN, Strained};
 use crate::throttle::Flags;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
-use fieldwarden::core::fact::{Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket};
-use fieldwarden::core::note::{HaltNote, Note};
+use fieldwarden::core::fact::{
+    self, Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket,
+};
+use fieldwarden::core::note::{HaltNote, Note, NotifyNote};
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::settings::{Settings, WatchdogOwner};
 use fieldwarden::core::{Core, State, Wish};
@@ -74,6 +76,8 @@ struct Seen {
     ready: bool,
     /// Its next restart does not count.
     excused: bool,
+    /// The window of its heartbeats, if its present run has said another one.
+    window: Option<Duration>,
 }
 
 /// Everything that the checks remember of one life.
@@ -247,6 +251,18 @@ impl Checks {
                 if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
                     seen.run = run.0;
                     seen.asked = false;
+                    seen.window = None;
+                }
+            }
+            Fact::Child {
+                service,
+                run,
+                change: Change::Said(fact::Said::Window(window)),
+            } => {
+                if let Some(seen) = self.services.get_mut(usize::from(service.0))
+                    && seen.run == run.0
+                {
+                    seen.window = *window;
                 }
             }
             Fact::Child {
@@ -586,7 +602,9 @@ impl Checks {
                 continue;
             };
             let at = usize::from(service.0);
-            let window = millis(self.settings.services[at].heartbeat.unwrap_or_default());
+            let configured = self.settings.services[at].heartbeat;
+            let window = self.services[at].window.or(configured);
+            let window = millis(window.unwrap_or_default());
             let last = v.beats[at];
             // News of essential threads are late by a twentieth of a second at most.
             let sent = last > 0 && v.deaf_until < last && last + 60 <= v.now;
@@ -692,11 +710,16 @@ impl Checks {
             seen.killed = None;
             seen.asked = false;
             seen.ready = false;
+            seen.window = None;
         }
         for note in v.notes {
             match note {
                 Note::ServiceBackoff { service, delay, .. } => {
                     self.wait(*service, v.now + millis(*delay));
+                }
+                // It has told itself to end.
+                Note::Notify(service, NotifyNote::ServiceEnding) => {
+                    self.services[usize::from(service.0)].told = Some(v.now);
                 }
                 Note::ServiceGaveUp { service, retry, .. } => {
                     self.wait(*service, v.now + millis(*retry));

@@ -6,7 +6,7 @@ use crate::truth::LOOK;
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::Actions;
 use fieldwarden::core::fact::{
-    Change, Errno, Fact, Fault, OrderId, Pid, RunId, ServiceId, Stage, Thread,
+    Change, Errno, Fact, Fault, OrderId, Pid, RunId, Said, ServiceId, Stage, Thread,
 };
 use fieldwarden::core::memo::Left;
 use fieldwarden::core::picture::{Ending, Rung, Verdict};
@@ -173,22 +173,20 @@ impl World {
         let found: Vec<_> = self
             .procs
             .iter()
-            .map(|(pid, p)| (*pid, p.service, p.run, p.ready_known))
+            .map(|(pid, p)| (*pid, p.service, p.run, p.ready_known, p.window))
             .collect();
-        for (pid, service, run, ready) in found {
+        for (pid, service, run, ready, window) in found {
             self.tally.adopted += 1;
-            let change = Change::Adopted {
-                pid: known(pid),
-                ready,
-            };
-            self.step(
-                &Fact::Child {
+            let pid = known(pid);
+            let window = window.map(|window| Change::Said(Said::Window(Some(window))));
+            for change in [Change::Adopted { pid, ready }].into_iter().chain(window) {
+                let fact = Fact::Child {
                     service,
                     run,
                     change,
-                },
-                0,
-            );
+                };
+                self.step(&fact, 0);
+            }
         }
     }
 
@@ -372,6 +370,14 @@ impl World {
         }
         if until > now {
             return self.life_at(until, event);
+        }
+        if let Change::Said(Said::Window(window)) = &change
+            && let Some(p) = self
+                .procs
+                .values_mut()
+                .find(|p| p.service == service && p.run == run)
+        {
+            p.window = *window;
         }
         if change == Change::Ready
             && let Some(p) = self

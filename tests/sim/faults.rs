@@ -13,6 +13,8 @@ pub enum Kind {
     CleanExit,
     /// A process lives and sends no more heartbeats.
     Hang,
+    /// A process tells this and that of itself: that it reloads, needs time, is broken, is about to end.
+    Talks,
     /// A process gets ready only after a long time.
     SlowReady,
     /// A process never says that it is ready.
@@ -137,10 +139,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 63] = [
+    pub const ALL: [Kind; 64] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
+        Kind::Talks,
         Kind::SlowReady,
         Kind::NeverReady,
         Kind::IgnoresStop,
@@ -241,6 +244,7 @@ impl Kind {
             | Kind::Crash
             | Kind::CleanExit
             | Kind::Hang
+            | Kind::Talks
             | Kind::SlowReady
             | Kind::NeverReady
             | Kind::IgnoresStop

@@ -3,8 +3,9 @@
 use crate::faults::Kind;
 use crate::world::{Event, World};
 use fieldwarden::core::action::Signal;
-use fieldwarden::core::fact::{Change, Exit, RunId, ServiceId};
+use fieldwarden::core::fact::{Change, Errno, Exit, RunId, Said, ServiceId};
 use fieldwarden::core::settings::Ready;
+use std::time::Duration;
 
 /// One process with everything that it has started.
 pub struct Proc {
@@ -21,6 +22,8 @@ pub struct Proc {
     bound_until: u64,
     /// Time until those that it leaves behind are gone.
     linger: u64,
+    /// The window of its heartbeats, if the daemon has heard of another one than is configured.
+    pub window: Option<Duration>,
     /// How its main process ended.
     pub ended: Option<Exit>,
 }
@@ -53,6 +56,7 @@ impl World {
         self.procs.insert(pid, proc);
         self.draw_ready(service, pid);
         self.draw_end(pid);
+        self.draw_talk(pid);
         pid
     }
 
@@ -82,7 +86,55 @@ impl World {
                 true => self.rng.range(50, 4_000),
                 false => 0,
             },
+            window: None,
             ended: None,
+        }
+    }
+
+    /// It tells something of itself, and what it tells is true.
+    pub fn proc_says(&mut self, pid: u32) {
+        let configured = |w: &World, p: &Proc| {
+            let services = &w.plan.settings.services;
+            services[usize::from(p.service.0)].heartbeat
+        };
+        let Some(p) = self.procs.get(&pid).filter(|p| p.ended.is_none()) else {
+            return;
+        };
+        let (service, run) = (p.service, p.run);
+        let window = configured(self, p).map(|window| window * 2);
+        let seconds = self.rng.range(0, 30);
+        let said = match (self.rng.range(0, 6), window) {
+            (0, _) => Said::Reloading { since: None },
+            (1, _) => {
+                let delay = self.rng.range(0, 12_000);
+                let exit = self.rng.pick(&[Exit::Code(0), Exit::Code(1)]);
+                self.after(delay, Event::ProcEnd(pid, exit));
+                Said::Stopping
+            }
+            (2, _) => Said::Trigger,
+            (3, Some(window)) => {
+                if let Some(p) = self.procs.get_mut(&pid) {
+                    p.beats = p.beats.map(|beats| beats * 2);
+                }
+                Said::Window(Some(window))
+            }
+            (4, _) => Said::Status("busy".into()),
+            (5, _) => Said::Errno(Errno(5)),
+            _ => Said::Extend(Duration::from_secs(seconds)),
+        };
+        let reloads = matches!(said, Said::Reloading { .. });
+        self.news(service, run, Change::Said(said));
+        if reloads && self.rng.chance(70) {
+            let delay = self.rng.range(0, 20_000);
+            self.after(delay, Event::ProcReady(pid));
+        }
+        self.draw_talk(pid);
+    }
+
+    fn draw_talk(&mut self, pid: u32) {
+        if self.strikes(Kind::Talks, 40) {
+            let delay = self.rng.range(0, 20_000);
+            self.after(delay, Event::ProcSays(pid));
         }
     }
 

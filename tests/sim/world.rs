@@ -40,6 +40,8 @@ pub enum Event {
     ProcReady(u32),
     /// A process sends a heartbeat.
     ProcBeat(u32),
+    /// A process tells something of itself.
+    ProcSays(u32),
     /// The main process ends.
     ProcEnd(u32, Exit),
     /// All that was left of it is gone.
@@ -249,6 +251,7 @@ impl World {
             Event::Life(life, event) => self.life_event(life, event),
             Event::ProcReady(pid) => self.proc_ready(pid),
             Event::ProcBeat(pid) => self.proc_beat(pid),
+            Event::ProcSays(pid) => self.proc_says(pid),
             Event::ProcEnd(pid, exit) => self.proc_end(pid, exit),
             Event::ProcGone(pid) => self.proc_gone(pid),
             Event::Bite => self.device_looks(),

@@ -100,6 +100,8 @@ impl Service {
             cause,
             killed: false,
         };
+        self.account.extended = None;
+        self.account.reloading = None;
         if s.stop_timeout.is_zero() {
             self.kill_run(now, since, pid, now, cause, out);
             return;

@@ -1,10 +1,10 @@
 //! News of a run: started, ready, ended, or not even ordered; and what follows from an end.
 
-use super::{Down, Service, State, StopCause, Wish};
+use super::{Account, Down, Service, State, StopCause, Wish};
 use crate::core::action::Actions;
 use crate::core::backoff::Next;
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
-use crate::core::note::{Finish, Note};
+use crate::core::note::{Finish, Note, NotifyNote};
 use crate::core::picture::Strain;
 use crate::core::settings::{Ended, Ready, Sequel, Service as Settings};
 use crate::units::Mono;
@@ -71,7 +71,14 @@ impl Service {
             Change::Heartbeat => {
                 if let State::Up { beat, .. } = &mut self.state {
                     *beat = turn.now;
+                    self.account.extended = None;
                 }
+            }
+            Change::Said(said) => self.hear(said, turn),
+            Change::Refused { why, times } => {
+                let (why, times) = (*why, *times);
+                let note = NotifyNote::ServiceRefused { why, times };
+                turn.out.note(Note::Notify(self.id, note));
             }
             Change::Exited(exit) => self.exited(*exit, turn),
             // It is alive already.
@@ -85,6 +92,7 @@ impl Service {
         self.run = run;
         self.ordered = now;
         self.adopted = true;
+        self.account = Account::default();
         self.wish = if ending { Wish::Rest } else { Wish::Run };
         turn.out.note(Note::ServiceAdopted {
             service: self.id,
@@ -134,8 +142,8 @@ impl Service {
                 since,
                 pid: Some(pid),
             } => self.up(since, pid, turn),
-            State::Up { .. }
-            | State::Stopping { .. }
+            State::Up { .. } => self.end_reload(turn),
+            State::Stopping { .. }
             | State::Down { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
@@ -164,7 +172,8 @@ impl Service {
         self.state = State::Up { since, pid, beat };
         let failing = self.backoff.failures() > 1;
         self.proving = failing.then(|| since.after(turn.s.backoff.stable));
-        self.due = self.up_due(turn.s, beat);
+        self.account.extended = None;
+        self.due = self.up_due(turn.s);
     }
 
     fn exited(&mut self, exit: Exit, turn: &mut Turn) {
@@ -176,6 +185,12 @@ impl Service {
                 pid: Some(_),
             }
             | State::Up { since, .. } => (since, None),
+            // It said so before, but nobody told it to.
+            State::Stopping {
+                since,
+                cause: StopCause::Own,
+                ..
+            } => (since, None),
             State::Stopping { since, cause, .. } => (since, Some(cause)),
             State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => return,
         };
@@ -195,6 +210,7 @@ impl Service {
             Some(StopCause::Fault) => self.over(Ended::Hung, lived, turn),
             Some(StopCause::Asked) if self.wish == Wish::Run => self.await_turn(),
             Some(StopCause::Asked) => self.rest_in(Down::Stopped),
+            Some(StopCause::Own) => self.over(Ended::By(exit), lived, turn),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Down, Service, State, StopCause, Turn, Wish};
 use crate::core::action::{Action, Actions};
-use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, ServiceId, Stage};
+use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Said, ServiceId, Stage};
 use crate::core::note::Severity;
 use crate::core::settings::{Backoff, Ready, Restart, Service as Settings};
 use crate::units::Mono;
@@ -12,7 +12,7 @@ use std::time::Duration;
 const NOW: Mono = Mono(1_000_000);
 
 /// States by their words in the table below.
-const STATES: [&str; 13] = [
+const STATES: [&str; 14] = [
     "down",
     "waiting",
     "ordered",
@@ -21,6 +21,7 @@ const STATES: [&str; 13] = [
     "resting",
     "stopping",
     "failing",
+    "ending",
     "killed",
     "restarting",
     "backoff",
@@ -29,9 +30,28 @@ const STATES: [&str; 13] = [
 ];
 
 /// Inputs by their words in the table below.
-const INPUTS: [&str; 16] = [
-    "started", "no-start", "adopted", "ready", "beat", "exit-0", "exit-1", "busy", "old", "start",
-    "stop", "restart", "kill", "hold", "release", "silence",
+const INPUTS: [&str; 21] = [
+    "started",
+    "no-start",
+    "adopted",
+    "ready",
+    "beat",
+    "exit-0",
+    "exit-1",
+    "busy",
+    "old",
+    "start",
+    "stop",
+    "restart",
+    "kill",
+    "hold",
+    "release",
+    "silence",
+    "reloading",
+    "says-end",
+    "trigger",
+    "more-time",
+    "main",
 ];
 
 fn settings() -> Settings {
@@ -92,6 +112,7 @@ fn in_state(word: &str) -> Service {
         "resting" => (State::Starting { since, pid: None }, Wish::Rest),
         "stopping" => (stopping(StopCause::Asked, false), Wish::Rest),
         "failing" => (stopping(StopCause::Fault, false), Wish::Run),
+        "ending" => (stopping(StopCause::Own, false), Wish::Run),
         "killed" => (stopping(StopCause::Asked, true), Wish::Rest),
         "restarting" => (stopping(StopCause::Asked, false), Wish::Run),
         "backoff" => (State::Backoff { until }, Wish::Run),
@@ -108,6 +129,16 @@ fn in_state(word: &str) -> Service {
         State::Backoff { until } | State::GaveUp { until } => Some(until),
     };
     service
+}
+
+impl Service {
+    fn pid(&self) -> Option<Pid> {
+        match self.state {
+            State::Starting { pid, .. } => pid,
+            State::Up { pid, .. } | State::Stopping { pid, .. } => Some(pid),
+            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => None,
+        }
+    }
 }
 
 fn give(service: &mut Service, input: &str, out: &mut Actions) {
@@ -131,6 +162,11 @@ fn give(service: &mut Service, input: &str, out: &mut Actions) {
         }
         "ready" => Change::Ready,
         "beat" => Change::Heartbeat,
+        "reloading" => Change::Said(Said::Reloading { since: None }),
+        "says-end" => Change::Said(Said::Stopping),
+        "trigger" => Change::Said(Said::Trigger),
+        "more-time" => Change::Said(Said::Extend(Duration::from_secs(100))),
+        "main" => Change::Said(Said::Main(pid)),
         "exit-0" => Change::Exited(Exit::Code(0)),
         "exit-1" => Change::Exited(Exit::Code(1)),
         "busy" => return service.refused(&Fault::Busy, &mut turn),
@@ -176,6 +212,11 @@ fn word(service: &Service) -> &'static str {
             killed: false,
             ..
         } => "stopping",
+        State::Stopping {
+            cause: StopCause::Own,
+            killed: false,
+            ..
+        } => "ending",
         State::Stopping { killed: true, .. } if restarting => "killed*",
         State::Stopping { killed: true, .. } => "killed",
         State::Stopping {
@@ -202,25 +243,36 @@ fn outcome(state: &str, input: &str) -> String {
     if service.due.is_none() && service.alive() {
         cell += "!";
     }
+    if let Some(until) = service.account.extended {
+        assert!(service.due >= Some(until), "{state} and {input}");
+        cell += "+time";
+    }
+    if service.account.reloading.is_some() {
+        cell += "+reload";
+    }
+    if service.pid() == Pid::new(88) && input == "main" {
+        cell += "+main";
+    }
     if cell == state { "-".to_owned() } else { cell }
 }
 
 /// The table. `-` is "as before"; `!` is a process that nothing is awaited of.
 const TABLE: &str = "
-           started    no-start   adopted    ready      beat       exit-0     exit-1     busy       old        start      stop       restart    kill       hold       release    silence
-down       -          -          up         -          -          -          -          -          -          waiting    -          waiting    -          -          -          -
-waiting    -          -          up         -          -          -          -          -          -          -          down       -          -          held       -          -
-ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          -          -          ordered!
-starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+stop
-up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+abort
-resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          -          -          resting!
-stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill -          -          killed+kill
-failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill
-killed     -          -          -          -          -          down       down       -          -          killed*    -          killed*    -          -          -          killed+kill
-restarting -          -          -          -          -          waiting    waiting    -          -          -          stopping   -          killed*+kill -          -          killed*+kill
-backoff    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting
-gave-up    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting
-held       -          -          up         -          -          -          -          -          -          -          down       -          -          -          waiting    -
+           started    no-start   adopted    ready      beat       exit-0     exit-1     busy       old        start      stop       restart    kill       hold       release    silence    reloading  says-end   trigger    more-time  main
+down       -          -          up         -          -          -          -          -          -          waiting    -          waiting    -          -          -          -          -          -          -          -          -
+waiting    -          -          up         -          -          -          -          -          -          -          down       -          -          held       -          -          -          -          -          -          -
+ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          -          -          ordered!   -          -          -          -          -
+starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+stop -          ending     failing+abort starting+time starting+main
+up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+abort up+reload  ending     failing+abort up+time    up+main
+resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          -          -          resting!   -          -          -          -          -
+stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill -          -          killed+kill -          -          -          stopping+time stopping+main
+failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill -          -          -          failing+time failing+main
+ending     -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill -          -          -          ending+time ending+main
+killed     -          -          -          -          -          down       down       -          -          killed*    -          killed*    -          -          -          killed+kill -          -          -          -          killed+main
+restarting -          -          -          -          -          waiting    waiting    -          -          -          stopping   -          killed*+kill -          -          killed*+kill -          -          -          restarting+time restarting+main
+backoff    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting    -          -          -          -          -
+gave-up    -          -          up         -          -          -          -          -          -          waiting    down       waiting    -          -          -          waiting    -          -          -          -          -
+held       -          -          up         -          -          -          -          -          -          -          down       -          -          -          waiting    -          -          -          -          -          -
 ";
 
 #[test]

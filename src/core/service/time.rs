@@ -44,12 +44,17 @@ impl Service {
     /// Somebody listens to processes again: it gets all its time anew.
     pub fn be_heard(&mut self, s: &Settings, now: Mono) {
         match &mut self.state {
-            State::Starting { pid: Some(_), .. } => self.due = Some(now.after(s.start_timeout)),
+            State::Starting { pid: Some(_), .. } => {
+                self.due = self.account.extended.max(Some(now.after(s.start_timeout)));
+            }
             State::Up { beat, .. } => {
                 *beat = now;
-                self.due = self.up_due(s, now);
+                self.renew_reload(s, now);
+                self.due = self.up_due(s);
             }
-            State::Stopping { killed: false, .. } => self.due = Some(now.after(s.stop_timeout)),
+            State::Stopping { killed: false, .. } => {
+                self.due = self.account.extended.max(Some(now.after(s.stop_timeout)));
+            }
             State::Starting { pid: None, .. }
             | State::Stopping { killed: true, .. }
             | State::Down { .. }
@@ -58,20 +63,26 @@ impl Service {
         }
     }
 
-    /// When a run that is up is looked at next: its heartbeat ceases, or it has become a stable one.
-    pub(super) fn up_due(&self, s: &Settings, beat: Mono) -> Option<Mono> {
-        let silence = s.heartbeat.map(|window| beat.after(window));
-        [silence, self.proving].into_iter().flatten().min()
+    /// When a run that is up is looked at next: its heartbeat ceases, it has become a stable one, or it
+    /// should have reloaded.
+    pub(super) fn up_due(&self, s: &Settings) -> Option<Mono> {
+        let reload = self.account.reloading.map(|reload| reload.due);
+        let times = [self.silent_at(s), self.proving, reload];
+        times.into_iter().flatten().min()
+    }
+
+    /// When a run that is up has been silent for too long, if it says nothing from now on.
+    fn silent_at(&self, s: &Settings) -> Option<Mono> {
+        let State::Up { beat, .. } = self.state else {
+            return None;
+        };
+        let silent = beat.after(self.window(s)?);
+        Some(silent.max(self.account.extended.unwrap_or(silent)))
     }
 
     /// When it is judged: a heartbeat since the deadline was set has moved it.
     fn judged_at(&self, s: &Settings, due: Mono) -> Mono {
-        if let State::Up { beat, .. } = self.state
-            && let Some(window) = s.heartbeat
-        {
-            return due.max(beat.after(window));
-        }
-        due
+        self.silent_at(s).map_or(due, |silent| due.max(silent))
     }
 
     /// The daemon itself was held up. What it was to hear may still be on its way: it gets a moment to
@@ -113,7 +124,10 @@ impl Service {
                 since,
                 pid: Some(pid),
             } => {
-                let waited = s.start_timeout;
+                let waited = match self.account.extended {
+                    None => s.start_timeout,
+                    Some(_) => now.since(since),
+                };
                 out.note(Note::ServiceNotReady {
                     service: self.id,
                     waited,
@@ -124,6 +138,7 @@ impl Service {
                 if self.proving.take_if(|stable| *stable <= now).is_some() {
                     self.backoff.settle();
                 }
+                out.notes.extend(self.give_up_reload(now));
                 self.check_heartbeat(s, now, (since, pid), beat, out);
             }
             State::Stopping {
@@ -155,8 +170,8 @@ impl Service {
         beat: Mono,
         out: &mut Actions,
     ) {
-        if s.heartbeat.is_none_or(|window| beat.after(window) > now) {
-            self.due = self.up_due(s, beat);
+        if self.silent_at(s).is_none_or(|silent| silent > now) {
+            self.due = self.up_due(s);
             return;
         }
         out.note(Note::ServiceHung {

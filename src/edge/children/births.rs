@@ -130,12 +130,7 @@ impl Children {
 
     pub(super) fn adopt(&mut self, service: ServiceId, record: RunRecord, pidfd: OwnedFd) {
         let (number, watched) = (record.run, watch(&self.epoll, service, &pidfd));
-        let run = Run {
-            record,
-            pidfd: Arc::new(pidfd),
-            adopted: true,
-        };
-        self.begin(service, run);
+        self.begin(service, Run::new(record, Arc::new(pidfd), true));
         if !watched {
             self.lose(service, number);
         }
@@ -151,9 +146,8 @@ impl Children {
         slot.beat = None;
         // One for another run came too late for that.
         let signal = slot.signal.take().filter(|early| early.run == number);
-        for heard in std::mem::take(&mut slot.early) {
-            self.heed(service, heard);
-        }
+        // It may have said something already.
+        self.open_ears(service.0);
         if let Some(Early { signal, reach, .. }) = signal {
             self.signal(service, number, signal, reach);
         }
@@ -202,11 +196,16 @@ impl Children {
     }
 }
 
+/// Has the end of a run wake the thread; returns whether it does.
+pub(super) fn watches(epoll: &OwnedFd, service: ServiceId, pidfd: &OwnedFd) -> bool {
+    let key = Key::Run(service.0).data();
+    epoll::add(epoll, pidfd, key, epoll::EventFlags::IN).is_ok()
+}
+
 /// Has the end of a run wake the thread. Out of kernel memory the run is killed: one that nobody
 /// watches is worse than none.
 fn watch(epoll: &OwnedFd, service: ServiceId, pidfd: &OwnedFd) -> bool {
-    let key = Key::Run(service.0).data();
-    let watched = epoll::add(epoll, pidfd, key, epoll::EventFlags::IN).is_ok();
+    let watched = watches(epoll, service, pidfd);
     if !watched {
         let _ = process::pidfd_send_signal(pidfd, process::Signal::KILL);
     }

@@ -1,13 +1,13 @@
 //! The end of a run: that it has come, how it went, and what is left behind.
 
-use super::Run;
+use super::{Children, Key, Run};
 use crate::core::fact::{Exit, Pid};
 use crate::edge::pool::Pool;
-use crate::edge::run_record::RunRecord;
 use crate::edge::spawn::start_time;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::process::{self, WaitId, WaitIdOptions};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether the main process of a run has ended; it is not reaped.
@@ -15,8 +15,8 @@ pub(super) fn has_come(run: &Run) -> bool {
     let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     match process::waitid(WaitId::PidFd(run.pidfd.as_fd()), flags) {
         Ok(status) => status.is_some(),
-        // Not our child; then only its pidfd can tell, and that has.
-        Err(_) => true,
+        // Not our child; then only its pidfd can tell.
+        Err(_) => has_ended(&run.pidfd),
     }
 }
 
@@ -83,22 +83,66 @@ fn exit_of(status: &process::WaitIdStatus) -> Exit {
 /// Kills the process group that a run leads, if there is any of it left.
 pub(super) fn kill_group(run: &Run) {
     // One that we do not reap ourselves may be reaped already.
-    if run.adopted && is_given_out_again(&run.record) {
+    let (leader, start) = run.record.leader();
+    if run.adopted && is_given_out_again(leader, start) {
         return;
     }
-    if let Some(pid) = raw(run.record.pid) {
+    if let Some(pid) = raw(leader) {
         let _ = process::kill_process_group(pid, process::Signal::KILL);
     }
 }
 
-/// Another process has the number of this run. Then nothing is left of the run: the kernel gives no
-/// number out as long as a process group has it.
-fn is_given_out_again(record: &RunRecord) -> bool {
-    let Some(pid) = raw(record.pid) else {
+/// Another process has the number of the one that a run began with. Then nothing is left of the run:
+/// the kernel gives no number out as long as a process group has it.
+fn is_given_out_again(leader: Pid, began: u64) -> bool {
+    let Some(pid) = raw(leader) else {
         return false;
     };
     let pid = nix::unistd::Pid::from_raw(pid.as_raw_nonzero().get());
-    start_time(pid).is_ok_and(|start| start != record.start)
+    start_time(pid).is_ok_and(|start| start != began)
+}
+
+/// The process behind a pidfd has ended, whoever is to reap it.
+pub(super) fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    !matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
+}
+
+impl Children {
+    /// Reaps the process that a run which is over began with: at once, or when it is gone.
+    pub(super) fn bury(&mut self, at: u16, first: Option<Arc<OwnedFd>>) {
+        let Some(first) = first.filter(|first| !is_reaped(first)) else {
+            return;
+        };
+        let key = Key::Former(at).data();
+        if epoll::add(&self.epoll, &first, key, epoll::EventFlags::IN).is_ok() {
+            self.slots[usize::from(at)].former.push(first);
+        }
+    }
+
+    /// One that was killed before is gone now.
+    pub(super) fn reap_former(&mut self, at: u16) {
+        let Some(slot) = self.slots.get_mut(usize::from(at)) else {
+            return;
+        };
+        let epoll = &self.epoll;
+        slot.former.retain(|former| {
+            let reaped = is_reaped(former);
+            if reaped {
+                let _gone = epoll::delete(epoll, former);
+            }
+            !reaped
+        });
+    }
+}
+
+/// Reaps a process if it has ended; it is gone as well if it is none of ours.
+fn is_reaped(pidfd: &OwnedFd) -> bool {
+    let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    !matches!(
+        process::waitid(WaitId::PidFd(pidfd.as_fd()), flags),
+        Ok(None)
+    )
 }
 
 /// The number in the form that system calls take.

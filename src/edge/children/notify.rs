@@ -1,12 +1,12 @@
 //! Receives what services say on their notify sockets (the protocol of `sd_notify(3)`).
 //!
-//! Keys that mean something to us: `READY=1`, `WATCHDOG=1`. Every other key is somebody else's and
-//! is ignored, as the protocol wants it. Descriptors that come along are closed at once: keeping
-//! them would let a service use up ours, and closing them is the answer to `BARRIER=1`.
+//! Descriptors that come along are ours from then on: whoever gets a [`Datagram`] closes them by
+//! letting go of it. Closing the one of a `BARRIER=1` is the answer to it.
 //!
 //! Never believes what a message says about its sender: the kernel's credentials count.
 
-use crate::core::fact::Pid;
+use super::message::Message;
+use crate::core::fact::{Pid, Refusal};
 use nix::cmsg_space;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
@@ -17,24 +17,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Longest message that is read; systemd's own limit is 4,096 bytes. A longer one is cut, and its
-/// last line is then not complete and not believed.
+/// Longest message that is read, as with systemd. Nothing of a longer one counts.
 const LONGEST: usize = 4096;
 
-/// Descriptors that one message can bring (`SCM_MAX_FD` of the kernel).
+/// Descriptors that one message can bring (`SCM_MAX_FD`, include/net/scm.h).
 const MOST_DESCRIPTORS: usize = 253;
-
-/// Messages read from one socket before the others get their turn.
-pub(super) const BATCH: usize = 32;
-
-/// What one message says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Message {
-    /// `READY=1`
-    pub ready: bool,
-    /// `WATCHDOG=1`
-    pub heartbeat: bool,
-}
 
 /// Who sent a message, as the kernel tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,35 +32,15 @@ pub struct Sender {
     pub uid: u32,
 }
 
-/// A message and who sent it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Heard {
-    /// What was said.
-    pub message: Message,
+/// What came at once.
+#[derive(Debug)]
+pub struct Datagram {
+    /// What was said, or why nothing of it counts.
+    pub message: Result<Message, Refusal>,
     /// By whom.
     pub sender: Sender,
-}
-
-impl Message {
-    /// Reads the lines of a message. Anything is allowed in it.
-    pub fn parse(bytes: &[u8], cut: bool) -> Message {
-        let mut lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
-        if cut {
-            lines.pop();
-        }
-        Message {
-            ready: lines.contains(&b"READY=1".as_slice()),
-            heartbeat: lines.contains(&b"WATCHDOG=1".as_slice()),
-        }
-    }
-
-    /// What two messages say together.
-    pub fn and(self, later: Message) -> Message {
-        Message {
-            ready: self.ready || later.ready,
-            heartbeat: self.heartbeat || later.heartbeat,
-        }
-    }
+    /// What came along.
+    pub descriptors: Vec<OwnedFd>,
 }
 
 /// Makes the notify socket of a service, in place of one that an earlier daemon left.
@@ -96,19 +63,13 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Reads the messages that are there, up to a batch.
-pub fn receive(socket: BorrowedFd<'_>) -> Vec<Heard> {
-    let mut messages = Vec::new();
-    for _ in 0..BATCH {
-        match receive_one(socket) {
-            Ok(heard) => messages.push(heard),
-            Err(_) => break,
-        }
-    }
-    messages
+/// Reads the next message, if there is one.
+pub fn receive(socket: BorrowedFd<'_>) -> Option<Datagram> {
+    // What cannot be read is not waited for: there will be an event again.
+    receive_one(socket).ok()
 }
 
-fn receive_one(socket: BorrowedFd<'_>) -> nix::Result<Heard> {
+fn receive_one(socket: BorrowedFd<'_>) -> nix::Result<Datagram> {
     let mut bytes = [0u8; LONGEST];
     let mut control = cmsg_space!(UnixCredentials, [RawFd; MOST_DESCRIPTORS]);
     let mut parts = [IoSliceMut::new(&mut bytes)];
@@ -118,27 +79,31 @@ fn receive_one(socket: BorrowedFd<'_>) -> nix::Result<Heard> {
         pid: None,
         uid: u32::MAX,
     };
+    let mut descriptors = Vec::new();
     for message in received.cmsgs()? {
         match message {
             ControlMessageOwned::ScmCredentials(c) => {
                 sender.pid = u32::try_from(c.pid()).ok().and_then(Pid::new);
                 sender.uid = c.uid();
             }
-            ControlMessageOwned::ScmRights(fds) => close_all(&fds),
+            ControlMessageOwned::ScmRights(fds) => {
+                // SAFETY: the kernel has just made these descriptors for us, in answer to our
+                // `recvmsg`, and nobody else knows their numbers.
+                descriptors.extend(fds.iter().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }));
+            }
             _ => {}
         }
     }
     let (length, cut) = (received.bytes, received.flags.contains(MsgFlags::MSG_TRUNC));
-    let message = Message::parse(&bytes[..length.min(LONGEST)], cut);
-    Ok(Heard { message, sender })
-}
-
-fn close_all(fds: &[RawFd]) {
-    for fd in fds {
-        // SAFETY: the kernel has just made this descriptor for us, in answer to our `recvmsg`, and
-        // nobody else knows its number.
-        drop(unsafe { OwnedFd::from_raw_fd(*fd) });
-    }
+    let message = match cut {
+        true => Err(Refusal::TooLong),
+        false => Message::parse(&bytes[..length.min(LONGEST)]),
+    };
+    Ok(Datagram {
+        message,
+        sender,
+        descriptors,
+    })
 }
 
 #[cfg(test)]
@@ -147,42 +112,7 @@ mod tests {
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixDatagram;
 
-    /// Whole lines count, in any company; near misses and cut lines do not.
-    #[test]
-    fn reads_the_lines_that_matter() {
-        let both = Message {
-            ready: true,
-            heartbeat: true,
-        };
-        assert_eq!(
-            Message::parse(b"STATUS=x\nREADY=1\nWATCHDOG=1", false),
-            both
-        );
-        for miss in [
-            &b"READY=11"[..],
-            b" READY=1",
-            b"READY=1 ",
-            b"X_READY=1",
-            b"\xff\0",
-            b"",
-        ] {
-            assert_eq!(Message::parse(miss, false), Message::default());
-        }
-        assert!(!Message::parse(b"STATUS=long\nREADY=1", true).ready);
-    }
-
-    /// What a service has said stays said, whatever it says next.
-    #[test]
-    fn messages_add_up() {
-        let ready = Message::parse(b"READY=1", false);
-        let beat = Message::parse(b"WATCHDOG=1", false);
-        let both = Message::parse(b"READY=1\nWATCHDOG=1", false);
-        assert_eq!(ready.and(beat), both);
-        assert_eq!(beat.and(ready), both);
-        assert_eq!(beat.and(Message::default()), beat);
-    }
-
-    /// The kernel tells who wrote, and descriptors that come along do not stay.
+    /// The kernel tells who wrote; of a message that was cut nothing counts.
     #[test]
     fn knows_the_sender() {
         let dir = tempfile::tempdir().unwrap();
@@ -190,16 +120,17 @@ mod tests {
         let socket = listen(&path).unwrap();
         let client = UnixDatagram::unbound().unwrap();
         client.send_to(b"READY=1", &path).unwrap();
-        let got = receive(socket.as_fd());
-        let message = Message {
-            ready: true,
-            heartbeat: false,
-        };
+        let long = [b"READY=1\nSTATUS=".as_slice(), &[b'x'; LONGEST]].concat();
+        client.send_to(&long, &path).unwrap();
+        let got = receive(socket.as_fd()).unwrap();
         let sender = Sender {
             pid: Pid::new(std::process::id()),
             uid: nix::unistd::geteuid().as_raw(),
         };
-        assert_eq!(got, vec![Heard { message, sender }]);
-        assert!(receive(socket.as_fd()).is_empty());
+        assert_eq!(got.sender, sender);
+        assert!(got.message.unwrap().ready);
+        let got = receive(socket.as_fd()).unwrap();
+        assert_eq!(got.message, Err(Refusal::TooLong));
+        assert!(receive(socket.as_fd()).is_none());
     }
 }

@@ -5,7 +5,7 @@
 //! the daemon's own user, or the user of the main process. So no other user of the machine can keep
 //! a service that hangs from being noticed.
 
-use super::notify::{Heard, Sender};
+use super::notify::Sender;
 use super::{Children, Run, Slot};
 use crate::core::fact::Pid;
 use crate::edge::session;
@@ -14,26 +14,26 @@ use std::fs;
 
 impl Children {
     /// Whether a message came from this run.
-    pub(super) fn is_of(&self, slot: &Slot, run: &Run, heard: Heard) -> bool {
+    pub(super) fn is_of(&self, slot: &Slot, run: &Run, sender: Sender) -> bool {
         let main = run.record.pid;
-        let known = match heard.sender.pid {
+        let known = match sender.pid {
             Some(pid) if pid == main => Some(true),
             Some(pid) => match &self.pool {
                 Some(pool) => pool.holds(&slot.child.name, main, pid),
-                None => self.is_of_session(slot, main, pid),
+                None => self.is_of_session(slot, run.record.leader().0, pid),
             },
             None => None,
         };
-        known.unwrap_or_else(|| may_be_of(main, heard.sender))
+        known.unwrap_or_else(|| may_be_of(main, sender))
     }
 
     /// As far as sessions can tell, which a helper may leave.
-    fn is_of_session(&self, slot: &Slot, main: Pid, sender: Pid) -> Option<bool> {
+    fn is_of_session(&self, slot: &Slot, leader: Pid, sender: Pid) -> Option<bool> {
         let session = session::leader(sender)?;
-        if session == main {
+        if session == leader {
             return Some(true);
         }
-        let leads = |run: &Run| run.record.pid == session;
+        let leads = |run: &Run| run.record.leader().0 == session;
         let others = self
             .slots
             .iter()

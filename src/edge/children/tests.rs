@@ -1,12 +1,15 @@
 //! The thread's steps one by one, with real processes and sockets.
 
 use super::*;
-use crate::core::fact::{Pid, Thread};
+use crate::core::fact::{Pid, Refusal, Said, Thread};
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{plain, with_bell};
 use crate::edge::pulse::Pulse;
-use crate::edge::spawn::{Program, Spawned, Spawner};
+use crate::edge::session;
+use crate::edge::spawn::{Program, Spawned, Spawner, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +50,10 @@ fn pulse(thread: Thread) -> Arc<Pulse> {
 impl Stage {
     /// A run of this number.
     fn born(&mut self, run: u32) -> Spawned {
-        let spawned = sleeper();
+        self.born_of(run, sleeper())
+    }
+
+    fn born_of(&mut self, run: u32, spawned: Spawned) -> Spawned {
         let record = record(run, &spawned);
         let pidfd = spawned.pidfd.try_clone().unwrap();
         let (orders, work) = with_bell(1, pulse(Thread::Children)).unwrap();
@@ -64,6 +70,14 @@ impl Stage {
         socket.send_to(message, path).unwrap();
     }
 
+    /// There is an event for the thread.
+    fn wakes(&self) -> bool {
+        let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); 1];
+        let none = Timespec::default();
+        let (events, _) = epoll::wait(&self.children.epoll, &mut buffer, Some(&none)).unwrap();
+        !events.is_empty()
+    }
+
     /// What the core was told since the last time, without the numbers of processes.
     fn told(&mut self) -> Vec<(u32, &'static str)> {
         self.children.pass_news_on();
@@ -74,6 +88,9 @@ impl Stage {
                     let what = match change {
                         Change::Started { .. } => "started",
                         Change::Ready => "ready",
+                        Change::Heartbeat => "heartbeat",
+                        Change::Said(said) => return (run.0, word(&said)),
+                        Change::Refused { why, .. } => return (run.0, refusal(why)),
                         Change::Exited(_) => "exited",
                         other => panic!("{other:?}"),
                     };
@@ -85,6 +102,44 @@ impl Stage {
     }
 }
 
+fn word(said: &Said) -> &'static str {
+    match said {
+        Said::Reloading { .. } => "reloading",
+        Said::Stopping => "stopping",
+        Said::Status(_) => "status",
+        Said::Errno(_) => "errno",
+        Said::Trigger => "trigger",
+        Said::Window(_) => "window",
+        Said::Extend(_) => "extend",
+        Said::Main(_) => "main",
+    }
+}
+
+fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Stranger { .. } => "stranger",
+        Refusal::TooLong => "too-long",
+        Refusal::Nul => "nul",
+        Refusal::Value(_) => "value",
+        Refusal::Main(_) => "main?",
+        Refusal::Flood => "flood",
+    }
+}
+
+/// A shell that sleeps for a minute unless it is ended, with a process that it has started.
+fn parent() -> (Spawned, Pid) {
+    let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let none: [(&str, &str); 0] = [];
+    let script = "sleep 60 & echo $!; wait";
+    let mut program = Program::new(Path::new("/bin/sh"), ["-c", script], none).unwrap();
+    program.output = Stream::To(Arc::new(writing));
+    let spawned = Spawner::new().unwrap().spawn(&program).unwrap();
+    let mut line = String::new();
+    let mut told = BufReader::new(std::fs::File::from(reading));
+    told.read_line(&mut line).unwrap();
+    (spawned, Pid::new(line.trim().parse().unwrap()).unwrap())
+}
+
 /// A process that sleeps for a minute unless it is ended.
 fn sleeper() -> Spawned {
     let none: [(&str, &str); 0] = [];
@@ -93,12 +148,8 @@ fn sleeper() -> Spawned {
 }
 
 fn record(run: u32, spawned: &Spawned) -> RunRecord {
-    RunRecord {
-        run: RunId(run),
-        pid: Pid::new(spawned.pid.as_raw().unsigned_abs()).unwrap(),
-        start: spawned.start_time().unwrap(),
-        ready: false,
-    }
+    let pid = Pid::new(spawned.pid.as_raw().unsigned_abs()).unwrap();
+    RunRecord::new(RunId(run), pid, spawned.start_time().unwrap(), false)
 }
 
 /// Kills a process and waits until it can be reaped.
@@ -129,8 +180,11 @@ fn last_words_are_those_of_the_run_that_said_them() {
 fn early_words_are_kept() {
     let mut stage = stage();
     stage.say(b"READY=1");
-    stage.children.hear(0);
+    assert!(!stage.children.hear(0));
+    assert!(!stage.wakes(), "it would wake the thread again and again");
     let run = stage.born(1);
+    assert!(stage.wakes());
+    stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "started"), (1, "ready")]);
     kill(&run);
     stage.children.reap(0);
@@ -170,10 +224,8 @@ fn a_number_that_was_given_out_again_is_left_alone() {
     let mut stage = stage();
     let (dead, stranger) = (sleeper(), sleeper());
     kill(&dead);
-    let reused = RunRecord {
-        start: record(1, &stranger).start + 1,
-        ..record(1, &stranger)
-    };
+    let mut reused = record(1, &stranger);
+    reused.start += 1;
     let pidfd = dead.pidfd.try_clone().unwrap();
     stage.children.adopt(ServiceId(0), reused, pidfd);
     stage.children.reap(0);
@@ -283,4 +335,253 @@ fn a_run_that_cannot_be_watched_is_cleared_up() {
     let who = process::WaitId::PidFd(spawned.pidfd.as_fd());
     let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
     assert_eq!(reaped.err(), Some(Errno::CHILD), "nobody has reaped it");
+}
+
+/// Each thing that is said reaches the core once, in an order that makes sense, however it was written.
+#[test]
+fn what_is_said_is_told() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    stage.say(b"WATCHDOG=trigger\nSTATUS=warm\nREADY=1\nRELOADING=1\nERRNO=5");
+    stage.say(b"RELOADING=1\nMONOTONIC_USEC=1\nWATCHDOG=1");
+    stage.say(b"STATUS=warm\nRELOADING=1\nREADY=1");
+    stage.say(b"STOPPING=1\nEXTEND_TIMEOUT_USEC=5\nERRNO=x");
+    stage.say(b"STOPPING=1");
+    stage.children.hear(0);
+    let told: Vec<_> = stage.told().into_iter().map(|(_, what)| what).collect();
+    let expected = [
+        "started",
+        "ready",
+        "status",
+        "errno",
+        "trigger",
+        "reloading",
+        "ready",
+        "value",
+        "stopping",
+        "extend",
+    ];
+    assert_eq!(told, expected);
+    kill(&run);
+    stage.children.reap(0);
+}
+
+/// A service may promise heartbeats that its configuration does not ask for, and take that back. What
+/// it has promised stands in its record, for a successor.
+#[test]
+fn a_window_of_its_own() {
+    let mut stage = stage();
+    let place = stage.children.places.run_record("web");
+    let run = stage.born(1);
+    for message in [
+        "WATCHDOG=1",
+        "WATCHDOG_USEC=20000000",
+        "WATCHDOG=1",
+        "WATCHDOG=1",
+    ] {
+        stage.say(message.as_bytes());
+    }
+    stage.children.hear(0);
+    assert_eq!(
+        stage.told(),
+        [(1, "started"), (1, "window"), (1, "heartbeat")]
+    );
+    let window = |place| RunRecord::load(place).unwrap().window;
+    assert_eq!(window(&place), Some(Some(Duration::from_secs(20))));
+    stage.say(b"WATCHDOG_USEC=0");
+    stage.say(b"WATCHDOG=1");
+    stage.children.hear(0);
+    assert_eq!(stage.told(), [(1, "window")]);
+    assert_eq!(window(&place), Some(None));
+    kill(&run);
+    stage.children.reap(0);
+}
+
+/// Somebody who is sure to be no part of the service: a process of another service.
+#[test]
+fn a_stranger_is_not_heeded_and_told_once() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    // This process leads no session of ours, but it is of the user whom we run as, and would be
+    // believed if nobody knew whose it is.
+    let sid = session::leader(Pid::new(std::process::id()).unwrap()).unwrap();
+    let mut other = record(2, &run);
+    other.pid = sid;
+    let child = Child {
+        name: "db".into(),
+        stop_signal: libc::SIGTERM,
+        heartbeat: None,
+        notify: None,
+    };
+    let pidfd = Arc::new(run.pidfd.try_clone().unwrap());
+    stage.children.slots.push(Slot {
+        child,
+        run: Some(Run::new(other, pidfd, true)),
+        former: Vec::new(),
+        ears: Ears::default(),
+        signal: None,
+        beat: None,
+    });
+    for _ in 0..5 {
+        stage.say(b"READY=1");
+    }
+    stage.children.hear(0);
+    assert_eq!(stage.told(), [(1, "started"), (1, "stranger")]);
+    kill(&run);
+    stage.children.reap(0);
+}
+
+/// One that talks without end is read on when the second is over, and told once.
+#[test]
+fn a_flood_is_dammed() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    let mut status = 0;
+    let mut told = Vec::new();
+    for number in 0..1_000u32 {
+        stage.say(format!("STATUS={number}").as_bytes());
+        stage.children.hear(0);
+        told.extend(stage.told());
+        if told.contains(&(1, "flood")) {
+            break;
+        }
+        status += 1;
+    }
+    assert_eq!(status, 200);
+    assert_eq!(told.iter().filter(|t| **t == (1, "status")).count(), 201);
+    stage.say(b"STATUS=later");
+    assert!(!stage.wakes());
+    while let Some(patience) = stage.children.patience() {
+        assert!(patience.tv_sec <= 1);
+        let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); 1];
+        // A wait that is interrupted is followed by another one.
+        let _ = epoll::wait(&stage.children.epoll, &mut buffer, Some(&patience));
+        stage.children.open_due_ears();
+    }
+    assert!(stage.wakes());
+    stage.children.hear(0);
+    assert_eq!(stage.told(), [(1, "status")]);
+    kill(&run);
+    stage.children.reap(0);
+}
+
+/// What is left in the socket when a run has ended is not the next one's, however much it is.
+#[test]
+fn a_flood_ends_with_its_run() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    for _ in 0..8 {
+        stage.say(b"STATUS=x");
+    }
+    stage.children.slots[0].ears.drown();
+    kill(&run);
+    stage.children.reap(0);
+    let next = stage.born(2);
+    stage.told();
+    stage.children.hear(0);
+    assert_eq!(stage.told(), []);
+    kill(&next);
+    stage.children.reap(0);
+}
+
+/// A service may name another of its processes as the main one: that is signalled and waited for, and
+/// the first one's end is none. Whatever the first one started is known by it all the time.
+#[test]
+fn another_process_becomes_the_main_one() {
+    let mut stage = stage();
+    let (shell, child) = parent();
+    let shell = stage.born_of(1, shell);
+    stage.say(format!("MAINPID={}", std::process::id()).as_bytes());
+    stage.say(format!("MAINPID={}", record(1, &shell).pid.number()).as_bytes());
+    stage.say(format!("MAINPID={}", child.number()).as_bytes());
+    stage.children.hear(0);
+    assert_eq!(stage.told(), [(1, "started"), (1, "main?"), (1, "main")]);
+    let place = stage.children.places.run_record("web");
+    let kept = RunRecord::load(&place).unwrap();
+    assert_eq!(kept.pid, child);
+    assert_eq!(kept.leader(), record(1, &shell).leader());
+
+    kill(&shell);
+    stage.children.reap(0);
+    assert_eq!(stage.told(), []);
+    assert!(!stage.wakes());
+    let web = ServiceId(0);
+    stage
+        .children
+        .signal(web, RunId(1), Signal::Stop, Reach::Main);
+    let run = stage.children.slots[0].run.as_ref().unwrap();
+    assert!(end::comes_within(run, Duration::from_secs(10)));
+    stage.children.reap(0);
+    assert_eq!(stage.told(), [(1, "exited")]);
+    assert_eq!(RunRecord::load(&place), None);
+    let who = process::WaitId::PidFd(shell.pidfd.as_fd());
+    let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
+    assert_eq!(reaped.err(), Some(Errno::CHILD), "the first one is reaped");
+}
+
+/// The main process ends while the one that it began with lives on: that is a remain, is killed, and
+/// reaped when it is gone.
+#[test]
+fn the_first_process_does_not_outlive_its_run() {
+    let mut stage = stage();
+    let (shell, child) = parent();
+    let shell = stage.born_of(1, shell);
+    stage.say(format!("MAINPID={}", child.number()).as_bytes());
+    stage.children.hear(0);
+    let child = process::Pid::from_raw(i32::try_from(child.number()).unwrap()).unwrap();
+    process::kill_process(child, process::Signal::KILL).unwrap();
+    let run = stage.children.slots[0].run.as_ref().unwrap();
+    assert!(end::comes_within(run, Duration::from_secs(10)));
+    stage.children.reap(0);
+    assert_eq!(stage.told(), [(1, "started"), (1, "main"), (1, "exited")]);
+    let mut fds = [PollFd::new(&shell.pidfd, PollFlags::IN)];
+    let wait = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
+    assert_eq!(poll(&mut fds, Some(&wait)), Ok(1), "it is killed");
+    stage.children.reap_former(0);
+    assert!(stage.children.slots[0].former.is_empty());
+    let who = process::WaitId::PidFd(shell.pidfd.as_fd());
+    let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
+    assert_eq!(reaped.err(), Some(Errno::CHILD), "it is reaped");
+}
+
+/// The descriptor of a barrier is closed when what was said before it is told.
+#[test]
+fn a_barrier_is_let_go_in_its_turn() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    stage.say(b"READY=1");
+    {
+        use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+        let socket = UnixDatagram::unbound().unwrap();
+        let path = stage.directory.path().join("service/web/notify");
+        let fds = [std::os::fd::AsRawFd::as_raw_fd(&writing)];
+        let parts = [std::io::IoSlice::new(b"BARRIER=1")];
+        sendmsg(
+            std::os::fd::AsRawFd::as_raw_fd(&socket),
+            &parts,
+            &[ControlMessage::ScmRights(&fds)],
+            MsgFlags::empty(),
+            Some(&UnixAddr::new(&path).unwrap()),
+        )
+        .unwrap();
+        drop(writing);
+    }
+    let closed = || {
+        let mut fds = [PollFd::new(&reading, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
+    };
+    assert!(!closed());
+    stage.children.hear(0);
+    assert!(closed());
+    assert_eq!(
+        stage.facts.take().map(|_| ()),
+        Some(()),
+        "what came before is told"
+    );
+    kill(&run);
+    stage.children.reap(0);
 }

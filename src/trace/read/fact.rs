@@ -209,8 +209,8 @@ impl Line<'_, '_> {
     }
 
     fn change(&mut self) -> Result<Change, Problem> {
-        const CHANGES: &str =
-            "`started`, `start-failed`, `adopted`, `recalled`, `ready`, `heartbeat` or `exited`";
+        const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `ready`, \
+             `heartbeat`, `said`, `refused` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -231,6 +231,8 @@ impl Line<'_, '_> {
             "recalled" => self.memo().map(Change::Recalled),
             "ready" => Ok(Change::Ready),
             "heartbeat" => Ok(Change::Heartbeat),
+            "said" => self.said().map(Change::Said),
+            "refused" => self.refused(),
             "exited" => self.exit().map(Change::Exited),
             other => Err(expected(CHANGES, other)),
         }
@@ -361,7 +363,7 @@ impl Line<'_, '_> {
     }
 
     /// A value, or `none` where it is not known.
-    fn known<T>(
+    pub(super) fn known<T>(
         &mut self,
         key: &str,
         form: &str,

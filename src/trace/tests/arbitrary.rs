@@ -1,8 +1,9 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
-    RtcSeen, RunId, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Errno, Exit, Fact, Fault, MountId, NotifyKey, OrderId, Pid, Pulse, Reading,
+    Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags,
+    Ticket, WatchdogSeen,
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Memo, Rest};
@@ -210,9 +211,35 @@ fn change() -> impl Strategy<Value = Change> {
         memo().prop_map(Change::Recalled),
         Just(Change::Ready),
         Just(Change::Heartbeat),
+        said().prop_map(Change::Said),
+        (refusal(), any::<u32>()).prop_map(|(why, times)| Change::Refused { why, times }),
         any::<u8>().prop_map(|code| Change::Exited(Exit::Code(code))),
         any::<u8>().prop_map(|signal| Change::Exited(Exit::Signal(signal))),
         Just(Change::Exited(Exit::Unknown)),
+    ]
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    prop_oneof![
+        option::of(mono()).prop_map(|since| Said::Reloading { since }),
+        Just(Said::Stopping),
+        text().prop_map(Said::Status),
+        errno().prop_map(Said::Errno),
+        Just(Said::Trigger),
+        option::of(any::<Duration>()).prop_map(Said::Window),
+        any::<Duration>().prop_map(Said::Extend),
+        pid().prop_map(Said::Main),
+    ]
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![
+        (option::of(pid()), any::<u32>()).prop_map(|(pid, user)| Refusal::Stranger { pid, user }),
+        Just(Refusal::TooLong),
+        Just(Refusal::Nul),
+        proptest::sample::select(&NotifyKey::ALL[..]).prop_map(Refusal::Value),
+        pid().prop_map(Refusal::Main),
+        Just(Refusal::Flood),
     ]
 }
 
