@@ -109,6 +109,9 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// `notify` was given nothing to say.
+    #[error("there is nothing to say\nhelp: write what, for example `fieldwarden notify --ready`")]
+    NothingToSay,
     /// This process is no part of a service that may speak.
     #[error(
         "NOTIFY_SOCKET is not set: nobody listens\n\
@@ -240,7 +243,9 @@ impl Error {
                 ..
             } => NOT_PERMITTED,
             Error::Config(_) | Error::SaidConfig => WRONG_CONFIG,
-            Error::Demo(DemoError::Speed(_) | DemoError::NoTerminal) => WRONG_USE,
+            Error::NothingToSay | Error::Demo(DemoError::Speed(_) | DemoError::NoTerminal) => {
+                WRONG_USE
+            }
             Error::Broken { .. }
             | Error::Strange(_)
             | Error::Refused { .. }

@@ -1,7 +1,7 @@
 //! `notify`: what a service without a library for it says on its notify socket.
 
 use crate::edge::clock;
-use crate::edge::notify_sender::{Notifier, PATIENCE};
+use crate::edge::notify_sender::{Notifier, PATIENCE, parent};
 use crate::error::Error;
 use crate::text::errno_named;
 use clap::Args;
@@ -21,44 +21,43 @@ It does what systemd-notify does, and works for systemd's services too.";
 
 /// What is to be said.
 #[derive(Args, Debug)]
-#[group(id = "said", required = true, multiple = true)]
 pub struct Notify {
     /// It can do its work, or has reloaded (READY=1)
-    #[arg(long, group = "said")]
+    #[arg(long)]
     ready: bool,
     /// It reads its configuration anew (RELOADING=1)
-    #[arg(long, group = "said")]
+    #[arg(long)]
     reloading: bool,
     /// It is about to end (STOPPING=1)
-    #[arg(long, group = "said")]
+    #[arg(long)]
     stopping: bool,
     /// What it does now, for `fieldwarden status` (STATUS=)
-    #[arg(long, group = "said", value_name = "TEXT", value_parser = one_line)]
+    #[arg(long, value_name = "TEXT", value_parser = one_line)]
     status: Option<String>,
     /// What has failed, by number or name such as ENOENT; 0 takes it back (ERRNO=)
-    #[arg(long, group = "said", value_name = "ERRNO", value_parser = errno)]
+    #[arg(long, value_name = "ERRNO", value_parser = errno)]
     errno: Option<i32>,
     /// Heartbeat (WATCHDOG=1)
-    #[arg(long, group = "said")]
+    #[arg(long)]
     watchdog: bool,
     /// It has found itself broken, and is to be started again (WATCHDOG=trigger)
-    #[arg(long, group = "said", conflicts_with = "watchdog")]
+    #[arg(long, conflicts_with = "watchdog")]
     trigger: bool,
     /// Longest silence between its heartbeats from now on, for example 30s (WATCHDOG_USEC=)
-    #[arg(long, group = "said", value_name = "TIME", value_parser = super::duration)]
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
     heartbeat: Option<Duration>,
     /// It needs this much time from now (EXTEND_TIMEOUT_USEC=)
-    #[arg(long, group = "said", value_name = "TIME", value_parser = super::duration)]
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
     more_time: Option<Duration>,
     /// Its main process from now on; without a number, whoever runs this (MAINPID=)
-    #[arg(long, group = "said", value_name = "PID", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true,
           default_missing_value = "0")]
     pid: Option<u32>,
     /// Do not wait until it has taken effect
     #[arg(long)]
     no_block: bool,
     /// Lines as sd_notify(3) has them
-    #[arg(group = "said", value_name = "KEY=VALUE", value_parser = variable)]
+    #[arg(value_name = "KEY=VALUE", value_parser = variable)]
     variables: Vec<String>,
 }
 
@@ -113,7 +112,6 @@ impl Notify {
         for (key, time) in times {
             lines.extend(time.map(|time| format!("{key}={}", time.as_micros())));
         }
-        let parent = || rustix::process::getppid().map_or(0, |p| p.as_raw_nonzero().get());
         lines.extend(self.pid.map(|pid| match pid {
             0 => format!("MAINPID={}", parent()),
             pid => format!("MAINPID={pid}"),
@@ -125,6 +123,10 @@ impl Notify {
 
 /// Says it, and waits until it has taken effect.
 pub fn notify(what: &Notify) -> Result<(), Error> {
+    let message = what.message();
+    if message.is_empty() {
+        return Err(Error::NothingToSay);
+    }
     let name = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty());
     let name = name.ok_or(Error::NobodyListens)?;
     let failed = |e: io::Error| Error::NotHeard {
@@ -135,7 +137,7 @@ pub fn notify(what: &Notify) -> Result<(), Error> {
         },
     };
     let notifier = Notifier::to(&name).map_err(failed)?;
-    notifier.say(&what.message()).map_err(failed)?;
+    notifier.say(&message).map_err(failed)?;
     if what.no_block || notifier.wait().map_err(failed)? {
         return Ok(());
     }

@@ -15,6 +15,11 @@ use std::time::Duration;
 /// Longest time for the listener to take a message, and to let go of a barrier: systemd-notify's.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The process that has started this one; 0 if it is out of sight.
+pub fn parent() -> u32 {
+    rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+}
+
 /// The way to whoever listens.
 pub struct Notifier(UnixDatagram);
 

@@ -13,7 +13,7 @@ pub enum Kind {
     CleanExit,
     /// A process lives and sends no more heartbeats.
     Hang,
-    /// A process tells this and that of itself: that it reloads, needs time, is broken, is about to end.
+    /// A process tells this and that of itself: it reloads, needs time, is broken, is about to end.
     Talks,
     /// A process gets ready only after a long time.
     SlowReady,
