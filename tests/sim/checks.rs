@@ -63,6 +63,8 @@ struct Seen {
     run: u32,
     /// When its present run was last told to end.
     told: Option<u64>,
+    /// When it said that it was about to end.
+    own: Option<u64>,
     /// When its present run was last killed.
     killed: Option<u64>,
     /// No start before this time.
@@ -521,7 +523,8 @@ impl Checks {
             match signal {
                 Signal::Stop | Signal::Abort => seen.told = Some(v.now),
                 Signal::Kill => {
-                    let told = seen.told.map(|t| t + millis(s.stop_timeout));
+                    let told = seen.told.or(seen.own);
+                    let told = told.map(|t| t + millis(s.stop_timeout));
                     // One that was killed rightly and is still there is killed again, in peace.
                     let due = match seen.killed.replace(v.now) {
                         Some(killed) => Some(killed + KILL_AGAIN),
@@ -707,6 +710,7 @@ impl Checks {
             let seen = &mut self.services[usize::from(service.0)];
             seen.run = run.0;
             seen.told = None;
+            seen.own = None;
             seen.killed = None;
             seen.asked = false;
             seen.ready = false;
@@ -717,9 +721,9 @@ impl Checks {
                 Note::ServiceBackoff { service, delay, .. } => {
                     self.wait(*service, v.now + millis(*delay));
                 }
-                // It has told itself to end.
+                // It has told itself to.
                 Note::Notify(service, NotifyNote::ServiceEnding) => {
-                    self.services[usize::from(service.0)].told = Some(v.now);
+                    self.services[usize::from(service.0)].own = Some(v.now);
                 }
                 Note::ServiceGaveUp { service, retry, .. } => {
                     self.wait(*service, v.now + millis(*retry));
