@@ -14,7 +14,6 @@ mod install;
 mod lab;
 mod led;
 mod limits;
-mod notify;
 mod pi;
 mod power_cut;
 mod programs;
@@ -51,7 +50,6 @@ pub fn all() -> Vec<Case> {
         holder::CASES,
         install::CASES,
         daemon::CASES,
-        notify::CASES,
         guard::CASES,
         guard_systemd::CASES,
         unit::CASES,
