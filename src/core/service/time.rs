@@ -20,6 +20,14 @@ const LAST_CALL: Duration = Duration::from_millis(200);
 /// held up all the time must come to a judgement nevertheless.
 const MOST_CALLS: u8 = 3;
 
+/// What is killed because it did not end in time. One that said itself that it ends has failed then.
+fn overrun(cause: StopCause) -> StopCause {
+    match cause {
+        StopCause::Own | StopCause::Fault => StopCause::Fault,
+        StopCause::Asked => StopCause::Asked,
+    }
+}
+
 impl Service {
     /// Nobody listens to processes now: it cannot be judged by what is not heard of it.
     pub fn go_unheard(&mut self) {
@@ -155,7 +163,7 @@ impl Service {
                     self.signal(signal, Reach::Main, out);
                     self.due = Some(now.after(s.stop_timeout));
                 } else {
-                    self.kill_run(now, since, pid, told, cause, out);
+                    self.kill_run(now, since, pid, told, overrun(cause), out);
                 }
             }
             State::Down { .. } => {}
