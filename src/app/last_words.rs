@@ -1,5 +1,6 @@
 //! The last moment of a power-off, in which systemd runs `/usr/lib/systemd/system-shutdown/`: every
-//! file system is unmounted or read-only, and the daemon is long gone.
+//! file system is unmounted or read-only, and the daemon is long gone. What follows is decided in
+//! `core/last_words.rs`; here it is looked at mains, and done.
 //!
 //! Mains may have come back since init was asked. Nothing starts a machine that is turned off then,
 //! so it is restarted instead.
@@ -11,73 +12,73 @@
 //! else asked for, and a reboot are left alone. Never writes a file.
 
 use super::last_look;
-use crate::config::board::{Board, Cut};
+use crate::config::board::Board;
 use crate::core::fact::{Fact, HaltKind, Reading};
-use crate::core::intent::{HaltPhase, Intent};
+use crate::core::last_words::{Deed, decide};
 use crate::edge::board_record;
 use crate::edge::clock;
-use crate::edge::drive::Kept;
 use crate::edge::halter::halt_now;
 use crate::edge::hardware::Hardware;
 use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
-use crate::edge::power_cut::{PowerCut, take_back};
+use crate::edge::power_cut::{PowerCut, take_back, tell_again};
 use crate::text::fault_sentence;
 use std::path::Path;
 
-/// What is left to be done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Deed {
-    /// Nothing: systemd finishes what it is about to do.
-    Nothing,
-    /// Mains are back: restart instead of turning off.
-    Restart,
-    /// The board may cut the power.
-    Cut,
-}
+/// Said of a board that cannot forget what it was told.
+const CUTS_ANYHOW: &str =
+    "mains are back, but the board cuts the power soon: it decides what follows";
 
 /// Says the last word about what systemd is about to do: `poweroff`, `reboot`, `halt` or `kexec`.
 pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     let places = Places::new(runtime_dir);
-    let written = marker_file::read(&places.marker()).ok();
     let boot = clock::boot_id().unwrap_or_default();
+    let written = marker_file::read(&places.marker()).ok();
+    let Some(marker) = ours(action, written, &boot).map(|written| written.marker) else {
+        return format!("{action}: nothing to add");
+    };
     let board = board(&places, config);
     let hardware = Hardware::of_this_machine();
-    // Looked at only if it matters: a line becomes an input by that, and a chip may be written to.
-    let gone = written.as_ref().map(|written| written.marker.mains) == Some(Some(false));
-    let mut mains = || last_look::mains(&board, gone, &hardware);
-    match decide(action, written, &boot, &mut mains) {
+    let gone = marker.mains == Some(false);
+    let there = Some(Fact::Seen(Reading::Mains { present: true }));
+    let mut back = || last_look::mains(&board, gone, &hardware) == there;
+    match decide(&marker, board.settings().cut_ahead, &mut back) {
         Deed::Nothing => format!("{action}: nothing to add"),
         Deed::Cut => cut(&board, &hardware),
-        Deed::Restart => restart(&board, &hardware),
+        Deed::Told => "poweroff: the board was told, and cuts the power soon".to_owned(),
+        Deed::Restart => {
+            // As far as anybody knows it has not taken the cut: whatever it says, the machine runs.
+            take_back(&board, &hardware);
+            restart(&hardware)
+        }
+        Deed::TakeBack { anyhow } => match take_back(&board, &hardware) {
+            Some(Err(why)) if !anyhow => {
+                // It will cut the power whatever we do: better off than on then.
+                let why = fault_sentence(&why);
+                format!("mains are back, but the board cannot be told to keep the power on: {why}")
+            }
+            Some(Err(_) | Ok(())) | None => restart(&hardware),
+        },
+        Deed::Ask => match tell_again(&board, &hardware) {
+            Some(Ok(())) => CUTS_ANYHOW.to_owned(),
+            Some(Err(_)) | None => restart(&hardware),
+        },
+        Deed::Loses => CUTS_ANYHOW.to_owned(),
     }
 }
 
-/// Mains are back.
-fn restart(board: &Board, hardware: &Hardware) -> String {
-    let forgotten = take_back(board, hardware);
-    if let Some(Err(why)) = &forgotten {
-        // It will cut the power whatever we do: better off than on then.
-        let why = fault_sentence(why);
-        return format!("mains are back, but the board cannot be told to keep the power on: {why}");
-    }
-    match (forgotten, &board.cut) {
-        (
-            None,
-            Cut::Register {
-                after_unmount: false,
-                ..
-            },
-        ) => {
-            "mains are back, but the board cuts the power soon: it decides what follows".to_owned()
-        }
-        (Some(_) | None, _) => match halt_now(&hardware.halt_right(), HaltKind::Reboot) {
-            Ok(()) => "mains are back: restarting".to_owned(),
-            Err(why) => format!(
-                "mains are back, but the kernel does not restart: {}",
-                fault_sentence(&why)
-            ),
-        },
+/// A marker of this boot, where systemd is about to turn the machine off.
+fn ours(action: &str, written: Option<Written>, boot: &str) -> Option<Written> {
+    written.filter(|written| written.boot.as_ref() == boot && action == "poweroff")
+}
+
+fn restart(hardware: &Hardware) -> String {
+    match halt_now(&hardware.halt_right(), HaltKind::Reboot) {
+        Ok(()) => "mains are back: restarting".to_owned(),
+        Err(why) => format!(
+            "mains are back, but the kernel does not restart: {}",
+            fault_sentence(&why)
+        ),
     }
 }
 
@@ -89,137 +90,72 @@ fn board(places: &Places, config: &Path) -> Board {
     })
 }
 
-/// Lets the board cut the power, if it does that when a line is held.
+/// Lets the board cut the power, if it can do that.
 fn cut(board: &Board, hardware: &Hardware) -> String {
-    match PowerCut::of(board, Kept::default(), hardware) {
+    match PowerCut::at_last(board, hardware) {
         Some(mut cut) => cut.pull().to_string(),
-        None => "poweroff: this board cuts no power now".to_owned(),
-    }
-}
-
-fn decide(
-    action: &str,
-    written: Option<Written>,
-    boot: &str,
-    mains: &mut dyn FnMut() -> Option<Fact>,
-) -> Deed {
-    let ours = written.filter(|written| written.boot.as_ref() == boot && action == "poweroff");
-    let Some(Intent::Halt {
-        kind,
-        cause,
-        phase: HaltPhase::Committed,
-    }) = ours.map(|written| written.marker.intent)
-    else {
-        return Deed::Nothing;
-    };
-    let mut back = || matches!(mains(), Some(Fact::Seen(Reading::Mains { present: true })));
-    match kind {
-        // It was turned round while the daemon still lived, and init was deaf to that.
-        HaltKind::Reboot => Deed::Restart,
-        HaltKind::PowerOff if cause.ends_with_mains() && back() => Deed::Restart,
-        HaltKind::PowerOff => Deed::Cut,
+        None => "poweroff: this board cuts no power".to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fact::{Asker, Fault, Source};
-    use crate::core::intent::Marker;
+    use crate::config::board;
+    use crate::core::intent::{CutTold, HaltPhase, Intent, Marker};
     use crate::core::picture::HaltCause;
 
-    fn written(kind: HaltKind, cause: HaltCause, phase: HaltPhase) -> Option<Written> {
-        Some(Written {
+    /// A marker of another boot, none at all, and everything that is no power-off are none of ours.
+    #[test]
+    fn only_a_power_off_of_this_boot_is_ours() {
+        let written = Written {
             boot: "this".into(),
             marker: Marker {
-                intent: Intent::Halt { kind, cause, phase },
+                intent: Intent::Halt {
+                    kind: HaltKind::PowerOff,
+                    cause: HaltCause::LowBattery,
+                    phase: HaltPhase::Committed,
+                },
                 mains: Some(false),
                 attempts: 0,
                 in_vain: 0,
                 outage: None,
+                cut: CutTold::No,
                 before: None,
             },
-        })
+        };
+        for (action, boot, wanted) in [
+            ("poweroff", "this", true),
+            ("poweroff", "other", false),
+            ("reboot", "this", false),
+            ("halt", "this", false),
+            ("kexec", "this", false),
+        ] {
+            let found = ours(action, Some(written.clone()), boot);
+            assert_eq!(found.is_some(), wanted, "{action} {boot}");
+        }
+        assert_eq!(ours("poweroff", None, "this"), None);
     }
 
-    /// A power-off of ours, in this boot, beyond its point of no return, is turned round if mains are
-    /// seen and were its reason, and else the board may cut the power; everything else is left alone,
-    /// a reboot above all.
+    /// The board that the daemon left goes before the one that is configured now; without such a record
+    /// that one counts, and none where the configuration cannot be read.
     #[test]
-    fn only_a_power_off_of_ours_with_mains_back_is_turned_round() {
-        use HaltKind::{PowerOff, Reboot};
-        use HaltPhase::{Begun, Committed};
-        let low = HaltCause::LowBattery;
-        let asked = HaltCause::Asked { by: Asker::User(0) };
-        let seen = |present| Some(Fact::Seen(Reading::Mains { present }));
-        let silent = Some(Fact::Lost {
-            source: Source::Mains,
-            why: Fault::Absent,
-        });
-        let off = || written(PowerOff, low, Committed);
-        for (action, marker, boot, mains, deed) in [
-            ("poweroff", off(), "this", seen(true), Deed::Restart),
-            ("poweroff", off(), "this", seen(false), Deed::Cut),
-            ("poweroff", off(), "this", silent, Deed::Cut),
-            ("poweroff", off(), "this", None, Deed::Cut),
-            ("poweroff", off(), "other", seen(true), Deed::Nothing),
-            ("poweroff", None, "this", seen(true), Deed::Nothing),
-            (
-                "poweroff",
-                written(PowerOff, low, Begun),
-                "this",
-                seen(true),
-                Deed::Nothing,
-            ),
-            (
-                "poweroff",
-                written(PowerOff, asked, Committed),
-                "this",
-                seen(true),
-                Deed::Cut,
-            ),
-            (
-                "poweroff",
-                written(Reboot, low, Committed),
-                "this",
-                None,
-                Deed::Restart,
-            ),
-            ("reboot", off(), "this", seen(true), Deed::Nothing),
-            (
-                "reboot",
-                written(Reboot, low, Committed),
-                "this",
-                None,
-                Deed::Nothing,
-            ),
-            ("halt", off(), "this", seen(true), Deed::Nothing),
-            ("kexec", off(), "this", seen(true), Deed::Nothing),
-        ] {
-            let shown = format!("{action} {marker:?} {boot} {mains:?}");
-            let mut look = || mains.clone();
-            assert_eq!(decide(action, marker, boot, &mut look), deed, "{shown}");
-        }
-    }
-
-    /// A line is not touched where what it says would not matter.
-    #[test]
-    fn mains_are_looked_at_only_if_it_matters() {
-        let asked = HaltCause::Asked { by: Asker::User(0) };
-        let untouched = || panic!("looked at");
-        let of = |kind, cause| written(kind, cause, HaltPhase::Committed);
-        for (action, marker, deed) in [
-            ("poweroff", None, Deed::Nothing),
-            (
-                "reboot",
-                of(HaltKind::PowerOff, HaltCause::LowBattery),
-                Deed::Nothing,
-            ),
-            ("poweroff", of(HaltKind::PowerOff, asked), Deed::Cut),
-            ("poweroff", of(HaltKind::Reboot, asked), Deed::Restart),
-        ] {
-            let mut look = untouched;
-            assert_eq!(decide(action, marker, "this", &mut look), deed);
-        }
+    fn the_board_of_the_daemon_goes_before_the_one_that_is_configured() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(&dir.path().join("run"));
+        places.make().unwrap();
+        let config = dir.path().join("fieldwarden.toml");
+        let name = |config: &Path| super::board(&places, config).name;
+        assert_eq!(name(&config), "none");
+        std::fs::write(&config, "board = \"x729\"\n").unwrap();
+        assert_eq!(name(&config), "x729");
+        let (left, text) = board::BUILT_IN.iter().find(|(n, _)| *n == "x728").unwrap();
+        let left = board::parse("test", left, text).unwrap();
+        board_record::write(&places, &left).unwrap();
+        assert_eq!(name(&config), "x728");
+        std::fs::write(&config, "board = [").unwrap();
+        assert_eq!(name(&config), "x728");
+        std::fs::write(places.board(), "something else").unwrap();
+        assert_eq!(name(&config), "none");
     }
 }

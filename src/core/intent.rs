@@ -42,6 +42,18 @@ pub enum HaltPhase {
     Committed,
 }
 
+/// Whether a board cuts the power that was told so ahead of the halt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CutTold {
+    /// It does not: it was not told, or has refused or forgotten it.
+    #[default]
+    No,
+    /// It was told, or is about to be, or is to forget it, and nobody knows what it made of that.
+    Maybe,
+    /// It took it.
+    Taken,
+}
+
 /// What the marker tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Marker {
@@ -56,6 +68,8 @@ pub struct Marker {
     pub in_vain: u8,
     /// The outage that goes on, for whoever follows in this boot; `None` while there is none.
     pub outage: Option<Outage>,
+    /// Whether the board cuts the power soon, where it is told so ahead of the halt.
+    pub cut: CutTold,
     /// How the boot before this one ended, for whoever follows in this boot; `None`: it was not told.
     pub before: Option<LastBoot>,
 }

@@ -9,7 +9,7 @@
 
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Reading, Source};
-use super::intent::{FoundMarker, HaltPhase, Intent, Marker as Kept};
+use super::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker as Kept};
 use super::note::HaltNote;
 use super::past::{LastBoot, judge};
 use super::picture::{Ending, Picture, Rung};
@@ -213,6 +213,7 @@ fn wanted(picture: &Picture) -> Kept {
         in_vain: picture.halts_in_vain.saturating_add(u8::from(
             picture.halting.is_some_and(|h| h.cause.ends_with_mains()),
         )),
+        cut: picture.halting.map_or(CutTold::No, |h| h.cut),
         before: None,
     }
 }

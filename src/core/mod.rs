@@ -24,6 +24,7 @@ mod daemon;
 mod desk;
 pub mod fact;
 pub mod intent;
+pub mod last_words;
 mod led;
 mod level;
 pub mod light;

@@ -103,7 +103,7 @@ pub(super) fn judge(found: &Result<FoundMarker, Fault>) -> Option<LastBoot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::intent::Marker;
+    use crate::core::intent::{CutTold, Marker};
 
     fn verdict(intent: Intent, mains: Option<bool>, reset: Option<bool>) -> String {
         let left = FoundMarker {
@@ -113,6 +113,7 @@ mod tests {
                 attempts: 0,
                 in_vain: 0,
                 outage: None,
+                cut: CutTold::No,
                 before: None,
             },
             same_boot: false,

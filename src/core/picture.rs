@@ -5,7 +5,7 @@
 
 use super::action::Answer;
 use super::fact::{Asker, HaltKind, Thread, Ticket};
-use super::intent::Outage;
+use super::intent::{CutTold, Outage};
 use super::settings::Class;
 use crate::units::Mono;
 use std::time::Duration;
@@ -133,6 +133,8 @@ pub struct Halting {
     pub can_be_taken_back: bool,
     /// Boots in a row that set out to finish it: 0 for a halt that began in this boot.
     pub attempts: u8,
+    /// Whether the board cuts the power soon, where it is told so ahead of the halt.
+    pub cut: CutTold,
     /// The daemon was told to end meanwhile: whoever told it waits.
     pub dismissed: bool,
 }

@@ -202,7 +202,7 @@ fn fault(error: &io::Error) -> Fault {
 mod tests {
     use super::*;
     use crate::core::fact::HaltKind;
-    use crate::core::intent::{HaltPhase, Intent, Outage};
+    use crate::core::intent::{CutTold, HaltPhase, Intent, Outage};
     use crate::core::picture::{HaltCause, Shed};
     use crate::core::{Confidence, End, LastBoot};
     use crate::units::{Mono, Permille};
@@ -226,6 +226,7 @@ mod tests {
                 charge: Some(Permille(645)),
                 dark: Some(Mono(830_000)),
             }),
+            cut: CutTold::Taken,
             before: Some(LastBoot {
                 end: End::Halted {
                     kind: HaltKind::PowerOff,

@@ -8,15 +8,21 @@ use super::drive::{Kept, OutputLine};
 use super::hardware::Hardware;
 use super::i2c::KernelBus;
 use super::register::{Write, Writer};
+use super::thread;
 use crate::config::board::{Board, Cut, Drive};
-use crate::core::fact::Fault;
+use crate::core::fact::{Errno, Fault};
 use crate::text::fault_sentence;
+use crossbeam_channel::bounded;
 use std::fmt;
 use std::time::Duration;
 
 /// Time for the board to see that the alive line has fallen. Shorter: one that looks now and then
 /// misses it. Longer: the power-off waits.
 const SEEN: Duration = Duration::from_millis(500);
+
+/// Time for a board to take it that it is to forget a cut: three tries, on a bus whose driver gives up
+/// after a second.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// What makes the board cut the power, and the line that shows that the computer runs.
 pub struct PowerCut {
@@ -37,6 +43,44 @@ enum Way {
         writer: Box<Writer>,
         write: Write,
     },
+}
+
+impl Way {
+    fn of(board: &Board, hardware: &Hardware) -> Option<Way> {
+        match &board.cut {
+            Cut::Line { drive, hold } => Some(Way::Line {
+                number: drive.line.line,
+                line: OutputLine::of(drive, hardware),
+                hold: *hold,
+            }),
+            Cut::Register { .. } | Cut::None => {
+                let write = Way::write(board)?;
+                Some(Way::Register {
+                    writer: Box::new(writer(write.bus, hardware)),
+                    write,
+                })
+            }
+        }
+    }
+
+    /// What is written to make the board cut the power.
+    fn write(board: &Board) -> Option<Write> {
+        match board.cut {
+            Cut::Register {
+                bus,
+                address,
+                register,
+                value,
+                ..
+            } => Some(Write {
+                bus,
+                address,
+                register,
+                value,
+            }),
+            Cut::Line { .. } | Cut::None => None,
+        }
+    }
 }
 
 /// What came of it.
@@ -74,30 +118,17 @@ impl PowerCut {
     /// That of this board; `None` if it is not told to cut the power at the very end. `kept` is the
     /// line that this process drives to show that the computer runs, if it does.
     pub fn of(board: &Board, kept: Kept, hardware: &Hardware) -> Option<PowerCut> {
-        let way = match &board.cut {
-            Cut::Line { drive, hold } => Way::Line {
-                number: drive.line.line,
-                line: OutputLine::of(drive, hardware),
-                hold: *hold,
-            },
-            Cut::Register {
-                bus,
-                address,
-                register,
-                value,
-                after_unmount: true,
-                ..
-            } => Way::Register {
-                writer: Box::new(writer(*bus, hardware)),
-                write: Write {
-                    bus: *bus,
-                    address: *address,
-                    register: *register,
-                    value: *value,
-                },
-            },
-            Cut::None | Cut::Register { .. } => return None,
-        };
+        let way = Way::of(board, hardware).filter(|_| board.settings().cut_ahead.is_none())?;
+        Some(PowerCut::by(way, board, kept, hardware))
+    }
+
+    /// The same where a board that is told ahead of the halt did not take it, and is told once more.
+    pub fn at_last(board: &Board, hardware: &Hardware) -> Option<PowerCut> {
+        let way = Way::of(board, hardware)?;
+        Some(PowerCut::by(way, board, Kept::default(), hardware))
+    }
+
+    fn by(way: Way, board: &Board, kept: Kept, hardware: &Hardware) -> PowerCut {
         let alive = board.alive.as_ref().map(|alive| {
             let down = Drive {
                 high: !alive.high,
@@ -106,7 +137,7 @@ impl PowerCut {
             let line = OutputLine::of(&down, hardware);
             (down.line.line, line, down.high)
         });
-        Some(PowerCut { way, alive, kept })
+        PowerCut { way, alive, kept }
     }
 
     /// Tells the board, then lets the line fall that shows that the computer runs. Takes as long as the
@@ -143,25 +174,59 @@ impl PowerCut {
 }
 
 /// Takes back, over its bus, what was told to a board ahead of the halt. `None` if this board cannot
-/// forget it, or is not told ahead.
+/// forget it, or is not told ahead. A bus that hangs is not waited for: whoever turns a machine round
+/// must not hang with it.
 pub fn take_back(board: &Board, hardware: &Hardware) -> Option<Result<(), Fault>> {
-    let Cut::Register {
-        bus,
-        address,
-        register,
-        cancel: Some(value),
-        after_unmount: false,
-        ..
-    } = &board.cut
-    else {
-        return None;
+    match board.cut {
+        Cut::Register {
+            cancel: Some(value),
+            after_unmount: false,
+            ..
+        } => write_ahead(board, value, hardware),
+        Cut::Register { .. } | Cut::Line { .. } | Cut::None => None,
+    }
+}
+
+/// Tells a board that is told ahead of the halt once more to cut the power. `None` if this is none.
+/// A bus that hangs is not waited for either.
+pub fn tell_again(board: &Board, hardware: &Hardware) -> Option<Result<(), Fault>> {
+    match board.cut {
+        Cut::Register {
+            value,
+            after_unmount: false,
+            ..
+        } => write_ahead(board, value, hardware),
+        Cut::Register { .. } | Cut::Line { .. } | Cut::None => None,
+    }
+}
+
+/// Writes this into the register that makes the board cut the power.
+fn write_ahead(board: &Board, value: u8, hardware: &Hardware) -> Option<Result<(), Fault>> {
+    let write = Write {
+        value,
+        ..Way::write(board)?
     };
-    Some(writer(*bus, hardware).write(Write {
-        bus: *bus,
-        address: *address,
-        register: *register,
-        value: *value,
-    }))
+    let mut writer = writer(write.bus, hardware);
+    Some(within(ANSWER, move || writer.write(write)))
+}
+
+/// Does it on another thread, which is left alone when the time is over.
+fn within(
+    time: Duration,
+    deed: impl FnOnce() -> Result<(), Fault> + Send + 'static,
+) -> Result<(), Fault> {
+    let (tell, told) = bounded(1);
+    let started = thread::start("last-words", move || {
+        // Nobody may be waiting any more.
+        let _ = tell.send(deed());
+    });
+    if let Err(e) = started {
+        return Err(Fault::Errno(Errno(
+            e.raw_os_error().unwrap_or(libc::EAGAIN),
+        )));
+    }
+    told.recv_timeout(time)
+        .unwrap_or(Err(Fault::Errno(Errno(libc::ETIMEDOUT))))
 }
 
 fn writer(bus: u8, hardware: &Hardware) -> Writer {
@@ -189,5 +254,23 @@ impl fmt::Display for Pulled {
                 fault_sentence(why)
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a bus says is told; one that never answers is left alone in time.
+    #[test]
+    fn a_bus_that_hangs_is_not_waited_for() {
+        assert_eq!(within(ANSWER, || Ok(())), Ok(()));
+        let refused = || Err(Fault::Absent);
+        assert_eq!(within(ANSWER, refused), Err(Fault::Absent));
+        let (hold, held) = bounded::<()>(0);
+        let hangs = move || held.recv().map_err(|_| Fault::Busy);
+        let late = Err(Fault::Errno(Errno(libc::ETIMEDOUT)));
+        assert_eq!(within(Duration::from_millis(20), hangs), late);
+        drop(hold);
     }
 }

@@ -6,7 +6,7 @@ use super::quantity::{for_people, percent};
 use super::sentence::{fault_sentence, person};
 use super::words::{asker, flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
 use crate::core::fact::HaltKind;
-use crate::core::intent::{FoundMarker, Intent, Marker, Outage};
+use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::{Confidence, End, LastBoot};
@@ -115,9 +115,14 @@ pub fn marker(marker: &Marker) -> String {
         halts => format!(" in-vain={halts}"),
     };
     let outage = marker.outage.map_or_else(String::new, outage_text);
+    let cut = match marker.cut {
+        CutTold::No => "",
+        CutTold::Maybe => " cut=maybe",
+        CutTold::Taken => " cut=yes",
+    };
     let before = marker.before.map_or_else(String::new, before_text);
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{outage}{before}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{cut}{outage}{before}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts

@@ -12,7 +12,7 @@ use fieldwarden::core::fact::{
     Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Thread,
     ThrottleFlags, Ticket, WatchdogSeen,
 };
-use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
 use fieldwarden::core::memo::{Left, Memo, Rest};
 use fieldwarden::core::picture::HaltCause;
@@ -358,6 +358,7 @@ fn found(rng: &mut Rng) -> FoundMarker {
             attempts: rng.pick(&[0, 1, 3, u8::MAX]),
             in_vain: rng.pick(&[0, 0, 2, 3, u8::MAX]),
             outage: None,
+            cut: rng.pick(&[CutTold::No, CutTold::Maybe, CutTold::Taken]),
             before: None,
         },
         same_boot: rng.chance(50),

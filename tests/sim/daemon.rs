@@ -207,6 +207,7 @@ impl World {
     }
 
     pub fn kill_daemon(&mut self) {
+        self.board.excuse();
         self.end_life();
         if self.remains.asked.is_some() {
             // Init starts nothing any more.

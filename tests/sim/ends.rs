@@ -7,7 +7,8 @@ use fieldwarden::core::settings::{Restart, Service, Settings};
 use fieldwarden::core::{State, Wish};
 
 /// Services stay down after exactly those ends after which they should. `told` says whether the
-/// present run of a service was told to end, `asked` whether its next start is somebody's wish.
+/// present run of a service was told to end or killed, `asked` whether its next start is somebody's
+/// wish.
 pub fn ends_are_judged(
     v: &View,
     settings: &Settings,

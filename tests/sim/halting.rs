@@ -10,7 +10,8 @@ use crate::world::{Event, World};
 use fieldwarden::core::fact::{
     Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
 };
-use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use fieldwarden::core::intent::{FoundMarker, Marker};
+use fieldwarden::core::last_words::{Deed, decide};
 use fieldwarden::core::picture::Rung;
 
 /// What outlives the daemon.
@@ -18,7 +19,7 @@ use fieldwarden::core::picture::Rung;
 pub struct Remains {
     pub boot: u32,
     /// The marker of this boot.
-    here: Option<Marker>,
+    pub here: Option<Marker>,
     /// The marker that outlives the boot, with the boot that wrote it.
     there: Option<(u32, Marker)>,
     /// The watchdog ended the boot before, and its driver tells.
@@ -73,7 +74,6 @@ impl Remains {
 
 impl World {
     pub fn record(&mut self, order: OrderId, marker: Marker) {
-        self.remains.here = Some(marker);
         let outcome = match self.strikes(Kind::RecordFails, 30) {
             // Read-only, full, broken.
             true => Err(Fault::Errno(self.rng.pick(&[
@@ -87,20 +87,6 @@ impl World {
             }
         };
         self.done(Thread::Marker, order, outcome);
-    }
-
-    /// The board is told to cut the power, or to forget that. Where anything goes wrong, it does not
-    /// answer now and then.
-    pub fn tell_board(&mut self, order: OrderId, cut: bool) {
-        let deaf = !self.plan.faults.is_empty() && self.rng.chance(20);
-        if cut == deaf {
-            self.remains.cut = false;
-        }
-        let outcome = match deaf {
-            true => Err(Fault::Errno(Errno(121))),
-            false => Ok(()),
-        };
-        self.done(Thread::Bus, order, outcome);
     }
 
     /// Init is asked.
@@ -177,36 +163,51 @@ impl World {
         let (Some(asked), true) = (self.remains.asked, boot == self.remains.boot) else {
             return;
         };
-        let ours = self.remains.here.map(|marker| marker.intent);
-        let kind = match (asked, ours) {
-            (
-                HaltKind::PowerOff,
-                Some(Intent::Halt {
-                    kind,
-                    cause,
-                    phase: HaltPhase::Committed,
-                }),
-            ) if kind == HaltKind::Reboot
-                || cause.ends_with_mains() && self.hook_sees_mains() && self.can_go_on() =>
-            {
-                HaltKind::Reboot
+        let deed = match (asked, self.remains.here) {
+            (HaltKind::PowerOff, Some(marker)) => {
+                let ahead = self.plan.settings.board.cut_ahead;
+                decide(&marker, ahead, &mut || self.hook_sees_mains())
             }
-            (asked, _) => asked,
+            (HaltKind::PowerOff | HaltKind::Reboot, _) => Deed::Nothing,
         };
-        self.machine_ends(kind);
+        let runs = match deed {
+            Deed::Nothing | Deed::Told | Deed::Loses => asked == HaltKind::Reboot,
+            Deed::Cut => {
+                self.board_hears(true);
+                false
+            }
+            Deed::Restart => {
+                self.board_forgets();
+                true
+            }
+            Deed::TakeBack { anyhow } => {
+                // Where nobody knows that it took the cut, it may have: that is the lesser harm.
+                let forgotten = self.board_forgets();
+                self.board.excuse();
+                forgotten || anyhow
+            }
+            Deed::Ask => !self.board_hears(true),
+        };
+        if !runs && asked == HaltKind::PowerOff {
+            self.nothing_else_starts_it();
+        }
+        self.machine_ends(match runs {
+            true => HaltKind::Reboot,
+            false => HaltKind::PowerOff,
+        });
+    }
+
+    /// The board is told to forget the cut, if it can do that.
+    fn board_forgets(&mut self) -> bool {
+        let ahead = self.plan.settings.board.cut_ahead;
+        ahead.is_some_and(|ahead| ahead.can_be_cancelled) && self.board_hears(false)
     }
 
     /// The hook sees what the sensor says, as the daemon did: neither through one that is silent, nor
     /// without one.
-    fn hook_sees_mains(&self) -> bool {
+    pub fn hook_sees_mains(&self) -> bool {
         let there = Fact::Seen(Reading::Mains { present: true });
         self.mains.sensor && self.mains.fact(self.now) == there
-    }
-
-    /// The board does not cut the power in any case: then it is a board that gives it again with mains.
-    pub fn can_go_on(&self) -> bool {
-        let ahead = self.plan.settings.board.cut_ahead;
-        ahead.is_none_or(|cut| cut.can_be_cancelled)
     }
 
     /// The machine is off, or starts again. Somebody, or mains, starts one that is off.
@@ -216,13 +217,24 @@ impl World {
             HaltKind::PowerOff => {
                 self.tally.offs += 1;
                 self.turned_off();
-                self.truth.off = !self.mains.is_present();
+                self.board.holds = self.has_ahead();
+                self.truth.off = self.board.holds || !self.mains.is_present();
                 if self.truth.off && self.strikes(Kind::SwitchedOn, 20) {
                     // Somebody presses a button, and the battery gives what it still has.
-                    self.truth.off = false;
+                    self.board.excuse();
+                    (self.truth.off, self.board.holds) = (false, false);
+                }
+                if self.board.holds && !self.board.cuts() {
+                    // It never took it. Nothing but a hand starts this machine.
+                    self.tally.power.stranded += 1;
+                    let comes = self.rng.range(10_000, 120_000);
+                    self.after(comes, Event::Button(self.remains.boot + 1));
                 }
             }
-            HaltKind::Reboot => self.tally.restarts += 1,
+            HaltKind::Reboot => {
+                self.tally.restarts += 1;
+                self.runs_on();
+            }
         }
         self.reboot(false);
     }

@@ -110,7 +110,11 @@ impl World {
             Action::RollCall { thread } => (thread, Work::Other(id)),
             Action::Reply { .. } => (Thread::Control, Work::Other(id)),
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
-            Action::Record(marker) => (Thread::Marker, Work::Record(id, marker)),
+            Action::Record(marker) => {
+                // That of this boot lies in memory, and does not wait for the card.
+                self.remains.here = Some(marker);
+                (Thread::Marker, Work::Record(id, marker))
+            }
             Action::Keep(marker) => (Thread::Halt, Work::Keep(id, marker)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
             Action::CutPower { cut } => {

@@ -104,7 +104,7 @@ impl World {
         self.mains.present = present;
         self.mains_turn();
         self.edge();
-        if present && std::mem::take(&mut self.truth.off) {
+        if present && !self.board.holds && std::mem::take(&mut self.truth.off) {
             self.switch_on();
         }
     }

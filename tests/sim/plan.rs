@@ -90,7 +90,12 @@ fn patience(settings: &Settings) -> u64 {
     // A process that cannot be killed is free again after a minute and a half at most.
     // An LED is tried again every five minutes.
     let led = 310_000;
-    reset + stop + 90_000 + led + settings.services.iter().map(held).sum::<u64>()
+    // A board that was told ahead cuts the power first, or somebody has to come.
+    let cut = settings
+        .board
+        .cut_ahead
+        .map_or(0, |ahead| 2 * ms(ahead.delay) + 150_000);
+    cut + reset + stop + 90_000 + led + settings.services.iter().map(held).sum::<u64>()
 }
 
 fn configuration(rng: &mut Rng) -> String {

@@ -72,7 +72,11 @@ impl World {
                 let until = self.rng.pick(&[short, short, EVER]);
                 self.freeze(until);
             }
-            Kind::PowerCut => self.reboot(false),
+            Kind::PowerCut => {
+                self.board.goes_dark();
+                self.truth.off &= !self.mains.is_present();
+                self.reboot(false);
+            }
             Kind::DeviceFails => self.device.fails_next = true,
             Kind::DeviceVanishes => {
                 self.device.armed = None;

@@ -46,6 +46,16 @@ pub struct Power {
     pub empty: u64,
     /// See `empty`.
     pub empty_in_halt: u64,
+    /// Times a board cut the power that was told so ahead, those of them in which the machine was
+    /// not off yet, orders that it did not hear, and machines that are off and that it does not
+    /// cut.
+    pub cuts: u64,
+    /// See `cuts`.
+    pub cut_short: u64,
+    /// See `cuts`.
+    pub deaf: u64,
+    /// See `cuts`.
+    pub stranded: u64,
     /// Rungs that were reached, and those on which the daemon was killed and the machine was reset.
     pub rungs: BTreeMap<Rung, u64>,
     /// See `rungs`.
@@ -98,6 +108,10 @@ impl Tally {
             (&mut self.power.off_by_mains, other.power.off_by_mains),
             (&mut self.power.empty, other.power.empty),
             (&mut self.power.empty_in_halt, other.power.empty_in_halt),
+            (&mut self.power.cuts, other.power.cuts),
+            (&mut self.power.cut_short, other.power.cut_short),
+            (&mut self.power.deaf, other.power.deaf),
+            (&mut self.power.stranded, other.power.stranded),
         ] {
             *to += n;
         }
@@ -158,6 +172,10 @@ impl Display for Tally {
             ("machines restarted", self.restarts),
             ("batteries run empty", self.power.empty),
             ("  during a halt", self.power.empty_in_halt),
+            ("cuts by a board that was told ahead", self.power.cuts),
+            ("  before the machine was off", self.power.cut_short),
+            ("  orders that it did not hear", self.power.deaf),
+            ("machines that need a hand then", self.power.stranded),
         ] {
             line(f, what, n)?;
         }

@@ -150,6 +150,7 @@ impl World {
                 Note::Halt(HaltNote::HaltGivenUp { .. }) => self.truth.left = false,
                 Note::Halt(HaltNote::HaltCancelled { .. }) => {
                     self.truth.left = false;
+                    self.runs_on();
                     let gone = self.plainly(false);
                     if gone > self.interval() + LATE {
                         self.fail(format!(
@@ -165,7 +166,7 @@ impl World {
             && on(before) != on(halting)
             && matches!(h.rung, Rung::Stopping | Rung::Asked | Rung::Forced)
         {
-            let late = h.kind == HaltKind::PowerOff && self.can_go_on();
+            let late = h.kind == HaltKind::PowerOff && !self.remains.cut;
             let off = h.rung == Rung::Stopping || late;
             if off && self.are_plainly_back() {
                 let plain = self.plainly(true);
@@ -247,7 +248,7 @@ impl World {
     }
 
     /// The machine is turned off because of mains: they must not be plainly there, or nothing would
-    /// start it again.
+    /// start it again but a board that cuts its power.
     pub fn turned_off(&mut self) {
         let by_mains = self
             .remains
@@ -256,8 +257,7 @@ impl World {
                 Intent::Halt { cause, .. } => cause.ends_with_mains(),
                 _ => false,
             });
-        let cut = self.remains.cut || !self.can_go_on();
-        if by_mains && !cut && self.are_plainly_back() {
+        if by_mains && !self.board.cuts() && self.are_plainly_back() {
             self.fail("S8: a machine with mains is turned off because of mains");
         }
         self.tally.power.off_by_mains += u64::from(by_mains);

@@ -3,6 +3,7 @@
 //! Terms: a *boot* is the time from one start of the machine to the next; a *life* is one process of
 //! the daemon; a *strike* is a fault that happens by itself.
 
+use crate::board::Board;
 use crate::checks::{Checks, View};
 use crate::clocks::Clocks;
 use crate::daemon::{Life, LifeEvent};
@@ -74,6 +75,10 @@ pub enum Event {
     InitKills(u32, u32),
     /// Everything is unmounted, in this boot.
     Unmounted(u32),
+    /// The board cuts the power, by this order.
+    BoardCuts(u32),
+    /// Somebody presses the button of the machine, in this boot.
+    Button(u32),
     /// Nothing goes wrong from now on.
     Calm,
     /// Is everything well?
@@ -102,6 +107,7 @@ pub struct World {
     pub device: Device,
     pub mains: Mains,
     pub truth: Truth,
+    pub board: Board,
     pub clocks: Clocks,
     /// All orders, if somebody wants to compare them.
     pub kept: Option<Vec<(u64, Action)>>,
@@ -152,6 +158,7 @@ impl World {
             device: Device::of(&plan, &mut rng),
             mains: Mains::of(&plan, &mut rng),
             truth: Truth::of(&plan, &mut rng),
+            board: Board::default(),
             clocks: Clocks::of(&plan),
             kept: None,
             firmware: Firmware::of(&plan, &mut rng),
@@ -268,6 +275,7 @@ impl World {
             }
             Event::ResetOf(boot) => {
                 if boot == self.remains.boot && !self.truth.off {
+                    self.board.excuse();
                     self.reboot(false);
                 }
             }
@@ -281,6 +289,8 @@ impl World {
             Event::InitStops(boot) => self.init_stops(boot),
             Event::InitKills(boot, life) => self.init_kills(boot, life),
             Event::Unmounted(boot) => self.unmounted(boot),
+            Event::BoardCuts(order) => self.board_cuts(order),
+            Event::Button(boot) => self.button(boot),
             Event::Calm => self.calm_down(),
             Event::Survey => self.survey(),
         }
@@ -354,6 +364,7 @@ impl World {
 
     /// The battery is empty.
     pub fn power_gone(&mut self) {
+        self.board.goes_dark();
         self.go_down(false);
     }
 

@@ -4,6 +4,7 @@ use super::state::{self, Start};
 use super::{CALM, Led};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, OrderId, Request, Thread, Ticket};
+use crate::core::intent::CutTold;
 use crate::core::light::{LASTS, LedState, Light};
 use crate::core::note::Note;
 use crate::core::picture::{Ending, HaltCause, Halting, Picture, Rung, Verdict};
@@ -37,6 +38,7 @@ fn halting(rung: Rung) -> Option<Halting> {
         rung,
         can_be_taken_back: rung < Rung::Asked,
         attempts: 0,
+        cut: CutTold::No,
         dismissed: false,
     })
 }

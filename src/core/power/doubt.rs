@@ -111,7 +111,7 @@ impl Doubt {
 mod tests {
     use super::*;
     use crate::core::fact::HaltKind;
-    use crate::core::intent::{HaltPhase, Marker};
+    use crate::core::intent::{CutTold, HaltPhase, Marker};
     use crate::core::picture::HaltCause;
 
     fn left(in_vain: u8, cause: Option<HaltCause>, same_boot: bool) -> FoundMarker {
@@ -127,6 +127,7 @@ mod tests {
                 attempts: 0,
                 in_vain,
                 outage: None,
+                cut: CutTold::No,
                 before: None,
             },
             same_boot,

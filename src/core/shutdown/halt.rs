@@ -1,12 +1,12 @@
 //! A halt of the machine, from the ask to the last rung.
 
 use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
-use super::told::Told;
+use super::told::{Told, forget_cut};
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
 use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
-use crate::core::intent::{FoundMarker, HaltPhase, Intent};
+use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Halting, Rung};
 use crate::units::Mono;
@@ -150,6 +150,7 @@ impl Halt {
             rung: self.rung,
             can_be_taken_back: can_be_taken_back(self.rung, pass.settings),
             attempts: self.attempts,
+            cut: self.cut(cuts(self.kind, pass)),
             dismissed: self.dismissed.is_some(),
         });
         pass.picture.ending = Ending::Halting {
@@ -268,6 +269,7 @@ impl Shutdown {
 
     /// A daemon before this one was halting the machine.
     pub(super) fn take_up(&mut self, left: &FoundMarker, pass: &mut Pass) {
+        forget_cut(left, pass);
         let (Intent::Halt { kind, cause, phase }, State::Running) =
             (left.marker.intent, self.state)
         else {
@@ -275,8 +277,13 @@ impl Shutdown {
         };
         let rung = match (left.same_boot, phase) {
             (true, HaltPhase::Begun) => Rung::Stopping,
-            // Telling the board once more does no harm.
-            (true, HaltPhase::Committed) if cuts(kind, pass) => Rung::Cutting,
+            // Telling the board once more does no harm. One that refused is left to the last words: it
+            // could not be written down ahead any more.
+            (true, HaltPhase::Committed)
+                if left.marker.cut == CutTold::Maybe && cuts(kind, pass) =>
+            {
+                Rung::Cutting
+            }
             (true, HaltPhase::Committed) => Rung::Asked,
             // Carried out, or interrupted by a reset: where mains end it, they tell which.
             (false, _) if cause.ends_with_mains() && kind == HaltKind::PowerOff => Rung::Looking,
@@ -293,6 +300,7 @@ impl Shutdown {
             carried_out: phase == HaltPhase::Committed && left.reset != Some(true),
             looks_until: (rung == Rung::Stopping && cause.ends_with_mains())
                 .then(|| pass.now.after(limit(Rung::Looking, pass.settings))),
+            board: Told::left(left, pass.now),
             ..Halt::new(kind, cause)
         };
         self.enter(rung, halt, pass);

@@ -5,7 +5,7 @@ use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{Asker, Fact, Fault, HaltKind, OrderId, Reading, Request, Ticket};
-use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
+use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Picture, Rung};
 use crate::core::settings::{CutAhead, Settings};
@@ -469,7 +469,11 @@ fn init_is_given_no_more_than_the_board_leaves() {
         order: OrderId(5),
         since,
     };
-    let stays = Told::Stays { order: None, since };
+    let stays = Told::Stays {
+        order: None,
+        since,
+        taken: true,
+    };
     for (board, delay, seconds) in [
         (Told::Nothing, 30, 30),
         (Told::Forgotten, 30, 30),
@@ -657,6 +661,7 @@ fn what_an_earlier_daemon_left() {
             attempts,
             in_vain: 0,
             outage: None,
+            cut: CutTold::No,
             before: None,
         },
         same_boot,
@@ -769,5 +774,107 @@ fn what_an_earlier_daemon_left() {
         {
             assert_eq!(word(&shutdown), "running", "{left:?}, mains back");
         }
+    }
+}
+
+/// What the marker says of the board: it may cut the power from the record on that is written ahead, it
+/// does once it has taken that, and it does not once it has refused or forgotten it.
+#[test]
+fn what_the_marker_says_of_the_board() {
+    let (order, since, until) = (ORDER, NOW, LATER);
+    let back = |taken| Told::TakingBack {
+        order,
+        since,
+        until,
+        taken,
+    };
+    let stays = |taken| Told::Stays {
+        order: None,
+        since,
+        taken,
+    };
+    use CutTold::{Maybe, No, Taken};
+    for (rung, board, cut) in [
+        (Rung::Stopping, Told::Nothing, No),
+        (Rung::Killing, Told::Nothing, No),
+        (Rung::Recording, Told::Nothing, Maybe),
+        (Rung::Syncing, Told::Nothing, Maybe),
+        (Rung::Cutting, Told::Cut { order, since }, Maybe),
+        (Rung::Asked, Told::Cut { order, since }, Maybe),
+        (Rung::Asked, Told::Taken { since }, Taken),
+        (Rung::Asked, Told::Nothing, No),
+        (Rung::Asked, back(true), Maybe),
+        (Rung::Asked, back(false), Maybe),
+        (Rung::Asked, stays(true), Taken),
+        (Rung::Asked, stays(false), Maybe),
+        (Rung::Asked, Told::Forgotten, No),
+    ] {
+        let mut shutdown = on(rung);
+        let State::Halting(halt) = &mut shutdown.state else {
+            panic!("{rung:?}");
+        };
+        halt.board = board;
+        assert_eq!(halt.cut(true), cut, "{rung:?} {board:?}");
+        let told = board != Told::Nothing;
+        assert_eq!(halt.cut(false) != No, told && cut != No, "no such board");
+    }
+}
+
+/// A daemon that follows in the same boot tells a board that may have been told, asks init at once where
+/// it took that, and where it refused.
+#[test]
+fn what_an_earlier_daemon_left_of_the_board() {
+    let mut settings = Settings::nothing();
+    settings.board.cut_ahead = Some(CutAhead {
+        can_be_cancelled: true,
+        delay: Duration::from_secs(60),
+    });
+    let take_up = |cut, same_boot| {
+        let mut shutdown = Shutdown::default();
+        let mut out = Actions::default();
+        let left = FoundMarker {
+            marker: Marker {
+                intent: Intent::Halt {
+                    kind: HaltKind::PowerOff,
+                    cause: CAUSE,
+                    phase: HaltPhase::Committed,
+                },
+                mains: Some(false),
+                attempts: 0,
+                in_vain: 0,
+                cut,
+                before: None,
+            },
+            same_boot,
+            reset: None,
+        };
+        let mut picture = picture("down");
+        shutdown.step(&mut Pass {
+            now: NOW,
+            fact: &Fact::Seen(Reading::Marker(left)),
+            settings: &settings,
+            picture: &mut picture,
+            out: &mut out,
+        });
+        let orders = out.orders.iter().map(|order| order.action.clone());
+        (orders.collect::<Vec<_>>(), word(&shutdown), picture.halting)
+    };
+    let ask = Action::AskInit {
+        kind: HaltKind::PowerOff,
+    };
+    let tell = |cut| Action::CutPower { cut };
+    for (cut, order, rung) in [
+        (CutTold::Maybe, tell(true), "cutting"),
+        (CutTold::Taken, ask.clone(), "asked"),
+        (CutTold::No, ask, "asked"),
+    ] {
+        let (orders, after, halting) = take_up(cut, true);
+        assert_eq!((orders, after.as_str()), (vec![order], rung), "{cut:?}");
+        assert_eq!(halting.map(|halting| halting.cut), Some(cut));
+        // After a reset, the board is to forget it, whatever follows.
+        let (orders, after, _) = take_up(cut, false);
+        let forgets = (cut != CutTold::No).then(|| tell(false));
+        let wanted: Vec<_> = forgets.into_iter().collect();
+        assert_eq!((orders, after.as_str()), (wanted, "looking"), "{cut:?}");
     }
 }

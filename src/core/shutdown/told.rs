@@ -16,6 +16,7 @@ use super::super::action::Action;
 use super::super::fact::{Fact, Fault, HaltKind, OrderId};
 use super::halt::Halt;
 use super::ladder::{ASKED, AT_THE_END, CUTTING, can_be_taken_back};
+use crate::core::intent::{CutTold, FoundMarker};
 use crate::core::note::HaltNote;
 use crate::core::picture::Rung;
 use crate::units::Mono;
@@ -46,6 +47,8 @@ pub(super) enum Told {
         since: Mono,
         /// How long that may take.
         until: Mono,
+        /// It had taken it, for certain.
+        taken: bool,
     },
     /// It has not taken that back, as far as anybody knows.
     Stays {
@@ -53,6 +56,8 @@ pub(super) enum Told {
         order: Option<OrderId>,
         /// When it was told to cut the power, at the earliest.
         since: Mono,
+        /// It had taken it, for certain.
+        taken: bool,
     },
     /// It took that back.
     Forgotten,
@@ -61,6 +66,15 @@ pub(super) enum Told {
 use Told::{Cut, Forgotten, Nothing, Stays, Taken, TakingBack};
 
 impl Told {
+    /// What is known of it from an earlier daemon of this boot.
+    pub fn left(left: &FoundMarker, now: Mono) -> Told {
+        match left.marker.cut {
+            CutTold::Taken if left.same_boot => Taken { since: now },
+            // It is told anew.
+            CutTold::Taken | CutTold::Maybe | CutTold::No => Nothing,
+        }
+    }
+
     /// Takes an answer in, or that there is none in time.
     fn hear(self, fact: &Fact, now: Mono) -> (Told, Option<HaltNote>) {
         let answer = match (self, fact) {
@@ -83,23 +97,25 @@ impl Told {
             (Cut { since, .. }, Some(Ok(()))) => (Taken { since }, None),
             (Cut { .. }, Some(Err(_))) => (Nothing, None),
             (TakingBack { .. } | Stays { .. }, Some(Ok(()))) => (Forgotten, None),
-            (TakingBack { since, .. }, Some(Err(why))) => {
-                (Stays { order: None, since }, stays(Some(why)))
+            (TakingBack { .. }, Some(Err(why))) => (self.stays(None), stays(Some(why))),
+            (TakingBack { order, until, .. }, None) if now >= until => {
+                (self.stays(Some(order)), stays(None))
             }
-            (
-                TakingBack {
-                    order,
-                    since,
-                    until,
-                },
-                None,
-            ) if now >= until => {
-                let order = Some(order);
-                (Stays { order, since }, stays(None))
-            }
-            (Stays { since, .. }, Some(Err(_))) => (Stays { order: None, since }, None),
+            (Stays { .. }, Some(Err(_))) => (self.stays(None), None),
             (Nothing | Cut { .. } | Taken { .. } | TakingBack { .. }, _) => (self, None),
             (Stays { .. } | Forgotten, _) => (self, None),
+        }
+    }
+
+    /// What becomes of it when the board does not take it back; an answer to this order may still come.
+    fn stays(self, order: Option<OrderId>) -> Told {
+        match self {
+            TakingBack { since, taken, .. } | Stays { since, taken, .. } => Stays {
+                order,
+                since,
+                taken,
+            },
+            Nothing | Cut { .. } | Taken { .. } | Forgotten => self,
         }
     }
 
@@ -160,6 +176,7 @@ impl Halt {
                     order,
                     since,
                     until,
+                    taken: matches!(told, Taken { .. }),
                 };
                 if self.rung == Rung::Cutting {
                     self.until = until;
@@ -171,10 +188,33 @@ impl Halt {
         false
     }
 
+    /// Whether the board cuts the power, from the moment on in which that is written down ahead.
+    /// `cuts`: it has to be told of this halt.
+    pub(super) fn cut(&self, cuts: bool) -> CutTold {
+        let ahead = cuts && matches!(self.rung, Rung::Recording | Rung::Syncing);
+        match self.board {
+            Nothing if ahead => CutTold::Maybe,
+            Nothing | Forgotten => CutTold::No,
+            Taken { .. } => CutTold::Taken,
+            Stays { taken: true, .. } => CutTold::Taken,
+            Cut { .. } | TakingBack { .. } | Stays { taken: false, .. } => CutTold::Maybe,
+        }
+    }
+
     /// By when init must have begun to stop us: what follows has to fit in before the board cuts.
     pub(super) fn asked_by(&self, pass: &Pass) -> Option<Mono> {
         let ahead = pass.settings.board.cut_ahead?;
         let since = self.board.since().filter(|_| self.rung == Rung::Asked)?;
         Some(since.after(ahead.delay.saturating_sub(AT_THE_END)))
+    }
+}
+
+/// A reset came between the order to cut the power and the cut: what runs now would lose its power.
+/// If the halt is gone on with, the board is told anew; if it does not hear this, nothing can be done.
+pub(super) fn forget_cut(left: &FoundMarker, pass: &mut Pass) {
+    let ahead = pass.settings.board.cut_ahead;
+    let cancels = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
+    if left.marker.cut != CutTold::No && !left.same_boot && cancels {
+        pass.out.push(Action::CutPower { cut: false });
     }
 }

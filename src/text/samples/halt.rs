@@ -2,7 +2,7 @@
 
 use super::seconds;
 use crate::core::fact::{Asker, Errno, Fault, HaltKind, Thread};
-use crate::core::intent::{HaltPhase, Intent, Marker};
+use crate::core::intent::{CutTold, HaltPhase, Intent, Marker};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::{Confidence, End};
@@ -137,6 +137,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             attempts: 0,
             in_vain: 0,
             outage: None,
+            cut: CutTold::No,
             before: None,
         })
     };

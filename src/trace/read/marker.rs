@@ -5,7 +5,7 @@ use super::super::problem::{Problem, TraceError};
 use super::fact::Line;
 use super::value;
 use crate::core::fact::{HaltKind, Thread};
-use crate::core::intent::{FoundMarker, Intent, Marker, Outage};
+use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
 use crate::core::picture::HaltCause;
 use crate::core::settings::Settings;
 use crate::core::{Confidence, End, LastBoot};
@@ -49,6 +49,10 @@ impl Line<'_, '_> {
                 true => self.number("in-vain")?,
                 false => 0,
             },
+            cut: match self.words.has_key("cut") {
+                true => self.cut()?,
+                false => CutTold::No,
+            },
             outage: match self.words.has_key("outage") {
                 true => Some(self.outage()?),
                 false => None,
@@ -82,6 +86,14 @@ impl Line<'_, '_> {
                 false => None,
             },
         })
+    }
+
+    fn cut(&mut self) -> Result<CutTold, Problem> {
+        match &*self.words.keyed("cut", "maybe|yes")? {
+            "maybe" => Ok(CutTold::Maybe),
+            "yes" => Ok(CutTold::Taken),
+            other => Err(expected("`maybe` or `yes`", other)),
+        }
     }
 
     fn before(&mut self) -> Result<LastBoot, Problem> {

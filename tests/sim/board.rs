@@ -1,0 +1,152 @@
+//! A board that is told ahead of a halt to cut the power, and does so some time later: what it has
+//! really taken, and what must follow. It does not answer now and then, where anything goes wrong.
+//!
+//! Until it cuts, it keeps a machine powered that is off: nothing but a hand starts that one. After the
+//! cut it gives power again as soon as mains are there.
+//!
+//! Invariant: a machine that was restarted on purpose, or whose halt was taken back, does not lose its
+//! power by a cut; one that is being halted does not lose it before the kernel was told to halt.
+
+use crate::world::{Event, World};
+use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
+use fieldwarden::core::intent::Intent;
+use fieldwarden::core::picture::{Ending, Rung};
+
+/// What the board does.
+#[derive(Default)]
+pub struct Board {
+    /// When it cuts the power, and by which of its orders.
+    cuts: Option<(u64, u32)>,
+    orders: u32,
+    /// For how long the daemon that told it had stood still.
+    frozen: u64,
+    /// Something has come between the order and the cut that nobody can make up for: the daemon was
+    /// killed, or the machine was reset or switched on by hand.
+    excused: bool,
+    /// It gives power to a machine that is off.
+    pub holds: bool,
+}
+
+impl Board {
+    /// It cuts the power, unless it is told otherwise.
+    pub fn cuts(&self) -> bool {
+        self.cuts.is_some()
+    }
+
+    /// Nobody is to blame for what comes of the cut that is under way.
+    pub fn excuse(&mut self) {
+        self.excused = true;
+    }
+
+    /// It has lost its own power, and forgets everything.
+    pub fn goes_dark(&mut self) {
+        (self.cuts, self.holds) = (None, false);
+    }
+}
+
+impl World {
+    /// A board is told ahead of a halt.
+    pub fn has_ahead(&self) -> bool {
+        self.plan.settings.board.cut_ahead.is_some()
+    }
+
+    /// The board is told to cut the power, or to forget that; says whether it hears it.
+    pub fn board_hears(&mut self, cut: bool) -> bool {
+        let Some(ahead) = self.plan.settings.board.cut_ahead else {
+            return false;
+        };
+        if !self.plan.faults.is_empty() && self.rng.chance(20) {
+            self.tally.power.deaf += 1;
+            return false;
+        }
+        self.board.orders += 1;
+        self.board.cuts = cut.then(|| {
+            let delay = crate::plan::millis(ahead.delay);
+            (self.now + delay, self.board.orders)
+        });
+        if let Some((at, order)) = self.board.cuts {
+            self.board.excused = false;
+            self.board.frozen = self.life.as_ref().map_or(0, |life| life.frozen_for);
+            self.at(at, Event::BoardCuts(order));
+        }
+        true
+    }
+
+    /// The daemon's order, carried out by the thread of the bus.
+    pub fn tell_board(&mut self, order: OrderId, cut: bool) {
+        let heard = self.board_hears(cut);
+        if cut != heard {
+            self.remains.cut = false;
+        }
+        let outcome = match heard {
+            true => Ok(()),
+            false => Err(Fault::Errno(Errno(121))),
+        };
+        self.done(Thread::Bus, order, outcome);
+    }
+
+    /// The board cuts the power, and gives it again if mains are there.
+    pub fn board_cuts(&mut self, order: u32) {
+        if self.board.cuts.is_none_or(|(_, by)| by != order) {
+            return;
+        }
+        self.board.cuts = None;
+        self.tally.power.cuts += 1;
+        if !self.truth.off {
+            self.cut_while_it_runs();
+        }
+        self.board.holds = false;
+        self.truth.off = !self.mains.is_present();
+        self.reboot(false);
+    }
+
+    /// A machine whose services are down and whose file systems are synced may lose its power in the
+    /// unmount: that takes as long as it takes.
+    fn cut_while_it_runs(&mut self) {
+        self.tally.power.cut_short += 1;
+        let unmounts = self.life.is_none() && self.remains.asked.is_some();
+        let Some(life) = self.life.as_ref().filter(|_| !unmounts) else {
+            if !unmounts && !self.board.excused {
+                self.fail("S8: the board cuts the power of a machine that starts");
+            }
+            return;
+        };
+        let picture = life.core.picture();
+        let parting = matches!(picture.ending, Ending::Parting { .. });
+        let rung = picture.halting.map(|halting| halting.rung);
+        let stood_still = life.frozen_for > self.board.frozen || life.frozen_until > self.now;
+        if !parting && rung < Some(Rung::Forced) && !stood_still && !self.board.excused {
+            self.fail(format!(
+                "S8: the board cuts the power, and the halt stands on {rung:?}"
+            ));
+        }
+    }
+
+    /// The hook lets the machine be turned off because of mains, and sees them: then its board must cut
+    /// the power, or nothing would ever start it.
+    pub fn nothing_else_starts_it(&mut self) {
+        let intent = self.remains.here.map(|marker| marker.intent);
+        let by_mains =
+            matches!(intent, Some(Intent::Halt { cause, .. }) if cause.ends_with_mains());
+        if by_mains && self.hook_sees_mains() && !self.board.cuts() {
+            self.fail("S8: a machine with mains is turned off, and its board cuts no power");
+        }
+    }
+
+    /// The machine goes on on purpose: nothing may cut its power.
+    pub fn runs_on(&mut self) {
+        if self.board.cuts() && !self.board.excused {
+            self.fail("S8: a machine runs on, and its board cuts the power");
+        }
+    }
+
+    /// Somebody comes to a machine that is off although it has power, and presses its button.
+    pub fn button(&mut self, boot: u32) {
+        if boot == self.remains.boot && self.truth.off {
+            self.board.excuse();
+            self.board.holds = false;
+            self.truth.off = false;
+            self.switch_on();
+        }
+    }
+}
