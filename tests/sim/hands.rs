@@ -23,7 +23,6 @@ pub enum Work {
     Arm(OrderId, Duration),
     Disarm(OrderId),
     Record(OrderId, Marker),
-    Keep(OrderId, Marker),
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
@@ -112,10 +111,13 @@ impl World {
             Action::Announce(_) => (Thread::Watchdog, Work::Other(id)),
             Action::Record(marker) => {
                 // That of this boot lies in memory, and does not wait for the card.
-                self.remains.here = Some(marker);
+                self.remains.keep(marker);
                 (Thread::Marker, Work::Record(id, marker))
             }
-            Action::Keep(marker) => (Thread::Halt, Work::Keep(id, marker)),
+            Action::Keep(marker) => {
+                self.remains.keep(marker);
+                (Thread::Halt, Work::Other(id))
+            }
             Action::Sync => (Thread::Sync, Work::Other(id)),
             Action::CutPower { cut } => {
                 self.remains.cut |= cut;
@@ -203,10 +205,6 @@ impl World {
             Some(Work::Pet(order)) => self.pet(order),
             Some(Work::Arm(order, timeout)) => self.arm(order, timeout),
             Some(Work::Disarm(order)) => self.disarm(order),
-            Some(Work::Keep(order, marker)) => {
-                self.remains.keep(marker);
-                self.done(Thread::Halt, order, Ok(()));
-            }
             Some(Work::Record(order, marker)) => self.record(order, marker),
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),

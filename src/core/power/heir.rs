@@ -60,7 +60,7 @@ impl Power {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::intent::{Intent, Marker};
+    use crate::core::intent::{CutTold, Intent, Marker};
     use crate::core::picture::Shed;
 
     /// Only what this boot left, and only an outage that has begun.
@@ -72,6 +72,7 @@ mod tests {
                 mains,
                 attempts: 0,
                 in_vain: 0,
+                cut: CutTold::No,
                 outage: since.map(|since| Outage {
                     since: Mono(since),
                     confirmed: true,

@@ -842,6 +842,7 @@ fn what_an_earlier_daemon_left_of_the_board() {
                 mains: Some(false),
                 attempts: 0,
                 in_vain: 0,
+                outage: None,
                 cut,
                 before: None,
             },
