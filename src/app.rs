@@ -76,7 +76,9 @@ pub struct Ended {
 /// # Errors
 /// What kept it from starting; afterwards nothing does.
 pub fn run(plan: Plan) -> Result<Ended, AppError> {
-    let (mut bridge, facts, hands) = crew::sign_on(plan)?;
+    let (mut bridge, facts, mut hands, watch) = crew::sign_on(plan)?;
+    bridge.begin();
+    hands.man_watch(watch, &bridge)?;
     let ended = bridge.drive(facts);
     starts::leave(&hands.starts);
     hands.go_ashore(bridge);
@@ -107,31 +109,46 @@ impl Bridge {
         }
     }
 
+    /// Tells the core what the daemon begins with: so the first services start while the threads that
+    /// they do not need are still being made.
+    fn begin(&mut self) {
+        let mut out = Actions::default();
+        while self.ended.is_none()
+            && let Some(fact) = self.own.pop_front()
+        {
+            self.pass(fact, &mut out);
+        }
+    }
+
     /// The loop.
     fn drive(&mut self, mut facts: Facts) -> Ended {
         let mut out = Actions::default();
         loop {
-            let fact = self.next_fact(&mut facts);
-            let now = clock::now();
-            self.core.step(now, &fact, &mut out);
-            for order in &out.orders {
-                self.dispatch(now, order);
-            }
-            let memos = std::mem::take(&mut out.memos);
-            self.leave(now, memos);
-            self.ledger.enter(Entry {
-                now,
-                fact,
-                answer: out.take(),
-                trust: self.core.clock_trust(),
-            });
             if let Some(ended) = self.ended {
                 if !ended.services_left {
-                    self.leave(now, legacy::closing(&self.core));
+                    self.leave(clock::now(), legacy::closing(&self.core));
                 }
                 return ended;
             }
+            let fact = self.next_fact(&mut facts);
+            self.pass(fact, &mut out);
         }
+    }
+
+    fn pass(&mut self, fact: Fact, out: &mut Actions) {
+        let now = clock::now();
+        self.core.step(now, &fact, out);
+        for order in &out.orders {
+            self.dispatch(now, order);
+        }
+        let memos = std::mem::take(&mut out.memos);
+        self.leave(now, memos);
+        self.ledger.enter(Entry {
+            now,
+            fact,
+            answer: out.take(),
+            trust: self.core.clock_trust(),
+        });
     }
 
     /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the

@@ -20,7 +20,7 @@ use crate::error::{Error, RUNTIME_DIR};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use printer::Printer;
 use remote::Daemon;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -231,9 +231,28 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The daemon as init starts it. To make the table of all commands first, with all their words, would
+/// take a sixth of that start, and 120 KiB of stack and heap that are never needed again.
+fn daemon_alone(args: &[OsString]) -> Option<Cli> {
+    let (command, config) = match args {
+        [_, command] => (command, OsStr::new(CONFIG)),
+        [_, command, option, config] if option == "--config" => (command, config.as_os_str()),
+        _ => return None,
+    };
+    // What may be an option, or a mistake, is for the table.
+    let plain = !config.is_empty() && !config.as_encoded_bytes().starts_with(b"-");
+    (command == "run" && plain).then(|| Cli {
+        runtime_dir: None,
+        command: Command::Run {
+            config: config.into(),
+        },
+    })
+}
+
 /// Runs the command that the arguments name, the first of which is the program's own name.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let cli = match daemon_alone(&args).map_or_else(|| Cli::try_parse_from(args), Ok) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are asked for and end well; nobody minds if they are not read.
@@ -315,4 +334,37 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
 fn chosen_dir(option: Option<PathBuf>) -> Option<PathBuf> {
     let variable = std::env::var_os(RUNTIME_DIR_VARIABLE);
     option.or_else(|| variable.filter(|v| !v.is_empty()).map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The short way understands what it takes as the table does, and leaves everything else to it.
+    #[test]
+    fn the_short_way_is_the_same_way() {
+        let short = [&["run"][..], &["run", "--config", "/a b.toml"]];
+        let long = [
+            &[][..],
+            &["runs"],
+            &["run", "--config"],
+            &["run", "--config", ""],
+            &["run", "--config", "-x"],
+            &["run", "--config=x"],
+            &["run", "--runtime-dir", "x"],
+            &["check", "--config", "x"],
+        ];
+        let words = |line: &[&str]| -> Vec<OsString> {
+            let own = std::iter::once(&"fieldwarden");
+            own.chain(line).map(OsString::from).collect()
+        };
+        for line in short {
+            let args = words(line);
+            let by_table = format!("{:?}", Cli::try_parse_from(&args).unwrap());
+            assert_eq!(format!("{:?}", daemon_alone(&args).unwrap()), by_table);
+        }
+        for line in long {
+            assert!(daemon_alone(&words(line)).is_none(), "{line:?}");
+        }
+    }
 }

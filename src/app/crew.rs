@@ -9,32 +9,34 @@ mod samplers;
 
 use super::last_resort;
 use super::{AppError, Bridge, Plan};
+use crate::config::Config;
 use crate::config::board::Board;
 use crate::core::Core;
-use crate::core::fact::{Change, Fact, Reading, Said, Source};
+use crate::core::fact::{Change, Fact, Reading, Request, Said, Source};
 use crate::core::settings::Settings;
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
-use crate::edge::control::{Door, EventRing};
+use crate::edge::control::{ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
-use crate::edge::hardware::Hardware;
-use crate::edge::inbox::{Facts, inbox};
+use crate::edge::hardware::{HaltRight, Hardware};
+use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::ledger;
+use crate::edge::orders::Work;
 use crate::edge::places::Places;
 use crate::edge::power_cut::PowerCut;
 use crate::edge::sim_board::SimBoard;
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::systemd::Init;
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 use ground::Ground;
 pub(super) use hands::Hands;
-use hands::man_requests;
+use hands::{RecordPlan, man_requests};
 pub(super) use queues::Queues;
-use queues::queues;
-use samplers::instruments;
+use queues::{WatchWorks, queues};
+use samplers::{Samplers, instruments};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -61,9 +63,27 @@ impl Devices {
     }
 }
 
-/// Starts a daemon: everything runs when this returns, and the core has not been told a fact. The
-/// facts that it begins with wait on the bridge.
-pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
+/// What the threads are made of that no service needs for its start.
+pub(super) struct Watch {
+    config: Config,
+    own_process: bool,
+    /// What the machine is halted with; nothing for a simulated one.
+    right: Option<(HaltRight, Option<PowerCut>)>,
+    requests: Option<Receiver<Request>>,
+    ground: Ground,
+    works: WatchWorks,
+    record: RecordPlan,
+    door: (Door, Work<ControlOrder>),
+    samplers: Samplers,
+    alive: Kept,
+    quit: Receiver<()>,
+    inbox: Inbox,
+}
+
+/// Starts a daemon, as far as its services need it: the core has not been told a fact when this
+/// returns, and those that it begins with wait on the bridge. The other threads are made by
+/// [`Hands::man_watch`]; what is meant for them waits in their queues.
+pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppError> {
     let places = Places::new(&plan.config.wiring.runtime_dir);
     places.make().map_err(AppError::Places)?;
     let door = Door::open(places.root())?;
@@ -71,56 +91,100 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands), AppError> {
     let mut ground = Ground::prepare(&mut plan, places, safe)?;
     let (inbox, facts) = inbox();
     let services = ground.settings.services.len();
-    let board = &plan.config.wiring.board;
-    let (mut queues, mut works, asked) =
-        queues(services, board).map_err(AppError::kernel("order queues"))?;
+    let (mut queues, (services_works, works), asked) =
+        queues(services, &plan.config.wiring.board).map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses, ground.places.starts());
-    let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
-    hands.man_recorder(&mut plan, &ground, &events, (reader, &inbox))?;
-    let own_process = plan.own_process;
     let alive = Kept::default();
     let right = match &plan.devices {
         Devices::Real(hardware) => {
-            let board = &plan.config.wiring.board;
-            let cut = PowerCut::of(board, alive.clone(), hardware);
+            let cut = PowerCut::of(&plan.config.wiring.board, alive.clone(), hardware);
             Some((hardware.halt_right(), cut))
         }
         Devices::Simulated(_) => None,
     };
     queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
-    let (watchdog, mut samplers) = instruments(&plan.config, plan.devices, &ground.settings);
+    let record = RecordPlan {
+        reader,
+        observer: plan.observer,
+        log: plan.log,
+        real: matches!(plan.devices, Devices::Real(_)),
+    };
+    let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let recipes = ground.recipes(&plan.config, &plan.environment);
     let kin = ground.children(&plan.config).map_err(AppError::Places)?;
-    hands.man_control(
-        (door, asked),
-        ground.settings.clone(),
-        inbox.clone(),
-        events,
+    hands.man_services(
+        (recipes, kin),
+        &ground,
+        &queues,
+        services_works,
+        guards,
+        &inbox,
     )?;
-    if let Some(works) = works.halt.take() {
-        hands.man_halt(works, ground.marker.clone(), right, &inbox)?;
-    }
-    let watched = (works.bus.take(), works.line.take());
-    hands.man_services((recipes, kin), &ground, &queues, works, guards, &inbox)?;
-    hands.man_board(
-        &plan.config.wiring.board,
-        watched,
-        &mut samplers,
-        (&quit, &inbox, &alive),
-    )?;
-    hands.man_senses(&queues, samplers, &quit, &inbox)?;
-    if own_process {
+    // Before there is anything that a signal could leave behind.
+    if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
-    man_requests(plan.requests.take(), inbox.clone())?;
     let own = opening(&queues, &mut ground);
-    hands.man_stability(&plan.config, own_process, &quit)?;
-    hands.end_strangers(&ground)?;
     let core = Core::new(Settings::clone(&ground.settings), ground.boot);
-    Ok((Bridge::new(core, queues, ledger, own), facts, hands))
+    let watch = Watch {
+        config: plan.config,
+        own_process: plan.own_process,
+        right,
+        requests: plan.requests,
+        ground,
+        works,
+        record,
+        door: (door, asked),
+        samplers,
+        alive,
+        quit,
+        inbox,
+    };
+    let bridge = Bridge::new(core, queues, ledger, own);
+    Ok((bridge, facts, hands, watch))
+}
+
+impl Hands {
+    /// Makes the other threads. If the kernel gives none, the daemon ends, and whoever starts it again
+    /// finds the services that were begun, as after a crash.
+    pub(super) fn man_watch(&mut self, watch: Watch, bridge: &Bridge) -> Result<(), AppError> {
+        let Watch {
+            config,
+            own_process,
+            right,
+            requests,
+            ground,
+            works,
+            record,
+            door,
+            mut samplers,
+            alive,
+            quit,
+            inbox,
+        } = watch;
+        let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
+        self.man_recorder(record, &config, &ground, (&events, &inbox))?;
+        self.man_control(
+            door,
+            ground.settings.clone(),
+            inbox.clone(),
+            events,
+        )?;
+        self.man_halt(works.halt, ground.marker.clone(), right, &inbox)?;
+        self.man_board(
+            &config.wiring.board,
+            (works.bus, works.line),
+            &mut samplers,
+            (&quit, &inbox, &alive),
+        )?;
+        self.man_senses(&bridge.queues, samplers, &quit, &inbox)?;
+        man_requests(requests, inbox)?;
+        self.man_stability(&config, own_process, &quit)?;
+        self.end_strangers(&ground)
+    }
 }
 
 /// Hands the survivors over to their threads; returns the facts that the core begins with.

@@ -1,10 +1,9 @@
 //! The threads that are at work, and how each is started.
 
-use super::Devices;
 use super::ground::Ground;
-use super::queues::{PROMPT, Queues, Works};
+use super::queues::{PROMPT, Queues, ServiceWorks};
 use super::samplers::{Sampler, Samplers};
-use crate::app::{AppError, Bridge, Plan};
+use crate::app::{AppError, Bridge};
 use crate::config::Config;
 use crate::config::board::{Board, MainsBy};
 use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
@@ -21,7 +20,7 @@ use crate::edge::line::{self, LineOrder};
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::pulse::Pulse;
-use crate::edge::recorder::Recorder;
+use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, RollCall};
 use crate::edge::spawner::{Recipe, Spawning};
 use crate::edge::starts;
@@ -49,6 +48,16 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Time for the threads to end. One that is stuck ends with the process.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What the recorder is made of.
+pub(super) struct RecordPlan {
+    pub reader: Reader,
+    pub observer: Option<Box<dyn Observer>>,
+    pub log: bool,
+    /// The machine is a real one. A simulated board has a clock of its own, which knows nothing of our
+    /// journal.
+    pub real: bool,
+}
 
 /// The threads that are at work.
 pub(in crate::app) struct Hands {
@@ -136,18 +145,22 @@ fn settle_memory() {
 impl Hands {
     pub(super) fn man_recorder(
         &mut self,
-        plan: &mut Plan,
+        plan: RecordPlan,
+        config: &Config,
         ground: &Ground,
-        events: &Arc<EventRing>,
-        (reader, inbox): (Reader, &Inbox),
+        (events, inbox): (&Arc<EventRing>, &Inbox),
     ) -> Result<(), AppError> {
-        let ring = Ring::new(ground.places.root(), &ground.boot_id, &plan.config.source)
-            .with_meta(ground.replay_meta(&plan.config.wiring.board));
-        let (settings, observer) = (ground.settings.clone(), plan.observer.take());
-        let (events, log, boot_id) = (events.clone(), plan.log, ground.boot_id.clone());
-        let (state_dir, inbox) = (plan.config.wiring.state_dir.clone(), inbox.clone());
-        // A simulated board has a clock of its own, which knows nothing of our journal.
-        let real = matches!(plan.devices, Devices::Real(_));
+        let RecordPlan {
+            reader,
+            observer,
+            log,
+            real,
+        } = plan;
+        let ring = Ring::new(ground.places.root(), &ground.boot_id, &config.source)
+            .with_meta(ground.replay_meta(&config.wiring.board));
+        let settings = ground.settings.clone();
+        let (events, boot_id) = (events.clone(), ground.boot_id.clone());
+        let (state_dir, inbox) = (config.wiring.state_dir.clone(), inbox.clone());
         let (writing, written) = bounded(0);
         self.written = Some(written);
         self.man("recorder", move || {
@@ -169,7 +182,7 @@ impl Hands {
         (recipes, kin): (Vec<Recipe>, Vec<Child>),
         ground: &Ground,
         queues: &Queues,
-        works: Works,
+        works: ServiceWorks,
         guards: Guards,
         inbox: &Inbox,
     ) -> Result<(), AppError> {

@@ -51,6 +51,7 @@ const BUS_QUEUE: usize = 16;
 
 /// Orders for the guards that may wait. There is one pet at a time, and few announcements.
 const GUARD_QUEUE: usize = 32;
+
 /// Where the core's orders go.
 pub(in crate::app) struct Queues {
     pub spawner: Orders<SpawnOrder>,
@@ -97,15 +98,19 @@ impl Queues {
     }
 }
 
-/// The other ends of the queues.
-pub(super) struct Works {
+/// The other ends of the queues that services need.
+pub(super) struct ServiceWorks {
     pub spawner: Work<SpawnOrder>,
     pub children: Work<ChildOrder>,
     pub guards: Work<GuardOrder>,
     pub output: Work<OutputOrder>,
+}
+
+/// Those of the others, but for the control's.
+pub(super) struct WatchWorks {
     pub bus: Option<Work<BusOrder>>,
     pub line: Option<Work<LineOrder>>,
-    pub halt: Option<HaltWorks>,
+    pub halt: HaltWorks,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
@@ -113,7 +118,7 @@ pub(super) struct Works {
 pub(super) fn queues(
     services: usize,
     board: &Board,
-) -> io::Result<(Queues, Works, Work<ControlOrder>)> {
+) -> io::Result<(Queues, (ServiceWorks, WatchWorks), Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
     let room = 4 * services + 64;
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
@@ -149,16 +154,18 @@ pub(super) fn queues(
         recorder: pulse(Thread::Recorder, RECORDER),
         log: logging::pulse(),
     };
-    let works = Works {
+    let services = ServiceWorks {
         spawner: spawner_work,
         children: children_work,
         guards: guards_work,
         output: output_work,
+    };
+    let watch = WatchWorks {
         bus: bus_work,
         line: line_work,
-        halt: Some(halt_work),
+        halt: halt_work,
     };
-    Ok((queues, works, control_work))
+    Ok((queues, (services, watch), control_work))
 }
 
 /// What is written to tell the board to cut the power ahead of the halt, and to take that back.
