@@ -167,7 +167,8 @@ impl Bridge {
         }
         let now = clock::now();
         self.own.extend(self.lateness.changes(now));
-        let planned = [self.core.deadline(), self.lateness.next_look(now)];
+        let planned = self.core.deadline();
+        let planned = [planned, self.lateness.next_look(now, planned)];
         let deadline = match self.own.is_empty() {
             true => planned.into_iter().flatten().min(),
             false => Some(now),
@@ -211,7 +212,12 @@ impl Bridge {
                     timeout: *timeout,
                 },
             ),
-            Action::Pet => queues.children.give(now, ChildOrder::Pet { order: id }),
+            Action::Pet => {
+                let by = self.looks_by(now);
+                self.queues
+                    .children
+                    .give(now, ChildOrder::Pet { order: id, by })
+            }
             Action::Disarm => queues.guards.give(now, GuardOrder::Disarm { order: id }),
             Action::Announce(what) => queues.guards.give(now, GuardOrder::Announce(*what)),
             Action::WatchGauge { closely } => match &queues.bus {
@@ -280,6 +286,14 @@ impl Bridge {
         match (&self.queues.bus, write) {
             (Some(bus), Some(write)) => bus.give(now, BusOrder::Write { order, write }),
             (Some(_) | None, _) => Err(Fault::Absent),
+        }
+    }
+
+    /// When the outcome of a pet is looked for: with the next pet. For the last one the core waits.
+    fn looks_by(&mut self, now: Mono) -> Mono {
+        match self.core.is_ending() {
+            true => now,
+            false => self.core.deadline().unwrap_or(now),
         }
     }
 

@@ -23,6 +23,15 @@ impl Mono {
                 .saturating_add(u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
         )
     }
+
+    /// The next instant after this one that is a multiple of `step` since the beginning of time: what
+    /// repeats at such instants coincides with whatever else does. With steps below 1 ms, the next
+    /// millisecond.
+    #[must_use]
+    pub fn next_multiple(self, step: Duration) -> Mono {
+        let step = u64::try_from(step.as_millis()).unwrap_or(u64::MAX).max(1);
+        Mono((self.0 / step).saturating_add(1).saturating_mul(step))
+    }
 }
 
 impl fmt::Display for Mono {

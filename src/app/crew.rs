@@ -90,20 +90,14 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (mut plan, safe) = last_resort::begin(plan, &places);
     let mut ground = Ground::prepare(&mut plan, places, safe)?;
     let (inbox, facts) = inbox();
-    let services = ground.settings.services.len();
-    let (mut queues, (services_works, works), asked) =
-        queues(services, &plan.config.wiring.board).map_err(AppError::kernel("order queues"))?;
+    let count = ground.settings.services.len();
+    let (mut queues, (services, works), asked) =
+        queues(count, &plan.config.wiring.board).map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses, ground.places.starts());
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     let alive = Kept::default();
-    let right = match &plan.devices {
-        Devices::Real(hardware) => {
-            let cut = PowerCut::of(&plan.config.wiring.board, alive.clone(), hardware);
-            Some((hardware.halt_right(), cut))
-        }
-        Devices::Simulated(_) => None,
-    };
+    let right = halt_right(&plan, &alive);
     queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
     let record = RecordPlan {
         reader,
@@ -115,14 +109,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let recipes = ground.recipes(&plan.config, &plan.environment);
     let kin = ground.children(&plan.config).map_err(AppError::Places)?;
-    hands.man_services(
-        (recipes, kin),
-        &ground,
-        &queues,
-        services_works,
-        guards,
-        &inbox,
-    )?;
+    hands.man_services((recipes, kin), &ground, &queues, services, guards, &inbox)?;
     // Before there is anything that a signal could leave behind.
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
@@ -147,6 +134,17 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     Ok((bridge, facts, hands, watch))
 }
 
+/// What the machine is halted with; nothing for a simulated one.
+fn halt_right(plan: &Plan, alive: &Kept) -> Option<(HaltRight, Option<PowerCut>)> {
+    match &plan.devices {
+        Devices::Real(hardware) => {
+            let cut = PowerCut::of(&plan.config.wiring.board, alive.clone(), hardware);
+            Some((hardware.halt_right(), cut))
+        }
+        Devices::Simulated(_) => None,
+    }
+}
+
 impl Hands {
     /// Makes the other threads. If the kernel gives none, the daemon ends, and whoever starts it again
     /// finds the services that were begun, as after a crash.
@@ -167,12 +165,7 @@ impl Hands {
         } = watch;
         let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
         self.man_recorder(record, &config, &ground, (&events, &inbox))?;
-        self.man_control(
-            door,
-            ground.settings.clone(),
-            inbox.clone(),
-            events,
-        )?;
+        self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
         self.man_halt(works.halt, ground.marker.clone(), right, &inbox)?;
         self.man_board(
             &config.wiring.board,

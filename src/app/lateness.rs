@@ -9,6 +9,11 @@ use std::time::Duration;
 /// Time between two looks at a thread that is late. It only decides how soon its recovery is told.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// By how much a thread may be late before that is looked at, if the core wakes then anyway. With the
+/// usual timeout of 15 s and pets every 5 s, an essential thread that is stuck is told with the next
+/// pet, 5 s before the hardware acts.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The pulses, and what was told of each.
 pub(super) struct Lateness {
     threads: Vec<(Arc<Pulse>, bool)>,
@@ -37,12 +42,15 @@ impl Lateness {
         changes
     }
 
-    /// When the next look is due.
-    pub fn next_look(&self, now: Mono) -> Option<Mono> {
+    /// When the next look is due. `planned`: the core wakes then for reasons of its own, and if that is
+    /// soon enough, it is not woken before. Every pet is an order that somebody owes for a moment.
+    pub fn next_look(&self, now: Mono, planned: Option<Mono>) -> Option<Mono> {
         let next = |(pulse, late): &(Arc<Pulse>, bool)| match late {
             true => Some(now.after(LOOK)),
             false => pulse.late_at(),
         };
-        self.threads.iter().filter_map(next).min()
+        let due = self.threads.iter().filter_map(next).min()?;
+        let soon = planned.filter(|planned| (due..=due.after(PATIENCE)).contains(planned));
+        Some(soon.unwrap_or(due))
     }
 }

@@ -11,8 +11,10 @@ use crate::edge::power_supply::Supplies;
 use crate::edge::rtc::{self, LoneChip, Rtc};
 use crate::edge::senses::VitalSigns;
 use crate::edge::sim_board::SimBoard;
+use crate::edge::throttle_bell::ThrottleBell;
 use crate::edge::vitals::Vitals;
 use crate::edge::watchdog_look;
+use crossbeam_channel::Sender;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,8 +26,15 @@ pub(super) struct RealVitals {
 }
 
 impl RealVitals {
-    pub fn new(config: &Config, settings: &Settings, hardware: &Hardware) -> RealVitals {
-        let vitals = Vitals::new("/".into(), Supplies::of(&config.wiring.board));
+    /// `ring`: there is news of the throttle flags.
+    pub fn new(
+        config: &Config,
+        settings: &Settings,
+        hardware: &Hardware,
+        ring: Sender<()>,
+    ) -> RealVitals {
+        let vitals = Vitals::new("/".into(), Supplies::of(&config.wiring.board))
+            .with_bell(ThrottleBell::new(ring));
         RealVitals {
             vitals: match config.wiring.rtc_every {
                 Some(every) => vitals.with_rtc(rtc(config, every, hardware)),
@@ -62,6 +71,10 @@ impl VitalSigns for RealVitals {
         self.vitals.glance()
     }
 
+    fn flags_fade(&self) -> bool {
+        self.vitals.flags_fade()
+    }
+
     fn mains(&mut self) -> Option<Fact> {
         self.vitals.mains()
     }
@@ -77,6 +90,11 @@ impl VitalSigns for SimVitals {
 
     fn glance(&mut self) -> Option<Fact> {
         Some(self.0.glance(clock::now()))
+    }
+
+    fn flags_fade(&self) -> bool {
+        // Nobody but us looks at that board's firmware.
+        false
     }
 
     fn mains(&mut self) -> Option<Fact> {

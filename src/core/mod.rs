@@ -172,6 +172,11 @@ impl Core {
         policies.into_iter().filter_map(|p| p.deadline()).min()
     }
 
+    /// The daemon was asked to end, or the machine is being halted.
+    pub fn is_ending(&self) -> bool {
+        self.picture.ending != picture::Ending::No
+    }
+
     /// The policies in their order, and what they share.
     fn parts(&mut self) -> ([&mut dyn Policy; 14], &Settings, &mut Picture) {
         let policies: [&mut dyn Policy; 14] = [

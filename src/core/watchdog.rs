@@ -82,6 +82,8 @@ pub(crate) struct Watchdog {
     /// The pet that is on its way.
     petting: Option<OrderId>,
     next_pet: Option<Mono>,
+    /// It was due while the one before it was still on its way: what answers that wakes us.
+    overdue: bool,
     withheld: bool,
     /// The hardware is to reset the machine: the last rung of a halt.
     let_go: bool,
@@ -121,6 +123,7 @@ impl Watchdog {
             arming: None,
             petting: None,
             next_pet: None,
+            overdue: false,
             withheld: false,
             let_go: false,
             asked_for: None,
@@ -276,9 +279,12 @@ impl Watchdog {
             self.withheld = false;
             pass.out.note(Note::PetResumed);
         }
-        if self.petting.is_none() && self.next_pet.is_some_and(|due| due <= pass.now) {
+        let due = self.next_pet.is_some_and(|due| due <= pass.now);
+        self.overdue = due && self.petting.is_some();
+        if due && self.petting.is_none() {
             self.petting = Some(pass.out.push(Action::Pet));
-            self.next_pet = Some(pass.now.after(self.period()));
+            // With whatever else is periodic.
+            self.next_pet = Some(pass.now.next_multiple(self.period()));
         }
     }
 
@@ -376,9 +382,10 @@ impl Policy for Watchdog {
             Guard::Failed { retry, .. } if self.arming.is_none() => Some(retry),
             Guard::Idle { .. } | Guard::Arming | Guard::Armed(_) | Guard::Failed { .. } => None,
         };
+        // While a pet is on its way, too: that it has arrived may not have been told (see the guards).
         let pet = self
             .next_pet
-            .filter(|_| self.petting.is_none() && !self.withheld && !self.let_go);
+            .filter(|_| !self.overdue && !self.withheld && !self.let_go);
         [retry, pet].into_iter().flatten().min()
     }
 }

@@ -8,6 +8,7 @@ use super::gauge::Look;
 use super::inbox::Inbox;
 use super::orders::{Next, Work};
 use super::register::Write;
+use super::senses;
 use crate::core::fact::{Fact, Fault, OrderId};
 use crate::units::Mono;
 use std::time::Duration;
@@ -54,8 +55,12 @@ pub fn run(
         if now >= due {
             let seen = look();
             doubtful = seen.doubtful;
-            inbox.send_all(seen.facts);
-            due = next(clock::now(), closely, doubtful);
+            let now = clock::now();
+            match closely || doubtful {
+                true => inbox.send_all(seen.facts),
+                false => inbox.send_all_by(seen.facts, now.after(senses::AHEAD)),
+            }
+            due = next(now, closely, doubtful);
             work.pulse().sleep_until(due);
             continue;
         }
@@ -81,9 +86,8 @@ pub fn run(
 }
 
 fn next(now: Mono, closely: bool, doubtful: bool) -> Mono {
-    now.after(if closely || doubtful {
-        CLOSELY
-    } else {
-        USUALLY
-    })
+    match closely || doubtful {
+        true => now.after(CLOSELY),
+        false => senses::just_before(now, USUALLY),
+    }
 }

@@ -278,7 +278,7 @@ impl Children {
                     remembered += 1;
                     continue;
                 }
-                ChildOrder::Pet { order } => self.pass_pet_on(order),
+                ChildOrder::Pet { order, by } => self.pass_pet_on(order, by),
                 ChildOrder::Quit => quit = true,
             }
             work.finish(clock::now());
@@ -304,8 +304,9 @@ impl Children {
         }
     }
 
-    fn pass_pet_on(&self, order: OrderId) {
-        if let Err(fault) = self.guards.give(clock::now(), GuardOrder::Pet { order }) {
+    fn pass_pet_on(&self, order: OrderId, by: Mono) {
+        let pet = GuardOrder::Pet { order, by };
+        if let Err(fault) = self.guards.give(clock::now(), pet) {
             self.inbox.send(Fact::Done {
                 order,
                 outcome: Err(fault),

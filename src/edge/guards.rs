@@ -12,6 +12,7 @@ use super::systemd::Init;
 use super::watchdog_device::WatchdogDevice;
 use crate::core::action::Announcement;
 use crate::core::fact::{Fact, Fault, OrderId, Reading};
+use crate::units::Mono;
 use std::time::Duration;
 
 /// What the watchdog thread can be told to do.
@@ -27,6 +28,8 @@ pub enum GuardOrder {
     Pet {
         /// To be quoted in the outcome.
         order: OrderId,
+        /// When the core looks for the outcome, at the latest. Only a failure is told before.
+        by: Mono,
     },
     /// Stop the device.
     Disarm {
@@ -69,13 +72,18 @@ impl Guards {
     }
 
     fn carry_out(&mut self, order: GuardOrder, inbox: &Inbox) {
-        let (order, outcome) = match order {
-            GuardOrder::Arm { order, timeout } => (order, self.arm(timeout, inbox)),
-            GuardOrder::Pet { order } => (order, self.pet()),
-            GuardOrder::Disarm { order } => (order, self.disarm()),
+        let (order, outcome, by) = match order {
+            GuardOrder::Arm { order, timeout } => (order, self.arm(timeout, inbox), None),
+            GuardOrder::Pet { order, by } => (order, self.pet(), Some(by)),
+            GuardOrder::Disarm { order } => (order, self.disarm(), None),
             GuardOrder::Announce(announcement) => return self.announce(announcement),
         };
-        inbox.send(Fact::Done { order, outcome });
+        let by = by.filter(|_| outcome.is_ok());
+        let done = Fact::Done { order, outcome };
+        match by {
+            Some(by) => inbox.send_by(done, by),
+            None => inbox.send(done),
+        }
     }
 
     fn arm(&mut self, timeout: Duration, inbox: &Inbox) -> Result<(), Fault> {

@@ -5,6 +5,8 @@ use super::queue::{Giver, Taker, queue};
 use crate::core::fact::Fact;
 use crate::units::Mono;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 /// Parcels that may wait. Far more than a storm of services brings at once (each of 1,000 services
@@ -22,22 +24,32 @@ enum Parcel {
 
 /// Where edges put facts.
 #[derive(Clone)]
-pub struct Inbox(Giver<Parcel>);
+pub struct Inbox {
+    parcels: Giver<Parcel>,
+    /// When the core will wake by itself, in milliseconds; zero while it is awake.
+    wakes: Arc<AtomicU64>,
+}
 
 /// Where the core takes them from.
 pub struct Facts {
     parcels: Taker<Parcel>,
     opened: VecDeque<Fact>,
+    wakes: Arc<AtomicU64>,
 }
 
 /// A new inbox and its outlet.
 pub fn inbox() -> (Inbox, Facts) {
     let (giver, parcels) = queue(CAPACITY);
+    let wakes = Arc::new(AtomicU64::new(0));
     (
-        Inbox(giver),
+        Inbox {
+            parcels: giver,
+            wakes: wakes.clone(),
+        },
         Facts {
             parcels,
             opened: VecDeque::new(),
+            wakes,
         },
     )
 }
@@ -46,12 +58,32 @@ impl Inbox {
     /// Hands a fact to the core; waits while the inbox is full. After the core has ended facts
     /// vanish: there is nobody left whom they could concern.
     pub fn send(&self, fact: Fact) {
-        let _ = self.0.give(Parcel::One(fact));
+        let _ = self.parcels.give(Parcel::One(fact));
     }
 
     /// Hands over several facts at once, as [`Inbox::send`] does.
     pub fn send_all(&self, facts: Vec<Fact>) {
-        let _ = self.0.give(Parcel::Many(facts));
+        let _ = self.parcels.give(Parcel::Many(facts));
+    }
+
+    /// Hands over a fact that the core need not have before `by`: if it wakes by itself until then, it
+    /// is not woken.
+    pub fn send_by(&self, fact: Fact, by: Mono) {
+        self.leave(Parcel::One(fact), by);
+    }
+
+    /// Hands over several facts at once, as [`Inbox::send_by`] does.
+    pub fn send_all_by(&self, facts: Vec<Fact>, by: Mono) {
+        self.leave(Parcel::Many(facts), by);
+    }
+
+    fn leave(&self, parcel: Parcel, by: Mono) {
+        let _ = self.parcels.leave(parcel);
+        // After it was left. The core says when it will wake before it looks for the last time: so
+        // either it finds this, or that was its latest word.
+        if self.wakes.load(SeqCst) > by.0 {
+            self.parcels.wake();
+        }
     }
 }
 
@@ -62,8 +94,11 @@ impl Facts {
             return Some(fact);
         }
         let wait = clock::wait(deadline.map_or(AGES, |d| d.since(now)));
-        let parcel = self.parcels.take_within(wait).ok()?;
-        self.open(parcel)
+        let wakes = deadline.unwrap_or_else(|| now.after(AGES));
+        self.wakes.store(wakes.0, SeqCst);
+        let parcel = self.parcels.take_within(wait);
+        self.wakes.store(0, SeqCst);
+        self.open(parcel.ok()?)
     }
 
     /// The next fact, if one is there already.
@@ -82,5 +117,39 @@ impl Facts {
                 self.opened.pop_front()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A core that wakes in time by itself is left asleep; one that would not is woken, and so is one
+    /// that has nothing planned.
+    #[test]
+    fn facts_that_can_wait_wake_nobody() {
+        let (inbox, mut facts) = inbox();
+        let sleeping = |facts: &mut Facts, until: Option<Mono>| {
+            // As if it slept: the time is what it says before it does.
+            facts.wakes.store(until.map_or(u64::MAX, |at| at.0), SeqCst);
+        };
+        let soon = Mono(1_000);
+        sleeping(&mut facts, Some(soon));
+        inbox.send_by(Fact::Tick, soon);
+        assert_eq!(facts.take(), Some(Fact::Tick));
+
+        let late = clock::now().after(AGES);
+        let asleep = std::thread::spawn(move || {
+            let woken = facts.wait_until(clock::now(), Some(late));
+            let again = facts.wait_until(clock::now(), None);
+            (woken, again)
+        });
+        while inbox.wakes.load(SeqCst) != late.0 {
+            std::thread::yield_now();
+        }
+        inbox.send_all_by(vec![Fact::Tick], late);
+        // It is there, and nobody has woken for it; this does.
+        inbox.send_by(Fact::Tick, Mono(0));
+        assert_eq!(asleep.join().unwrap(), (Some(Fact::Tick), Some(Fact::Tick)));
     }
 }

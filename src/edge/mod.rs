@@ -59,6 +59,7 @@ pub mod starts;
 pub mod systemd;
 pub mod thread;
 pub mod throttle;
+pub mod throttle_bell;
 pub mod vitals;
 pub mod watchdog_device;
 pub mod watchdog_driver;

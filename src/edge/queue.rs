@@ -82,12 +82,30 @@ impl<T> Shared<T> {
 
     fn put(&self, mut state: MutexGuard<'_, State<T>>, message: T) {
         state.waiting.push_back(message);
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         let wake = std::mem::take(&mut state.asleep);
         drop(state);
         // After the lock is let go, so that the taker does not wake up to wait for it.
         if wake {
             self.filled.notify_one();
         }
+    }
+
+    fn wait_for_room(&self) -> MutexGuard<'_, State<T>> {
+        let mut state = self.lock();
+        while state.waiting.len() >= self.capacity && !state.abandoned {
+            // Nobody sleeps on a full queue, however quietly it was filled.
+            state.blocked += 1;
+            state = self
+                .emptied
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.blocked -= 1;
+        }
+        state
     }
 }
 
@@ -113,21 +131,34 @@ impl<T> Giver<T> {
     /// # Errors
     /// It is given back when there is nobody to take it.
     pub fn give(&self, message: T) -> Result<(), T> {
-        let mut state = self.0.lock();
-        while state.waiting.len() >= self.0.capacity && !state.abandoned {
-            state.blocked += 1;
-            state = self
-                .0
-                .emptied
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-            state.blocked -= 1;
-        }
+        let state = self.0.wait_for_room();
         if state.abandoned {
             return Err(message);
         }
         self.0.put(state, message);
         Ok(())
+    }
+
+    /// Puts a message in as [`give`](Giver::give) does, but wakes nobody: it is there when the taker
+    /// looks next. One that fills the queue wakes the taker all the same.
+    ///
+    /// # Errors
+    /// It is given back when there is nobody to take it.
+    pub fn leave(&self, message: T) -> Result<(), T> {
+        let mut state = self.0.wait_for_room();
+        if state.abandoned {
+            return Err(message);
+        }
+        state.waiting.push_back(message);
+        if state.waiting.len() >= self.0.capacity {
+            self.0.wake(state);
+        }
+        Ok(())
+    }
+
+    /// Wakes the taker, for what was left.
+    pub fn wake(&self) {
+        self.0.wake(self.0.lock());
     }
 }
 
@@ -236,6 +267,33 @@ mod tests {
         assert_eq!(giver.try_give(4), Ok(()));
         assert_eq!([taker.take(), taker.take()], [Ok(2), Ok(4)]);
         assert_eq!(taker.take_within(Duration::ZERO), Err(Without::Yet));
+    }
+
+    /// What was left is found by a taker that wakes for another reason, and wakes it only when it fills
+    /// the queue, or when it is told to.
+    #[test]
+    fn what_was_left_wakes_nobody() {
+        let (giver, taker) = queue(3);
+        let (ready, began) = std::sync::mpsc::channel();
+        let waiting = std::thread::spawn(move || {
+            ready.send(()).unwrap();
+            (taker.take_within(AGES), taker)
+        });
+        began.recv().unwrap();
+        while !giver.0.lock().asleep {
+            std::thread::yield_now();
+        }
+        giver.leave(1).unwrap();
+        giver.leave(2).unwrap();
+        assert!(giver.0.lock().asleep);
+        giver.leave(3).unwrap();
+        let (first, taker) = waiting.join().unwrap();
+        assert_eq!((first, taker.try_take()), (Ok(1), Ok(2)));
+        assert_eq!(taker.try_take(), Ok(3));
+
+        giver.leave(4).unwrap();
+        let waiting = std::thread::spawn(move || (taker.take_within(AGES), taker));
+        assert_eq!(waiting.join().unwrap().0, Ok(4));
     }
 
     /// A giver waits for room, and a taker for a message, for as long as it takes; nothing is lost, and

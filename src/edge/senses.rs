@@ -6,9 +6,9 @@
 use super::clock;
 use super::inbox::Inbox;
 use super::pulse::Pulse;
-use crate::core::fact::{Fact, Reading, Source};
+use crate::core::fact::{Fact, Reading, Source, ThrottleFlag};
 use crate::units::Mono;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, never, select};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +20,23 @@ pub struct Look {
     pub next: Duration,
 }
 
-/// Looks at once and then as often as each look wants, until `quit` is closed. A look that may hang
-/// halfway tells what it sees as it sees it.
+/// Looks take place at full multiples of their interval, as pets do, but so much earlier: then the core
+/// finds what they saw when it wakes for the pet. Longer than a look takes; far shorter than what any
+/// reading is about.
+pub const AHEAD: Duration = Duration::from_millis(100);
+
+/// When the next of the looks is due that take place at this interval.
+pub fn just_before(now: Mono, interval: Duration) -> Mono {
+    let next = now.after(AHEAD).next_multiple(interval);
+    Mono(next.0.saturating_sub(Mono(0).after(AHEAD).0))
+}
+
+/// Looks at once and then as often as each look wants, or when `bell` is rung, until `quit` is closed.
+/// A look that may hang halfway tells what it sees as it sees it.
 pub fn watch(
     pulse: &Arc<Pulse>,
     inbox: &Inbox,
-    quit: &Receiver<()>,
+    (quit, mut bell): (&Receiver<()>, Receiver<()>),
     mut look: impl FnMut(&Inbox) -> Look,
 ) {
     // The first look is due now: if it never ends, that has to be noticed too.
@@ -33,21 +44,33 @@ pub fn watch(
     loop {
         let Look { facts, next } = look(inbox);
         if !facts.is_empty() {
-            inbox.send_all(facts);
+            inbox.send_all_by(facts, clock::now().after(AHEAD));
         }
         pulse.sleep_until(clock::now().after(next));
-        match quit.recv_timeout(clock::wait(next)) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        select! {
+            recv(quit) -> _ => return,
+            recv(bell) -> rung => if rung.is_err() {
+                // Nobody is left to ring it.
+                bell = never();
+            },
+            default(clock::wait(next)) => {}
         }
     }
 }
 
-/// Time between two looks at the throttle flags, if that is less than the interval of the vitals.
-/// As often as the kernel's own driver looks and clears what has occurred: less often, and a brief
-/// under-voltage would mostly be cleared before we see it. Each costs a machine that has such flags
-/// a wake-up of one thread; machines without them have none of these looks.
+/// Time between two looks at the throttle flags in and after an episode, or where what they say of
+/// the past fades. As often as the kernel's own driver looks and clears what has occurred: less often,
+/// and a brief under-voltage would mostly be cleared before we see it.
 const GLANCE: Duration = Duration::from_secs(2);
+
+/// The same while all is well, and under-voltage is told of by that driver or kept by the firmware.
+/// The flags of heat and frequency, which that driver clears too, go with seconds of load. Each look
+/// costs a machine that has such flags a wake-up of one thread; machines without have none of them.
+const CALM: Duration = Duration::from_millis(7_500);
+
+/// For how long an episode's flags are looked at often after they were last seen to change: longer than
+/// the core waits for its end.
+const AFTERMATH: Duration = Duration::from_secs(40);
 
 /// Time between two looks at the kernel's power supplies while they say that mains are gone, or have
 /// just come back. Longer: mains that are back are seen only when the machine is on its way down.
@@ -65,6 +88,8 @@ pub struct Rhythm {
     due: Option<Mono>,
     /// What the core knows of the flags; a look that finds the same is not worth waking it.
     told: Option<Fact>,
+    /// Until then they are looked at often.
+    lively: Mono,
     mains: Mains,
 }
 
@@ -111,6 +136,7 @@ impl Rhythm {
             every,
             due: None,
             told: None,
+            lively: Mono(0),
             mains: Mains::Calm,
         }
     }
@@ -119,14 +145,15 @@ impl Rhythm {
     pub fn look(&mut self, now: Mono, vitals: &mut impl VitalSigns) -> Look {
         let facts = match self.due {
             Some(due) if now < due => {
-                let mut facts = self.glance(vitals);
+                let mut facts = self.glance(now, vitals);
                 facts.extend(self.glance_at_mains(now, vitals));
                 facts
             }
             Some(_) | None => {
                 let facts = vitals.sample();
-                self.due = Some(now.after(self.every));
-                self.told = facts.iter().find(|f| is_about_flags(f)).cloned();
+                self.due = Some(just_before(now, self.every));
+                let flags = facts.iter().find(|f| is_about_flags(f)).cloned();
+                self.note(now, flags);
                 let mains = facts.iter().find(|f| is_about_mains(f));
                 self.mains = self.mains.see(now, mains);
                 facts
@@ -134,7 +161,8 @@ impl Rhythm {
         };
         let whole = self.due.map_or(self.every, |due| due.since(now));
         let next = match self.told {
-            Some(_) => whole.min(GLANCE),
+            Some(_) if now < self.lively || vitals.flags_fade() => whole.min(GLANCE),
+            Some(_) => whole.min(CALM),
             None => whole,
         };
         let next = match self.mains {
@@ -157,16 +185,26 @@ impl Rhythm {
         fact.filter(|_| !same)
     }
 
-    fn glance(&mut self, vitals: &mut impl VitalSigns) -> Vec<Fact> {
+    fn glance(&mut self, now: Mono, vitals: &mut impl VitalSigns) -> Vec<Fact> {
         if self.told.is_none() {
             return Vec::new();
         }
         let fact = vitals.glance();
-        if fact.is_none() || fact == self.told {
+        if fact.is_none() || !self.note(now, fact.clone()) {
             return Vec::new();
         }
-        self.told.clone_from(&fact);
         fact.into_iter().collect()
+    }
+
+    /// Keeps what was seen of the flags; returns whether that is new.
+    fn note(&mut self, now: Mono, seen: Option<Fact>) -> bool {
+        let new = seen != self.told;
+        let begun = self.told.is_some();
+        if new && begun || seen.as_ref().is_some_and(shows_one) {
+            self.lively = now.after(AFTERMATH);
+        }
+        self.told = seen;
+        new
     }
 }
 
@@ -176,8 +214,18 @@ pub trait VitalSigns {
     fn sample(&mut self) -> Vec<Fact>;
     /// The throttle flags alone, on machines that have any.
     fn glance(&mut self) -> Option<Fact>;
+    /// What those say of the past is cleared by somebody, and nothing tells when.
+    fn flags_fade(&self) -> bool;
     /// Mains alone, where the kernel's power supplies tell of them.
     fn mains(&mut self) -> Option<Fact>;
+}
+
+/// Some flag is set now.
+fn shows_one(fact: &Fact) -> bool {
+    let Fact::Seen(Reading::Throttle(flags)) = fact else {
+        return false;
+    };
+    ThrottleFlag::ALL.into_iter().any(|flag| flags.now(flag))
 }
 
 fn is_about_mains(fact: &Fact) -> bool {
@@ -230,12 +278,13 @@ mod tests {
                 next: Duration::from_secs(10),
             }
         };
-        watch(&pulse, &inbox, &quit, look);
+        watch(&pulse, &inbox, (&quit, never()), look);
     }
 
     /// A machine whose flags are what the test says.
     struct Machine {
         flags: Option<u32>,
+        fades: bool,
         samples: u32,
         mains: Option<bool>,
     }
@@ -253,34 +302,74 @@ mod tests {
             Some(Fact::Seen(Reading::Throttle(flags)))
         }
 
+        fn flags_fade(&self) -> bool {
+            self.fades
+        }
+
         fn mains(&mut self) -> Option<Fact> {
             let present = self.mains?;
             Some(Fact::Seen(Reading::Mains { present }))
         }
     }
 
-    /// Between two samples only changed flags are told, and the samples keep their interval.
+    /// Times in tenths of a second, and how many facts were told then, from 1 s until `end`.
+    fn looks(machine: &mut Machine, flags: impl Fn(u64) -> u32, end: u64) -> Vec<(u64, usize)> {
+        let mut rhythm = Rhythm::new(Duration::from_secs(15));
+        let (mut now, mut looks) = (Mono(1_000), Vec::new());
+        while now < Mono(end) {
+            machine.flags = Some(flags(now.0));
+            let look = rhythm.look(now, machine);
+            looks.push((now.0 / 100, look.facts.len()));
+            now = now.after(look.next);
+        }
+        looks
+    }
+
+    /// Where they fade, flags are looked at every 2 s. Between two samples only changed ones are told,
+    /// and the samples keep their interval.
     #[test]
-    fn flags_are_glanced_at_and_told_when_they_change() {
-        let every = Duration::from_secs(15);
+    fn flags_that_fade_are_glanced_at_often_and_told_when_they_change() {
         let mut machine = Machine {
             flags: Some(0),
+            fades: true,
             samples: 0,
             mains: None,
         };
-        let mut rhythm = Rhythm::new(every);
-        let mut now = Mono(1_000);
-        let mut told = Vec::new();
-        while now < Mono(32_000) {
-            machine.flags = Some(if now < Mono(10_000) { 0 } else { 0x50005 });
-            let look = rhythm.look(now, &mut machine);
-            told.push((now.0 / 1000, look.facts.len()));
-            assert!(look.next <= GLANCE && !look.next.is_zero());
-            now = now.after(look.next);
-        }
-        let heard: Vec<_> = told.into_iter().filter(|(_, facts)| *facts > 0).collect();
-        assert_eq!(heard, [(1, 2), (11, 1), (16, 2), (31, 2)]);
+        let flags = |at| if at < 10_000 { 0 } else { 0x50005 };
+        let looks = looks(&mut machine, flags, 32_000);
+        let heard = looks.iter().filter(|(_, facts)| *facts > 0);
+        let heard: Vec<_> = heard.copied().collect();
+        assert_eq!(heard, [(10, 2), (110, 1), (149, 2), (299, 2)]);
+        let gaps = looks.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        assert!(gaps.max() <= Some(20), "{looks:?}");
         assert_eq!(machine.samples, 3);
+    }
+
+    /// Otherwise they are looked at often only in an episode and for some time after it.
+    #[test]
+    fn flags_that_last_are_glanced_at_often_in_an_episode() {
+        let mut machine = Machine {
+            flags: Some(0),
+            fades: false,
+            samples: 0,
+            mains: None,
+        };
+        let flags = |at| match at {
+            20_000..30_000 => 0x50005,
+            30_000.. => 0x50000,
+            _ => 0,
+        };
+        let looks = looks(&mut machine, flags, 120_000);
+        assert_eq!(looks[..4], [(10, 2), (85, 0), (149, 2), (224, 1)]);
+        let after = |at: &(u64, usize)| at.0 >= 224 && at.0 < 319 + 400;
+        let often: Vec<u64> = looks.iter().filter(|l| after(l)).map(|l| l.0).collect();
+        assert!(
+            often.windows(2).all(|pair| pair[1] - pair[0] <= 20),
+            "{looks:?}"
+        );
+        assert_eq!(looks.iter().find(|l| l.0 == 319), Some(&(319, 1)));
+        let calm: Vec<u64> = looks.iter().map(|l| l.0).filter(|at| *at >= 740).collect();
+        assert_eq!(calm[1..], [824, 899, 974, 1049, 1124, 1199]);
     }
 
     /// Mains that are gone are looked at every second until they have been back for some seconds,
@@ -289,6 +378,7 @@ mod tests {
     fn mains_that_are_gone_are_looked_at_closely() {
         let mut machine = Machine {
             flags: None,
+            fades: true,
             samples: 0,
             mains: Some(true),
         };
@@ -310,10 +400,10 @@ mod tests {
             now = now.after(look.next);
         }
         // The whole samples; while mains are gone; their return, its gap, and their return again.
-        let closely: Vec<u64> = [0].into_iter().chain(60..=104).collect();
-        assert_eq!(looks, [&closely[..], &[120, 180]].concat());
+        let closely: Vec<u64> = [0].into_iter().chain(59..=104).collect();
+        assert_eq!(looks, [&closely[..], &[119, 179]].concat());
         let returns: Vec<u64> = (90..=94).chain(97..=104).collect();
-        assert_eq!(told, [&[0, 60], &returns[..], &[120, 180]].concat());
+        assert_eq!(told, [&[0, 59], &returns[..], &[119, 179]].concat());
     }
 
     /// A machine without such flags, and on mains, is not woken for them.
@@ -322,12 +412,14 @@ mod tests {
         let every = Duration::from_secs(15);
         let mut machine = Machine {
             flags: None,
+            fades: true,
             samples: 0,
             mains: Some(true),
         };
         let mut rhythm = Rhythm::new(every);
-        assert_eq!(rhythm.look(Mono(0), &mut machine).next, every);
-        assert_eq!(rhythm.look(Mono(15_000), &mut machine).next, every);
+        for now in [Mono(0), Mono(15_000)] {
+            assert_eq!(rhythm.look(now, &mut machine).next, every - AHEAD);
+        }
         assert_eq!(machine.samples, 2);
     }
 }

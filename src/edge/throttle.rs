@@ -20,6 +20,7 @@
 
 use super::mailbox::Mailbox;
 use super::power_supply::fault_of;
+use super::throttle_bell::ThrottleBell;
 use crate::core::fact::{Fact, Fault, Reading, Source, ThrottleFlag, ThrottleFlags};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub struct ThrottleSources {
     known: bool,
     /// One of those that know all bits was.
     all_bits: bool,
+    bell: Option<ThrottleBell>,
 }
 
 impl ThrottleSources {
@@ -44,7 +46,24 @@ impl ThrottleSources {
             monitors: root.join("sys/class/hwmon"),
             known: false,
             all_bits: false,
+            bell: None,
         }
+    }
+
+    /// Has this rung when the kernel's own driver has news.
+    #[must_use]
+    pub fn with_bell(self, bell: ThrottleBell) -> ThrottleSources {
+        let bell = Some(bell);
+        ThrottleSources { bell, ..self }
+    }
+
+    /// Somebody clears what has occurred, and nothing tells us when: to see it, one has to look as
+    /// often.
+    pub fn forgets(&self) -> bool {
+        let Some(alarm) = self.monitor() else {
+            return false;
+        };
+        !self.bell.as_ref().is_some_and(|bell| bell.listen(&alarm))
     }
 
     /// A source was seen: it is worth while to look often.
@@ -102,16 +121,21 @@ impl ThrottleSources {
 
     /// The alarm of the kernel's own driver.
     fn alarm(&self) -> Result<bool, Fault> {
-        let entries = fs::read_dir(&self.monitors).into_iter().flatten().flatten();
-        let ours = entries.map(|entry| entry.path()).find(|monitor| {
-            fs::read(monitor.join("name")).is_ok_and(|name| name.trim_ascii() == b"rpi_volt")
-        });
-        let alarm = ours.ok_or(Fault::Absent)?.join("in0_lcrit_alarm");
+        let alarm = self.monitor().ok_or(Fault::Absent)?;
         match fs::read(alarm).map_err(|e| fault_of(&e))?.trim_ascii() {
             b"0" => Ok(false),
             b"1" => Ok(true),
             _ => Err(Fault::Implausible),
         }
+    }
+
+    /// The alarm of the kernel's own driver, where that is loaded.
+    fn monitor(&self) -> Option<PathBuf> {
+        let entries = fs::read_dir(&self.monitors).into_iter().flatten().flatten();
+        let ours = entries.map(|entry| entry.path()).find(|monitor| {
+            fs::read(monitor.join("name")).is_ok_and(|name| name.trim_ascii() == b"rpi_volt")
+        });
+        Some(ours?.join("in0_lcrit_alarm"))
     }
 }
 

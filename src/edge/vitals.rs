@@ -13,6 +13,7 @@ use super::power_supply::{PowerSupplies, Supplies, fault_of};
 use super::proc_text;
 use super::rtc::Rtc;
 use super::throttle::ThrottleSources;
+use super::throttle_bell::ThrottleBell;
 use crate::core::fact::{Errno, Fact, Fault, Reading, Source};
 use std::fs::{self, File};
 use std::io;
@@ -78,6 +79,18 @@ impl Vitals {
     pub fn with_rtc(mut self, rtc: Rtc) -> Vitals {
         self.rtc = Some(rtc);
         self
+    }
+
+    /// Has this rung when there is news of the throttle flags.
+    #[must_use]
+    pub fn with_bell(mut self, bell: ThrottleBell) -> Vitals {
+        self.throttle = self.throttle.with_bell(bell);
+        self
+    }
+
+    /// What the throttle flags say of the past is cleared unseen, unless one looks often.
+    pub fn flags_fade(&self) -> bool {
+        self.throttle.known() && self.throttle.forgets()
     }
 
     /// Takes all readings: temperature, memory, load, clock; mains and throttle flags where anything

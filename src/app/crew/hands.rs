@@ -238,12 +238,14 @@ impl Hands {
         quit: &Receiver<()>,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
-        let watch = |pulse: &Arc<Pulse>, sample: Sampler| {
+        let watch = |pulse: &Arc<Pulse>, sample: Sampler, bell: Receiver<()>| {
             let (pulse, inbox, quit) = (pulse.clone(), inbox.clone(), quit.clone());
-            move || senses::watch(&pulse, &inbox, &quit, sample)
+            move || senses::watch(&pulse, &inbox, (&quit, bell), sample)
         };
-        self.man("vitals", watch(&queues.vitals, samplers.vitals))?;
-        self.man("disk", watch(&queues.disk, samplers.disk))
+        let vitals = watch(&queues.vitals, samplers.vitals, samplers.bell);
+        self.man("vitals", vitals)?;
+        let never = crossbeam_channel::never();
+        self.man("disk", watch(&queues.disk, samplers.disk, never))
     }
 
     /// The board: its chips and its line, each with a thread of its own.

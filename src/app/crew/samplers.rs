@@ -19,6 +19,7 @@ use crate::edge::sim_board::SimBoard;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
 use crate::edge::{clock, senses};
+use crossbeam_channel::{Receiver, bounded};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(super) type Looker = Box<dyn FnMut() -> Look + Send>;
 /// How the machine is looked at.
 pub(super) struct Samplers {
     pub vitals: Sampler,
+    /// Rung when they are worth a look between two.
+    pub bell: Receiver<()>,
     pub disk: Sampler,
     /// The chips of the board, or the simulated ones.
     pub gauge: Option<Looker>,
@@ -42,7 +45,8 @@ pub(super) struct Samplers {
 impl Samplers {
     fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
         let board = &config.wiring.board;
-        let mut vitals = RealVitals::new(config, settings, hardware);
+        let (ring, bell) = bounded(1);
+        let mut vitals = RealVitals::new(config, settings, hardware, ring);
         let mut rhythm = Rhythm::new(config.wiring.vitals_every);
         let mut disk = Disk::new("/".into());
         let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));
@@ -59,6 +63,7 @@ impl Samplers {
                 .as_ref()
                 .map(|line| OutputLine::of(line, hardware)),
             vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            bell,
             disk: Box::new(move |inbox| {
                 // One that hangs must not keep back what those before it have answered.
                 disk.sample_each(&mounts, |fact| inbox.send(fact));
@@ -91,6 +96,7 @@ impl Samplers {
         let next = config.wiring.disk_every;
         Samplers {
             vitals: Box::new(move |_| rhythm.look(clock::now(), &mut vitals)),
+            bell: crossbeam_channel::never(),
             disk: Box::new(move |_| senses::Look {
                 facts: disk.sample_mounts(clock::now(), mounts),
                 next,

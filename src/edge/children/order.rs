@@ -3,6 +3,7 @@
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{OrderId, RunId, ServiceId};
 use crate::edge::run_record::RunRecord;
+use crate::units::Mono;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub enum ChildOrder {
     Pet {
         /// To be quoted in the outcome.
         order: OrderId,
+        /// When the core looks for the outcome, at the latest.
+        by: Mono,
     },
     /// End the thread.
     Quit,
