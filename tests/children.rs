@@ -15,6 +15,7 @@ use fieldwarden::edge::orders::{plain, with_bell};
 use fieldwarden::edge::places::Places;
 use fieldwarden::edge::pulse::Pulse;
 use fieldwarden::edge::run_record::RunRecord;
+use fieldwarden::edge::run_table::RunTable;
 use fieldwarden::edge::spawn::{Program, Spawned, Spawner};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -84,8 +85,9 @@ fn a_run_that_has_ended_is_not_mistaken_for_the_next() {
     let (guards, _guards) = plain(8, pulse(Thread::Watchdog));
     let (inbox, mut facts) = inbox();
     let places = Places::new(directory.path());
+    let (table, _) = RunTable::open(&places, &["first", "other"]);
     let kin = vec![child("first"), child("other")];
-    let children = Children::new(kin, places, None, guards, inbox).unwrap();
+    let children = Children::new(kin, Arc::new(table), None, guards, inbox).unwrap();
     let births = children.births(orders.clone());
     let running = thread::spawn(move || children.run(&work));
 

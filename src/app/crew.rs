@@ -176,7 +176,7 @@ impl Hands {
         self.man_senses(&bridge.queues, samplers, &quit, &inbox)?;
         man_requests(requests, inbox)?;
         self.man_stability(&config, own_process, &quit)?;
-        self.end_strangers(&ground)
+        self.end_strangers(ground)
     }
 }
 

@@ -4,8 +4,6 @@ use crate::core::Core;
 use crate::core::fact::{Change, Fact, RunId, ServiceId};
 use crate::core::memo::{Left, Memo};
 use crate::core::settings::Settings;
-use crate::edge::memo;
-use crate::edge::places::Places;
 use crate::text;
 use crate::trace::parse_fact;
 use crate::units::Mono;
@@ -25,11 +23,10 @@ pub(super) fn line(service: ServiceId, run: RunId, memo: &Memo, settings: &Setti
     format!("{} {}", Mono(0), text::fact(&fact, settings)).into()
 }
 
-/// What an earlier daemon of this boot left about this service. A line that makes no sense, or is
-/// about another one, counts as none.
-pub(super) fn find(service: ServiceId, settings: &Settings, places: &Places) -> Option<Found> {
-    let line = memo::load(&places.memo(settings.name(service)))?;
-    match parse_fact(&line, settings) {
+/// What an earlier daemon of this boot left about this service, as the line says. One that makes no
+/// sense, or is about another service, counts as none.
+pub(super) fn find(service: ServiceId, settings: &Settings, line: &str) -> Option<Found> {
+    match parse_fact(line, settings) {
         Ok((
             _,
             Fact::Child {
@@ -64,17 +61,15 @@ pub(super) fn closing(core: &Core) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::memo;
 
     /// The longest name with the most restarts fits into its file, and comes back.
     #[test]
     fn the_longest_memo_fits() {
-        let dir = tempfile::tempdir().unwrap();
-        let places = Places::new(dir.path());
         // The longest that the configuration allows.
         let name = "n".repeat(64);
         let text = format!("[service.{name}]\ncommand = [\"/bin/true\"]\n");
         let settings = crate::config::parse("test", &text).unwrap().config.settings;
-        places.make_service(&name).unwrap();
         let memo = Memo {
             left: Left::GaveUp {
                 until: Mono(u64::MAX / 1000),
@@ -83,7 +78,7 @@ mod tests {
             restarts: vec![Mono(u64::MAX / 1000); Memo::RESTARTS].into(),
         };
         let (id, run) = (ServiceId(0), RunId(u32::MAX));
-        memo::store(&places.memo(&name), &line(id, run, &memo, &settings)).unwrap();
-        assert_eq!(find(id, &settings, &places), Some((id, run, memo)));
+        let kept = memo::of(&memo::padded(&line(id, run, &memo, &settings)).unwrap()).unwrap();
+        assert_eq!(find(id, &settings, &kept), Some((id, run, memo)));
     }
 }

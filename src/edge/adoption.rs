@@ -7,10 +7,9 @@
 //!
 //! Never adopts a process because its number fits.
 
-use super::memo;
-use super::places::Places;
 use super::pool::Pool;
 use super::run_record::RunRecord;
+use super::run_table::{Leavings, Left, RunTable};
 use super::session;
 use super::spawn::start_time;
 use crate::core::fact::{Pid, RunId};
@@ -33,8 +32,9 @@ pub struct Survivor {
 }
 
 /// Looks for a run of this service.
-pub fn find(name: &str, places: &Places, pool: Option<&Pool>) -> Option<Survivor> {
-    let record = RunRecord::load(&places.run_record(name));
+///
+/// `record`: of a run whose end nobody has seen.
+pub fn find(name: &str, record: Option<RunRecord>, pool: Option<&Pool>) -> Option<Survivor> {
     let ended = record.as_ref().is_some_and(has_ended);
     if let Some(survivor) = record.and_then(known_alive) {
         let elsewhere = pool.is_some_and(|pool| !pool.is_home(name, survivor.record.pid));
@@ -113,22 +113,26 @@ fn alive(pidfd: &OwnedFd) -> bool {
 }
 
 /// Names of services that the configuration no longer has, and of which there is something left.
-pub fn strangers(known: &BTreeSet<&str>, places: &Places, pool: Option<&Pool>) -> Vec<String> {
+pub fn strangers(known: &BTreeSet<&str>, left: &Leavings, pool: Option<&Pool>) -> Leavings {
     let pooled = pool.map(Pool::names).unwrap_or_default();
-    let names: BTreeSet<String> = places.left().into_iter().chain(pooled).collect();
-    let strange = names.into_iter().filter(|n| !known.contains(n.as_str()));
-    strange.collect()
+    let pooled = pooled.into_iter().map(|name| (name, Left::default()));
+    let left = left.iter().map(|(name, left)| (name.clone(), left.clone()));
+    // What was left about a service goes before its being in the pool.
+    let mut names: Leavings = pooled.collect();
+    names.extend(left);
+    names.retain(|name, _| !known.contains(name.as_str()));
+    names
 }
 
 /// Ends these services if they still run: nobody else would.
 ///
 /// Takes as long as they take to end, up to [`PATIENCE`] each.
-pub fn end_strangers(names: &[String], places: &Places, pool: Option<&Pool>) {
-    for name in names {
-        memo::remove(&places.memo(name));
-        let survivor = RunRecord::load(&places.run_record(name)).and_then(known_alive);
+pub fn end_strangers(strangers: &Leavings, table: &RunTable, pool: Option<&Pool>) {
+    for (name, left) in strangers {
+        let survivor = left.record.clone().and_then(known_alive);
         let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();
         if survivor.is_none() && grouped.is_empty() {
+            table.forget(name);
             continue;
         }
         log::warn!("{name} runs but is no longer configured: ending it");
@@ -138,7 +142,7 @@ pub fn end_strangers(names: &[String], places: &Places, pool: Option<&Pool>) {
         if let Some(pool) = pool {
             let _ = pool.kill(name);
         }
-        RunRecord::remove(&places.run_record(name));
+        table.forget(name);
     }
 }
 
@@ -195,12 +199,10 @@ mod tests {
     #[test]
     fn a_helper_is_not_taken_for_a_main_process_that_is_gone() {
         let directory = tempfile::tempdir().unwrap();
-        let places = Places::new(&directory.path().join("run"));
-        places.make_service("web").unwrap();
         let (main, helper) = (sleeper(), sleeper());
         let pool = pool_with(&directory.path().join("pool"), &helper);
 
-        let found = find("web", &places, Some(&pool)).unwrap();
+        let found = find("web", None, Some(&pool)).unwrap();
         assert_eq!(
             found.record.pid.number(),
             helper.pid.as_raw().unsigned_abs()
@@ -209,8 +211,7 @@ mod tests {
         let pid = Pid::new(main.pid.as_raw().unsigned_abs()).unwrap();
         let record = RunRecord::new(RunId(7), pid, main.start_time().unwrap(), true);
         end_now(&main);
-        record.store(&places.run_record("web")).unwrap();
-        assert!(find("web", &places, Some(&pool)).is_none());
+        assert!(find("web", Some(record), Some(&pool)).is_none());
         end_now(&helper);
     }
 }

@@ -22,11 +22,10 @@ pub use order::{Child, ChildOrder};
 use super::clock;
 use super::guards::GuardOrder;
 use super::inbox::Inbox;
-use super::memo;
 use super::orders::{Orders, Work};
-use super::places::Places;
 use super::pool::Pool;
 use super::run_record::RunRecord;
+use super::run_table::RunTable;
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
@@ -95,7 +94,7 @@ pub struct Children {
     slots: Vec<Slot>,
     /// Of each service: a signal waits for its next run, and whoever brings that is to wake us.
     awaited: Arc<[AtomicBool]>,
-    places: Places,
+    table: Arc<RunTable>,
     pool: Option<Pool>,
     epoll: Arc<OwnedFd>,
     guards: Orders<GuardOrder>,
@@ -145,7 +144,7 @@ impl Children {
     /// When the kernel gives no epoll descriptor.
     pub fn new(
         children: Vec<Child>,
-        places: Places,
+        table: Arc<RunTable>,
         pool: Option<Pool>,
         guards: Orders<GuardOrder>,
         inbox: Inbox,
@@ -176,7 +175,7 @@ impl Children {
         Ok(Children {
             slots,
             awaited,
-            places,
+            table,
             pool,
             epoll,
             guards,
@@ -283,25 +282,13 @@ impl Children {
             }
             work.finish(clock::now());
         }
-        for (service, line) in memos {
-            self.remember(service, &line);
+        if let Err(e) = self.table.remember(&memos) {
+            log::warn!("not noted for a successor: {e}");
         }
         for _ in 0..remembered {
             work.finish(clock::now());
         }
         !quit
-    }
-
-    fn remember(&self, service: ServiceId, line: &str) {
-        let Some(slot) = self.slots.get(usize::from(service.0)) else {
-            return;
-        };
-        let name = &slot.child.name;
-        let place = self.places.memo(name);
-        let stored = self.places.within(name, || memo::store(&place, line));
-        if let Err(e) = stored {
-            log::warn!("{name}: not noted for a successor: {e}");
-        }
     }
 
     fn pass_pet_on(&self, order: OrderId, by: Mono) {
@@ -348,7 +335,7 @@ impl Children {
         let _gone = epoll::delete(&self.epoll, &run.pidfd);
         let exit = end::clear_up(&run, &slot.child.name, self.pool.as_ref());
         // By a record that is there a successor knows that it ended while nobody was looking.
-        RunRecord::strike_out(&self.places.run_record(&slot.child.name));
+        self.table.strike_out(ServiceId(at));
         self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
         self.bury(at, run.first);
     }

@@ -48,6 +48,7 @@ pub mod recorder;
 pub mod register;
 pub mod rtc;
 pub mod run_record;
+pub mod run_table;
 pub mod senses;
 pub mod service_log;
 pub mod session;

@@ -72,12 +72,22 @@ impl Places {
             .collect()
     }
 
-    /// Record of the run of a service, for a successor of this daemon.
+    /// Table of runs, for a successor of this daemon: see [`RunTable`](super::run_table::RunTable).
+    pub fn runs(&self) -> PathBuf {
+        self.0.join("runs")
+    }
+
+    /// What a successor of this daemon has to know about services.
+    pub fn memos(&self) -> PathBuf {
+        self.0.join("memos")
+    }
+
+    /// Record of the run of a service, where an earlier version kept it.
     pub fn run_record(&self, name: &str) -> PathBuf {
         self.service(name).join("run")
     }
 
-    /// What a successor of this daemon has to know about a service.
+    /// Memo about a service, where an earlier version kept it.
     pub fn memo(&self, name: &str) -> PathBuf {
         self.service(name).join("memo")
     }

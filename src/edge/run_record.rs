@@ -1,24 +1,18 @@
 //! The record of one run of a service, by which a successor of this daemon finds it again.
 //!
-//! One line in the runtime directory. It names the process by its number and its start time, so that
-//! a number that was given out again is not mistaken for it.
-//!
-//! A new record overwrites the old one in a single write of always the same length. So it is there
-//! as a whole or not at all when the daemon dies, which is all that is needed: the directory is memory
-//! and does not outlive the machine. And no file is made for it, which could fail for want of space.
+//! One line in the [table](super::run_table) of runs, always of the same length. It names the process
+//! by its number and its start time, so that a number that was given out again is not mistaken for it.
 
 use crate::core::fact::{Pid, RunId};
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 /// Bytes of a record, the line feed included; the longest numbers fit in.
-const LENGTH: usize = 160;
+pub const LENGTH: usize = 160;
 
 /// What stands in the place of a record whose run is over.
-const NOTHING: [u8; LENGTH] = {
+pub const NOTHING: [u8; LENGTH] = {
     let mut line = [b' '; LENGTH];
     line[LENGTH - 1] = b'\n';
     line
@@ -60,41 +54,21 @@ impl RunRecord {
         self.first.unwrap_or((self.pid, self.start))
     }
 
-    /// Writes it, whole or not at all.
-    ///
-    /// # Errors
-    /// What the kernel said.
-    pub fn store(&self, path: &Path) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        file.write_all(self.to_line().as_bytes())
-    }
-
-    /// Reads it; `None` if there is none or it makes no sense.
+    /// Reads the file in which an earlier version kept it; `None` if there is none or it makes no
+    /// sense.
     pub fn load(path: &Path) -> Option<RunRecord> {
-        RunRecord::from_line(&std::fs::read_to_string(path).ok()?)
+        RunRecord::from_bytes(&std::fs::read(path).ok()?)
     }
 
-    /// Makes it mean nothing: the run is over, and somebody has seen its end. Its file stays for the
-    /// next one.
-    pub fn strike_out(path: &Path) {
-        // If that fails, its reader finds out that the process is gone.
-        if let Ok(mut file) = OpenOptions::new().write(true).open(path) {
-            let _ = file.write_all(&NOTHING);
-        }
-    }
-
-    /// Removes it: the run is over, and there will not be another.
+    /// Removes that file.
     pub fn remove(path: &Path) {
         // A record that cannot be removed names a process that is gone; its reader finds that out.
         let _ = std::fs::remove_file(path);
     }
 
-    fn to_line(&self) -> String {
+    /// Its line. A number would have to be longer than any of ours for it not to fit, and would make
+    /// it no record.
+    pub fn to_line(&self) -> [u8; LENGTH] {
         let ready = if self.ready { "yes" } else { "no" };
         let (run, pid) = (self.run.0, self.pid.number());
         let mut words = format!("run={run} pid={pid} start={} ready={ready}", self.start);
@@ -105,7 +79,16 @@ impl RunRecord {
         if let Some((pid, start)) = self.first {
             let _ = write!(words, " first={} first-start={start}", pid.number());
         }
-        format!("{words:width$}\n", width = LENGTH - 1)
+        let mut line = NOTHING;
+        if let Some(room) = line[..LENGTH - 1].get_mut(..words.len()) {
+            room.copy_from_slice(words.as_bytes());
+        }
+        line
+    }
+
+    /// The record that a line holds, if it does.
+    pub fn from_bytes(line: &[u8]) -> Option<RunRecord> {
+        RunRecord::from_line(std::str::from_utf8(line).ok()?)
     }
 
     fn from_line(line: &str) -> Option<RunRecord> {
@@ -164,10 +147,11 @@ mod tests {
         };
         for record in [&record, &longest, &silent] {
             let line = record.to_line();
-            assert_eq!(line.len(), LENGTH);
-            assert_eq!(RunRecord::from_line(&line).as_ref(), Some(record));
+            assert_eq!(RunRecord::from_bytes(&line).as_ref(), Some(record));
         }
+        assert_eq!(RunRecord::from_bytes(&NOTHING), None);
         let line = record.to_line();
+        let line = std::str::from_utf8(&line).unwrap();
         let short = "run=3 pid=4711 start=99 ready=yes\n";
         assert_eq!(RunRecord::from_line(short), Some(record));
         for end in 0..line.len() {
@@ -182,24 +166,5 @@ mod tests {
         ] {
             assert_eq!(RunRecord::from_line(bad), None);
         }
-    }
-
-    /// A record takes the place of one that was longer, and every one has the same length.
-    #[test]
-    fn the_next_takes_its_place() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run");
-        let record = |number: u32, start| {
-            let pid = Pid::new(number).unwrap();
-            RunRecord::new(RunId(number), pid, start, start == 0)
-        };
-        for record in [record(1 << 22, u64::MAX), record(7, 0)] {
-            record.store(&path).unwrap();
-            assert_eq!(RunRecord::load(&path), Some(record));
-            assert_eq!(std::fs::metadata(&path).unwrap().len(), LENGTH as u64);
-        }
-        RunRecord::strike_out(&path);
-        assert_eq!(RunRecord::load(&path), None);
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), LENGTH as u64);
     }
 }

@@ -17,6 +17,7 @@ use super::output::Taps;
 use super::places::Places;
 use super::pool::{Leaf, Pool};
 use super::run_record::RunRecord;
+use super::run_table::RunTable;
 use super::spawn::{self, Limit, Program, SpawnError, Spawner, Stream};
 use crate::config::accounts::Account;
 use crate::config::{Bounds, Output, Rights};
@@ -26,6 +27,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the spawner can be told to do.
@@ -78,6 +80,7 @@ pub struct Spawning {
     leaves: Vec<Option<Leaf>>,
     roster: Roster,
     places: Places,
+    table: Arc<RunTable>,
     pool: Option<Pool>,
     taps: Taps,
     births: Births,
@@ -91,7 +94,7 @@ impl Spawning {
     /// When this kernel offers no way to start a process.
     pub fn new(
         recipes: Vec<Recipe>,
-        places: Places,
+        (places, table): (Places, Arc<RunTable>),
         pool: Option<Pool>,
         taps: Taps,
         births: Births,
@@ -109,6 +112,7 @@ impl Spawning {
             leaves,
             roster,
             places,
+            table,
             pool,
             taps,
             births,
@@ -165,8 +169,7 @@ impl Spawning {
         let ready = !self.recipes[at].notify;
         let record = RunRecord::new(run, pid, start, ready);
         let recipe = &self.recipes[at];
-        let place = self.places.run_record(&recipe.name);
-        if let Err(e) = self.places.within(&recipe.name, || record.store(&place)) {
+        if let Err(e) = self.table.store(service, &record) {
             log::warn!("{}: run not recorded for a successor: {e}", recipe.name);
         }
         self.births

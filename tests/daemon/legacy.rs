@@ -33,8 +33,13 @@ fn a_successor_knows_how_services_were_left() {
         let why = |name: &str| rig.service(name).why.unwrap_or_default();
         // The daemon notes it a moment after it has decided.
         let noted = |name: &str, left: &str| {
-            let memo = fs::read_to_string(rig.path(&format!("run/service/{name}/memo")));
-            memo.is_ok_and(|memo| memo.contains(&format!(" recalled {left}")))
+            let memos = fs::read(rig.path("run/memos")).unwrap_or_default();
+            let memos = String::from_utf8_lossy(&memos).into_owned();
+            let its = |memo: &str| {
+                let of = format!(" child {name} ");
+                memo.contains(&of) && memo.contains(&format!(" recalled {left}"))
+            };
+            memos.lines().any(its)
         };
         let stays = |name: &str, left: &str| why(name) == left && noted(name, left);
         let waits = state("crashes") == "backoff" && noted("crashes", "backoff");

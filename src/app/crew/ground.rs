@@ -14,12 +14,12 @@ use crate::edge::children::{self, Child};
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
+use crate::edge::run_table::{Leavings, RunTable};
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{self, Recipe};
 use crate::edge::systemd::Environment;
 use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,9 @@ const OF_USER: [&str; 5] = ["HOME", "USER", "LOGNAME", "SHELL", "MAIL"];
 pub(super) struct Ground {
     pub settings: Arc<Settings>,
     pub places: Places,
+    pub table: Arc<RunTable>,
+    /// What an earlier daemon of this boot left about services that nobody configures any more.
+    pub strangers: Leavings,
     pub pool: Option<Pool>,
     /// Why there is none although there should be.
     pub no_pool: Option<Fault>,
@@ -64,12 +67,14 @@ impl Ground {
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
         let init_watchdog = plan.environment.watchdog(std::process::id());
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
-        let left = places.left();
+        let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
+        let (table, left) = RunTable::open(&places, &names);
         let memos = match safe {
-            None => memos(&settings, &places, &left),
+            None => memos(&settings, &left),
             Some(_) => Vec::new(),
         };
-        let survivors = survivors(&settings, &places, (pool.as_ref(), &left), &memos);
+        let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
+        let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
         let of = match &plan.devices {
             Devices::Real(_) => Of::ThisMachine,
             Devices::Simulated(_) => Of::SimulatedMachine,
@@ -96,6 +101,8 @@ impl Ground {
         let ground = Ground {
             settings,
             places,
+            table: Arc::new(table),
+            strangers,
             pool,
             no_pool,
             safe,
@@ -228,28 +235,33 @@ fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
 
 fn survivors(
     settings: &Settings,
-    places: &Places,
-    (pool, left): (Option<&Pool>, &BTreeSet<String>),
+    (pool, left): (Option<&Pool>, &Leavings),
     memos: &[Found],
+    table: &RunTable,
 ) -> Vec<(ServiceId, Survivor)> {
     let find = |(id, s): (ServiceId, &Service)| {
-        if pool.is_none() && !left.contains(&*s.name) {
+        let record = left.get(&*s.name).and_then(|left| left.record.clone());
+        if pool.is_none() && record.is_none() {
             return None;
         }
-        let mut survivor = adoption::find(&s.name, places, pool)?;
+        let mut survivor = adoption::find(&s.name, record.clone(), pool)?;
         // One that was found without a record has a number that may have been used before.
         let known = memos.iter().find(|(whose, ..)| *whose == id);
         let known = known.map_or(survivor.record.run, |(_, run, _)| *run);
         survivor.record.run = survivor.record.run.max(known);
+        if record.as_ref() != Some(&survivor.record) {
+            // Without it the next one finds it as this one did.
+            let _ = table.store(id, &survivor.record);
+        }
         Some((id, survivor))
     };
     let ids = (0u16..).map(ServiceId);
     ids.zip(&settings.services).filter_map(find).collect()
 }
 
-fn memos(settings: &Settings, places: &Places, left: &BTreeSet<String>) -> Vec<Found> {
+fn memos(settings: &Settings, left: &Leavings) -> Vec<Found> {
     let ids = (0u16..).map(ServiceId).take(settings.services.len());
-    ids.filter(|id| left.contains(settings.name(*id)))
-        .filter_map(|id| legacy::find(id, settings, places))
+    let memo = |id| left.get(settings.name(id))?.memo.as_deref();
+    ids.filter_map(|id| legacy::find(id, settings, memo(id)?))
         .collect()
 }

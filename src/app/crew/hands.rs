@@ -186,7 +186,12 @@ impl Hands {
         guards: Guards,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
-        let Ground { places, pool, .. } = ground;
+        let Ground {
+            places,
+            table,
+            pool,
+            ..
+        } = ground;
         let output = Output::new(places.clone(), ground.settings.services.len())
             .map_err(AppError::kernel("output"))?;
         let taps = output.taps(queues.output.clone());
@@ -194,7 +199,7 @@ impl Hands {
         let to_core = inbox.clone();
         self.man("watchdog", move || guards.run(&works.guards, &to_core))?;
         let guards = queues.guards.clone();
-        let children = Children::new(kin, places.clone(), pool.clone(), guards, inbox.clone())
+        let children = Children::new(kin, table.clone(), pool.clone(), guards, inbox.clone())
             .map_err(AppError::kernel("children"))?;
         let births = children.births(queues.children.clone());
         self.man("children", move || {
@@ -202,7 +207,7 @@ impl Hands {
         })?;
         let spawning = Spawning::new(
             recipes,
-            places.clone(),
+            (places.clone(), table.clone()),
             pool.clone(),
             taps,
             births,
@@ -322,16 +327,18 @@ impl Hands {
         })
     }
 
-    pub(super) fn end_strangers(&mut self, ground: &Ground) -> Result<(), AppError> {
-        let services = ground.settings.services.iter();
-        let known = services.map(|s| &*s.name).collect();
-        let (places, pool) = (ground.places.clone(), ground.pool.clone());
-        let names = adoption::strangers(&known, &places, pool.as_ref());
-        if names.is_empty() {
+    pub(super) fn end_strangers(&mut self, ground: Ground) -> Result<(), AppError> {
+        let Ground {
+            strangers,
+            table,
+            pool,
+            ..
+        } = ground;
+        if strangers.is_empty() {
             return Ok(());
         }
         self.man("strangers", move || {
-            adoption::end_strangers(&names, &places, pool.as_ref())
+            adoption::end_strangers(&strangers, &table, pool.as_ref())
         })
     }
 }

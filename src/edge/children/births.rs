@@ -181,7 +181,7 @@ impl Children {
         };
         let exit = if end::comes_within(&run, DYING) {
             let exit = end::clear_up(&run, &child.name, self.pool.as_ref());
-            RunRecord::strike_out(&self.places.run_record(&child.name));
+            self.table.strike_out(service);
             exit
         } else {
             // The kernel does not let go of it. Its record stays, for whoever may find it alive.

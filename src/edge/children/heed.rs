@@ -196,7 +196,7 @@ impl Children {
     fn record(&self, at: u16) {
         let slot = &self.slots[usize::from(at)];
         if let Some(run) = &slot.run {
-            let _ = run.record.store(&self.places.run_record(&slot.child.name));
+            let _ = self.table.store(ServiceId(at), &run.record);
         }
     }
 

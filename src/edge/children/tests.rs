@@ -4,6 +4,7 @@ use super::*;
 use crate::core::fact::{Pid, Refusal, Said, Thread};
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{plain, with_bell};
+use crate::edge::places::Places;
 use crate::edge::pulse::Pulse;
 use crate::edge::session;
 use crate::edge::spawn::{Program, Spawned, Spawner, Stream};
@@ -35,7 +36,8 @@ fn stage() -> Stage {
     }];
     let (guards, _) = plain(1, pulse(Thread::Watchdog));
     let (inbox, facts) = inbox();
-    let children = Children::new(kin, places, None, guards, inbox).unwrap();
+    let (table, _) = RunTable::open(&places, &["web"]);
+    let children = Children::new(kin, Arc::new(table), None, guards, inbox).unwrap();
     Stage {
         directory,
         children,
@@ -61,6 +63,20 @@ impl Stage {
         births.tell(ServiceId(0), record, pidfd, false);
         assert!(self.children.take_orders(&work));
         spawned
+    }
+
+    /// Writes a record, as the spawner does.
+    fn record(&self, record: &RunRecord) {
+        let stored = self.children.table.store(ServiceId(0), record);
+        stored.unwrap();
+        assert!(self.recorded().is_some());
+    }
+
+    /// The record that a successor would find.
+    fn recorded(&self) -> Option<RunRecord> {
+        let places = Places::new(self.directory.path());
+        let (_, mut left) = RunTable::open(&places, &[]);
+        left.remove("web")?.record
     }
 
     /// A message of this process, which is no other service's.
@@ -209,12 +225,11 @@ fn being_ready_is_news_once() {
 #[test]
 fn the_record_of_a_run_ends_with_it() {
     let mut stage = stage();
-    let place = stage.children.places.run_record("web");
     let run = stage.born(1);
-    record(1, &run).store(&place).unwrap();
+    stage.record(&record(1, &run));
     kill(&run);
     stage.children.reap(0);
-    assert_eq!(RunRecord::load(&place), None);
+    assert_eq!(stage.recorded(), None);
 }
 
 /// An adopted process is reaped by somebody else, and its number may be another one's by the time
@@ -322,8 +337,8 @@ fn a_run_that_is_awaited_wakes_the_thread() {
 fn a_run_that_cannot_be_watched_is_cleared_up() {
     let mut stage = stage();
     let spawned = sleeper();
-    let (place, record) = (stage.children.places.run_record("web"), record(1, &spawned));
-    record.store(&place).unwrap();
+    let record = record(1, &spawned);
+    stage.record(&record);
     let (orders, work) = with_bell(2, pulse(Thread::Children)).unwrap();
     let mut births = stage.children.births(orders);
     births.watch_nothing();
@@ -331,7 +346,7 @@ fn a_run_that_cannot_be_watched_is_cleared_up() {
     births.tell(ServiceId(0), record, pidfd, false);
     assert!(stage.children.take_orders(&work));
     assert_eq!(stage.told(), [(1, "started"), (1, "exited")]);
-    assert_eq!(RunRecord::load(&place), None);
+    assert_eq!(stage.recorded(), None);
     let who = process::WaitId::PidFd(spawned.pidfd.as_fd());
     let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
     assert_eq!(reaped.err(), Some(Errno::CHILD), "nobody has reaped it");
@@ -371,7 +386,6 @@ fn what_is_said_is_told() {
 #[test]
 fn a_window_of_its_own() {
     let mut stage = stage();
-    let place = stage.children.places.run_record("web");
     let run = stage.born(1);
     for message in [
         "WATCHDOG=1",
@@ -386,13 +400,13 @@ fn a_window_of_its_own() {
         stage.told(),
         [(1, "started"), (1, "window"), (1, "heartbeat")]
     );
-    let window = |place| RunRecord::load(place).unwrap().window;
-    assert_eq!(window(&place), Some(Some(Duration::from_secs(20))));
+    let window = |stage: &Stage| stage.recorded().unwrap().window;
+    assert_eq!(window(&stage), Some(Some(Duration::from_secs(20))));
     stage.say(b"WATCHDOG_USEC=0");
     stage.say(b"WATCHDOG=1");
     stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "window")]);
-    assert_eq!(window(&place), Some(None));
+    assert_eq!(window(&stage), Some(None));
     kill(&run);
     stage.children.reap(0);
 }
@@ -496,8 +510,7 @@ fn another_process_becomes_the_main_one() {
     stage.say(format!("MAINPID={}", child.number()).as_bytes());
     stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "started"), (1, "main?"), (1, "main")]);
-    let place = stage.children.places.run_record("web");
-    let kept = RunRecord::load(&place).unwrap();
+    let kept = stage.recorded().unwrap();
     assert_eq!(kept.pid, child);
     assert_eq!(kept.leader(), record(1, &shell).leader());
 
@@ -513,7 +526,7 @@ fn another_process_becomes_the_main_one() {
     assert!(end::comes_within(run, Duration::from_secs(10)));
     stage.children.reap(0);
     assert_eq!(stage.told(), [(1, "exited")]);
-    assert_eq!(RunRecord::load(&place), None);
+    assert_eq!(stage.recorded(), None);
     let who = process::WaitId::PidFd(shell.pidfd.as_fd());
     let reaped = process::waitid(who, process::WaitIdOptions::EXITED);
     assert_eq!(reaped.err(), Some(Errno::CHILD), "the first one is reaped");
