@@ -23,11 +23,14 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Lines that may wait: what a busy daemon says in some minutes.
 const LINES: usize = 1024;
+
+/// Bytes that are written at once, if so many wait: a write for each line would cost more than the line.
+const TOGETHER: usize = 4 * 1024;
 
 /// Bytes that may wait. They are locked in memory, as everything is.
 const BYTES: usize = 256 * 1024;
@@ -38,9 +41,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Time that the last lines get before the process ends.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Time between two looks whether they are out: short against an end in good order.
-const LOOK: Duration = Duration::from_micros(200);
 
 /// Time for which lines gather before they are written: nobody reads that fast, and the start of dozens
 /// of services is not held up by a wake-up for each of its lines.
@@ -59,6 +59,8 @@ struct Queue {
     bytes: AtomicUsize,
     /// Lines that found no room since that was told last.
     lost: AtomicU64,
+    /// Who waits for all lines to be out.
+    waits: Mutex<Option<std::thread::Thread>>,
 }
 
 impl Queue {
@@ -69,6 +71,7 @@ impl Queue {
             lines,
             bytes: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
+            waits: Mutex::new(None),
         };
         (queue, work)
     }
@@ -84,20 +87,37 @@ impl Queue {
 
     /// The log thread: takes lines out until nobody can put any in.
     fn carry(&self, work: &Work<Box<[u8]>>, out: &mut impl Write, journal: bool) {
+        let mut text = Vec::new();
         while let Some(first) = work.wait() {
             std::thread::park_timeout(GATHER);
-            let rest = std::iter::from_fn(|| work.take());
-            for line in std::iter::once(first).chain(rest) {
-                self.write(&line, out, journal);
-                work.finish(clock::now());
+            let mut next = Some(first);
+            while let Some(line) = next.take() {
+                text.extend_from_slice(&line);
+                let mut lines = 1;
+                while text.len() < TOGETHER
+                    && let Some(line) = work.take()
+                {
+                    text.extend_from_slice(&line);
+                    lines += 1;
+                }
+                self.write(&text, out, journal);
+                text.clear();
+                text.shrink_to(2 * TOGETHER);
+                for _ in 0..lines {
+                    work.finish(clock::now());
+                }
+                next = work.take();
+            }
+            if let Some(waiting) = lock(&self.waits).take() {
+                waiting.unpark();
             }
         }
     }
 
-    fn write(&self, line: &[u8], out: &mut impl Write, journal: bool) {
+    fn write(&self, text: &[u8], out: &mut impl Write, journal: bool) {
         // There is nowhere to tell that a log cannot be written.
-        let _ = out.write_all(line);
-        self.bytes.fetch_sub(line.len(), SeqCst);
+        let _ = out.write_all(text);
+        self.bytes.fetch_sub(text.len(), SeqCst);
         let lost = self.lost.swap(0, SeqCst);
         if lost > 0 {
             let prefix = if journal { "<4>" } else { "" };
@@ -208,12 +228,23 @@ pub fn has_room() -> bool {
 pub fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     let end = clock::now().after(FAREWELL);
-    if let Some(carrier) = CARRIER.get() {
-        carrier.unpark();
+    loop {
+        // Before the look, so that whoever writes the last line knows of us.
+        *lock(&queue.waits) = Some(std::thread::current());
+        if let Some(carrier) = CARRIER.get() {
+            carrier.unpark();
+        }
+        let left = end.since(clock::now());
+        if queue.lines.pulse().late_at().is_none() || left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
     }
-    while queue.lines.pulse().late_at().is_some() && clock::now() < end {
-        std::thread::sleep(LOOK);
-    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// systemd tells in `JOURNAL_STREAM` which file its journal reads; only if that is our standard
@@ -264,18 +295,25 @@ mod tests {
 
         let mut out = Vec::new();
         // Nobody can put in any more: it ends when all lines are out.
-        let Queue { lines, bytes, lost } = queue;
+        let Queue {
+            lines, bytes, lost, ..
+        } = queue;
         let (other, _) = orders::plain(1, pulse.clone());
         drop(lines);
         let queue = Queue {
             lines: other,
             bytes,
             lost,
+            waits: Mutex::new(None),
         };
         queue.carry(&work, &mut out, false);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), LINES + 1);
-        assert_eq!(text.lines().nth(1).unwrap().split(' ').next(), Some("11"));
+        // It is told with the first lines that go out.
+        let told = text
+            .lines()
+            .position(|line| line.starts_with("11 log lines"));
+        assert!(told.is_some_and(|at| at * 8 < 2 * TOGETHER), "{told:?}");
         assert_eq!(queue.bytes.load(SeqCst), 0);
         assert_eq!(pulse.judge(Mono(u64::MAX)), How::OnTime);
     }

@@ -22,6 +22,7 @@ impl Places {
     pub fn make(&self) -> io::Result<()> {
         // Others may pass through to the control socket; the rest is ours alone.
         make_dir(&self.0, 0o755)?;
+        make_dir(&self.outputs(), 0o711)?;
         make_dir(&self.services(), 0o711)
     }
 
@@ -97,8 +98,19 @@ impl Places {
         self.service(name).join("notify")
     }
 
+    /// The parent of all FIFOs. They have one together, because most services need no directory of
+    /// their own, and to make one would take as long as to make the FIFO.
+    fn outputs(&self) -> PathBuf {
+        self.0.join("output")
+    }
+
     /// FIFO that takes the output of a service.
     pub fn output(&self, name: &str) -> PathBuf {
+        self.outputs().join(name)
+    }
+
+    /// The same, where an earlier version made it.
+    pub fn old_output(&self, name: &str) -> PathBuf {
         self.service(name).join("output")
     }
 

@@ -36,6 +36,8 @@ const MODE: u32 = 0o640;
 
 /// Writes down the latest lines of one service.
 pub struct ServiceLog {
+    places: Places,
+    name: Box<str>,
     newer: PathBuf,
     older: PathBuf,
     /// Open since the first line.
@@ -52,6 +54,8 @@ impl ServiceLog {
         let [newer, older] = parts(places, name);
         let services = u64::try_from(services.max(1)).unwrap_or(u64::MAX);
         ServiceLog {
+            places: places.clone(),
+            name: name.into(),
             newer,
             older,
             file: None,
@@ -86,7 +90,7 @@ impl ServiceLog {
         let file = match &mut self.file {
             Some(file) => file,
             empty @ None => {
-                let file = open(&self.newer)?;
+                let file = self.places.within(&self.name, || open(&self.newer))?;
                 self.size = file.metadata()?.len();
                 empty.insert(file)
             }

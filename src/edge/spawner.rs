@@ -127,7 +127,7 @@ impl Spawning {
                 SpawnOrder::Start { service, run } => self.start(service, run),
                 SpawnOrder::Prepare { service } => {
                     // It runs already. What fails here fails again, and is told, at its next start.
-                    let _ = self.prepare(service);
+                    let _ = self.prepare(service, true);
                 }
                 SpawnOrder::RollCall => {}
             }
@@ -147,7 +147,7 @@ impl Spawning {
     }
 
     fn try_start(&mut self, service: ServiceId, run: RunId) -> Result<(), (Stage, Errno)> {
-        self.prepare(service)?;
+        self.prepare(service, false)?;
         let at = usize::from(service.0);
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
@@ -183,7 +183,7 @@ impl Spawning {
         self.leaves[at] = None;
         if stage == Stage::Output {
             self.prepared[at] = None;
-            self.prepare(service)?;
+            self.prepare(service, false)?;
         }
         self.enter_leaf(at).map_err(|e| (Stage::Cgroup, errno(&e)))
     }
@@ -213,8 +213,9 @@ impl Spawning {
     }
 
     /// Makes everything around the process of a service: the first time, and when who it runs as may
-    /// be another one now.
-    fn prepare(&mut self, service: ServiceId) -> Result<(), (Stage, Errno)> {
+    /// be another one now. `adopted`: it runs already, and may have been started by an earlier
+    /// version.
+    fn prepare(&mut self, service: ServiceId, adopted: bool) -> Result<(), (Stage, Errno)> {
         let at = usize::from(service.0);
         let Some(recipe) = self.recipes.get(at) else {
             return Err((Stage::Prepare, Errno(libc::ENOENT)));
@@ -226,7 +227,7 @@ impl Spawning {
             return Ok(());
         }
         let account = self.roster.find(at, recipe)?;
-        let program = self.surround(service, recipe, account.as_ref());
+        let program = self.surround(service, recipe, account.as_ref(), adopted);
         self.prepared[at] = Some(program.map_err(|e| (Stage::Prepare, errno(&e)))?);
         Ok(())
     }
@@ -237,6 +238,7 @@ impl Spawning {
         service: ServiceId,
         recipe: &Recipe,
         account: Option<&Account>,
+        adopted: bool,
     ) -> io::Result<Program> {
         let program = self.program(recipe, account);
         let mut program = program.map_err(io::Error::other)?;
@@ -244,8 +246,7 @@ impl Spawning {
             Output::Inherit => {}
             Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
             Output::Log => {
-                let path = self.places.output(&recipe.name);
-                let ours = self.places.within(&recipe.name, || fifo(&path))?;
+                let (path, ours) = self.fifo(recipe, adopted)?;
                 if let Some(account) = account {
                     // So that it can open /dev/stdout again. If refused, its start says why.
                     let (uid, gid) = (account.user, account.group);
@@ -257,6 +258,21 @@ impl Spawning {
             }
         }
         Ok(program)
+    }
+
+    /// The FIFO of a service, and our end of it.
+    fn fifo(&self, recipe: &Recipe, adopted: bool) -> io::Result<(PathBuf, OwnedFd)> {
+        let old = adopted.then(|| self.places.old_output(&recipe.name));
+        let old = old.filter(|path| path.exists());
+        let path = old.unwrap_or_else(|| self.places.output(&recipe.name));
+        let ours = match fifo(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.places.make()?;
+                fifo(&path)?
+            }
+            outcome => outcome?,
+        };
+        Ok((path, ours))
     }
 
     fn program(

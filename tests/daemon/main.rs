@@ -67,7 +67,7 @@ fn a_lost_fifo_is_made_again() {
     let mut rig = Rig::new(&shell("a", "", "echo said by $$; exec sleep 1000"));
     rig.start();
     let first = rig.up("a");
-    fs::remove_file(rig.path("run/service/a/output")).unwrap();
+    fs::remove_file(rig.path("run/output/a")).unwrap();
     kill(first);
     rig.until("it is back and heard", |rig| {
         let pid = rig.service("a").pid.filter(|pid| *pid != first);
