@@ -335,8 +335,9 @@ mod tests {
         Left { record, memo }
     }
 
-    /// A successor finds what was written last, by name, whatever the configuration has become; what was
-    /// struck out or forgotten it does not find, and a row that is used again tells nothing of before.
+    /// A successor finds what was written last, by name, whatever the configuration has become; what
+    /// was struck out or forgotten it does not find, and a row that is used again tells nothing of
+    /// before.
     #[test]
     fn a_successor_finds_what_was_written_last() {
         let dir = tempfile::tempdir().unwrap();

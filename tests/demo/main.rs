@@ -29,6 +29,9 @@ fn read_until<R: Read>(output: R, text: &str) -> BufReader<R> {
     output
 }
 
+/// It is noticed after 3 s, or with the next pet.
+const STUCK: &str = "✗ fieldwarden's watchdog thread has been stuck for ";
+
 /// The whole story: every act in its order with its causes and effects, plain text, exit code 0,
 /// and nothing left: no process, no file.
 #[test]
@@ -68,7 +71,7 @@ fn tells_its_story() {
         "✓ mains are back after",
         "✓ watchdog armed",
         "── 6. ",
-        "✗ fieldwarden's watchdog thread has been stuck for 3 s",
+        STUCK,
         "→ gives no more pets",
         "✗ the watchdog resets the simulated board, 15 s after the last pet",
         "✓ watchdog armed",
@@ -95,6 +98,12 @@ fn tells_its_story() {
         };
         rest = &rest[at + part.len()..];
     }
+    let stuck = text
+        .split(STUCK)
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let seconds: f64 = stuck.unwrap_or_default().parse().unwrap();
+    assert!((3.0..=5.5).contains(&seconds), "{text}");
     let taken = "✗ the watchdog device is back, but taken by wd_keepalive (pid 412)";
     assert!(text.contains(taken), "{text}");
     assert!(!text.contains("the demo goes on\n"), "{text}");

@@ -75,18 +75,7 @@ impl Ground {
         };
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
         let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
-        let of = match &plan.devices {
-            Devices::Real(_) => Of::ThisMachine,
-            Devices::Simulated(_) => Of::SimulatedMachine,
-        };
-        if of == Of::ThisMachine
-            && let Err(e) = board_record::write(&places, &wiring.board)
-        {
-            log::warn!(
-                "{}: {e}; systemd's hook will go by the configuration",
-                places.board().display()
-            );
-        }
+        let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let found = match &plan.devices {
             Devices::Real(_) => marker.found(ended_last_boot(plan)),
@@ -231,6 +220,23 @@ fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
             Vec::new()
         }),
     }
+}
+
+/// Notes the board for the hook of systemd's last moments, and tells whose markers are kept.
+fn note_board(plan: &Plan, places: &Places) -> Of {
+    let of = match &plan.devices {
+        Devices::Real(_) => Of::ThisMachine,
+        Devices::Simulated(_) => Of::SimulatedMachine,
+    };
+    if of == Of::ThisMachine
+        && let Err(e) = board_record::write(places, &plan.config.wiring.board)
+    {
+        log::warn!(
+            "{}: {e}; systemd's hook will go by the configuration",
+            places.board().display()
+        );
+    }
+    of
 }
 
 fn survivors(
