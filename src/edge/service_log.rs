@@ -317,8 +317,11 @@ mod tests {
     fn what_cannot_be_kept_is_left_out() {
         let (dir, places) = place();
         let mut log = ServiceLog::of(&places, "web", 1);
-        std::fs::remove_dir_all(dir.path().join("service")).unwrap();
+        let parent = dir.path().join("service");
+        std::fs::remove_dir_all(&parent).unwrap();
+        std::fs::write(&parent, "in the way").unwrap();
         say(&mut log, 1);
+        std::fs::remove_file(&parent).unwrap();
         places.make_service("web").unwrap();
         say(&mut log, 2);
         let kept = Reader::new(&places, "web").read().unwrap();
