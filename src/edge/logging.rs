@@ -29,7 +29,8 @@ use std::time::Duration;
 /// Lines that may wait: what a busy daemon says in some minutes.
 const LINES: usize = 1024;
 
-/// Bytes that are written at once, if so many wait: a write for each line would cost more than the line.
+/// Bytes that are written at once, if so many wait: a write for each line would cost more than the
+/// line.
 const TOGETHER: usize = 4 * 1024;
 
 /// Bytes that may wait. They are locked in memory, as everything is.

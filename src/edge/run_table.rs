@@ -315,12 +315,8 @@ mod tests {
     use crate::core::fact::{Pid, RunId};
 
     fn record(number: u32) -> RunRecord {
-        RunRecord {
-            run: RunId(number),
-            pid: Pid::new(number + 1).unwrap(),
-            start: 99,
-            ready: false,
-        }
+        let pid = Pid::new(number + 1).unwrap();
+        RunRecord::new(RunId(number), pid, 99, false)
     }
 
     fn lines(lines: &[(u16, &str)]) -> BTreeMap<ServiceId, Box<str>> {
