@@ -234,6 +234,8 @@ mod tests {
             killed: false,
             retry_seconds: Some(Seconds(Duration::from_secs(9))),
             waits_for: Vec::new(),
+            lacks: None,
+            lacks_because: None,
             adopted: false,
             restarts: 0,
             failures: 0,

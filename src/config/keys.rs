@@ -181,6 +181,8 @@ pub const POWER: Section = Section {
     ],
 };
 
+const NEEDS: Kind = Kind::Words(&["clock", "mains"]);
+
 const WARN: &str = "From here on somebody should look";
 const CRITICAL: &str = "From here on it is broken";
 
@@ -276,7 +278,33 @@ pub const SERVICE: Section = Section {
             "after",
             Kind::Services,
             Default("[]"),
-            "Services that must be up before this one is started, and that are stopped after it",
+            "Services that must be up before this one is started, and that are stopped after it; they \
+             are not started for it",
+        ),
+        key(
+            "requires",
+            Kind::Services,
+            Default("[]"),
+            "The same, and it does not run without them: it starts them too, and is stopped while one \
+             of them is not up",
+        ),
+        key(
+            "wants",
+            Kind::Services,
+            Default("[]"),
+            "Services that it starts too, in no order",
+        ),
+        key(
+            "needs",
+            NEEDS,
+            Default("[]"),
+            "What there must be before it is started: a clock that can be trusted, mains",
+        ),
+        key(
+            "stop_without",
+            NEEDS,
+            Default("[]"),
+            "Of its needs, those without which it is stopped again, once they have been gone for 10s",
         ),
         key(
             "ready",

@@ -19,6 +19,7 @@ pub mod keys;
 mod led;
 mod limits;
 mod machine;
+mod needs;
 mod order;
 mod problem;
 mod quantity;

@@ -23,7 +23,8 @@ pub(super) fn services(
     let header = top.header();
     let report = top.report();
     // A name that is missing may only be hidden by an error of the file's structure.
-    let after = links(report, &drafts, sound);
+    let links = Links::of(report, &drafts, sound);
+    let after = links.before();
     let order = sort(report, &drafts, &after);
     if let Some(budget) = budget {
         let span = budget.span.clone().unwrap_or(header);
@@ -32,22 +33,68 @@ pub(super) fn services(
             deep(report, &drafts, &after, order, budget, &span);
         }
     }
+    let named = links.requires.into_iter().zip(links.wants);
     drafts
         .into_iter()
         .zip(after)
-        .map(|(draft, after)| {
+        .zip(named)
+        .map(|((draft, after), (requires, wants))| {
             let (mut service, command) = draft.rest?;
-            let ids = after
-                .iter()
-                .map(|at| u16::try_from(*at).ok().map(ServiceId));
-            service.after = ids.collect::<Option<Vec<_>>>()?;
+            service.after = ids(&after)?;
+            service.requires = ids(&requires)?;
+            service.wants = ids(&wants)?;
             Some((service, command))
         })
         .collect()
 }
 
-/// For each service, the indices of those it comes after, in the order of the file.
-fn links(report: &mut Report<'_>, drafts: &[Draft], sound: bool) -> Vec<Vec<usize>> {
+fn ids(indices: &[usize]) -> Option<Vec<ServiceId>> {
+    let ids = indices.iter().map(|at| u16::try_from(*at).ok());
+    ids.map(|id| id.map(ServiceId)).collect()
+}
+
+/// Whom each service names, as indices.
+struct Links {
+    after: Vec<Vec<usize>>,
+    requires: Vec<Vec<usize>>,
+    wants: Vec<Vec<usize>>,
+}
+
+impl Links {
+    fn of(report: &mut Report<'_>, drafts: &[Draft], sound: bool) -> Links {
+        for draft in drafts {
+            let own = draft.wants.iter().find(|name| name.value == draft.name);
+            if let Some(own) = own {
+                let what = format!("service {} names itself in its `wants`", draft.shown);
+                let span = own.span.clone().unwrap_or(draft.header.clone());
+                report.error(span, what, "remove that name".to_owned());
+            }
+        }
+        Links {
+            after: links(report, drafts, sound, |draft| &draft.after),
+            requires: links(report, drafts, sound, |draft| &draft.requires),
+            wants: links(report, drafts, sound, |draft| &draft.wants),
+        }
+    }
+
+    /// Whom each service comes after: what is required comes before, too.
+    fn before(&self) -> Vec<Vec<usize>> {
+        let both = self.after.iter().zip(&self.requires);
+        both.map(|(after, requires)| {
+            let more = requires.iter().filter(|at| !after.contains(at));
+            after.iter().chain(more).copied().collect()
+        })
+        .collect()
+    }
+}
+
+/// For each service, the indices of those that it names in one way, in the order of the file.
+fn links(
+    report: &mut Report<'_>,
+    drafts: &[Draft],
+    sound: bool,
+    named: impl Fn(&Draft) -> &[At<String>],
+) -> Vec<Vec<usize>> {
     let by_name: BTreeMap<&str, usize> = drafts
         .iter()
         .enumerate()
@@ -56,7 +103,7 @@ fn links(report: &mut Report<'_>, drafts: &[Draft], sound: bool) -> Vec<Vec<usiz
     let mut all = Vec::new();
     for draft in drafts {
         let mut after = Vec::new();
-        for name in &draft.after {
+        for name in named(draft) {
             match by_name.get(name.value.as_str()) {
                 Some(at) => after.push(*at),
                 None if sound => unknown(report, &by_name, draft, name),
@@ -163,12 +210,18 @@ fn report_cycle(report: &mut Report<'_>, drafts: &[Draft], cycle: &[usize]) {
     }
     let head = &drafts[turned[0]];
     let next = &drafts[turned.get(1).copied().unwrap_or(turned[0])].name;
-    let link = head.after.iter().find(|name| &name.value == next);
+    let by = |names: &[At<String>]| names.iter().any(|name| &name.value == next);
+    let key = match by(&head.after) {
+        true => "`after`",
+        false => "`requires`",
+    };
+    let mut names_of_head = head.after.iter().chain(&head.requires);
+    let link = names_of_head.find(|name| &name.value == next);
     let span = link
         .and_then(|name| name.span.clone())
         .unwrap_or(head.header.clone());
     let what = if turned.len() == 1 {
-        format!("service {} comes after itself", head.shown)
+        format!("service {} names itself in its {key}", head.shown)
     } else {
         format!(
             "services wait for each other: {} -> {}",
@@ -179,7 +232,7 @@ fn report_cycle(report: &mut Report<'_>, drafts: &[Draft], cycle: &[usize]) {
     report.error(
         span,
         what,
-        "remove one of these names from its `after`".to_owned(),
+        "remove one of these names from its `after` or `requires`".to_owned(),
     );
 }
 

@@ -90,6 +90,8 @@ pub enum Kind {
     Command,
     /// A list of names of services.
     Services,
+    /// A list of these words.
+    Words(&'static [&'static str]),
     /// A list of exit codes.
     Codes,
     /// A table of environment variables.
@@ -147,7 +149,7 @@ impl Kind {
     /// The words or the range that are allowed, where there are such: `1s to 10m`.
     pub fn bounds(&self) -> Option<String> {
         match *self {
-            Kind::Choice(words) => Some(quoted(words)),
+            Kind::Choice(words) | Kind::Words(words) => Some(quoted(words)),
             Kind::Duration(min, max) => Some(format!("{} to {}", brief(min), brief(max))),
             Kind::Temperature(min, max) => Some(format!("{min}C to {max}C")),
             Kind::Share => Some("0% to 100%".to_owned()),
@@ -203,6 +205,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let noun = match *self {
             Kind::Choice(words) => return f.write_str(&quoted(words)),
+            Kind::Words(words) => return write!(f, "a list of {}", quoted(words)),
             Kind::WordOrPath(words) => {
                 return write!(f, "\"{}\" or an absolute path", words.join("\", \""));
             }

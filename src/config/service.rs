@@ -6,7 +6,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, keys, restart};
+use super::{Command, SERVICES_MAX, keys, needs, restart};
 use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
@@ -55,9 +55,13 @@ pub(super) struct Draft {
     pub(super) header: Range<usize>,
     /// What it names as `after`.
     pub(super) after: Vec<At<String>>,
+    /// What it names as `requires`.
+    pub(super) requires: Vec<At<String>>,
+    /// What it names as `wants`.
+    pub(super) wants: Vec<At<String>>,
     /// `None` if it is wrong.
     pub(super) stop_timeout: Option<At<Duration>>,
-    /// The service without its `after`; `None` if anything is wrong.
+    /// The service without the others that it names; `None` if anything is wrong.
     pub(super) rest: Option<(Service, Command)>,
 }
 
@@ -116,13 +120,17 @@ fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
 fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
     let command = command(&mut table);
     let after = table.other("after", names);
+    let requires = table.other("requires", names);
+    let wants = table.other("wants", names);
     let stop_timeout = table.duration("stop_timeout");
     let service = service(&mut table, name, stop_timeout.as_ref());
     Draft {
         name: name.to_owned(),
         shown: value::key(name),
         header: table.header(),
-        after: after.map_or(Vec::new(), |after| after.value),
+        after: after.map_or(Vec::new(), |names| names.value),
+        requires: requires.map_or(Vec::new(), |names| names.value),
+        wants: wants.map_or(Vec::new(), |names| names.value),
         stop_timeout,
         rest: service.zip(command),
     }
@@ -141,6 +149,7 @@ fn service(
     let restart = table.choice("restart");
     let success_on = table.other("success_on", restart::codes);
     let no_restart_on = table.other("no_restart_on", restart::codes);
+    let (needs, stop_without) = needs::needs(table);
     let backoff = restart::backoff(table.inner("backoff"));
     Some(Service {
         name: name.into(),
@@ -152,6 +161,10 @@ fn service(
             _ => return None,
         },
         after: Vec::new(),
+        requires: Vec::new(),
+        wants: Vec::new(),
+        needs: needs?,
+        stop_without: stop_without?,
         ready: match ready?.value {
             "exec" => Ready::Exec,
             "notify" => Ready::Notify,
@@ -173,7 +186,7 @@ fn service(
     })
 }
 
-/// Reads `after`.
+/// Reads names of services.
 fn names(
     report: &mut Report<'_>,
     path: &str,

@@ -15,7 +15,8 @@
 //! is missing for a while changes nothing.
 //!
 //! Never sets a clock, neither the kernel's nor the rtc: what they show is only judged. Never uses
-//! wall time for a decision: no other policy acts on what is found here.
+//! wall time for a decision: no other policy acts on what is found here, but that a service can be
+//! made to wait until the time is right.
 
 mod rtc;
 
@@ -192,6 +193,15 @@ impl Clock {
         pass.out.note(note);
     }
 
+    /// Is the time right? Silence takes nothing back.
+    fn time(&self) -> Option<bool> {
+        match self.trust {
+            Trust::Synced | Trust::Rtc | Trust::Holdover => Some(true),
+            Trust::Unset if self.wrong.is_some() => Some(false),
+            Trust::Unset | Trust::Floor => None,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         let clock = match (self.synced.value(), self.trust) {
             (Some(_), Trust::Synced | Trust::Rtc) => Verdict::Ok,
@@ -235,6 +245,7 @@ impl Policy for Clock {
         }
         self.judge(stepped, pass);
         pass.picture.clock = self.verdict();
+        pass.picture.time = self.time();
     }
 
     fn deadline(&self) -> Option<Mono> {

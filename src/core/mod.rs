@@ -59,7 +59,7 @@ use picture::Picture;
 pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
 };
-pub use service::{Account, Down, Reload, State, StopCause, Wish};
+pub use service::{Account, Bar, Down, Reload, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
 use std::time::Duration;

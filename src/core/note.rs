@@ -168,6 +168,15 @@ pub enum Note {
         /// Time from the start.
         lived: Duration,
     },
+    /// A service waits, or is stopped, for want of what it cannot run without.
+    ServiceBarred {
+        /// Which.
+        service: ServiceId,
+        /// What it lacks.
+        bar: super::service::Bar,
+        /// It runs, and is stopped.
+        stopped: bool,
+    },
     /// A service is asked to stop.
     ServiceStopping {
         /// Which.
@@ -497,6 +506,7 @@ impl Note {
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
             | Note::ServiceStopping { .. }
+            | Note::ServiceBarred { .. }
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::ServiceFinished {

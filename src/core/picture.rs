@@ -6,7 +6,7 @@
 use super::action::Answer;
 use super::fact::{Asker, HaltKind, Thread, Ticket};
 use super::intent::{CutTold, Outage};
-use super::settings::Class;
+use super::settings::{Class, Need};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -189,6 +189,9 @@ pub enum Strain {
 pub struct Picture {
     /// The clock can be trusted.
     pub clock: Verdict,
+    /// The time is right as far as anybody knows: `Some(true)` if something vouches for it,
+    /// `Some(false)` if it cannot be true, `None` where nobody can tell.
+    pub time: Option<bool>,
     /// Power from outside: warn on battery. `None` where nothing tells.
     pub power: Option<Verdict>,
     /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
@@ -259,6 +262,14 @@ impl Picture {
     /// it, and takes it back when it cancels the halt. Asking again does no harm.
     pub fn ask_halt(&mut self, cause: HaltCause) {
         self.halt_ask.get_or_insert(cause);
+    }
+
+    /// Whether this need is met; `None` where nobody can tell.
+    pub fn met(&self, need: Need) -> Option<bool> {
+        match need {
+            Need::Clock => self.time,
+            Need::Mains => self.mains,
+        }
     }
 
     /// What strains the machine now.

@@ -34,7 +34,7 @@ use super::backoff::Backoff;
 use super::fact::{OrderId, Pid, RunId, ServiceId};
 use super::memo::Left;
 use super::note::Note;
-use super::settings::Service as Settings;
+use super::settings::{Need, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -49,6 +49,20 @@ pub enum Wish {
     Run,
     /// Rest.
     Rest,
+}
+
+/// Why a service must not run now, whatever its wish is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bar {
+    /// A service that it requires is not up, or is about to be stopped.
+    Requirement {
+        /// Which.
+        service: ServiceId,
+        /// That one is on its way up.
+        coming: bool,
+    },
+    /// Something is not there.
+    Need(Need),
 }
 
 /// Why a service is down.
@@ -137,6 +151,8 @@ pub(crate) struct Service {
     pub adopted: bool,
     /// It must not run now, whatever its wish is.
     pub held: bool,
+    /// Why it must not run now for the sake of others.
+    pub bar: Option<Bar>,
     /// Times it was started again without being asked to, since the daemon began.
     pub restarts: u32,
     pub backoff: Backoff,
@@ -184,6 +200,7 @@ impl Service {
             run: RunId(0),
             adopted: false,
             held: false,
+            bar: None,
             restarts: 0,
             backoff: Backoff::default(),
             restart_wanted: false,
@@ -218,14 +235,56 @@ impl Service {
         }
     }
 
-    /// Services that come after this one have to wait for it.
+    /// Services that come after this one have to wait for it: it is on its way up. Nobody knows when
+    /// one will be that waits for something other than services.
     pub fn holds_up_others(&self) -> bool {
-        self.called_for() && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
+        let coming = match self.bar {
+            None => true,
+            Some(Bar::Requirement { coming, .. }) => coming,
+            Some(Bar::Need(_)) => false,
+        };
+        coming
+            && self.called_for()
+            && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
+    }
+
+    /// Services that require this one may run: it is up, and stays so, or it has done its work.
+    pub fn bears_others(&self) -> bool {
+        match self.state {
+            State::Up { .. } => !self.must_stop(),
+            State::Down { why } => why == Down::Finished,
+            State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => false,
+        }
+    }
+
+    /// A process that is there has to be stopped.
+    pub fn must_stop(&self) -> bool {
+        !self.called_for() || self.restart_wanted || self.bar.is_some()
     }
 
     /// It should be started as soon as the services before it allow.
     pub fn wants_start(&self) -> bool {
-        self.called_for() && matches!(self.state, State::Down { .. })
+        self.called_for() && self.bar.is_none() && matches!(self.state, State::Down { .. })
+    }
+
+    /// Nothing is known of it from an earlier daemon.
+    pub fn is_new(&self) -> bool {
+        self.recalled.is_none() && !self.adopted
+    }
+
+    /// It was given up, or rests though it has not done its work: whoever needs it wants it started.
+    pub fn can_be_called(&self) -> bool {
+        match self.state {
+            State::GaveUp { .. } => true,
+            State::Down { why } => self.wish == Wish::Rest && why != Down::Finished,
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {
+                self.wish == Wish::Rest
+            }
+            State::Backoff { .. } => false,
+        }
     }
 
     /// It is to run, and may.
@@ -284,13 +343,13 @@ impl Service {
         }
     }
 
-    /// Stops it and runs it again.
-    pub fn want_restart(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+    /// Is to be stopped and to run again. [`Service::stop`] has to be called for a process that is
+    /// there.
+    pub fn want_restart(&mut self) {
         self.want_run();
         if matches!(self.state, State::Up { .. } | State::Starting { .. }) {
             self.backoff.forgive();
             self.restart_wanted = true;
-            self.stop(s, now, out);
         }
     }
 

@@ -7,6 +7,7 @@
 //! Never looks at all services for the sake of one: a fact about a service touches that service and
 //! its neighbours, however many there are.
 
+mod bars;
 mod count;
 mod legacy;
 mod order;
@@ -18,10 +19,11 @@ use super::action::{Actions, Answer};
 use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
 use super::note::Note;
 use super::picture::{Ending, Shed, Verdict};
-use super::service::{Account, Service, State, Turn, Wish};
+use super::service::{Account, Bar, Service, State, Turn, Wish};
 use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
+use bars::Needs;
 use count::{Count, Part};
 use legacy::Legacy;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,6 +40,8 @@ pub struct View {
     pub wish: Wish,
     /// It must not run now, whatever its wish is.
     pub held: bool,
+    /// Why it must not run now for the sake of others.
+    pub bar: Option<Bar>,
     /// Its latest run.
     pub run: RunId,
     /// Its process was started by an earlier daemon.
@@ -58,6 +62,7 @@ pub(crate) struct Services {
     classes: Vec<Class>,
     shedding: Shed,
     strains: Strains,
+    needs: Needs,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
@@ -107,6 +112,7 @@ impl Services {
             classes: order::classes(&settings.services),
             shedding: Shed::Nothing,
             strains: Strains::default(),
+            needs: Needs::of(&settings.services),
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
@@ -128,6 +134,7 @@ impl Services {
             state: s.state,
             wish: s.wish,
             held: s.held,
+            bar: s.bar,
             run: s.run,
             adopted: s.adopted,
             restarts: s.restarts,
@@ -181,7 +188,9 @@ impl Services {
                 self.services[at].begin(s.autostart, &mut turn);
             }
             self.touch(id);
+            self.moved.push_back(id);
         }
+        self.call_first(pass.settings);
     }
 
     /// Brings timers and counts up to date with what a service has become, and remembers to look at
@@ -222,18 +231,15 @@ impl Services {
             return None;
         };
         let at = usize::from(id.0);
-        let (service, s) = (self.services.get_mut(at)?, pass.settings.services.get(at)?);
+        let service = self.services.get_mut(at)?;
         if self.course != Course::Kept {
             return Some(Answer::Ending);
         }
         let before = service.course();
         match request {
             Request::Start(_) => service.want_run(),
-            Request::Stop(_) => {
-                service.want_rest();
-                service.stop(s, pass.now, pass.out);
-            }
-            Request::Restart(_) => service.want_restart(s, pass.now, pass.out),
+            Request::Stop(_) => service.want_rest(),
+            Request::Restart(_) => service.want_restart(),
             Request::Status
             | Request::Exit
             | Request::Leave
@@ -241,8 +247,10 @@ impl Services {
             | Request::ShowLed { .. } => {}
         }
         let moved = service.course() != before;
+        let called = !matches!(request, Request::Stop(_)) && self.call(id, pass.settings);
         self.touch(id);
-        Some(if moved {
+        self.moved.push_back(id);
+        Some(if moved || called {
             Answer::Accepted
         } else {
             Answer::Already
@@ -387,6 +395,7 @@ impl Policy for Services {
             self.shed(pass.picture.held_back());
         }
         self.strain(pass);
+        self.look_at_needs(pass);
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);
@@ -400,7 +409,8 @@ impl Policy for Services {
         match self.course {
             Course::Left => None,
             Course::Kept | Course::Stopped { .. } | Course::Held { .. } => {
-                self.timers.first().map(|(due, _)| *due)
+                let timer = self.timers.first().map(|(due, _)| *due);
+                timer.into_iter().chain(self.needs.due()).min()
             }
         }
     }

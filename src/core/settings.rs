@@ -1,10 +1,12 @@
 //! What the core is told once, at its start: validated, with units, without any text of the
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
+mod need;
 mod restart;
 
 use super::fact::{MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
+pub use need::Need;
 pub use restart::{Backoff, Restart};
 pub(crate) use restart::{Ended, Sequel};
 use std::time::Duration;
@@ -216,9 +218,18 @@ pub struct Service {
     /// How much it matters while power is short. A service is kept for as long as one that comes
     /// after it, whatever its own class.
     pub class: Class,
-    /// Services that must be up before it is started, and that are stopped after it.
-    /// Free of cycles.
+    /// Services that must be up before it is started, and that are stopped after it; those that it
+    /// requires are among them. Free of cycles.
     pub after: Vec<ServiceId>,
+    /// Services without which it does not run: it starts them too, and is stopped when they are not up
+    /// any more.
+    pub requires: Vec<ServiceId>,
+    /// Services that it starts too.
+    pub wants: Vec<ServiceId>,
+    /// What there must be before it is started.
+    pub needs: Vec<Need>,
+    /// Of these, what it is stopped without.
+    pub stop_without: Vec<Need>,
     /// When it counts as up.
     pub ready: Ready,
     /// Time from the start to `READY=1`.
@@ -245,6 +256,10 @@ impl Service {
             autostart: true,
             class: Class::Normal,
             after: Vec::new(),
+            requires: Vec::new(),
+            wants: Vec::new(),
+            needs: Vec::new(),
+            stop_without: Vec::new(),
             ready: Ready::Exec,
             start_timeout: Duration::from_secs(90),
             heartbeat: None,

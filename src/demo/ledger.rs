@@ -254,6 +254,7 @@ impl Ledger {
             }
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
+            | Note::ServiceBarred { .. }
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)

@@ -1,5 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
+use super::screen;
 use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
 use crate::text::for_people;
 
@@ -141,6 +142,9 @@ fn trouble(service: &ServiceStatus) -> String {
         ("stopping", Some("fault")) => format!("{name} hangs and is being stopped"),
         ("stopping", _) => format!("{name} is being stopped"),
         (_, Some("failed")) => format!("{name} failed and is not restarted"),
+        (_, Some("waiting")) if service.lacks.is_some() => {
+            format!("{name} {}", screen::lacks(service))
+        }
         (_, Some("waiting")) if service.waits_for.is_empty() => format!("{name} starts next"),
         (_, Some("waiting")) => format!("{name} waits for {}", service.waits_for.join(", ")),
         _ => format!("{name} is down"),

@@ -2,8 +2,8 @@
 
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
-use crate::core::settings::Settings;
-use crate::core::{Account, Core, Down, MountTrouble, State, StopCause, View, Wish};
+use crate::core::settings::{Need, Settings};
+use crate::core::{Account, Bar, Core, Down, MountTrouble, State, StopCause, View, Wish};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,12 @@ pub struct ServiceStatus {
     pub retry_seconds: Option<Seconds>,
     /// Services that it waits for.
     pub waits_for: Vec<String>,
+    /// What it needs and lacks: `clock` or `mains`.
+    #[serde(default)]
+    pub lacks: Option<String>,
+    /// How that stands: the trust in the clock; `gone` or `unknown`.
+    #[serde(default)]
+    pub lacks_because: Option<String>,
     /// Its process was started by an earlier daemon and taken over.
     pub adopted: bool,
     /// Times it was started again without being asked to, since the daemon began.
@@ -96,7 +102,11 @@ pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
     let views: Vec<View> = core.services().collect();
     views
         .iter()
-        .map(|view| service(view, &views, core, now))
+        .map(|view| ServiceStatus {
+            lacks: lacks(view).map(|need| text::need_word(need).to_owned()),
+            lacks_because: lacks(view).map(|need| standing(need, core)),
+            ..service(view, &views, core, now)
+        })
         .collect()
 }
 
@@ -149,6 +159,24 @@ fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus
     }
 }
 
+/// What it needs and lacks.
+fn lacks(view: &View) -> Option<Need> {
+    match view.bar {
+        Some(Bar::Need(need)) if view.wish == Wish::Run && !view.held => Some(need),
+        Some(Bar::Need(_) | Bar::Requirement { .. }) | None => None,
+    }
+}
+
+/// How a need stands that is not met.
+fn standing(need: Need, core: &Core) -> String {
+    match (need, core.picture().met(need)) {
+        (Need::Clock, _) => text::trust_word(core.clock_trust()).to_owned(),
+        (Need::Mains, Some(false)) => "gone".to_owned(),
+        (Need::Mains, Some(true)) => "back".to_owned(),
+        (Need::Mains, None) => "unknown".to_owned(),
+    }
+}
+
 /// What does not depend on the details of its state.
 fn stateless(
     view: &View,
@@ -175,6 +203,8 @@ fn stateless(
         killed: false,
         retry_seconds: None,
         waits_for: Vec::new(),
+        lacks: None,
+        lacks_because: None,
         adopted: view.adopted,
         restarts: view.restarts,
         failures: view.failures,
@@ -224,21 +254,30 @@ fn cause_word(cause: StopCause) -> &'static str {
     }
 }
 
-/// The services before this one that are on their way up.
+/// The services before this one that are on their way up, and those that it requires and that are not
+/// up, whatever they do.
 fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<String> {
-    let on_its_way = |id: &ServiceId| {
+    let Some(s) = settings.services.get(usize::from(service.0)) else {
+        return Vec::new();
+    };
+    let awaited = |id: &ServiceId| {
         views.get(usize::from(id.0)).is_some_and(|view| {
-            let settled = matches!(view.state, State::Up { .. } | State::GaveUp { .. });
-            view.wish == Wish::Run && !view.held && !settled
+            let up = matches!(view.state, State::Up { .. });
+            let finished = matches!(
+                view.state,
+                State::Down {
+                    why: Down::Finished
+                }
+            );
+            let gave_up = matches!(view.state, State::GaveUp { .. });
+            let lacks = matches!(view.bar, Some(Bar::Need(_)));
+            let coming = view.wish == Wish::Run && !view.held && !gave_up && !lacks;
+            let required = s.requires.contains(id) && !finished;
+            !up && (coming || required)
         })
     };
-    let before = settings.services.get(usize::from(service.0));
-    before
-        .into_iter()
-        .flat_map(|s| &s.after)
-        .filter(|id| on_its_way(id))
-        .map(|id| settings.name(*id).to_owned())
-        .collect()
+    let before = s.after.iter().filter(|id| awaited(id));
+    before.map(|id| settings.name(*id).to_owned()).collect()
 }
 
 pub(super) fn mounts(core: &Core, now: Mono) -> Vec<MountStatus> {

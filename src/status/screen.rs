@@ -209,6 +209,13 @@ fn service(service: &ServiceStatus) -> Vec<Cell> {
     ]
 }
 
+/// What a service waits for that is no service.
+pub(super) fn lacks(service: &ServiceStatus) -> String {
+    let lacks = service.lacks.as_deref().unwrap_or("?");
+    let standing = service.lacks_because.as_deref().unwrap_or("unknown");
+    format!("waits for {lacks} (now: {standing})")
+}
+
 /// What there is to add to the state of a service.
 fn notes(service: &ServiceStatus) -> Vec<String> {
     let mut notes = Vec::new();
@@ -216,6 +223,7 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     let why = service.why.as_deref();
     match service.state.as_str() {
         "down" => match why {
+            Some("waiting") if service.lacks.is_some() => notes.push(lacks(service)),
             Some("waiting") if service.waits_for.is_empty() => notes.push("starts next".into()),
             Some("waiting") => notes.push(format!("waits for {}", service.waits_for.join(", "))),
             Some("stopped") => notes.push("stopped by request".into()),

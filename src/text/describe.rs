@@ -120,6 +120,14 @@ impl Describer<'_> {
                 "service-exited",
                 self.of(*service, service::end(*exit, *asked, *lived)),
             ),
+            Note::ServiceBarred {
+                service,
+                bar,
+                stopped,
+            } => {
+                let [lacks, stopped] = service::barred(*bar, *stopped, self.0);
+                ("service-barred", self.of(*service, [lacks, stopped]))
+            }
             Note::ServiceStopping { service } => ("service-stopping", self.of(*service, [])),
             Note::ServiceKilled { service, waited } => (
                 "service-killed",

@@ -9,6 +9,7 @@ mod notify;
 mod power;
 mod throttle;
 
+use crate::core::Bar;
 use crate::core::HeatLevel;
 use crate::core::fact::{
     Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
@@ -17,7 +18,7 @@ use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
 use crate::core::note::{Doubt, Finish, Note, RtcDoubt, Trust};
 use crate::core::picture::{Shed, Strain, Verdict};
-use crate::core::settings::Settings;
+use crate::core::settings::{Need, Settings};
 use crate::units::{MilliCelsius, Permille};
 pub(crate) use made::settings;
 use std::time::Duration;
@@ -262,6 +263,33 @@ fn service_ends() -> Vec<(Note, &'static str)> {
             "web ended in a way nobody saw after 2 min 5 s",
         ),
         (Note::ServiceStopping { service: WEB }, "stopping web"),
+        (
+            Note::ServiceBarred {
+                service: WEB,
+                bar: Bar::Need(Need::Clock),
+                stopped: false,
+            },
+            "web waits until the time is right",
+        ),
+        (
+            Note::ServiceBarred {
+                service: WEB,
+                bar: Bar::Need(Need::Mains),
+                stopped: true,
+            },
+            "web is stopped until mains are back",
+        ),
+        (
+            Note::ServiceBarred {
+                service: WEB,
+                bar: Bar::Requirement {
+                    service: ServiceId(0),
+                    coming: false,
+                },
+                stopped: true,
+            },
+            "web is stopped: sensor-bridge, which it requires, is not up",
+        ),
         (
             Note::ServiceKilled {
                 service: WEB,

@@ -17,6 +17,7 @@ use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
 use super::words::thread_word;
+use crate::core::Bar;
 use crate::core::fact::{Asker, Fault, Request, ServiceId, Source};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
@@ -110,6 +111,11 @@ impl Speaker<'_> {
                 lived,
                 done: _,
             } => service::exited(name(*service), *exit, *asked, *lived),
+            Note::ServiceBarred {
+                service,
+                bar,
+                stopped,
+            } => self.barred(*service, *bar, *stopped),
             Note::ServiceStopping { service } => format!("stopping {}", name(*service)),
             Note::ServiceKilled { service, waited } => format!(
                 "{} did not stop within {}: killed",
@@ -295,6 +301,16 @@ impl Speaker<'_> {
             } => throttle::ended(*flag, *lasted, *at_least, *times, *peak),
             Note::ThrottleBrief { flag, within } => throttle::brief(*flag, *within),
             Note::ThrottleEarlier { flag } => throttle::earlier(*flag),
+        }
+    }
+
+    fn barred(&self, service: ServiceId, bar: Bar, stopped: bool) -> String {
+        let name = self.0.name(service);
+        match bar {
+            Bar::Requirement { service, .. } => {
+                service::without(name, self.0.name(service), stopped)
+            }
+            Bar::Need(need) => service::in_need(name, need, stopped),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::core::light::LedState;
 use crate::core::memo::Rest;
 use crate::core::note::{Doubt, Finish, RtcDoubt, Severity, Trust};
 use crate::core::picture::{Shed, Strain};
-use crate::core::settings::Settings;
+use crate::core::settings::{Need, Settings};
 use crate::core::{Dispute, HeatLevel};
 
 /// Makes, from one list, the word of each variant, the list of all variants, and the way back.
@@ -197,6 +197,14 @@ words! {
     Nothing => "nothing",
     Optional => "optional",
     Normal => "normal",
+}
+
+/// What a service needs: `clock`, `mains`.
+pub fn need_word(need: Need) -> &'static str {
+    match need {
+        Need::Clock => "clock",
+        Need::Mains => "mains",
+    }
 }
 
 /// What strains the machine: `throttled`, `under-voltage`, `on-battery`, `low-battery`.

@@ -7,7 +7,7 @@ use fieldwarden::config::{
     Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, StopSignal,
 };
 use fieldwarden::core::fact::ServiceId;
-use fieldwarden::core::settings::{Backoff, Heat, Limits, Ready, Restart, WatchdogOwner};
+use fieldwarden::core::settings::{Backoff, Heat, Limits, Need, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
 use fieldwarden::units::{MilliCelsius, Permille};
 use std::path::Path;
@@ -309,6 +309,10 @@ fn every_value_of_a_service_arrives() {
         command = ["/bin/b"]
         restart = "on-abnormal"
         success_on = [143, 0x03]
+        requires = ["a"]
+        wants = ["z"]
+        needs = ["mains", "clock"]
+        stop_without = ["clock"]
         no_restart_on = [0, 255]
     "#;
     let Config {
@@ -331,6 +335,13 @@ fn every_value_of_a_service_arrives() {
     assert_eq!(settings.services[0].restart, Restart::Never);
     let b = &settings.services[1];
     assert_eq!(b.restart, Restart::OnAbnormal);
+    assert_eq!(
+        (&b.after, &b.requires),
+        (&vec![ServiceId(0)], &vec![ServiceId(0)])
+    );
+    assert_eq!(b.wants, [ServiceId(2)]);
+    assert_eq!(b.needs, [Need::Mains, Need::Clock]);
+    assert_eq!(b.stop_without, [Need::Clock]);
     assert_eq!(
         (&*b.success_on, &*b.no_restart_on),
         (&[143, 3][..], &[0, 255][..])

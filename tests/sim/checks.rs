@@ -1,5 +1,6 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
+use crate::bars::{Bars, called};
 use crate::heat::Felt;
 use crate::heritage::Heritage;
 use crate::ladder::Ladder;
@@ -15,7 +16,7 @@ use fieldwarden::core::fact::{
 use fieldwarden::core::note::{HaltNote, Note, NotifyNote};
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::settings::{Settings, WatchdogOwner};
-use fieldwarden::core::{Core, State, Wish};
+use fieldwarden::core::{Bar, Core, State, Wish};
 use fieldwarden::units::Mono;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct View<'a> {
     pub deaf_until: u64,
     /// When it went on after having stood still last.
     pub thawed: u64,
+    /// The daemon ends, and services are stopped or left for that.
+    pub stops: bool,
 }
 
 type Check = Result<(), String>;
@@ -107,6 +110,7 @@ pub struct Checks {
     heat: Felt,
     said: Said,
     strained: Strained,
+    bars: Bars,
 }
 
 /// An end that was accepted.
@@ -143,6 +147,7 @@ impl Checks {
             heat: Felt::default(),
             said: Said::default(),
             strained: Strained::default(),
+            bars: Bars::default(),
         };
         checks.new_life();
         checks
@@ -171,6 +176,7 @@ impl Checks {
         self.heat = Felt::default();
         self.said = Said::default();
         self.strained = Strained::default();
+        self.bars = Bars::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -225,6 +231,8 @@ impl Checks {
             |service| self.services[usize::from(service.0)].asked,
         )?;
         self.strained.failures_are_put_down_rightly(v)?;
+        let rushed = self.is_rushed() || overruns(v);
+        self.bars.nobody_runs_without(v, &self.settings, rushed)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
@@ -331,11 +339,18 @@ impl Checks {
     fn accepted(&mut self, request: Request, v: &View) {
         match request {
             Request::Start(id) | Request::Stop(id) | Request::Restart(id) => {
-                let seen = &mut self.services[usize::from(id.0)];
-                seen.asked = true;
-                seen.restarts.clear();
-                seen.not_before = 0;
-                seen.at_once = 0;
+                let mut all = BTreeSet::new();
+                if !matches!(request, Request::Stop(_)) {
+                    all = called(&self.settings, id);
+                }
+                all.insert(id);
+                for id in all {
+                    let seen = &mut self.services[usize::from(id.0)];
+                    seen.asked = true;
+                    seen.restarts.clear();
+                    seen.not_before = 0;
+                    seen.at_once = 0;
+                }
             }
             Request::Exit | Request::Leave => {
                 let budget = millis(self.settings.stop_budget);
@@ -406,8 +421,10 @@ impl Checks {
                     continue;
                 };
                 let ready = matches!(b.state, State::Up { .. } | State::GaveUp { .. });
+                // Nobody knows when one will be up that waits for what is no service.
+                let waits = crate::bars::waits_rightly(v.core, &self.settings, *before);
                 no(
-                    b.wish == Wish::Run && !b.held && !ready,
+                    b.wish == Wish::Run && !b.held && !ready && !waits && !barred(&b),
                     format!("{name} is started before {}", self.settings.name(*before)),
                 )?;
             }
@@ -729,6 +746,10 @@ impl Checks {
                     self.wait(*service, v.now + millis(*retry));
                 }
                 Note::Began { .. } => self.begun = true,
+                // It comes back when that is over, and that is no restart.
+                Note::ServiceBarred { service, .. } => {
+                    self.services[usize::from(service.0)].asked = true;
+                }
                 Note::Halt(HaltNote::HaltCancelled { .. } | HaltNote::HaltGivenUp { .. }) => {
                     // What was stopped for the halt comes back, and that is no restart.
                     self.services.iter_mut().for_each(|seen| seen.asked = true);
@@ -765,6 +786,14 @@ impl Checks {
             !overran && alive.iter().any(|n| *n > 0),
             "the daemon has ended and services are alive",
         )
+    }
+}
+
+/// It waits for one that is not on its way up.
+fn barred(view: &fieldwarden::core::View) -> bool {
+    match view.bar {
+        None | Some(Bar::Requirement { coming: true, .. }) => false,
+        Some(Bar::Requirement { coming: false, .. } | Bar::Need(_)) => true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One life of the daemon: the loop that drives the core, and what its threads bring and do.
 
+use crate::bars::waits_rightly;
 use crate::faults::Kind;
 use crate::hands::Hand;
 use crate::truth::LOOK;
@@ -515,7 +516,8 @@ impl World {
         for view in life.core.services() {
             let up = matches!(view.state, State::Up { .. });
             let alive = self.alive[usize::from(view.service.0)] > 0;
-            if (view.wish == Wish::Run) != up || up != alive {
+            let waits = waits_rightly(&life.core, &self.plan.settings, view.service);
+            if up != alive || up != (view.wish == Wish::Run) && (up || !waits) {
                 return Err(format!("{view:?}, alive: {alive}"));
             }
         }

@@ -1,5 +1,6 @@
 //! What holds from one daemon to the next within a boot.
 
+use crate::bars::called;
 use crate::checks::View;
 use fieldwarden::core::action::{Action, Answer};
 use fieldwarden::core::fact::{Fact, Request, RunId, ServiceId, Ticket};
@@ -24,7 +25,7 @@ impl Heritage {
     /// A run has a number of its own in the whole boot, and what rests is started by nobody but who
     /// asks for it, whichever daemon it is.
     pub fn nothing_is_forgotten(&mut self, v: &View, settings: &Settings) -> Result<(), String> {
-        self.ask(v);
+        self.ask(v, settings);
         for order in v.orders {
             let Action::Start { service, run } = order.action else {
                 continue;
@@ -46,7 +47,7 @@ impl Heritage {
         Ok(())
     }
 
-    fn ask(&mut self, v: &View) {
+    fn ask(&mut self, v: &View, settings: &Settings) {
         let Fact::Asked {
             ticket, request, ..
         } = v.fact
@@ -61,6 +62,9 @@ impl Heritage {
         match request {
             Request::Start(service) | Request::Restart(service) if taken => {
                 self.at_rest.remove(service);
+                for called in called(settings, *service) {
+                    self.at_rest.remove(&called);
+                }
             }
             Request::Stop(service) if taken => {
                 self.at_rest.insert(*service);

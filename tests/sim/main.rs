@@ -11,6 +11,7 @@
 //! prints all of it. The journal of a run that fails becomes a scenario file in `target/sim/`.
 
 mod anything;
+mod bars;
 mod board;
 mod checks;
 mod chips;

@@ -133,10 +133,29 @@ fn configuration(rng: &mut Rng) -> String {
         if !before.contains(&name) {
             let after: Vec<_> = before.iter().copied().filter(|_| rng.chance(35)).collect();
             service(rng, name, &after, &mut out);
+            bars(rng, &before, &mut out);
             before.push(name);
         }
     }
     out
+}
+
+/// What the service just written cannot run without.
+fn bars(rng: &mut Rng, before: &[&str], out: &mut String) {
+    let mut some = |percent| -> Vec<&str> {
+        let names = before.iter().copied();
+        names.filter(|_| rng.chance(percent)).collect()
+    };
+    let (requires, wants) = (some(20), some(15));
+    let needs: Vec<&str> = ["clock", "mains"]
+        .into_iter()
+        .filter(|_| rng.chance(12))
+        .collect();
+    let stop: Vec<&str> = needs.iter().copied().filter(|_| rng.chance(60)).collect();
+    let _ = write!(
+        out,
+        "requires = {requires:?}\nwants = {wants:?}\nneeds = {needs:?}\nstop_without = {stop:?}\n"
+    );
 }
 
 /// In milliseconds.

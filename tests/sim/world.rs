@@ -22,7 +22,7 @@ use crate::truth::Truth;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
 use fieldwarden::core::memo::Memo;
-use fieldwarden::core::picture::Rung;
+use fieldwarden::core::picture::{Ending, Rung};
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
@@ -323,6 +323,7 @@ impl World {
             beats: &self.beats,
             deaf_until: life.deaf_until,
             thawed: life.frozen_since,
+            stops: life.core.picture().ending != Ending::No,
         };
         if let Err(why) = self.checks.step(&view) {
             self.failure.get_or_insert(why);

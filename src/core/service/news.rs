@@ -103,9 +103,6 @@ impl Service {
         } else {
             self.await_ready(pid, turn);
         }
-        if ending {
-            self.stop(turn.s, now, turn.out);
-        }
     }
 
     /// Its program was executed. Its life, and its time to get ready, count from now: a card that
@@ -115,10 +112,9 @@ impl Service {
             return;
         }
         self.await_ready(pid, turn);
+        // One that is not wanted any more is stopped in its turn.
         let unwanted = self.wish == Wish::Rest || self.restart_wanted;
-        if unwanted && !self.stops_in_turn {
-            self.stop(turn.s, turn.now, turn.out);
-        } else if turn.s.ready == Ready::Exec || self.ready_early {
+        if (!unwanted || self.stops_in_turn) && (turn.s.ready == Ready::Exec || self.ready_early) {
             self.up(turn.now, pid, turn);
         }
     }

@@ -176,7 +176,10 @@ fn give(service: &mut Service, input: &str, out: &mut Actions) {
             service.want_rest();
             return service.stop(&s, NOW, out);
         }
-        "restart" => return service.want_restart(&s, NOW, out),
+        "restart" => {
+            service.want_restart();
+            return service.stop(&s, NOW, out);
+        }
         "kill" => return service.kill(NOW, out),
         "hold" => return service.hold(true),
         "release" => return service.hold(false),
@@ -197,7 +200,7 @@ fn word(service: &Service) -> &'static str {
         State::Down { why: Down::Waiting } => "waiting",
         State::Down { why: Down::Held } => "held",
         State::Down { .. } => "down",
-        State::Starting { pid: None, .. } if service.wish == Wish::Rest => "resting",
+        State::Starting { .. } if service.wish == Wish::Rest => "resting",
         State::Starting { pid: None, .. } if service.restart_wanted => "ordered*",
         State::Starting { pid: None, .. } => "ordered",
         State::Starting { pid: Some(_), .. } => "starting",
@@ -264,7 +267,7 @@ waiting    -          -          up         -          -          -          -  
 ordered    starting   backoff    -          -          -          backoff    backoff    backoff    -          -          resting    ordered*   -          -          -          ordered!   -          -          -          -          -
 starting   -          -          -          up         -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+stop -          ending     failing+abort starting+time starting+main
 up         -          -          -          -          -          backoff    backoff    -          -          -          stopping+stop restarting+stop killed*+kill -          -          failing+abort up+reload  ending     failing+abort up+time    up+main
-resting    stopping+stop down       -          -          -          down       down       down       -          ordered    -          ordered*   -          -          -          resting!   -          -          -          -          -
+resting    -          down       -          -          -          down       down       down       -          ordered    -          ordered*   -          -          -          resting!   -          -          -          -          -
 stopping   -          -          -          -          -          down       down       -          -          restarting -          restarting killed+kill -          -          killed+kill -          -          -          stopping+time stopping+main
 failing    -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill -          -          -          failing+time failing+main
 ending     -          -          -          -          -          backoff    backoff    -          -          -          -          -          killed*+kill -          -          killed*+kill -          -          -          ending+time ending+main

@@ -11,6 +11,7 @@ pub struct Part {
     pub failed: bool,
     pub on_probation: bool,
     pub holds_up_others: bool,
+    pub bears_others: bool,
 }
 
 impl Part {
@@ -26,6 +27,7 @@ impl Part {
             ),
             on_probation: service.is_on_probation(),
             holds_up_others: service.holds_up_others(),
+            bears_others: service.bears_others(),
         }
     }
 }

@@ -43,10 +43,13 @@ impl Services {
     /// stopped as at the end.
     fn settle_kept(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
+        self.bar(id, pass);
         self.settle_stopped(id, pass);
         self.start_if_free(id, pass);
-        if !self.parts[at].holds_up_others {
-            for follower in self.followers[at].clone() {
+        for follower in self.followers[at].clone() {
+            self.bar(follower, pass);
+            self.stop_if_free(follower, pass);
+            if !self.parts[at].holds_up_others {
                 self.start_if_free(follower, pass);
             }
         }
@@ -68,8 +71,8 @@ impl Services {
         self.touch(id);
     }
 
-    /// While the daemon ends, or the service is held: it is stopped once nothing that comes after it
-    /// is alive.
+    /// While the daemon ends, or the service must not run: it is stopped once nothing that comes after
+    /// it is alive.
     fn settle_stopped(&mut self, id: ServiceId, pass: &mut Pass) {
         self.stop_if_free(id, pass);
         if !self.services[usize::from(id.0)].alive() {
@@ -81,12 +84,21 @@ impl Services {
 
     fn stop_if_free(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
-        if self.course == Course::Kept && !self.services[at].held {
+        let kept = self.course == Course::Kept;
+        if kept && !self.services[at].must_stop() {
             return;
         }
-        let busy = self.followers[at]
-            .iter()
-            .any(|f| self.services[usize::from(f.0)].alive());
+        // One that is stopped alone waits only for those that cannot do without it.
+        let all = !kept || self.services[at].held;
+        let waited_for = |f: &ServiceId| {
+            let bound = || {
+                pass.settings.services[usize::from(f.0)]
+                    .requires
+                    .contains(&id)
+            };
+            self.services[usize::from(f.0)].alive() && (all || bound())
+        };
+        let busy = self.followers[at].iter().any(waited_for);
         if busy && !self.is_rushed() {
             return;
         }
@@ -133,7 +145,7 @@ impl Services {
         if ends {
             service.want_rest();
         }
-        if ends || service.held {
+        if ends || service.must_stop() {
             self.moved.push_back(id);
         }
         if rushed {

@@ -1,8 +1,10 @@
 //! Fields of notes about services.
 
 use super::{Value, count, time, word};
+use crate::core::Bar;
 use crate::core::fact::{Errno, Exit, Stage};
-use crate::text::words::stage_word;
+use crate::core::settings::Settings;
+use crate::text::words::{need_word, stage_word};
 use crate::text::{errno_word, signal_word};
 use std::time::Duration;
 
@@ -32,6 +34,15 @@ pub(super) fn spent(restarts: u32, window: Duration, retry: Duration) -> [Field;
         ("window", time(window)),
         ("retry", time(retry)),
     ]
+}
+
+/// What a service cannot run without.
+pub(super) fn barred(bar: Bar, stopped: bool, settings: &Settings) -> [Field; 2] {
+    let lacks = match bar {
+        Bar::Requirement { service, .. } => ("requires", word(settings.name(service))),
+        Bar::Need(need) => ("needs", word(need_word(need))),
+    };
+    [lacks, ("stopped", Value::Flag(stopped))]
 }
 
 fn how(exit: Exit) -> (&'static str, Value) {

@@ -3,6 +3,7 @@
 use crate::core::fact::{Errno, Exit, Stage};
 use crate::core::note::Finish;
 use crate::core::picture::Strain;
+use crate::core::settings::Need;
 use crate::text::quantity::for_people;
 use crate::text::sentence::counted;
 use crate::text::words::stage_word;
@@ -131,4 +132,22 @@ pub(super) fn restarts_excused(name: &str, strain: Strain, restarts: u32) -> Str
     let restarts = counted(u64::from(restarts), "restart");
     let strain = strained(strain);
     format!("{restarts} of {name} do not count towards giving up: {strain} soon afterwards")
+}
+
+/// A service lacks something that the machine should have.
+pub(super) fn in_need(name: &str, need: Need, stopped: bool) -> String {
+    match (need, stopped) {
+        (Need::Clock, false) => format!("{name} waits until the time is right"),
+        (Need::Clock, true) => format!("{name} is stopped until the time is right"),
+        (Need::Mains, false) => format!("{name} waits for mains"),
+        (Need::Mains, true) => format!("{name} is stopped until mains are back"),
+    }
+}
+
+/// A service lacks one that it requires.
+pub(super) fn without(name: &str, required: &str, stopped: bool) -> String {
+    match stopped {
+        false => format!("{name} waits for {required}, which it requires"),
+        true => format!("{name} is stopped: {required}, which it requires, is not up"),
+    }
 }
