@@ -73,6 +73,8 @@ pub(crate) struct Services {
     legacy: Legacy,
     /// Services whose neighbours may have to move.
     moved: VecDeque<ServiceId>,
+    /// Services of which others may be barred, or not any more.
+    leant_on: VecDeque<ServiceId>,
     count: Count,
     begun: bool,
     course: Course,
@@ -120,6 +122,7 @@ impl Services {
             ordered: vec![None; n],
             legacy: Legacy::new(n),
             moved: VecDeque::new(),
+            leant_on: VecDeque::new(),
             count: Count::default(),
             begun: false,
             course: Course::Kept,
@@ -189,6 +192,7 @@ impl Services {
             }
             self.touch(id);
             self.moved.push_back(id);
+            self.leant_on.push_back(id);
         }
         self.call_first(pass.settings);
     }
@@ -223,6 +227,7 @@ impl Services {
             self.count.replace(before, part);
             self.parts[at] = part;
             self.moved.push_back(id);
+            self.leant_on.push_back(id);
         }
     }
 

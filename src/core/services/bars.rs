@@ -125,6 +125,14 @@ impl Services {
             });
         }
         self.touch(id);
+        self.moved.push_back(id);
+    }
+
+    /// The same for those that come after a service.
+    pub(super) fn bar_followers(&mut self, id: ServiceId, pass: &mut Pass) {
+        for follower in self.followers[usize::from(id.0)].clone() {
+            self.bar(follower, pass);
+        }
     }
 
     fn barred(&self, s: &Settings, alive: bool, now: Mono) -> Option<Bar> {

@@ -30,7 +30,16 @@ pub(super) fn classes(settings: &[Settings]) -> Vec<Class> {
 impl Services {
     /// Lets services that can move, move, until none can.
     pub(super) fn settle(&mut self, pass: &mut Pass) {
-        while let Some(id) = self.moved.pop_front() {
+        loop {
+            // First it is found out who may, then somebody moves.
+            while let Some(id) = self.leant_on.pop_front() {
+                if self.course == Course::Kept && self.begun {
+                    self.bar_followers(id, pass);
+                }
+            }
+            let Some(id) = self.moved.pop_front() else {
+                return;
+            };
             match self.course {
                 Course::Kept if self.begun => self.settle_kept(id, pass),
                 Course::Kept | Course::Left => {}
@@ -47,7 +56,6 @@ impl Services {
         self.settle_stopped(id, pass);
         self.start_if_free(id, pass);
         for follower in self.followers[at].clone() {
-            self.bar(follower, pass);
             self.stop_if_free(follower, pass);
             if !self.parts[at].holds_up_others {
                 self.start_if_free(follower, pass);
@@ -125,6 +133,7 @@ impl Services {
         for id in self.ids() {
             self.touch(id);
             self.moved.push_back(id);
+            self.leant_on.push_back(id);
         }
     }
 
