@@ -2,12 +2,14 @@
 //!
 //! This is the only place where a default is written. It never reads a file.
 
+mod backoff;
 pub mod led;
 mod rights;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Inside, Nothing, Required};
+use backoff::BACKOFF;
 pub use led::LED;
 use std::time::Duration;
 pub use vitals::VITALS;
@@ -391,48 +393,3 @@ pub const SERVICE: Section = Section {
         rights::LIMITS,
     ],
 };
-
-const BACKOFF: &[Key] = &[
-    key(
-        "immediate",
-        Kind::Count(0, 100),
-        Default("3"),
-        "Failures in a row that are answered at once",
-    ),
-    key(
-        "first",
-        Kind::Duration(ms(100), hours(1)),
-        Default("\"1s\""),
-        "First wait after those; each further one is twice as long",
-    ),
-    key(
-        "cap",
-        Kind::Duration(ms(100), hours(24)),
-        Default("\"60s\""),
-        "Longest wait",
-    ),
-    key(
-        "stable",
-        Kind::Duration(s(1), hours(24)),
-        Default("\"10m\""),
-        "A run this long wipes out the failures before it",
-    ),
-    key(
-        "restarts",
-        Kind::Count(1, 1000),
-        Default("8"),
-        "Restarts inside the window after which the service is given up",
-    ),
-    key(
-        "window",
-        Kind::Duration(s(1), hours(24)),
-        Default("\"10m\""),
-        "The window of those restarts",
-    ),
-    key(
-        "cooldown",
-        Kind::Duration(s(1), hours(24)),
-        Default("\"10m\""),
-        "Time after giving up until one more try, which also waits until a restart has left the window",
-    ),
-];

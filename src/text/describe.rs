@@ -1,5 +1,6 @@
 //! Notes for machines: a fixed name and fields with units.
 
+mod clock;
 mod service;
 mod value;
 
@@ -11,11 +12,11 @@ use super::notify;
 use super::signal_word;
 use super::throttle;
 use super::words::{
-    dispute_word, finish_word, heat_word, request_parts, rtc_doubt_word, shed_word, source,
-    strain_word, thread_word, trust_word,
+    dispute_word, finish_word, heat_word, request_parts, shed_word, source, strain_word,
+    thread_word, trust_word,
 };
 use crate::core::fact::{Asker, Fault, MountId, Request, ServiceId};
-use crate::core::note::{Doubt, Note, RtcDoubt};
+use crate::core::note::{Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::Permille;
 use std::fmt;
@@ -299,12 +300,12 @@ impl Describer<'_> {
             Note::ClockTrust { trust } => {
                 ("clock-trust", vec![("trust", word(trust_word(*trust)))])
             }
-            Note::ClockWrong { why } => ("clock-wrong", doubt(RtcDoubt::Untrue(*why))),
+            Note::ClockWrong { why } => ("clock-wrong", clock::doubt(RtcDoubt::Untrue(*why))),
             Note::ClockStepped { by, ahead } => (
                 "clock-stepped",
                 vec![("by", time(*by)), ("ahead", Value::Flag(*ahead))],
             ),
-            Note::RtcWrong { why } => ("rtc-wrong", doubt(*why)),
+            Note::RtcWrong { why } => ("rtc-wrong", clock::doubt(*why)),
             Note::RtcRight => ("rtc-right", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::OutageTakenUp { lasted } => ("outage-taken-up", vec![("lasted", time(*lasted))]),
@@ -391,17 +392,6 @@ pub(super) fn asker(by: Asker) -> (&'static str, Value) {
         Asker::User(user) => ("user", count(user)),
         Asker::Signal(number) => ("signal", Value::Text(signal_word(number))),
     }
-}
-
-fn doubt(doubt: RtcDoubt) -> Fields {
-    let by = match doubt {
-        RtcDoubt::Stopped | RtcDoubt::Invalid | RtcDoubt::Frozen => None,
-        RtcDoubt::Untrue(Doubt::Early { by } | Doubt::Future { by }) => Some(by),
-        RtcDoubt::Ahead { by } | RtcDoubt::Behind { by } => Some(by),
-    };
-    let mut fields = vec![("why", word(rtc_doubt_word(doubt)))];
-    fields.extend(by.map(|by| ("by", time(by))));
-    fields
 }
 
 pub(super) fn cause(fault: &Fault) -> Fields {

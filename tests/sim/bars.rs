@@ -23,8 +23,8 @@ pub struct Bars {
 
 impl Bars {
     /// B1: nothing starts before what it requires is up; B2: nothing starts while its need is unmet;
-    /// B3: nothing runs on without what it is to be stopped without; B4: nothing is stopped before those
-    /// that require it, unless there is no time for that.
+    /// B3: nothing runs on without what it is to be stopped without; B4: nothing is stopped before
+    /// those that require it, unless there is no time for that.
     pub fn nobody_runs_without(
         &mut self,
         v: &View,
