@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
 use crate::core::fact::{Fact, Fault, OrderId, Request, Thread};
+use crate::core::memo::Left;
 use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
@@ -156,7 +157,11 @@ impl Bridge {
     fn leave(&self, now: Mono, memos: Vec<legacy::Found>) {
         for (service, run, memo) in memos {
             let line = legacy::line(service, run, &memo, self.core.settings());
-            let order = ChildOrder::Remember { service, line };
+            let order = ChildOrder::Remember {
+                service,
+                at_rest: matches!(memo.left, Left::Over | Left::Resting { .. }),
+                line,
+            };
             let _ = self.queues.children.give(now, order);
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fieldwarden::core::fact::{Change, Exit, Fact, Pid, RunId, ServiceId, Thread};
 use fieldwarden::edge::children::{Births, Child, ChildOrder, Children};
 use fieldwarden::edge::clock;
+use fieldwarden::edge::fd_store::FdStore;
 use fieldwarden::edge::inbox::{Facts, inbox};
 use fieldwarden::edge::orders::{plain, with_bell};
 use fieldwarden::edge::places::Places;
@@ -29,6 +30,8 @@ fn child(name: &str) -> Child {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: None,
+        store: FdStore::default(),
+        store_most: 0,
     }
 }
 

@@ -242,6 +242,7 @@ mod tests {
             excused: 0,
             reloading_seconds: None,
             status_text: None,
+            kept_descriptors: 0,
             errno: None,
         }
     }

@@ -32,6 +32,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
     let stop_signal = table.other("stop_signal", signal);
     let rights = rights::rights(table);
     let bounds = rights::bounds(table);
+    let fd_store = table.count("fd_store");
     Some(Command {
         argv: argv?.value,
         environment: environment?.value,
@@ -45,6 +46,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
         stop_signal: stop_signal?.value,
         rights: rights?,
         bounds: bounds?,
+        fd_store: fd_store?.value,
     })
 }
 

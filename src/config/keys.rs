@@ -310,21 +310,27 @@ pub const SERVICE: Section = Section {
         ),
         key(
             "ready",
-            Kind::Choice(&["exec", "notify"]),
+            Kind::Choice(READY),
             Default("\"exec\""),
-            "It counts as up once its program is executed, or once it says READY=1",
+            "It counts as up once its program is executed, says READY=1, or writes a newline to this descriptor",
         ),
         key(
             "start_timeout",
             Kind::Duration(s(1), hours(1)),
             Default("\"90s\""),
-            "Time from its start to READY=1",
+            "Time from its start until it is ready",
         ),
         key(
             "heartbeat",
             Kind::Duration(ms(100), hours(1)),
             Nothing("\"30s\""),
             "Longest silence between two WATCHDOG=1, which it need not send without this key",
+        ),
+        key(
+            "fd_store",
+            Kind::Count(0, 64),
+            Default("0"),
+            "Descriptors that it may leave with the daemon (FDSTORE=1), to be handed back at its next start",
         ),
         key(
             "stop_signal",
@@ -393,3 +399,8 @@ pub const SERVICE: Section = Section {
         rights::LIMITS,
     ],
 };
+
+/// Words of `ready`. s6 and its like leave the number of the descriptor to the service.
+const READY: &[&str] = &[
+    "exec", "notify", "fd:3", "fd:4", "fd:5", "fd:6", "fd:7", "fd:8", "fd:9",
+];

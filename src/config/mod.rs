@@ -136,6 +136,8 @@ pub struct Command {
     pub rights: Rights,
     /// What bounds each of its processes.
     pub bounds: Bounds,
+    /// Descriptors that it may leave with the daemon, 0 to 64.
+    pub fd_store: u32,
 }
 
 /// Where the output of a service goes.

@@ -124,6 +124,9 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
     let wants = table.other("wants", names);
     let stop_timeout = table.duration("stop_timeout");
     let service = service(&mut table, name, stop_timeout.as_ref());
+    if let (Some(service), Some(command)) = (&service, &command) {
+        check_descriptors(&mut table, service, command);
+    }
     Draft {
         name: name.to_owned(),
         shown: value::key(name),
@@ -133,6 +136,26 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
         wants: wants.map_or(Vec::new(), |names| names.value),
         stop_timeout,
         rest: service.zip(command),
+    }
+}
+
+/// The descriptor of a newline must not be one of those that are handed back.
+fn check_descriptors(table: &mut Table<'_, '_, '_>, service: &Service, command: &Command) {
+    let Ready::Newline { descriptor } = service.ready else {
+        return;
+    };
+    let (number, kept) = (u32::from(descriptor), command.fd_store);
+    if number < 3 + kept {
+        let what = format!(
+            "`{}` is \"fd:{number}\", which is one of the {kept} descriptors of `fd_store`",
+            table.full("ready")
+        );
+        let help = match kept {
+            0..=6 => format!("write \"fd:{}\" or a larger one", 3 + kept),
+            _ => "leave `fd_store` out, or use ready = \"notify\"".to_owned(),
+        };
+        let span = table.header();
+        table.report().error(span, what, help);
     }
 }
 
@@ -168,7 +191,9 @@ fn service(
         ready: match ready?.value {
             "exec" => Ready::Exec,
             "notify" => Ready::Notify,
-            _ => return None,
+            word => Ready::Newline {
+                descriptor: word.strip_prefix("fd:")?.parse().ok()?,
+            },
         },
         start_timeout: start_timeout?.value,
         heartbeat: heartbeat.map(|heartbeat| heartbeat.value),

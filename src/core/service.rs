@@ -369,7 +369,7 @@ impl Service {
         self.again = false;
         self.excused = false;
         self.ready_early = false;
-        self.account = Account::default();
+        self.account = self.account.next();
         self.ordered = now;
         self.state = State::Starting {
             since: now,
@@ -388,6 +388,10 @@ impl Service {
 
     fn rest_in(&mut self, why: Down) {
         self.state = State::Down { why };
+        if self.wish == Wish::Rest {
+            // Whoever keeps it lets go of it, too.
+            self.account.kept = 0;
+        }
         self.again = false;
         self.due = None;
     }

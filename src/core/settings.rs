@@ -194,6 +194,11 @@ pub enum Ready {
     Exec,
     /// When it says `READY=1` on its notify socket.
     Notify,
+    /// When it writes a newline to a descriptor that it was given.
+    Newline {
+        /// Its number there, 3 to 9.
+        descriptor: u8,
+    },
 }
 
 /// How much a service matters while power is short.

@@ -11,9 +11,11 @@ mod ears;
 mod end;
 mod heed;
 mod message;
+mod newline;
 mod notify;
 mod order;
 mod speaker;
+mod store;
 
 pub use births::Births;
 pub use notify::listen;
@@ -61,6 +63,8 @@ struct Run {
     stopping: bool,
     /// What it said last that it does.
     status: Option<Box<str>>,
+    /// Where it writes a newline when it is ready, until it has.
+    newline: Option<Arc<OwnedFd>>,
 }
 
 impl Run {
@@ -73,6 +77,7 @@ impl Run {
             reloading: false,
             stopping: false,
             status: None,
+            newline: None,
         }
     }
 }
@@ -112,6 +117,8 @@ enum Key {
     Notify(u16),
     Run(u16),
     Former(u16),
+    Newline(u16),
+    Stored(u16),
 }
 
 impl Key {
@@ -121,6 +128,8 @@ impl Key {
             Key::Notify(at) => 1 << 32 | u64::from(at),
             Key::Run(at) => 2 << 32 | u64::from(at),
             Key::Former(at) => 3 << 32 | u64::from(at),
+            Key::Newline(at) => 4 << 32 | u64::from(at),
+            Key::Stored(at) => 5 << 32 | u64::from(at),
         })
     }
 
@@ -132,6 +141,8 @@ impl Key {
             1 => Some(Key::Notify(at)),
             2 => Some(Key::Run(at)),
             3 => Some(Key::Former(at)),
+            4 => Some(Key::Newline(at)),
+            5 => Some(Key::Stored(at)),
             _ => None,
         }
     }
@@ -215,7 +226,9 @@ impl Children {
             let keys = events.iter().filter_map(|e| Key::of(e.data));
             let ended = keys.filter_map(|key| match key {
                 Key::Run(at) => Some(at),
-                Key::Bell | Key::Notify(_) | Key::Former(_) => None,
+                Key::Bell | Key::Notify(_) | Key::Former(_) | Key::Newline(_) | Key::Stored(_) => {
+                    None
+                }
             });
             for (number, at) in ended.enumerate() {
                 self.reap(at);
@@ -233,6 +246,8 @@ impl Children {
                 match key {
                     Key::Notify(at) => drop(self.hear(at)),
                     Key::Former(at) => self.reap_former(at),
+                    Key::Newline(at) => self.read_newline(at),
+                    Key::Stored(at) => self.drop_dead(at),
                     Key::Bell | Key::Run(_) => {}
                 }
             }
@@ -258,8 +273,11 @@ impl Children {
                     service,
                     record,
                     pidfd,
+                    newline,
                 } => {
-                    self.begin(service, Run::new(record, pidfd, false));
+                    let mut run = Run::new(record, pidfd, false);
+                    run.newline = newline;
+                    self.begin(service, run);
                     // It was left here, and is not owed.
                     continue;
                 }
@@ -272,7 +290,14 @@ impl Children {
                 } => {
                     self.signal(service, run, signal, reach);
                 }
-                ChildOrder::Remember { service, line } => {
+                ChildOrder::Remember {
+                    service,
+                    at_rest,
+                    line,
+                } => {
+                    if at_rest {
+                        self.empty_store(service.0);
+                    }
                     memos.insert(service, line);
                     remembered += 1;
                     continue;
@@ -325,6 +350,7 @@ impl Children {
         }
         // What it said before it ended was said by this run, and not by the next.
         self.hear_last_words(at);
+        self.read_newline(at);
         let slot = &mut self.slots[usize::from(at)];
         // The last of them may be that another process is the main one.
         let Some(run) = slot.run.take_if(|run| end::has_come(run)) else {
@@ -336,6 +362,7 @@ impl Children {
         let exit = end::clear_up(&run, &slot.child.name, self.pool.as_ref());
         // By a record that is there a successor knows that it ended while nobody was looking.
         self.table.strike_out(ServiceId(at));
+        self.forget_newline(run.newline);
         self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
         self.bury(at, run.first);
     }

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod control;
 pub mod disk;
 pub mod drive;
+pub mod fd_store;
 pub mod gauge;
 pub mod gpio;
 pub mod guards;

@@ -98,6 +98,11 @@ impl Places {
         self.service(name).join("notify")
     }
 
+    /// FIFO to which a service writes a newline when it is ready.
+    pub fn newline(&self, name: &str) -> PathBuf {
+        self.service(name).join("ready")
+    }
+
     /// The parent of all FIFOs. They have one together, because most services need no directory of
     /// their own, and to make one would take as long as to make the FIFO.
     fn outputs(&self) -> PathBuf {

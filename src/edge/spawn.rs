@@ -40,7 +40,7 @@ use raw::Stack;
 pub use method::Method;
 pub use start_time::start_time;
 
-pub use program::{BadProgram, Identity, Limit, Program, Scheduling, Stream};
+pub use program::{BadProgram, Handed, Identity, Limit, Program, Scheduling, Stream};
 
 /// The step of a spawn that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -266,8 +266,9 @@ impl Spawner {
 
     /// The number behind all descriptors that the child of this program needs.
     fn behind(&self, program: &Program, join: Option<RawFd>) -> RawFd {
-        let streams = [&program.input, &program.output, &program.errors];
-        let needed = streams.into_iter().filter_map(|stream| match stream {
+        let streams = [&program.input, &program.output, &program.errors].into_iter();
+        let handed = program.handed().iter().map(|handed| &handed.stream);
+        let needed = streams.chain(handed).filter_map(|stream| match stream {
             Stream::To(fd) => Some(fd.as_raw_fd()),
             Stream::Null | Stream::Inherit | Stream::Fifo(_) | Stream::Output => None,
         });
@@ -327,7 +328,11 @@ fn own_oom_score() -> io::Result<i32> {
 
 /// A pipe that exec closes: reading, writing.
 fn report_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
-    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
+    let (reading, writing) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // What is handed over to the child must not take its place.
+    let writing = program::above_handed(&writing);
+    let failed = |e: io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
+    Ok((reading, writing.map_err(failed)?))
 }
 
 /// What the child wrote before it exited; zero if exec closed the pipe.

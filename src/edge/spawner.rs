@@ -11,6 +11,7 @@ mod rights;
 
 use super::children::Births;
 use super::clock;
+use super::fd_store::FdStore;
 use super::inbox::Inbox;
 use super::orders::Work;
 use super::output::Taps;
@@ -18,7 +19,7 @@ use super::places::Places;
 use super::pool::{Leaf, Pool};
 use super::run_record::RunRecord;
 use super::run_table::RunTable;
-use super::spawn::{self, Limit, Program, SpawnError, Spawner, Stream};
+use super::spawn::{self, Handed, Limit, Program, SpawnError, Spawner, Stream};
 use crate::config::accounts::Account;
 use crate::config::{Bounds, Output, Rights};
 use crate::core::fact::{Change, Errno, Fact, Pid, RunId, ServiceId, Stage};
@@ -62,6 +63,12 @@ pub struct Recipe {
     pub output: Output,
     /// It has a notify socket.
     pub notify: bool,
+    /// The number of the descriptor to which it writes a newline when it is ready.
+    pub newline: Option<u8>,
+    /// What it has left for its next run; the children thread has it too.
+    pub store: FdStore,
+    /// How many descriptors that may be.
+    pub store_most: u32,
     /// Its heartbeat window, which it is told.
     pub heartbeat: Option<Duration>,
     /// The limit of open descriptors that it is to have, if that is not ours.
@@ -136,7 +143,12 @@ impl Spawning {
     }
 
     fn start(&mut self, service: ServiceId, run: RunId) {
-        if let Err((stage, errno)) = self.try_start(service, run) {
+        let outcome = self.try_start(service, run);
+        if let Some(Some(program)) = self.prepared.get_mut(usize::from(service.0)) {
+            // Nothing of it is kept open here once its owner lets go of it.
+            program.hand_over_nothing();
+        }
+        if let Err((stage, errno)) = outcome {
             let change = Change::StartFailed { stage, errno };
             self.inbox.send(Fact::Child {
                 service,
@@ -151,6 +163,9 @@ impl Spawning {
         let at = usize::from(service.0);
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
+        let newline = self
+            .hand_over(at)
+            .map_err(|e| (Stage::Prepare, errno(&e)))?;
         let spawned = match self.spawn(at) {
             Err((
                 stage @ (Stage::Clone | Stage::Cgroup | Stage::Output),
@@ -166,15 +181,51 @@ impl Spawning {
         // The record is written before anybody hears of the process, so that a successor of ours
         // cannot miss it.
         let start = spawned.start_time().unwrap_or(0);
-        let ready = !self.recipes[at].notify;
+        let ready = !self.recipes[at].notify && newline.is_none();
         let record = RunRecord::new(run, pid, start, ready);
         let recipe = &self.recipes[at];
         if let Err(e) = self.table.store(service, &record) {
             log::warn!("{}: run not recorded for a successor: {e}", recipe.name);
         }
+        let (pidfd, speaks) = (spawned.pidfd, recipe.notify);
         self.births
-            .tell(service, record, spawned.pidfd, recipe.notify);
+            .tell_with(service, record, pidfd, speaks, newline);
         Ok(())
+    }
+
+    /// Prepares what the next run gets beyond its standard descriptors: what the one before it has left,
+    /// or where to write a newline, of which our end is given back.
+    fn hand_over(&mut self, at: usize) -> io::Result<Option<OwnedFd>> {
+        let (recipe, Some(Some(program))) = (&self.recipes[at], self.prepared.get_mut(at)) else {
+            return Ok(None);
+        };
+        if recipe.newline.is_none() && recipe.store_most == 0 {
+            return Ok(None);
+        }
+        let stored = recipe.store.all();
+        let names: Vec<&str> = stored.iter().map(|s| &*s.name).collect();
+        let numbers = 3..;
+        let kept = numbers.zip(&stored).map(|(number, stored)| Handed {
+            number,
+            stream: Stream::To(stored.descriptor.clone()),
+        });
+        let mut handed: Vec<Handed> = kept.collect();
+        let mut ours = None;
+        if let Some(number) = recipe.newline {
+            let path = self.places.newline(&recipe.name);
+            let made = || fifo_for_reading(&path);
+            ours = Some(self.places.within(&recipe.name, made)?);
+            handed.push(Handed {
+                number: number.into(),
+                stream: Stream::fifo(&path).map_err(io::Error::other)?,
+            });
+        }
+        program.hand_over(handed)?;
+        let names = (!names.is_empty()).then(|| names.join(":"));
+        program
+            .name_handed(names.as_deref())
+            .map_err(io::Error::other)?;
+        Ok(ours)
     }
 
     /// Makes again what was taken away while we ran: the FIFO, or the pool with the leaf in it.
@@ -294,6 +345,10 @@ impl Spawning {
             let window = window.as_micros().to_string();
             environment.push(("WATCHDOG_USEC".into(), window.into()));
         }
+        if recipe.store_most > 0 {
+            let most = recipe.store_most.to_string();
+            environment.push(("FDSTORE".into(), most.into()));
+        }
         let mut argv = recipe.argv.iter();
         let path = argv.next().map(PathBuf::from).unwrap_or_default();
         let mut program = Program::new(&path, argv, environment)?;
@@ -302,6 +357,19 @@ impl Spawning {
         rights::apply(&mut program, recipe, account);
         Ok(program)
     }
+}
+
+/// Makes the FIFO to which one run writes a newline, in place of that of the run before, of which some
+/// process may still have the other end; and opens it, without waiting for the run.
+fn fifo_for_reading(path: &std::path::Path) -> io::Result<OwnedFd> {
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        Ok(()) | Err(_) => {}
+    }
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(open(path, flags, Mode::empty())?)
 }
 
 /// Makes the FIFO for a service's output, if it is not there, and opens our end.

@@ -57,6 +57,8 @@ pub struct ServiceStatus {
     /// What its latest run said that it does (`STATUS=`).
     #[serde(default)]
     pub status_text: Option<String>,
+    /// Descriptors that it has left for its next run (`FDSTORE=1`).
+    pub kept_descriptors: u16,
     /// What its latest run said that had failed (`ERRNO=`), for example `ENOENT`.
     #[serde(default)]
     pub errno: Option<String>,
@@ -211,6 +213,7 @@ fn stateless(
         excused: view.excuses,
         reloading_seconds: reload.map(|reload| Seconds(now.since(reload.since))),
         status_text: account.and_then(|account| account.status.as_deref().map(str::to_owned)),
+        kept_descriptors: account.map_or(0, |account| account.kept),
         errno: errno.map(text::errno_word),
     }
 }

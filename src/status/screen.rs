@@ -269,6 +269,11 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
     }
+    match service.kept_descriptors {
+        0 => {}
+        1 => notes.push("1 descriptor kept".into()),
+        n => notes.push(format!("{n} descriptors kept")),
+    }
     if let Some(errno) = &service.errno {
         notes.push(format!("says that it failed: {errno}"));
     }

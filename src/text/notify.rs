@@ -19,6 +19,7 @@ pub(super) fn said(said: &Said) -> String {
         Said::Window(None) => "window=none".to_owned(),
         Said::Window(Some(window)) => format!("window={}", seconds(*window)),
         Said::Extend(time) => format!("extend={}", seconds(*time)),
+        Said::Kept(count) => format!("kept={count}"),
         Said::Main(pid) => format!("main={}", pid.number()),
     }
 }
@@ -35,6 +36,7 @@ pub(super) fn refusal(why: Refusal) -> String {
         Refusal::Nul => "nul".to_owned(),
         Refusal::Value(key) => format!("value key={}", notify_key_word(key)),
         Refusal::Main(pid) => format!("main pid={}", pid.number()),
+        Refusal::Store => "store".to_owned(),
         Refusal::Flood => "flood".to_owned(),
     }
 }
@@ -85,6 +87,7 @@ fn refused(why: Refusal) -> Fields {
         Refusal::Nul => vec![why_is("nul")],
         Refusal::Value(key) => vec![why_is("value"), ("key", word(notify_key_word(key)))],
         Refusal::Main(pid) => vec![why_is("main"), ("pid", count(pid.number()))],
+        Refusal::Store => vec![why_is("store")],
         Refusal::Flood => vec![why_is("flood")],
     }
 }
@@ -159,6 +162,9 @@ fn refused_sentence(name: &str, why: Refusal) -> String {
             "{name} called process {} its main process, which is gone or no part of it: ignored",
             pid.number()
         ),
+        Refusal::Store => {
+            format!("{name} left more descriptors than `fd_store` allows: those beyond are closed")
+        }
         Refusal::Flood => format!(
             "{name} says more on its notify socket than can be of use: it is read more slowly"
         ),

@@ -210,3 +210,71 @@ fn nonsense_is_told() {
     });
     assert_eq!(rig.up("web"), pid);
 }
+
+/// A listening socket that a service has left with the daemon is handed to its next run, under its name
+/// and for that process alone; a stop lets go of it.
+#[test]
+fn a_socket_is_kept_over_a_restart() {
+    let body = "import array\n\
+        if 'LISTEN_FDS' in os.environ:\n    \
+            assert os.environ['LISTEN_PID'] == str(os.getpid())\n    \
+            assert os.environ['LISTEN_FDNAMES'] == 'front:pipe', os.environ['LISTEN_FDNAMES']\n    \
+            s = socket.socket(fileno=3)\n    \
+            os.fstat(4)\n    \
+            print('kept', s.getsockname()[1], os.environ['LISTEN_FDS'], flush=True)\n\
+        else:\n    \
+            s = socket.create_server(('127.0.0.1', 0))\n    \
+            n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n    \
+            n.connect(os.environ['NOTIFY_SOCKET'])\n    \
+            r, w = os.pipe()\n    \
+            for name, fd in (('front', s.fileno()), ('pipe', r)):\n        \
+                n.sendmsg([b'FDSTORE=1\\nFDPOLL=0\\nFDNAME=' + name.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))])\n    \
+            print('made', s.getsockname()[1], os.environ['FDSTORE'], flush=True)\n\
+        say('READY=1')\n\
+        time.sleep(1000)";
+    let mut rig = Rig::new(&python("web", "ready = \"notify\"\nfd_store = 4", body));
+    rig.start();
+    let first = rig.up("web");
+    assert_eq!(rig.service("web").kept_descriptors, 2);
+    kill(first);
+    rig.until("the next run has them", |rig| rig.log().contains("kept"));
+    rig.until("it is up", |rig| rig.service("web").state == "up");
+    let word = |line: &str, at: usize| line.split_whitespace().rev().nth(at).unwrap().to_owned();
+    let log = rig.log();
+    let line = |what: &str| log.lines().find(|l| l.contains(what)).unwrap();
+    let (made, kept) = (line("made"), line("kept"));
+    assert_eq!(word(made, 1), word(kept, 1), "{log}");
+    assert_eq!((word(made, 0), word(kept, 0)), ("4".into(), "2".into()));
+    let port: u16 = word(made, 1).parse().unwrap();
+    let connects = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(connects());
+    rig.ask_about("stop", Some("web"));
+    rig.until("it is stopped, and nobody listens", |rig| {
+        rig.service("web").state == "down" && !connects()
+    });
+    assert_eq!(rig.service("web").kept_descriptors, 0);
+}
+
+/// Readiness as s6 has it: a newline on a descriptor, before which others wait.
+#[test]
+fn a_newline_on_a_descriptor() {
+    let mut rig = Rig::new("");
+    let script = wait_for(&rig, "a") + "echo >&3\nexec 3>&-\nls -l /proc/self/fd\nsleep 1000\n";
+    let first = shell("first", "ready = \"fd:3\"", &script);
+    let mute = shell(
+        "mute",
+        "ready = \"fd:4\"\nstart_timeout = \"1s\"",
+        "exec 4>&-; sleep 1000",
+    );
+    rig.configure(&(first + &shell("second", "after = [\"first\"]", "sleep 1000") + &mute));
+    rig.start();
+    rig.until("one that closes it says nothing by that", |rig| {
+        !rig.traced("! service-not-ready service=mute").is_empty()
+    });
+    assert_eq!(rig.service("first").state, "starting");
+    assert_eq!(rig.service("second").state, "down");
+    go_on(&rig, "a");
+    rig.up("first");
+    rig.up("second");
+    assert!(rig.traced("! service-up service=mute").is_empty());
+}

@@ -201,7 +201,7 @@ fn change(rng: &mut Rng) -> Change {
 fn said(rng: &mut Rng) -> Said {
     let time = rng.pick(&[Duration::ZERO, Duration::from_secs(5), Duration::MAX]);
     let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
-    match (rng.range(0, 7), pid) {
+    match (rng.range(0, 8), pid) {
         (0, _) => Said::Reloading {
             since: rng.pick(&[None, Some(Mono(0)), Some(Mono(u64::MAX))]),
         },
@@ -211,6 +211,7 @@ fn said(rng: &mut Rng) -> Said {
         (4, _) => Said::Trigger,
         (5, _) => Said::Window(rng.pick(&[None, Some(time)])),
         (6, Some(pid)) => Said::Main(pid),
+        (7, _) => Said::Kept(u16::MAX),
         _ => Said::Extend(time),
     }
 }

@@ -4,13 +4,14 @@ use super::Devices;
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Config};
+use crate::config::{CgroupChoice, Command, Config};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
+use crate::edge::fd_store::FdStore;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
@@ -48,6 +49,8 @@ pub(super) struct Ground {
     pub marker: MarkerFiles,
     /// What an earlier daemon left in it.
     pub found: Fact,
+    /// What services have left with us for their next runs.
+    pub stores: Vec<FdStore>,
     /// The limit of open descriptors that we were given, if we have raised it.
     pub descriptors: Option<Limit>,
 }
@@ -87,7 +90,9 @@ impl Ground {
             init_watchdog,
             first,
         };
+        let stores = settings.services.iter().map(|_| FdStore::default());
         let ground = Ground {
+            stores: stores.collect(),
             settings,
             places,
             table: Arc::new(table),
@@ -129,7 +134,8 @@ impl Ground {
         let inherited = environment.for_children();
         let services = self.settings.services.iter().zip(&config.wiring.commands);
         services
-            .map(|(service, command)| {
+            .zip(&self.stores)
+            .map(|((service, command), store)| {
                 let own = command.environment.iter();
                 let own = own.map(|(k, v)| (OsString::from(k), OsString::from(v)));
                 let other = command.rights.user.is_some();
@@ -144,7 +150,13 @@ impl Ground {
                     environment: kept.cloned().chain(own).collect(),
                     directory: command.directory.clone(),
                     output: command.output,
-                    notify: listens(service),
+                    notify: listens(service, command),
+                    newline: match service.ready {
+                        Ready::Newline { descriptor } => Some(descriptor),
+                        Ready::Exec | Ready::Notify => None,
+                    },
+                    store: store.clone(),
+                    store_most: command.fd_store,
                     heartbeat: service.heartbeat,
                     descriptors: self.descriptors,
                     rights: command.rights.clone(),
@@ -157,8 +169,9 @@ impl Ground {
     pub fn children(&self, config: &Config) -> io::Result<Vec<Child>> {
         let services = self.settings.services.iter().zip(&config.wiring.commands);
         services
-            .map(|(service, command)| {
-                let notify = match listens(service) {
+            .zip(&self.stores)
+            .map(|((service, command), store)| {
+                let notify = match listens(service, command) {
                     false => None,
                     true => {
                         self.places.make_service(&service.name)?;
@@ -170,6 +183,8 @@ impl Ground {
                     stop_signal: command.stop_signal.number(),
                     heartbeat: service.heartbeat,
                     notify,
+                    store: store.clone(),
+                    store_most: command.fd_store,
                 })
             })
             .collect()
@@ -197,8 +212,8 @@ fn pool(
 }
 
 /// A service that has something to tell gets a socket to tell it on.
-fn listens(service: &crate::core::settings::Service) -> bool {
-    service.ready == Ready::Notify || service.heartbeat.is_some()
+fn listens(service: &crate::core::settings::Service, command: &Command) -> bool {
+    service.ready == Ready::Notify || service.heartbeat.is_some() || command.fd_store > 0
 }
 
 /// Whether the watchdog ended the boot before; `None` where that cannot be known.

@@ -27,6 +27,8 @@ pub enum Said {
     Window(Option<Duration>),
     /// `EXTEND_TIMEOUT_USEC=`: it needs more time, this much from now, at most 1 h.
     Extend(Duration),
+    /// `FDSTORE=1` and the like: so many of its descriptors are kept for its next run now.
+    Kept(u16),
     /// `MAINPID=`: another of its own processes is the main one, and is watched as such already.
     Main(Pid),
 }
@@ -54,6 +56,8 @@ pub enum Refusal {
     Value(NotifyKey),
     /// `MAINPID=` names a process that is no part of the service, or is gone.
     Main(Pid),
+    /// More descriptors are left than `fd_store` allows.
+    Store,
     /// More is said than is listened to.
     Flood,
 }

@@ -23,6 +23,8 @@ pub struct Account {
     pub reloading: Option<Reload>,
     /// The interval of its heartbeats, where it has set one itself: `Some(None)` is none at all.
     pub window: Option<Option<Duration>>,
+    /// So many of its descriptors are kept for its next run.
+    pub kept: u16,
     /// It asked for time, and is not judged before this.
     pub extended: Option<Mono>,
 }
@@ -34,6 +36,16 @@ pub struct Reload {
     pub since: Mono,
     /// When it should be over: it gets the time of a start.
     pub due: Mono,
+}
+
+impl Account {
+    /// That of the next run: what was left with the daemon is still there.
+    pub(super) fn next(&self) -> Account {
+        Account {
+            kept: self.kept,
+            ..Account::default()
+        }
+    }
 }
 
 impl Service {
@@ -55,6 +67,7 @@ impl Service {
             Said::Window(window) => self.set_window(*window, turn),
             Said::Extend(time) => self.extend(*time, turn),
             Said::Main(pid) => self.change_main(*pid, turn),
+            Said::Kept(count) => self.account.kept = *count,
         }
     }
 

@@ -4,7 +4,7 @@
 //! started. So the spawner tells the core itself and has the new process watched; the thread finds out
 //! when it has a reason to wake up, and the first may be the end of that very run.
 
-use super::{ChildOrder, Children, Key, Run, Slot, end};
+use super::{ChildOrder, Children, Key, Run, Slot, end, newline};
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Exit, Fact, RunId, ServiceId};
 use crate::edge::clock;
@@ -88,6 +88,18 @@ impl Births {
 
     /// A run has come into being. `speaks`: it has a notify socket, and may have used it already.
     pub fn tell(&self, service: ServiceId, record: RunRecord, pidfd: OwnedFd, speaks: bool) {
+        self.tell_with(service, record, pidfd, speaks, None);
+    }
+
+    /// The same; `newline`: where it writes one when it is ready.
+    pub fn tell_with(
+        &self,
+        service: ServiceId,
+        record: RunRecord,
+        pidfd: OwnedFd,
+        speaks: bool,
+        newline: Option<OwnedFd>,
+    ) {
         let (run, pid) = (record.run, record.pid);
         // Before anybody can tell the core more of it.
         let change = Change::Started { pid };
@@ -96,12 +108,16 @@ impl Births {
             run,
             change,
         });
-        let pidfd = Arc::new(pidfd);
+        let (pidfd, newline) = (Arc::new(pidfd), newline.map(Arc::new));
         self.orders.leave(ChildOrder::Born {
             service,
             record,
             pidfd: pidfd.clone(),
+            newline: newline.clone(),
         });
+        if let Some(fifo) = &newline {
+            newline::watch(&self.epoll, service, fifo);
+        }
         // After it was left. The thread says that it waits before it looks for what was left: so either
         // it finds this run, or it is found waiting here.
         let awaited = self.awaited.get(usize::from(service.0));
@@ -121,7 +137,7 @@ impl Births {
 impl Children {
     /// A process of a service of which nothing is known here.
     pub(super) fn is_unheard_of(&self, key: Key) -> bool {
-        let Key::Run(at) = key else {
+        let (Key::Run(at) | Key::Newline(at)) = key else {
             return false;
         };
         let slot = self.slots.get(usize::from(at));

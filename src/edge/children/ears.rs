@@ -23,7 +23,7 @@ const SPAN: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Kinds of refusals.
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// What is listened to of one service.
 #[derive(Default)]
@@ -79,6 +79,7 @@ fn kind(why: Refusal) -> usize {
         Refusal::Value(_) => 3,
         Refusal::Main(_) => 4,
         Refusal::Flood => 5,
+        Refusal::Store => 6,
     }
 }
 

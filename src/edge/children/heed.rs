@@ -103,6 +103,7 @@ impl Children {
             self.change_main(at, main);
         }
         self.take_course(at, &message);
+        self.change_store(at, &message, datagram.descriptors);
         self.take_rest(at, message);
     }
 
@@ -154,7 +155,7 @@ impl Children {
         }
     }
 
-    fn say(&mut self, at: u16, said: Said) {
+    pub(super) fn say(&mut self, at: u16, said: Said) {
         self.tell_of_run(at, Change::Said(said));
     }
 
@@ -167,7 +168,7 @@ impl Children {
 
     /// A run says that it is ready. It may say so again and again: only the first time is news, and the
     /// first after it has said that it reloads.
-    fn be_ready(&mut self, at: u16) {
+    pub(super) fn be_ready(&mut self, at: u16) {
         let run = self.slots[usize::from(at)].run.as_mut();
         let Some(run) = run.filter(|run| !run.record.ready || run.reloading) else {
             return;
@@ -271,6 +272,7 @@ impl Children {
             reloading: run.reloading,
             stopping: run.stopping,
             status: run.status.clone(),
+            newline: run.newline.clone(),
         })
     }
 }

@@ -45,6 +45,14 @@ pub struct Message {
     pub window: Option<Option<Duration>>,
     /// `EXTEND_TIMEOUT_USEC=`
     pub extend: Option<Duration>,
+    /// `FDSTORE=1`: keep what comes along.
+    pub store: bool,
+    /// `FDSTOREREMOVE=1`: let go of what has that name.
+    pub remove: bool,
+    /// `FDNAME=`
+    pub name: Option<Box<str>>,
+    /// `FDPOLL=0`: keep them even when their other ends are gone.
+    pub unpolled: bool,
     /// `BARRIER=1`: nothing else in it counts.
     pub barrier: bool,
     /// A key whose value makes no sense, the first one.
@@ -78,6 +86,12 @@ impl Message {
             b"RELOADING" => self.reloading |= yes,
             b"STOPPING" => self.stopping |= yes,
             b"BARRIER" => self.barrier |= yes,
+            b"FDSTORE" => self.store |= yes,
+            b"FDSTOREREMOVE" => self.remove |= yes,
+            b"FDPOLL" => self.unpolled |= value == b"0",
+            b"FDNAME" if self.name.is_none() => {
+                self.name = std::str::from_utf8(value).ok().map(Into::into);
+            }
             b"WATCHDOG" => match value {
                 b"1" => self.heartbeat = true,
                 b"trigger" => self.trigger = true,

@@ -2,6 +2,7 @@
 
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{OrderId, RunId, ServiceId};
+use crate::edge::fd_store::FdStore;
 use crate::edge::run_record::RunRecord;
 use crate::units::Mono;
 use std::os::fd::OwnedFd;
@@ -27,6 +28,8 @@ pub enum ChildOrder {
         record: RunRecord,
         /// Its main process; the spawner has it too, until it is watched.
         pidfd: Arc<OwnedFd>,
+        /// Where it writes a newline when it is ready, if that is how it says so.
+        newline: Option<Arc<OwnedFd>>,
     },
     /// A run that was left here cannot be watched, and was killed.
     Unwatched {
@@ -50,6 +53,8 @@ pub enum ChildOrder {
     Remember {
         /// Which.
         service: ServiceId,
+        /// It is not to run: what it has left for its next run is let go of.
+        at_rest: bool,
         /// What it has to know.
         line: Box<str>,
     },
@@ -74,4 +79,8 @@ pub struct Child {
     pub heartbeat: Option<Duration>,
     /// Its notify socket, if it is to use one.
     pub notify: Option<OwnedFd>,
+    /// What it has left for its next run; the spawner has it too.
+    pub store: FdStore,
+    /// How many descriptors that may be.
+    pub store_most: u32,
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::fact::{Pid, Refusal, Said, Thread};
+use crate::edge::fd_store::FdStore;
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{plain, with_bell};
 use crate::edge::places::Places;
@@ -10,7 +11,7 @@ use crate::edge::session;
 use crate::edge::spawn::{Program, Spawned, Spawner, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{BufRead, BufReader};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ fn stage() -> Stage {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: Some(notify),
+        store: FdStore::default(),
+        store_most: 2,
     }];
     let (guards, _) = plain(1, pulse(Thread::Watchdog));
     let (inbox, facts) = inbox();
@@ -86,6 +89,25 @@ impl Stage {
         socket.send_to(message, path).unwrap();
     }
 
+    /// A message with descriptors.
+    fn say_with(&self, message: &[u8], fds: &[OwnedFd]) {
+        use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+        let socket = UnixDatagram::unbound().unwrap();
+        let path = self.directory.path().join("service/web/notify");
+        let fds: Vec<_> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+        let parts = [std::io::IoSlice::new(message)];
+        let with = [ControlMessage::ScmRights(&fds)];
+        let to = UnixAddr::new(&path).unwrap();
+        sendmsg(
+            socket.as_raw_fd(),
+            &parts,
+            &with,
+            MsgFlags::empty(),
+            Some(&to),
+        )
+        .unwrap();
+    }
+
     /// There is an event for the thread.
     fn wakes(&self) -> bool {
         let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); 1];
@@ -127,6 +149,7 @@ fn word(said: &Said) -> &'static str {
         Said::Trigger => "trigger",
         Said::Window(_) => "window",
         Said::Extend(_) => "extend",
+        Said::Kept(_) => "kept",
         Said::Main(_) => "main",
     }
 }
@@ -138,6 +161,7 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::Nul => "nul",
         Refusal::Value(_) => "value",
         Refusal::Main(_) => "main?",
+        Refusal::Store => "store",
         Refusal::Flood => "flood",
     }
 }
@@ -426,6 +450,8 @@ fn a_stranger_is_not_heeded_and_told_once() {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: None,
+        store: FdStore::default(),
+        store_most: 0,
     };
     let pidfd = Arc::new(run.pidfd.try_clone().unwrap());
     stage.children.slots.push(Slot {
@@ -567,22 +593,7 @@ fn a_barrier_is_let_go_in_its_turn() {
     let run = stage.born(1);
     let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     stage.say(b"READY=1");
-    {
-        use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
-        let socket = UnixDatagram::unbound().unwrap();
-        let path = stage.directory.path().join("service/web/notify");
-        let fds = [std::os::fd::AsRawFd::as_raw_fd(&writing)];
-        let parts = [std::io::IoSlice::new(b"BARRIER=1")];
-        sendmsg(
-            std::os::fd::AsRawFd::as_raw_fd(&socket),
-            &parts,
-            &[ControlMessage::ScmRights(&fds)],
-            MsgFlags::empty(),
-            Some(&UnixAddr::new(&path).unwrap()),
-        )
-        .unwrap();
-        drop(writing);
-    }
+    stage.say_with(b"BARRIER=1", &[writing]);
     let closed = || {
         let mut fds = [PollFd::new(&reading, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
@@ -597,4 +608,70 @@ fn a_barrier_is_let_go_in_its_turn() {
     );
     kill(&run);
     stage.children.reap(0);
+}
+
+/// What a run leaves is kept for the next one, within bounds, and let go of when it is of no use.
+#[test]
+fn descriptors_are_kept() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    let pair = || std::os::unix::net::UnixStream::pair().unwrap();
+    let ((a, x), (b, y), (c, _z)) = (pair(), pair(), pair());
+    stage.say_with(b"FDSTORE=1\nFDNAME=a", &[a.into()]);
+    stage.say_with(b"FDSTORE=1\nFDNAME=b\nFDPOLL=0", &[b.into()]);
+    stage.say_with(b"FDSTORE=1", &[c.into()]);
+    stage.children.hear(0);
+    let expected = [(1, "started"), (1, "kept"), (1, "kept"), (1, "store")];
+    assert_eq!(stage.told(), expected);
+    kill(&run);
+    stage.children.reap(0);
+    let next = stage.born(2);
+    stage.told();
+    let names = |stage: &Stage| -> Vec<String> {
+        let all = stage.children.slots[0].child.store.all();
+        all.iter().map(|s| s.name.to_string()).collect()
+    };
+    assert_eq!(names(&stage), ["a", "b"]);
+    assert!(!stage.wakes());
+    drop((x, y));
+    assert!(stage.wakes(), "the other end is gone");
+    stage.children.drop_dead(0);
+    assert!(!stage.wakes());
+    assert_eq!(names(&stage), ["b"]);
+    stage.say(b"FDSTOREREMOVE=1\nFDNAME=b");
+    stage.children.hear(0);
+    assert_eq!(stage.told(), [(2, "kept"), (2, "kept")]);
+    assert_eq!(names(&stage), [""; 0]);
+    kill(&next);
+    stage.children.reap(0);
+}
+
+/// A newline makes ready, whatever stands before it; a descriptor that is closed without one does not.
+#[test]
+fn a_newline_is_readiness() {
+    let mut stage = stage();
+    for (run, text, ready) in [(1, "x\n", true), (2, "ready", false), (3, "", false)] {
+        let spawned = sleeper();
+        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        rustix::io::ioctl_fionbio(&reading, true).unwrap();
+        let (orders, work) = with_bell(1, pulse(Thread::Children)).unwrap();
+        let births = stage.children.births(orders);
+        let pidfd = spawned.pidfd.try_clone().unwrap();
+        let newline = Some(reading);
+        births.tell_with(ServiceId(0), record(run, &spawned), pidfd, false, newline);
+        assert!(stage.children.take_orders(&work));
+        assert_eq!(stage.told(), [(run, "started")]);
+        assert!(!stage.wakes());
+        rustix::io::write(&writing, text.as_bytes()).unwrap();
+        drop(writing);
+        assert!(stage.wakes());
+        stage.children.read_newline(0);
+        let told = stage.told();
+        assert_eq!(told, if ready { vec![(run, "ready")] } else { vec![] });
+        stage.children.read_newline(0);
+        assert!(!stage.wakes());
+        kill(&spawned);
+        stage.children.reap(0);
+        stage.told();
+    }
 }

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::program::{Identity, Program, Scheduling, Stream};
+use super::program::{HANDED_MAX, Identity, Program, Scheduling, Stream};
 use super::raw::{self, Code};
 use super::{SpawnError, Stage};
 
@@ -112,6 +112,7 @@ fn prepare(
     }
     raw::set_umask(program.umask);
     connect(order, program).map_err(at(Stage::Output))?;
+    hand_over(order, program).map_err(at(Stage::Output))?;
     if let Some(kept) = program.capabilities {
         bound_capabilities(kept).map_err(at(Stage::Capabilities))?;
     }
@@ -130,7 +131,10 @@ fn prepare(
     // Now and not by exec, which closes them once it has read the program: while a card stalls there,
     // a child that outlives us must not hold the lock and the watchdog that our successor needs. A
     // kernel before 5.9 refuses; exec then closes them, because all of ours are marked.
-    let _refused = raw::close_rest(order.pipe);
+    let handed = program.handed().iter().map(|handed| handed.number);
+    // The pipe's number is beyond those that are handed over.
+    let _refused = raw::close_rest(handed.chain(order.pipe));
+    raw::write_own_pid(program.environment());
     raw::unblock_all();
     let code = raw::execute(program.path(), program.arguments(), program.environment());
     Err((Stage::Exec, code))
@@ -225,6 +229,21 @@ fn connect(order: &Order<'_>, program: &Program) -> Result<(), Code> {
         if let Some(from) = from {
             raw::copy_to(from, to)?;
         }
+    }
+    Ok(())
+}
+
+/// The descriptors beyond those. Their sources, but for a FIFO that is opened here, have numbers beyond
+/// all targets; nothing that is still needed has a number among these.
+fn hand_over(order: &Order<'_>, program: &Program) -> Result<(), Code> {
+    for handed in program.handed() {
+        let Some(mut from) = source(order, &handed.stream)? else {
+            continue;
+        };
+        if from <= HANDED_MAX {
+            from = raw::copy_from(from, HANDED_MAX + 1)?;
+        }
+        raw::copy_to(from, handed.number)?;
     }
     Ok(())
 }

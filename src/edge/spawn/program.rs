@@ -1,7 +1,8 @@
 //! A program prepared for spawning: everything the child needs, in the form the kernel takes.
 
 use std::ffi::{CStr, CString, NulError, OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,6 +79,19 @@ pub enum BadProgram {
     BadName(OsString),
 }
 
+/// A descriptor beyond the standard ones that the child gets.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// Its number there, from 3 to 100.
+    pub number: RawFd,
+    /// Where it leads: to a descriptor or a FIFO.
+    pub stream: Stream,
+}
+
+/// Largest number that a descriptor can be handed over as. Descriptors that are handed over, and what
+/// is needed until exec, have larger ones here, so that none is in the way of another.
+pub const HANDED_MAX: RawFd = 100;
+
 /// A program ready to be spawned any number of times.
 ///
 /// The public fields start as a service wants them: own session, umask 022, no input, the daemon's
@@ -87,6 +101,7 @@ pub struct Program {
     arguments: Strings,
     environment: Strings,
     directory: Option<CString>,
+    handed: Vec<Handed>,
     /// Standard input.
     pub input: Stream,
     /// Standard output.
@@ -142,6 +157,7 @@ impl Program {
             arguments: Strings::new(argv),
             environment: Strings::new(envp),
             directory: None,
+            handed: Vec::new(),
             input: Stream::Null,
             output: Stream::Inherit,
             errors: Stream::Inherit,
@@ -173,6 +189,58 @@ impl Program {
         self.oom_score.as_deref()
     }
 
+    /// What the child gets beyond the standard descriptors, in place of what was given before.
+    ///
+    /// # Errors
+    /// A number that cannot be, or no more descriptors here.
+    pub fn hand_over(&mut self, mut handed: Vec<Handed>) -> io::Result<()> {
+        handed.sort_by_key(|handed| handed.number);
+        let numbers = || handed.iter().map(|handed| handed.number);
+        let twice = numbers().zip(numbers().skip(1)).any(|(a, b)| a == b);
+        if twice || !numbers().all(|number| (3..=HANDED_MAX).contains(&number)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        for Handed { stream, .. } in &mut handed {
+            if let Stream::To(fd) = stream
+                && fd.as_raw_fd() <= HANDED_MAX
+            {
+                *fd = Arc::new(above_handed(fd)?);
+            }
+        }
+        self.handed = handed;
+        Ok(())
+    }
+
+    /// The child gets nothing beyond the standard descriptors.
+    pub fn hand_over_nothing(&mut self) {
+        self.handed.clear();
+    }
+
+    /// Tells the child of the descriptors that are handed over from 3 on, as `sd_listen_fds(3)` has it;
+    /// it adds the number of its process. `names` are parted by colons; without them it is told nothing.
+    ///
+    /// # Errors
+    /// A name that no program can be given.
+    pub fn name_handed(&mut self, names: Option<&str>) -> Result<(), BadProgram> {
+        let own = self.environment.as_slice().iter();
+        let own = own.filter(|variable| !variable.to_bytes().starts_with(b"LISTEN_"));
+        let mut envp: Vec<CString> = own.cloned().collect();
+        self.environment = match names {
+            None => Strings::new(envp),
+            Some(names) => {
+                let count = names.split(':').count().to_string();
+                envp.push(variable("LISTEN_FDS".as_ref(), count.as_ref())?);
+                envp.push(variable("LISTEN_FDNAMES".as_ref(), names.as_ref())?);
+                Strings::with_pid(envp)
+            }
+        };
+        Ok(())
+    }
+
+    pub(super) fn handed(&self) -> &[Handed] {
+        &self.handed
+    }
+
     /// The path that is executed.
     pub fn path(&self) -> &CStr {
         &self.path
@@ -194,6 +262,11 @@ impl Program {
     pub(super) fn directory(&self) -> Option<&CStr> {
         self.directory.as_deref()
     }
+}
+
+/// A copy with a number beyond those that are handed over.
+pub(super) fn above_handed(fd: &OwnedFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(fd, HANDED_MAX + 1)?)
 }
 
 fn text(given: &OsStr, what: &'static str) -> Result<CString, BadProgram> {

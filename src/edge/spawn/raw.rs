@@ -30,6 +30,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
@@ -81,10 +82,19 @@ impl Drop for Stack {
 /// A list of strings in the form that `execve` takes: an array of pointers ending in null.
 pub(super) struct Strings {
     owned: Vec<CString>,
+    /// One more: what stands before the number of the process, room for that, and a NUL.
+    pid: Option<Box<[AtomicU8]>>,
     pointers: Vec<*const c_char>,
 }
 
-// SAFETY: the pointers lead to heap memory owned by `owned`, which is never changed after `new`.
+/// What stands before the number of a process.
+const PID: &[u8] = b"LISTEN_PID=";
+
+/// Digits of the largest number of a process, and more.
+const DIGITS: usize = 10;
+
+// SAFETY: the pointers lead to heap memory owned by `owned` and `pid`. The first is never changed after
+// `new`, the second only by atomic stores.
 unsafe impl Send for Strings {}
 // SAFETY: as above; shared use only reads.
 unsafe impl Sync for Strings {}
@@ -96,7 +106,23 @@ impl Strings {
             .map(|s| s.as_ptr())
             .chain([ptr::null()])
             .collect();
-        Strings { owned, pointers }
+        Strings {
+            owned,
+            pid: None,
+            pointers,
+        }
+    }
+
+    /// With one more, which [`write_own_pid`] completes.
+    pub(super) fn with_pid(owned: Vec<CString>) -> Strings {
+        let room = PID.iter().copied().chain([0; DIGITS + 1]);
+        let pid: Box<[AtomicU8]> = room.map(AtomicU8::new).collect();
+        let mut strings = Strings::new(owned);
+        let _null = strings.pointers.pop();
+        strings.pointers.push(pid.as_ptr().cast());
+        strings.pointers.push(ptr::null());
+        strings.pid = Some(pid);
+        strings
     }
 
     pub(super) fn as_slice(&self) -> &[CString] {
@@ -294,8 +320,13 @@ pub(super) fn write(fd: RawFd, bytes: &[u8]) -> Result<(), Code> {
 
 /// A copy of the descriptor with a number of at least 3, closed by exec.
 pub(super) fn copy_above_standard(fd: RawFd) -> Result<RawFd, Code> {
+    copy_from(fd, 3)
+}
+
+/// A copy of the descriptor with a number of at least `least`, closed by exec.
+pub(super) fn copy_from(fd: RawFd, least: RawFd) -> Result<RawFd, Code> {
     let command = libc::F_DUPFD_CLOEXEC.cast_unsigned() as usize;
-    call(numbers::FCNTL, [signed(fd), command, 3, 0, 0]).map(|fd| fd as RawFd)
+    call(numbers::FCNTL, [signed(fd), command, signed(least), 0, 0]).map(|fd| fd as RawFd)
 }
 
 /// Makes `to`, a different number, a copy of `from` that survives exec.
@@ -303,16 +334,38 @@ pub(super) fn copy_to(from: RawFd, to: RawFd) -> Result<(), Code> {
     call(libc::SYS_dup3, [signed(from), signed(to), 0, 0, 0]).map(drop)
 }
 
-/// Closes every descriptor of the child from 3 on, but this one, which is larger than 2.
-pub(super) fn close_rest(but: Option<RawFd>) -> Result<(), Code> {
-    const LAST: RawFd = RawFd::MAX;
-    let Some(kept) = but else {
-        return close_range(3, LAST);
-    };
-    if kept > 3 {
-        close_range(3, kept - 1)?;
+/// Closes every descriptor of the child from 3 on, but these, which are larger than 2 and in order.
+pub(super) fn close_rest(but: impl Iterator<Item = RawFd>) -> Result<(), Code> {
+    let mut next = 3;
+    for kept in but {
+        if kept > next {
+            close_range(next, kept - 1)?;
+        }
+        next = kept.saturating_add(1);
     }
-    close_range(kept.saturating_add(1), LAST)
+    close_range(next, RawFd::MAX)
+}
+
+/// Completes what [`Strings::with_pid`] has begun, with the number of the calling process.
+pub(super) fn write_own_pid(strings: &Strings) {
+    let (Some(text), Ok(mut number)) = (&strings.pid, call(libc::SYS_getpid, [0; 5])) else {
+        return;
+    };
+    let mut digits = 1;
+    let mut most = number;
+    while most >= 10 {
+        most /= 10;
+        digits += 1;
+    }
+    // From its last digit to its first; a number that has more of them than there is room is none.
+    for place in text.iter().skip(PID.len()) {
+        place.store(0, Ordering::Relaxed);
+    }
+    let room = text.iter().skip(PID.len()).take(digits.min(DIGITS));
+    for place in room.rev() {
+        place.store(b'0' + (number % 10) as u8, Ordering::Relaxed);
+        number /= 10;
+    }
 }
 
 /// From now on the child has descriptors of its own, copies of those below `first`; what it shared

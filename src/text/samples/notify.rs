@@ -91,6 +91,10 @@ fn refused() -> Vec<(NotifyNote, &'static str)> {
             "web called process 812 its main process, which is gone or no part of it: ignored",
         ),
         (
+            refused(Refusal::Store, 1),
+            "web left more descriptors than `fd_store` allows: those beyond are closed",
+        ),
+        (
             refused(Refusal::Flood, 3),
             "web says more on its notify socket than can be of use: it is read more slowly (3 times)",
         ),

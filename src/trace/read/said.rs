@@ -11,7 +11,7 @@ impl Line<'_, '_> {
     /// What stands behind `said`.
     pub(super) fn said(&mut self) -> Result<Said, Problem> {
         const SAID: &str = "`reloading`, `stopping`, `trigger`, `status=TEXT`, `errno=NAME`, \
-                            `window=DURATION`, `extend=DURATION` or `main=NUMBER`";
+                            `window=DURATION`, `extend=DURATION`, `kept=NUMBER` or `main=NUMBER`";
         if self.words.has_key("status") {
             return Ok(Said::Status(self.words.keyed("status", "TEXT")?.into()));
         }
@@ -27,6 +27,9 @@ impl Line<'_, '_> {
         if self.words.has_key("extend") {
             let time = self.words.keyed("extend", "DURATION")?;
             return value::seconds(&time).map(Said::Extend);
+        }
+        if self.words.has_key("kept") {
+            return self.number("kept").map(Said::Kept);
         }
         if self.words.has_key("main") {
             let pid = self.words.keyed("main", "NUMBER")?;
@@ -53,7 +56,7 @@ impl Line<'_, '_> {
     }
 
     fn refusal(&mut self) -> Result<Refusal, Problem> {
-        const WHY: &str = "`stranger`, `too-long`, `nul`, `value`, `main` or `flood`";
+        const WHY: &str = "`stranger`, `too-long`, `nul`, `value`, `main`, `store` or `flood`";
         match &*self.words.plain(WHY)? {
             "stranger" => Ok(Refusal::Stranger {
                 pid: match self.words.has_key("pid") {
@@ -69,6 +72,7 @@ impl Line<'_, '_> {
                 let pid = self.words.keyed("pid", "NUMBER")?;
                 value::pid(&pid).map(Refusal::Main)
             }
+            "store" => Ok(Refusal::Store),
             "flood" => Ok(Refusal::Flood),
             other => Err(expected(WHY, other)),
         }

@@ -228,6 +228,7 @@ fn said() -> impl Strategy<Value = Said> {
         Just(Said::Trigger),
         option::of(any::<Duration>()).prop_map(Said::Window),
         any::<Duration>().prop_map(Said::Extend),
+        any::<u16>().prop_map(Said::Kept),
         pid().prop_map(Said::Main),
     ]
 }
@@ -239,6 +240,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::Nul),
         proptest::sample::select(&NotifyKey::ALL[..]).prop_map(Refusal::Value),
         pid().prop_map(Refusal::Main),
+        Just(Refusal::Store),
         Just(Refusal::Flood),
     ]
 }
