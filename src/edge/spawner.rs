@@ -163,15 +163,14 @@ impl Spawning {
         let at = usize::from(service.0);
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
-        let newline = self
-            .hand_over(at)
-            .map_err(|e| (Stage::Prepare, errno(&e)))?;
+        let mut newline = self.hand_over(at)?;
         let spawned = match self.spawn(at) {
             Err((
                 stage @ (Stage::Clone | Stage::Cgroup | Stage::Output),
                 Errno(libc::ENOENT | libc::ENODEV),
             )) => {
                 self.renew(service, stage)?;
+                newline = self.hand_over(at)?;
                 self.spawn(at)?
             }
             outcome => outcome?,
@@ -195,7 +194,12 @@ impl Spawning {
 
     /// Prepares what the next run gets beyond its standard descriptors: what the one before it has left,
     /// or where to write a newline, of which our end is given back.
-    fn hand_over(&mut self, at: usize) -> io::Result<Option<OwnedFd>> {
+    fn hand_over(&mut self, at: usize) -> Result<Option<OwnedFd>, (Stage, Errno)> {
+        self.try_hand_over(at)
+            .map_err(|e| (Stage::Prepare, errno(&e)))
+    }
+
+    fn try_hand_over(&mut self, at: usize) -> io::Result<Option<OwnedFd>> {
         let (recipe, Some(Some(program))) = (&self.recipes[at], self.prepared.get_mut(at)) else {
             return Ok(None);
         };
