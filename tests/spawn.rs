@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 
 use fieldwarden::edge::spawn::{
-    BadProgram, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawner, Stage, Stream,
-    start_time,
+    BadProgram, Handed, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawner, Stage,
+    Stream, start_time,
 };
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
@@ -770,5 +770,45 @@ fn memory_of_other_threads_is_left_alone() {
             assert_eq!(ended(&spawned), WaitStatus::Exited(spawned.pid, 0));
         }
         stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Descriptors beyond the standard ones arrive under their numbers and alone, and the child is told
+/// that they are for it; a FIFO is opened by it.
+#[test]
+fn descriptors_are_handed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(path("from"), "words").unwrap();
+    let script = "[ \"$LISTEN_PID\" = $$ ] || exit 3\n\
+                  [ \"$LISTEN_FDS $LISTEN_FDNAMES\" = '2 a:b' ] || exit 4\n\
+                  cat <&3 >&4 || exit 5\n\
+                  [ -p /proc/self/fd/9 ] || exit 6\n\
+                  for n in 5 6 7 8 10 11 12 13 20 101 102; do [ -e /proc/$$/fd/$n ] && exit 7; done\n\
+                  exit 0";
+    with_each_method(|spawner| {
+        let mut program = program("/bin/sh", &["-c", script]);
+        let from = File::open(path("from")).unwrap();
+        let to = File::create(path("to")).unwrap();
+        let to_fd = |file: File| Stream::To(Arc::new(OwnedFd::from(file)));
+        let handed = |number, stream| Handed { number, stream };
+        let streams = vec![
+            handed(9, Stream::fifo(&path("fifo")).unwrap()),
+            handed(4, to_fd(to)),
+            handed(3, to_fd(from)),
+        ];
+        program.hand_over(streams).unwrap();
+        program.name_handed(Some("a:b")).unwrap();
+        let spawned = spawner.spawn(&program).unwrap();
+        assert_eq!(ended(&spawned), WaitStatus::Exited(spawned.pid, 0));
+        assert_eq!(fs::read_to_string(path("to")).unwrap(), "words");
+        program.hand_over_nothing();
+        program.name_handed(None).unwrap();
+        let twice = vec![handed(3, Stream::Null), handed(3, Stream::Null)];
+        assert!(program.hand_over(twice).is_err());
+        assert!(program.hand_over(vec![handed(2, Stream::Null)]).is_err());
+        let spawned = spawner.spawn(&program).unwrap();
+        assert_eq!(ended(&spawned), WaitStatus::Exited(spawned.pid, 3));
     });
 }

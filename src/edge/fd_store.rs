@@ -39,6 +39,11 @@ pub fn name_of(given: Option<&str>) -> &str {
 }
 
 impl FdStore {
+    /// One for each of so many services.
+    pub fn for_each(services: usize) -> Vec<FdStore> {
+        (0..services).map(|_| FdStore::default()).collect()
+    }
+
     fn list(&self) -> MutexGuard<'_, Vec<Stored>> {
         // Whoever broke off has left the list as it was between two calls.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

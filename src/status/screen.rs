@@ -250,10 +250,6 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
         )),
         _ => {}
     }
-    if service.reloading_seconds.is_some() {
-        let since = ago(service.reloading_seconds);
-        notes.push(format!("reloading for {since}"));
-    }
     if service.failures > 1 {
         notes.push(format!("{} failures in a row", service.failures));
     }
@@ -268,6 +264,16 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     }
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
+    }
+    notes.extend(own_words(service));
+    notes
+}
+
+/// What a service has told of itself.
+fn own_words(service: &ServiceStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(since) = service.reloading_seconds {
+        notes.push(format!("reloading for {}", for_people(since.0)));
     }
     match service.kept_descriptors {
         0 => {}

@@ -233,7 +233,8 @@ fn a_foreign_program_is_told() {
     let failed = &rig.traced("! service-start-failed")[0];
     assert!(failed.contains("stage=machine errno=ENOEXEC"), "{failed}");
     let named = "was built for riscv, and this machine is";
-    assert!(rig.log().contains(named), "{}", rig.log());
+    // The log is written by another thread than the trace.
+    rig.until("it is in the log", |rig| rig.log().contains(named));
 }
 
 /// A user that is not there is told at each start, and who it is; a service without one is not hurt.

@@ -271,10 +271,17 @@ fn a_newline_on_a_descriptor() {
     rig.until("one that closes it says nothing by that", |rig| {
         !rig.traced("! service-not-ready service=mute").is_empty()
     });
+    let pid = rig.service("first").pid;
     assert_eq!(rig.service("first").state, "starting");
     assert_eq!(rig.service("second").state, "down");
+    // The next daemon waits for it as this one did.
+    rig.signal(Signal::SIGKILL);
+    rig.wait();
+    rig.start();
+    assert_eq!(rig.service("first").pid, pid);
+    assert_eq!(rig.service("first").state, "starting");
     go_on(&rig, "a");
-    rig.up("first");
+    assert_eq!(Some(rig.up("first")), pid);
     rig.up("second");
     assert!(rig.traced("! service-up service=mute").is_empty());
 }

@@ -90,9 +90,8 @@ impl Ground {
             init_watchdog,
             first,
         };
-        let stores = settings.services.iter().map(|_| FdStore::default());
         let ground = Ground {
-            stores: stores.collect(),
+            stores: FdStore::for_each(settings.services.len()),
             settings,
             places,
             table: Arc::new(table),
@@ -183,6 +182,7 @@ impl Ground {
                     stop_signal: command.stop_signal.number(),
                     heartbeat: service.heartbeat,
                     notify,
+                    newline: matches!(service.ready, Ready::Newline { .. }),
                     store: store.clone(),
                     store_most: command.fd_store,
                 })

@@ -146,7 +146,9 @@ impl Children {
 
     pub(super) fn adopt(&mut self, service: ServiceId, record: RunRecord, pidfd: OwnedFd) {
         let (number, watched) = (record.run, watch(&self.epoll, service, &pidfd));
-        self.begin(service, Run::new(record, Arc::new(pidfd), true));
+        let mut run = Run::new(record, Arc::new(pidfd), true);
+        run.newline = self.find_newline(service, &run.record);
+        self.begin(service, run);
         if !watched {
             self.lose(service, number);
         }

@@ -6,7 +6,9 @@
 
 use super::{Children, Key};
 use crate::core::fact::ServiceId;
+use crate::edge::run_record::RunRecord;
 use rustix::event::epoll;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, read};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -22,6 +24,22 @@ pub(super) fn watch(epoll: &OwnedFd, service: ServiceId, fifo: &OwnedFd) {
 }
 
 impl Children {
+    /// Where a run that was found has yet to write that it is ready: it holds that FIFO open.
+    pub(super) fn find_newline(
+        &self,
+        service: ServiceId,
+        record: &RunRecord,
+    ) -> Option<Arc<OwnedFd>> {
+        let child = &self.slots.get(usize::from(service.0))?.child;
+        if !child.newline || record.ready {
+            return None;
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fifo = open(self.places.newline(&child.name), flags, Mode::empty()).ok()?;
+        watch(&self.epoll, service, &fifo);
+        Some(Arc::new(fifo))
+    }
+
     /// Reads what a run has written to say that it is ready.
     pub(super) fn read_newline(&mut self, at: u16) {
         let slot = self.slots.get(usize::from(at));

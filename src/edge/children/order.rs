@@ -79,6 +79,8 @@ pub struct Child {
     pub heartbeat: Option<Duration>,
     /// Its notify socket, if it is to use one.
     pub notify: Option<OwnedFd>,
+    /// It writes a newline to a descriptor when it is ready.
+    pub newline: bool,
     /// What it has left for its next run; the spawner has it too.
     pub store: FdStore,
     /// How many descriptors that may be.

@@ -217,7 +217,7 @@ impl Program {
     }
 
     /// Tells the child of the descriptors that are handed over from 3 on, as `sd_listen_fds(3)` has it;
-    /// it adds the number of its process. `names` are parted by colons; without them it is told nothing.
+    /// it adds the number of its process. `names` are parted by colons; without any it is told nothing.
     ///
     /// # Errors
     /// A name that no program can be given.
