@@ -30,7 +30,7 @@ fn child(name: &str) -> Child {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: None,
-        newline: false,
+        newline: None,
         store: FdStore::default(),
         store_most: 0,
     }

@@ -182,7 +182,10 @@ impl Ground {
                     stop_signal: command.stop_signal.number(),
                     heartbeat: service.heartbeat,
                     notify,
-                    newline: matches!(service.ready, Ready::Newline { .. }),
+                    newline: match service.ready {
+                        Ready::Newline { .. } => Some(self.places.newline(&service.name)),
+                        Ready::Exec | Ready::Notify => None,
+                    },
                     store: store.clone(),
                     store_most: command.fd_store,
                 })

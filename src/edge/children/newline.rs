@@ -31,11 +31,9 @@ impl Children {
         record: &RunRecord,
     ) -> Option<Arc<OwnedFd>> {
         let child = &self.slots.get(usize::from(service.0))?.child;
-        if !child.newline || record.ready {
-            return None;
-        }
+        let path = child.newline.as_ref().filter(|_| !record.ready)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fifo = open(self.places.newline(&child.name), flags, Mode::empty()).ok()?;
+        let fifo = open(path, flags, Mode::empty()).ok()?;
         watch(&self.epoll, service, &fifo);
         Some(Arc::new(fifo))
     }

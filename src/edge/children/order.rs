@@ -6,6 +6,7 @@ use crate::edge::fd_store::FdStore;
 use crate::edge::run_record::RunRecord;
 use crate::units::Mono;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,8 +80,8 @@ pub struct Child {
     pub heartbeat: Option<Duration>,
     /// Its notify socket, if it is to use one.
     pub notify: Option<OwnedFd>,
-    /// It writes a newline to a descriptor when it is ready.
-    pub newline: bool,
+    /// The FIFO to which it writes a newline when it is ready, if that is how it says so.
+    pub newline: Option<PathBuf>,
     /// What it has left for its next run; the spawner has it too.
     pub store: FdStore,
     /// How many descriptors that may be.

@@ -34,7 +34,7 @@ fn stage() -> Stage {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: Some(notify),
-        newline: false,
+        newline: None,
         store: FdStore::default(),
         store_most: 2,
     }];
@@ -451,7 +451,7 @@ fn a_stranger_is_not_heeded_and_told_once() {
         stop_signal: libc::SIGTERM,
         heartbeat: None,
         notify: None,
-        newline: false,
+        newline: None,
         store: FdStore::default(),
         store_most: 0,
     };
