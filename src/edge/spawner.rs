@@ -192,8 +192,8 @@ impl Spawning {
         Ok(())
     }
 
-    /// Prepares what the next run gets beyond its standard descriptors: what the one before has left, or
-    /// where to write a newline, of which our end is given back.
+    /// Prepares what the next run gets beyond its standard descriptors: what the one before has left,
+    /// or where to write a newline, of which our end is given back.
     fn hand_over(&mut self, at: usize) -> Result<Option<OwnedFd>, (Stage, Errno)> {
         self.try_hand_over(at)
             .map_err(|e| (Stage::Prepare, errno(&e)))
