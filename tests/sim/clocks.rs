@@ -13,6 +13,7 @@ use crate::rng::Rng;
 use crate::world::World;
 use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, RtcSeen, Shown, Source, Thread};
 use fieldwarden::core::note::Trust;
+use fieldwarden::core::settings::Need;
 use fieldwarden::units::{MilliCelsius, Mono, Wall};
 use std::time::Duration;
 
@@ -276,6 +277,11 @@ fn steps_of_the_clock_decide_nothing() {
         let play = |still: bool| {
             let mut plan = Plan::of(seed);
             plan.faults.insert(Kind::WallStepped);
+            // Those that need a clock that is right are told when it is not: that is what it is for.
+            for service in &mut plan.settings.services {
+                service.needs.retain(|need| *need != Need::Clock);
+                service.stop_without.retain(|need| *need != Need::Clock);
+            }
             let mut world = World::new(plan, Book::default());
             world.clocks.still = still;
             // A battery-backed clock would tell of the steps in a verdict, and so to init.
