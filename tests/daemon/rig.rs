@@ -7,7 +7,7 @@ use fieldwarden::status::{ServiceStatus, Status};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -176,21 +176,15 @@ impl Drop for Rig {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
-        for entry in fs::read_dir(self.path("run/service"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            end_recorded(&entry.path().join("run"));
+        let table = fs::read(self.path("run/runs")).unwrap_or_default();
+        for line in String::from_utf8_lossy(&table).lines() {
+            end_recorded(line);
         }
     }
 }
 
 /// Ends the process that a run record names, and its group, if it is still the same one.
-fn end_recorded(record: &Path) {
-    let Ok(text) = fs::read_to_string(record) else {
-        return;
-    };
+fn end_recorded(text: &str) {
     let word = |key: &str| {
         let value = text.split_whitespace().find_map(|w| w.strip_prefix(key))?;
         value.parse::<u64>().ok()
