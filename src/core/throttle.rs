@@ -75,6 +75,9 @@ pub struct Watched {
     pub last: Option<Ended>,
     /// What the latest reading said of *has occurred*.
     trace: Option<bool>,
+    /// The latest reading found it set, or to have been set since the one before. Two readings may be
+    /// taken in at the same time, so its time does not tell that.
+    found: bool,
 }
 
 /// What one reading says of one flag.
@@ -148,6 +151,7 @@ impl Watched {
             total: Duration::ZERO,
             last: None,
             trace: None,
+            found: false,
         }
     }
 
@@ -158,6 +162,7 @@ impl Watched {
         look.set = flags.now(flag);
         look.missed = flags.occurred(flag) && before == Some(false) && !look.set;
         let found = look.set || look.missed;
+        self.found = found;
         match &mut self.episode {
             None if !found => {
                 let earlier = flags.occurred(flag) && before.is_none();
@@ -236,10 +241,10 @@ impl Throttle {
     /// What the latest reading found. A frequency that is capped comes with one of these; and the soft
     /// limit of a Pi 3 at 60 C is nothing out of the way.
     fn strain(&self) -> Option<Strain> {
-        let found = self.flags.iter().filter(|watched| {
-            let latest = watched.episode.map(|episode| episode.latest);
-            !self.silent && latest.is_some() && latest == self.read
-        });
+        let found = self
+            .flags
+            .iter()
+            .filter(|watched| watched.found && !self.silent);
         let strains = found.filter_map(|watched| match watched.flag {
             ThrottleFlag::UnderVoltage => Some(Strain::UnderVoltage),
             ThrottleFlag::Throttled => Some(Strain::Throttled),
