@@ -21,6 +21,7 @@ mod quantity;
 mod screen;
 mod table;
 mod throttle;
+mod unenforced;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, log_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
 
+use crate::core::fact::{Controller, Lack};
 use crate::core::picture::{Ending, Picture, Verdict};
 use crate::core::settings::WatchdogOwner;
 use crate::core::{Core, Gauge, Guard, Outside, Supply};
@@ -125,8 +127,22 @@ pub struct DaemonStatus {
     pub journal_why: Option<String>,
     /// Why services end with the daemon; null while they live in the pool, or are not to.
     pub pool_why: Option<String>,
+    /// Limits of services that are not enforced, each with why and what to do about it.
+    #[serde(default)]
+    pub unenforced: Vec<UnenforcedStatus>,
     /// Daemons that broke off in the minute before this one, if it started safely because of them.
     pub safe_after: Option<u32>,
+}
+
+/// Limits of one controller that are not enforced.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UnenforcedStatus {
+    /// `cpu`, `io`, `memory` or `pids`.
+    pub controller: String,
+    /// Why, and what to do about it.
+    pub text: String,
+    /// The configuration asks for such a limit; otherwise only defaults are not enforced.
+    pub asked: bool,
 }
 
 /// The hardware watchdog.
@@ -265,7 +281,17 @@ fn daemon(core: &Core) -> DaemonStatus {
     DaemonStatus {
         journal_why: standing.journal.as_ref().map(text::fault_sentence),
         pool_why: standing.pool.as_ref().map(text::fault_sentence),
+        unenforced: standing.unenforced.iter().map(unenforced).collect(),
         safe_after: standing.aborted,
+    }
+}
+
+fn unenforced(missed: &(Controller, Lack, bool)) -> UnenforcedStatus {
+    let (controller, lack, asked) = *missed;
+    UnenforcedStatus {
+        controller: text::controller_word(controller).to_owned(),
+        text: text::unenforced(controller, lack),
+        asked,
     }
 }
 

@@ -4,6 +4,7 @@ mod ground;
 mod halt;
 mod hands;
 pub(super) mod lamp;
+mod limits;
 mod queues;
 mod samplers;
 
@@ -191,7 +192,9 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
         change: Change::Recalled(memo),
     };
     let memos = std::mem::take(&mut ground.memos).into_iter().map(recalled);
-    let mut facts: VecDeque<Fact> = safe.map(Fact::Seen).into_iter().chain(no_pool).collect();
+    let unenforced = std::mem::take(&mut ground.unenforced);
+    let told = safe.map(Fact::Seen).into_iter().chain(no_pool);
+    let mut facts: VecDeque<Fact> = told.chain(unenforced).collect();
     facts.extend(memos);
     for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
         let (run, pid, ready) = (record.run, record.pid, record.ready);

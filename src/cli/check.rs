@@ -1,9 +1,11 @@
 //! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
 
 use super::printer::{Printer, tell, tell_line};
-use crate::config::{self, Board, Problem};
+use crate::config::{self, Board, CgroupChoice, Config, Problem, controllers};
+use crate::core::fact::Controller;
 use crate::edge::watchdog_look;
 use crate::error::Error;
+use crate::text;
 use std::path::Path;
 
 /// Shows every problem on standard error and a summary on standard output.
@@ -33,7 +35,31 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         "{}: can be used; {services}, {found}",
         path.display()
     ))?;
+    limits(&loaded.config, out)?;
     board(&loaded.config.wiring.board, out)
+}
+
+/// Services for which only the default limits hold, and what of these the kernel does not enforce.
+fn limits(config: &Config, out: &mut Printer) -> Result<(), Error> {
+    let services = config.settings.services.iter().zip(&config.wiring.commands);
+    let without = services.filter(|(_, command)| !command.share.is_own());
+    let names: Vec<&str> = without.map(|(service, _)| &*service.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    out.line(&format!(
+        "without limits of their own, so that the defaults hold (memory_max, pids_max): {}",
+        names.join(", ")
+    ))?;
+    if config.wiring.cgroup == CgroupChoice::None {
+        return Ok(());
+    }
+    for controller in [Controller::Cpu, Controller::Memory, Controller::Pids] {
+        if let Some(lack) = controllers::lack(Path::new("/"), None, controller) {
+            out.line(&format!("  {}", text::unenforced(controller, lack)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Which board it is, where its file was found, and what no program can do for its owner.

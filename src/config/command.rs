@@ -5,7 +5,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::Table;
 use super::value::{self, Node};
-use super::{Command, Output, StopSignal, rights};
+use super::{Command, Output, StopSignal, rights, share};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -33,6 +33,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
     let rights = rights::rights(table);
     let bounds = rights::bounds(table);
     let fd_store = table.count("fd_store");
+    let share = share::share(table);
     Some(Command {
         argv: argv?.value,
         environment: environment?.value,
@@ -47,6 +48,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
         rights: rights?,
         bounds: bounds?,
         fd_store: fd_store?.value,
+        share: share?,
     })
 }
 

@@ -5,6 +5,7 @@
 mod backoff;
 pub mod led;
 mod rights;
+mod share;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
@@ -397,6 +398,14 @@ pub const SERVICE: Section = Section {
         rights::NICE,
         rights::OOM_SCORE,
         rights::LIMITS,
+        share::CPU_QUOTA,
+        share::CPU_WEIGHT,
+        share::MEMORY_HIGH,
+        share::MEMORY_MAX,
+        share::SWAP_MAX,
+        share::OOM_GROUP,
+        share::IO_WEIGHT,
+        share::PIDS_MAX,
     ],
 };
 

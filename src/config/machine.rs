@@ -1,6 +1,7 @@
 //! Compares a configuration with this machine. What it finds may change at any time, so it is
 //! never an error.
 
+mod limits;
 mod service;
 
 use super::accounts::Accounts;
@@ -29,6 +30,7 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     machine(&mut report, config, &find);
     watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
     pool(&mut report, config, &UNITS.map(Path::new), &find);
+    limits::look(&mut report, config, Path::new("/"), &find);
     let mut accounts = Accounts::of(Path::new("/etc"));
     accounts.refresh();
     for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {

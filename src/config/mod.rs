@@ -14,6 +14,7 @@ pub mod board;
 mod build;
 pub mod capability;
 mod command;
+pub mod controllers;
 pub mod elf;
 pub mod keys;
 mod led;
@@ -29,6 +30,7 @@ mod rights;
 mod sample;
 pub mod schema;
 mod service;
+mod share;
 mod size;
 mod syntax;
 mod table;
@@ -41,6 +43,7 @@ pub use machine::check_machine;
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
 pub use sample::sample;
+pub use share::{Amount, Share};
 
 use crate::core::settings::Settings;
 use std::collections::BTreeMap;
@@ -138,6 +141,8 @@ pub struct Command {
     pub bounds: Bounds,
     /// Descriptors that it may leave with the daemon, 0 to 64.
     pub fd_store: u32,
+    /// What all of them together may take.
+    pub share: Share,
 }
 
 /// Where the output of a service goes.

@@ -112,6 +112,9 @@ pub enum Kind {
     WordOrCount(&'static [&'static str], u32, u32),
     /// One of these words, or a size in bytes, from the first to the second, both included.
     WordOrSize(&'static [&'static str], u64, u64),
+    /// One of these words, a size in bytes from the first to the second, both included, or a share of
+    /// all there is.
+    Amount(&'static [&'static str], u64, u64),
     /// A table with these keys.
     Table(&'static [Key]),
 }
@@ -173,6 +176,12 @@ impl Kind {
             Kind::WordOrCount(words, min, max) => {
                 Some(format!("{}, or {min} to {max}", quoted(words)))
             }
+            Kind::Amount(words, min, max) => Some(format!(
+                "{}, {} to {}, or 0.1% to 100%",
+                quoted(words),
+                size(min),
+                size(max)
+            )),
             Kind::WordOrSize(words, min, max) => Some(format!(
                 "{}, or {} to {}",
                 quoted(words),
@@ -226,13 +235,16 @@ impl fmt::Display for Kind {
                 let (words, min, max) = (quoted(words), size(min), size(max));
                 return write!(f, "{words} or a size from {min} to {max}");
             }
-            Kind::Version => "a whole number",
+            Kind::Amount(words, min, max) => {
+                let (words, min, max) = (quoted(words), size(min), size(max));
+                return write!(f, "{words}, a size from {min} to {max}, or a share");
+            }
+            Kind::Version | Kind::Count(..) | Kind::Signed(..) => "a whole number",
             Kind::Flag => "true or false",
             Kind::Duration(..) => "a duration",
             Kind::Temperature(..) => "a temperature",
             Kind::Share => "a share",
             Kind::Load(..) => "a load",
-            Kind::Count(..) => "a whole number",
             Kind::Voltage(..) => "a voltage",
             Kind::Current(..) => "a current",
             Kind::Resistance(..) => "a resistance",
@@ -251,7 +263,6 @@ impl fmt::Display for Kind {
             Kind::Groups => "a list of names or numbers of groups",
             Kind::Capabilities => "a list of names of capabilities",
             Kind::Umask => "three octal digits in quotes",
-            Kind::Signed(..) => "a whole number",
             Kind::Table(_) => "a table",
         };
         f.write_str(noun)?;

@@ -3,6 +3,7 @@
 //! Every function says what is wrong in the report and then returns `None`. `path` is the full
 //! name of the key, as messages show it. Nothing here knows which keys there are.
 
+use super::Amount;
 use super::quantity::{self, outside};
 use super::report::Report;
 use super::schema::{self, Kind};
@@ -86,6 +87,29 @@ pub(super) fn word_or_size(
     match node.get_ref().as_str() {
         Some(text) if words.contains(&text) => Some(None),
         Some(_) | None => size(report, path, node, &kind, bounds).map(Some),
+    }
+}
+
+/// One of these words, a size within bounds, or a share of all there is.
+pub(super) fn amount(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    words: &'static [&'static str],
+    bounds: (u64, u64),
+) -> Option<Amount> {
+    let kind = Kind::Amount(words, bounds.0, bounds.1);
+    match node.get_ref().as_str() {
+        Some(text) if words.contains(&text) => Some(Amount::Unlimited),
+        Some(text) if text.ends_with('%') => {
+            let share = quantity::share(report, path, node)?;
+            if share.0 == 0 {
+                outside(report, path, node.span(), text, &kind);
+                return None;
+            }
+            Some(Amount::Share(share))
+        }
+        Some(_) | None => size(report, path, node, &kind, bounds).map(Amount::Bytes),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A method returns `None` when the value is wrong, which is then in the report, or when there is
 //! none. It never decides how values relate to each other.
 
+use super::Amount;
 use super::keys;
 use super::quantity;
 use super::report::Report;
@@ -276,6 +277,16 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
                 return None;
             };
             size::word_or_size(report, path, node, words, (min, max))
+        })
+    }
+
+    /// The value of a [`Kind::Amount`].
+    pub(super) fn amount(&mut self, name: &str) -> Option<At<Amount>> {
+        self.read(name, |report, path, node, kind| {
+            let Kind::Amount(words, min, max) = kind else {
+                return None;
+            };
+            size::amount(report, path, node, words, (min, max))
         })
     }
 

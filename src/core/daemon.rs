@@ -7,7 +7,7 @@
 //!
 //! Never acts: it reports.
 
-use super::fact::{Fact, Fault, Reading, Source};
+use super::fact::{Controller, Fact, Fault, Lack, Reading, Source};
 use super::note::Note;
 use super::picture::Verdict;
 use super::{Pass, Policy};
@@ -26,6 +26,8 @@ pub struct Standing {
     pub journal: Option<Fault>,
     /// Services do not live in the pool.
     pub pool: Option<Fault>,
+    /// Limits that are not enforced, why, and whether the configuration asks for them.
+    pub unenforced: Vec<(Controller, Lack, bool)>,
     /// Daemons of the minute before this one that broke off, if it started safely because of them.
     pub aborted: Option<u32>,
 }
@@ -70,11 +72,34 @@ impl Daemon {
         }
     }
 
+    /// Limits are told of once for each controller and reason.
+    fn miss_limits(&mut self, missed: (Controller, Lack, bool), pass: &mut Pass) {
+        if self.standing.unenforced.contains(&missed) {
+            return;
+        }
+        self.standing.unenforced.push(missed);
+        let (controller, lack, asked) = missed;
+        pass.out.note(Note::LimitsUnenforced {
+            controller,
+            lack,
+            asked,
+        });
+    }
+
     fn lose_pool(&mut self, why: &Fault, pass: &mut Pass) {
         if self.standing.pool.replace(why.clone()).is_none() {
             let why = why.clone();
             pass.out.note(Note::PoolMissing { why });
         }
+    }
+}
+
+impl Standing {
+    /// Nothing is missing that was asked for. A kernel without a controller is no fault of the machine
+    /// as long as only defaults rest on it: most Pis have none for memory.
+    fn is_well(&self) -> bool {
+        let asked = self.unenforced.iter().any(|(_, _, asked)| *asked);
+        self.journal.is_none() && self.pool.is_none() && self.aborted.is_none() && !asked
     }
 }
 
@@ -95,6 +120,11 @@ impl Policy for Daemon {
                 }
             }
             Fact::Seen(Reading::Pool) => self.standing.pool = None,
+            Fact::Seen(Reading::Unenforced {
+                controller,
+                lack,
+                asked,
+            }) => self.miss_limits((*controller, *lack, *asked), pass),
             Fact::Seen(Reading::Starts { aborted }) => {
                 self.standing.aborted = Some(*aborted);
                 let aborted = *aborted;
@@ -108,7 +138,7 @@ impl Policy for Daemon {
             | Fact::Done { .. }
             | Fact::Thread { .. } => {}
         }
-        pass.picture.daemon = match self.standing == Standing::default() {
+        pass.picture.daemon = match self.standing.is_well() {
             true => Verdict::Ok,
             false => Verdict::Warn,
         };

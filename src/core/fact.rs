@@ -7,6 +7,7 @@
 //! somebody did.
 
 mod clock;
+mod controller;
 mod said;
 mod throttle;
 
@@ -15,6 +16,7 @@ use super::light::LedState;
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
+pub use controller::{Controller, Lack};
 pub use said::{NotifyKey, Refusal, Said};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
@@ -141,6 +143,8 @@ pub enum Source {
     Pool,
     /// The starts of daemons.
     Starts,
+    /// Limits of services.
+    Limits,
 }
 
 /// A value with its units.
@@ -209,6 +213,15 @@ pub enum Reading {
     Journal,
     /// Services live in the pool.
     Pool,
+    /// Limits of this controller are not enforced. Told once, at the start or when it turns out.
+    Unenforced {
+        /// Which.
+        controller: Controller,
+        /// Why.
+        lack: Lack,
+        /// The configuration asks for such a limit; otherwise only defaults are not enforced.
+        asked: bool,
+    },
     /// So many daemons broke off in the minute before this one that it starts safely.
     Starts {
         /// How many.

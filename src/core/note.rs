@@ -10,8 +10,8 @@ pub use halt::HaltNote;
 pub use notify::NotifyNote;
 
 use super::fact::{
-    Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
-    ThrottleFlag,
+    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId, Source,
+    Stage, Thread, ThrottleFlag,
 };
 use super::memo::Left;
 pub use super::trust::{Doubt, RtcDoubt, Trust};
@@ -84,6 +84,15 @@ pub enum Note {
     },
     /// They are written to disk again, with what was kept.
     JournalBack,
+    /// Limits of a controller are not enforced.
+    LimitsUnenforced {
+        /// Which controller.
+        controller: Controller,
+        /// Why.
+        lack: Lack,
+        /// The configuration asks for such a limit.
+        asked: bool,
+    },
     /// Daemon after daemon has broken off: this one ignores what they left about services.
     SafeStart {
         /// How many in the last minute.
@@ -517,6 +526,7 @@ impl Note {
             | Note::WatchdogArmed { .. }
             | Note::PetResumed
             | Note::WatchdogRuns { .. }
+            | Note::LimitsUnenforced { asked: false, .. }
             | Note::ThreadOnTime { .. }
             | Note::LedBack
             | Note::SourceBack { .. }
@@ -531,6 +541,7 @@ impl Note {
             Note::StopOverran { .. }
             | Note::JournalAway { .. }
             | Note::PoolMissing { .. }
+            | Note::LimitsUnenforced { asked: true, .. }
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
             | Note::ServiceHung { .. }

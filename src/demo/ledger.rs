@@ -262,6 +262,7 @@ impl Ledger {
             | Note::JournalAway { .. }
             | Note::JournalBack
             | Note::PoolMissing { .. }
+            | Note::LimitsUnenforced { .. }
             | Note::SafeStart { .. }
             | Note::LedFailed { .. }
             | Note::LedBack
@@ -331,6 +332,7 @@ impl Signs {
             | Reading::Marker(_)
             | Reading::Journal
             | Reading::Pool
+            | Reading::Unenforced { .. }
             | Reading::Starts { .. } => {}
             Reading::Gauge { charge, .. } => self.charge = *charge,
         }

@@ -8,6 +8,8 @@
 //!
 //! Never touches a group outside the pool.
 
+mod share;
+
 use crate::core::fact::Pid;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub use share::{Refusal, all_memory};
 
 /// Unit that holds the services (`systemd/fieldwarden-pool.service`).
 const UNIT: &str = "/sys/fs/cgroup/system.slice/fieldwarden-pool.service";
@@ -92,6 +96,10 @@ impl Pool {
         match fs::create_dir(&group) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(place(&group, &e)),
             Ok(()) | Err(_) => {}
+        }
+        // Here and not once for all: the pool may have been made anew while we ran.
+        if let Err(e) = self.enable_controllers() {
+            log::warn!("{e}");
         }
         let old = leaves(&group);
         for (_, path) in &old {

@@ -16,13 +16,13 @@ use super::inbox::Inbox;
 use super::orders::Work;
 use super::output::Taps;
 use super::places::Places;
-use super::pool::{Leaf, Pool};
+use super::pool::{self, Leaf, Pool};
 use super::run_record::RunRecord;
 use super::run_table::RunTable;
 use super::spawn::{self, Handed, Limit, Program, SpawnError, Spawner, Stream};
 use crate::config::accounts::Account;
-use crate::config::{Bounds, Output, Rights};
-use crate::core::fact::{Change, Errno, Fact, Pid, RunId, ServiceId, Stage};
+use crate::config::{Bounds, Output, Rights, Share};
+use crate::core::fact::{Change, Errno, Fact, Lack, Pid, Reading, RunId, ServiceId, Stage};
 use rights::Roster;
 use std::ffi::OsString;
 use std::io;
@@ -77,6 +77,8 @@ pub struct Recipe {
     pub rights: Rights,
     /// What bounds each of its processes.
     pub bounds: Bounds,
+    /// What all of them together may take.
+    pub share: Share,
 }
 
 /// The spawner thread's own state.
@@ -86,6 +88,8 @@ pub struct Spawning {
     prepared: Vec<Option<Program>>,
     leaves: Vec<Option<Leaf>>,
     roster: Roster,
+    /// All memory of this machine in bytes, of which limits may be shares.
+    memory: u64,
     places: Places,
     table: Arc<RunTable>,
     pool: Option<Pool>,
@@ -118,6 +122,7 @@ impl Spawning {
             prepared,
             leaves,
             roster,
+            memory: pool::all_memory(),
             places,
             table,
             pool,
@@ -135,6 +140,7 @@ impl Spawning {
                 SpawnOrder::Prepare { service } => {
                     // It runs already. What fails here fails again, and is told, at its next start.
                     let _ = self.prepare(service, true);
+                    self.limit(usize::from(service.0));
                 }
                 SpawnOrder::RollCall => {}
             }
@@ -245,19 +251,39 @@ impl Spawning {
 
     /// Sees to it that the next run of a service is born into a leaf that it can live in.
     fn enter_leaf(&mut self, at: usize) -> io::Result<()> {
-        let (Some(pool), Some(Some(program))) = (&self.pool, self.prepared.get_mut(at)) else {
+        let (Some(pool), Some(Some(_))) = (&self.pool, self.prepared.get(at)) else {
             return Ok(());
         };
         let name = &self.recipes[at].name;
-        if !self.leaves[at]
-            .as_ref()
-            .is_some_and(|leaf| pool.is_fresh(name, leaf))
-        {
-            let leaf = pool.open_leaf(name)?;
-            program.cgroup = Some(leaf.directory.clone());
-            self.leaves[at] = Some(leaf);
+        let leaf = self.leaves[at].as_ref();
+        if leaf.is_some_and(|leaf| pool.is_fresh(name, leaf)) {
+            return Ok(());
         }
+        let leaf = pool.open_leaf(name)?;
+        // In force before its first process is born.
+        self.limit(at);
+        if let Some(Some(program)) = self.prepared.get_mut(at) {
+            program.cgroup = Some(leaf.directory.clone());
+        }
+        self.leaves[at] = Some(leaf);
         Ok(())
+    }
+
+    /// Sets the limits of a service's group. One that is refused is told, and holds up nothing.
+    fn limit(&self, at: usize) {
+        let (Some(pool), Some(recipe)) = (&self.pool, self.recipes.get(at)) else {
+            return;
+        };
+        for refusal in pool.limit(&recipe.name, &recipe.share, self.memory) {
+            let controller = refusal.controller;
+            log::warn!("{}: {}", recipe.name, refusal.error);
+            let asked = recipe.share.asked.iter().any(|(c, _)| *c == controller);
+            self.inbox.send(Fact::Seen(Reading::Unenforced {
+                controller,
+                lack: Lack::Refused,
+                asked,
+            }));
+        }
     }
 
     fn spawn(&mut self, at: usize) -> Result<spawn::Spawned, (Stage, Errno)> {

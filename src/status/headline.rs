@@ -209,9 +209,14 @@ fn daemon(status: &Status) -> Vec<String> {
     let journal = journal.map(|why| format!("events are kept in memory only: {why}"));
     let pool = status.daemon.pool_why.as_ref();
     let pool = pool.map(|why| format!("services end with the daemon, there is no pool: {why}"));
+    let limits = status.daemon.unenforced.iter().filter(|u| u.asked);
+    let limits: Vec<&str> = limits.map(|u| u.controller.as_str()).collect();
+    let limits = (!limits.is_empty())
+        .then(|| format!("limits of services are not enforced: {}", limits.join(", ")));
     let safe = status.daemon.safe_after;
     let safe = safe.map(|n| format!("safe start after {n} daemons that broke off"));
-    journal.into_iter().chain(pool).chain(safe).collect()
+    let missing = journal.into_iter().chain(pool);
+    missing.chain(limits).chain(safe).collect()
 }
 
 fn threads(status: &Status) -> Vec<String> {

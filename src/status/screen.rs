@@ -54,6 +54,7 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
                 &status.led.iter().map(LedStatus::cells).collect::<Vec<_>>(),
             ),
         ),
+        ("limits", super::unenforced::lines(status)),
         ("late threads", threads(status)),
         (
             "latest events",

@@ -4,8 +4,8 @@ use super::*;
 use crate::core::BootFacts;
 use crate::core::action::{Action, Actions};
 use crate::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, OrderId, Pid, Pulse, Reading, Request,
-    ServiceId, Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Lack, MountId, OrderId, Pid, Pulse,
+    Reading, Request, ServiceId, Source, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::settings::{Backoff, Power, Ready, Service, Settings, Watchdog};
 use crate::journal::{Directory, Journal, Record, Stamp, Trust};
@@ -494,6 +494,33 @@ fn what_the_daemon_lacks_is_in_the_first_line() {
     let status = Status::of(&rig.core, rig.now);
     assert_eq!(status.daemon.journal_why, None);
     assert_eq!(status.verdicts.daemon, "warn");
+}
+
+/// Limits that do not hold are shown with the remedy. Only one that was asked for is a reason to call
+/// the machine degraded: most Pis have no controller of memory.
+#[test]
+fn limits_that_do_not_hold_are_shown() {
+    let mut rig = well();
+    let lacks = |controller, lack, asked| {
+        Fact::Seen(Reading::Unenforced {
+            controller,
+            lack,
+            asked,
+        })
+    };
+    rig.tell(10, lacks(Controller::Memory, Lack::SwitchedOff, false));
+    let status = Status::of(&rig.core, rig.now);
+    assert_eq!(status.verdicts.daemon, "ok");
+    assert!(!status.headline.contains("limits"), "{}", status.headline);
+    let shown = rig.screen(0);
+    assert!(shown.contains("cgroup_enable=memory"), "{shown}");
+    rig.tell(10, lacks(Controller::Cpu, Lack::NoPool, true));
+    let status = Status::of(&rig.core, rig.now);
+    assert_eq!(status.verdicts.daemon, "warn");
+    let reason = "limits of services are not enforced: cpu";
+    assert!(status.headline.contains(reason), "{}", status.headline);
+    let told: Vec<bool> = status.daemon.unenforced.iter().map(|u| u.asked).collect();
+    assert_eq!(told, [false, true]);
 }
 
 /// Up again is not well again: not before it has stayed up. What was stopped by request is no trouble,

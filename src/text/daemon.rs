@@ -1,7 +1,7 @@
 //! What is told of the daemon itself.
 
 use super::fault_sentence;
-use crate::core::fact::{Fault, Thread};
+use crate::core::fact::{Controller, Fault, Lack, Thread};
 
 /// Records do not reach the disk.
 pub(super) fn journal_away(why: &Fault) -> String {
@@ -21,6 +21,15 @@ pub(super) fn pool_missing(why: &Fault) -> String {
         "the control group of fieldwarden-pool.service cannot be used: {}; services end with this \
          daemon: look at `systemctl status fieldwarden-pool`, then restart fieldwarden",
         fault_sentence(why)
+    )
+}
+
+/// Limits that do not hold, why, and what to do about it.
+pub fn unenforced(controller: Controller, lack: Lack) -> String {
+    format!(
+        "{} limits of services are not enforced: {}",
+        controller.name(),
+        lack.remedy()
     )
 }
 

@@ -1,6 +1,7 @@
 //! Notes for machines: a fixed name and fields with units.
 
 mod clock;
+mod limits;
 mod service;
 mod value;
 
@@ -71,6 +72,7 @@ impl Describer<'_> {
             Note::JournalAway { why } => ("journal-away", cause(why)),
             Note::JournalBack => ("journal-back", vec![]),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
+            Note::LimitsUnenforced { .. } => limits::unenforced(note),
             Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),
             Note::ServiceStarting { service, run } => (
                 "service-starting",

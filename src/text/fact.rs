@@ -4,7 +4,9 @@
 use super::legacy::left_word;
 use super::notify;
 use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts, wall};
-use super::words::{asker, exit, fault, flag, request, source, stage_word, thread_word};
+use super::words::{
+    asker, controller_word, exit, fault, flag, lack_word, request, source, stage_word, thread_word,
+};
 use super::{errno_word, throttle_flags, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown};
 use crate::core::memo::Left;
@@ -48,6 +50,23 @@ pub fn fact(fact: &Fact, settings: &Settings) -> String {
             Pulse::OnTime => format!("thread {} on-time", thread_word(*thread)),
         },
     }
+}
+
+/// Limits that are not enforced; `None` for any other reading.
+fn unenforced(reading: &Reading) -> Option<String> {
+    let Reading::Unenforced {
+        controller,
+        lack,
+        asked,
+    } = reading
+    else {
+        return None;
+    };
+    let (controller, lack) = (controller_word(*controller), lack_word(*lack));
+    let asked = flag(*asked);
+    Some(format!(
+        "limits controller={controller} lack={lack} asked={asked}"
+    ))
 }
 
 fn reading(reading: &Reading, settings: &Settings) -> String {
@@ -95,6 +114,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Marker(left) => format!("marker {}", super::halt::found_marker(left)),
         Reading::Journal => "journal".to_owned(),
         Reading::Pool => "pool".to_owned(),
+        Reading::Unenforced { .. } => unenforced(reading).unwrap_or_default(),
         Reading::Starts { aborted } => format!("starts aborted={aborted}"),
         Reading::Gauge {
             voltage,

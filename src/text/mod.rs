@@ -30,6 +30,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use action::action;
+pub use daemon::unenforced;
 pub use describe::{Described, Value, describe};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
@@ -44,8 +45,9 @@ pub use signal::{signal_named, signal_word};
 pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{
-    REQUEST_WORDS, THREADS, asker, dispute_word, halt_kind_named, halt_kind_word, halt_phase_named,
-    heat_named, heat_word, led_named, led_word, need_word, notify_key_named, request, rest_named,
+    REQUEST_WORDS, THREADS, asker, controller_named, controller_word, dispute_word,
+    halt_kind_named, halt_kind_word, halt_phase_named, heat_named, heat_word, lack_named,
+    lack_word, led_named, led_word, need_word, notify_key_named, request, rest_named,
     rtc_doubt_word, severity_named, severity_word, shed_named, shed_word, source, stage_named,
     stage_word, thread_named, thread_word, throttle_named, throttle_word, trust_named, trust_word,
 };

@@ -12,7 +12,8 @@ mod throttle;
 use crate::core::Bar;
 use crate::core::HeatLevel;
 use crate::core::fact::{
-    Asker, Errno, Exit, Fault, MountId, Pid, Request, RunId, ServiceId, Source, Stage, Thread,
+    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId, Source,
+    Stage, Thread,
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
@@ -103,6 +104,17 @@ fn daemon() -> Vec<(Note, &'static str)> {
             "3 daemons before this one broke off within a minute: what they left about services is \
              ignored, and those that were stopped are started again; look for the cause in the log; \
              if it goes on, the machine is left to its hardware watchdog",
+        ),
+        (
+            Note::LimitsUnenforced {
+                controller: Controller::Memory,
+                lack: Lack::SwitchedOff,
+                asked: true,
+            },
+            "memory limits of services are not enforced: the kernel's command line switches the \
+             controller off (cgroup_disable=memory, which a Pi's firmware writes, because it costs \
+             some memory); add cgroup_enable=memory at the end of the one line of \
+             /boot/firmware/cmdline.txt (/boot/cmdline.txt on old releases) and reboot",
         ),
         (
             Note::PoolMissing {

@@ -66,6 +66,9 @@ impl Speaker<'_> {
             Note::JournalAway { why } => daemon::journal_away(why),
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
             Note::PoolMissing { why } => daemon::pool_missing(why),
+            Note::LimitsUnenforced {
+                controller, lack, ..
+            } => daemon::unenforced(*controller, *lack),
             Note::SafeStart { aborted } => daemon::safe_start(*aborted),
             Note::ServiceStarting { service, run } => {
                 format!("starting {} (run {})", name(*service), run.0)
@@ -354,6 +357,7 @@ impl Speaker<'_> {
             Source::Journal => "the journal".to_owned(),
             Source::Pool => "the pool".to_owned(),
             Source::Starts => "the starts of daemons".to_owned(),
+            Source::Limits => "the limits of services".to_owned(),
         }
     }
 }

@@ -5,7 +5,8 @@ use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
-    Asker, Exit, Fault, HaltKind, NotifyKey, Request, Source, Stage, Thread, ThrottleFlag,
+    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, Request, Source, Stage, Thread,
+    ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
@@ -69,6 +70,26 @@ words! {
     Directory => "directory",
     Exec => "exec",
     Machine => "machine",
+}
+
+words! {
+    /// The word for a controller of control groups.
+    Controller, CONTROLLERS, controller_word, controller_named:
+    Cpu => "cpu",
+    Io => "io",
+    Memory => "memory",
+    Pids => "pids",
+}
+
+words! {
+    /// The word for why limits are not enforced.
+    Lack, LACKS, lack_word, lack_named:
+    SwitchedOff => "switched-off",
+    NotInKernel => "not-in-kernel",
+    NotDelegated => "not-delegated",
+    NoPool => "no-pool",
+    Refused => "refused",
+    NoScheduler => "no-scheduler",
 }
 
 words! {
@@ -188,6 +209,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Journal => "journal".to_owned(),
         Source::Pool => "pool".to_owned(),
         Source::Starts => "starts".to_owned(),
+        Source::Limits => "limits".to_owned(),
     }
 }
 

@@ -4,9 +4,10 @@ use super::{bad, good};
 use fieldwarden::config::board::Line;
 use fieldwarden::config::capability::{self, Capabilities};
 use fieldwarden::config::{
-    Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, StopSignal,
+    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, Share,
+    StopSignal,
 };
-use fieldwarden::core::fact::ServiceId;
+use fieldwarden::core::fact::{Controller, ServiceId};
 use fieldwarden::core::settings::{Backoff, Heat, Limits, Need, Ready, Restart, WatchdogOwner};
 use fieldwarden::edge::places::Places;
 use fieldwarden::units::{MilliCelsius, Permille};
@@ -128,6 +129,58 @@ fn a_service_has_the_documented_defaults() {
         limits: vec![],
     };
     assert_eq!((&command.rights, &command.bounds), (&rights, &bounds));
+    let share = Share {
+        cpu_quota: None,
+        cpu_weight: 100,
+        memory_high: Amount::Unlimited,
+        memory_max: Amount::Share(Permille(750)),
+        swap_max: Amount::Unlimited,
+        oom_group: true,
+        io_weight: 100,
+        pids_max: Some(1024),
+        asked: vec![],
+    };
+    assert_eq!(command.share, share);
+    assert!(!command.share.is_own());
+}
+
+/// What a service may take; which controllers it asks for, and by which key first.
+#[test]
+fn every_limit_of_a_service_arrives() {
+    let share = |keys: &str| {
+        let text = format!("[service.web]\ncommand = [\"/bin/true\"]\n{keys}");
+        good(&text).config.wiring.commands.remove(0).share
+    };
+    let all = share(
+        "cpu_quota = \"150%\"\ncpu_weight = 7\nmemory_high = \"1.5MiB\"\nmemory_max = \"12.5%\"\n\
+         swap_max = \"0B\"\noom_group = false\nio_weight = 1000\npids_max = \"unlimited\"\n",
+    );
+    let wanted = Share {
+        cpu_quota: Some(150),
+        cpu_weight: 7,
+        memory_high: Amount::Bytes(3 << 19),
+        memory_max: Amount::Share(Permille(125)),
+        swap_max: Amount::Bytes(0),
+        oom_group: false,
+        io_weight: 1000,
+        pids_max: None,
+        asked: vec![
+            (Controller::Cpu, "cpu_quota"),
+            (Controller::Memory, "memory_max"),
+            (Controller::Pids, "pids_max"),
+            (Controller::Io, "io_weight"),
+        ],
+    };
+    assert_eq!(all, wanted);
+    assert!(all.is_own());
+    for (keys, own) in [
+        ("cpu_weight = 7\nio_weight = 7\noom_group = true\n", false),
+        ("pids_max = 1024\n", true),
+        ("memory_high = \"50%\"\n", true),
+        ("cpu_quota = \"50%\"\n", true),
+    ] {
+        assert_eq!(share(keys).is_own(), own, "{keys}");
+    }
 }
 
 /// Who a service is and what it may do; the one key whose default depends on another one's value.

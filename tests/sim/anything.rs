@@ -8,9 +8,9 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, NotifyKey, OrderId, Pid, Pulse,
-    Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Thread,
-    ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Lack, MountId, NotifyKey,
+    OrderId, Pid, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source,
+    Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -264,6 +264,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Journal,
         Source::Pool,
         Source::Starts,
+        Source::Limits,
     ])
 }
 
@@ -335,6 +336,11 @@ fn reading(rng: &mut Rng) -> Reading {
         Source::Pool => Reading::Pool,
         Source::Starts => Reading::Starts {
             aborted: rng.pick(&[0, 3, u32::MAX]),
+        },
+        Source::Limits => Reading::Unenforced {
+            controller: rng.pick(&Controller::ALL),
+            lack: rng.pick(&Lack::ALL),
+            asked: rng.chance(50),
         },
         Source::Gauge => Reading::Gauge {
             voltage: rng.pick(&[None, Some(Millivolts(0)), Some(Millivolts(u32::MAX))]),

@@ -1,6 +1,6 @@
 //! What is found and made before the first thread starts.
 
-use super::Devices;
+use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
@@ -51,6 +51,8 @@ pub(super) struct Ground {
     pub found: Fact,
     /// What services have left with us for their next runs.
     pub stores: Vec<FdStore>,
+    /// Limits of services that are not enforced.
+    pub unenforced: Vec<Fact>,
     /// The limit of open descriptors that we were given, if we have raised it.
     pub descriptors: Option<Limit>,
 }
@@ -92,6 +94,7 @@ impl Ground {
         };
         let ground = Ground {
             stores: FdStore::for_each(settings.services.len()),
+            unenforced: limits::unenforced(pool.as_ref(), &plan.config.wiring.commands),
             settings,
             places,
             table: Arc::new(table),
@@ -160,6 +163,7 @@ impl Ground {
                     descriptors: self.descriptors,
                     rights: command.rights.clone(),
                     bounds: command.bounds.clone(),
+                    share: command.share.clone(),
                 }
             })
             .collect()

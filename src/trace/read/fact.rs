@@ -4,12 +4,14 @@ use super::super::lexer::{Words, expected};
 use super::super::problem::{Problem, TraceError};
 use super::value;
 use crate::core::fact::{
-    Asker, Change, Exit, Fact, Fault, MountId, OrderId, Pulse, Reading, Request, RtcSeen, RunId,
-    ServiceId, Shown, Source, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Exit, Fact, Fault, Lack, MountId, OrderId, Pulse, Reading, Request,
+    RtcSeen, RunId, ServiceId, Shown, Source, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo};
 use crate::core::settings::Settings;
-use crate::text::{REQUEST_WORDS, led_named, rest_named, stage_named, thread_named};
+use crate::text::{
+    REQUEST_WORDS, controller_named, lack_named, led_named, rest_named, stage_named, thread_named,
+};
 use crate::units::Mono;
 
 /// Reads a fact line, with its time.
@@ -105,10 +107,7 @@ impl Line<'_, '_> {
                 space: value::percent(&self.words.keyed("space", "PERCENT%")?)?,
                 inodes: self.known("inodes", "PERCENT%|none", value::percent)?,
                 read_only: self.flag("read-only")?,
-                errors: match self.words.has_key("errors") {
-                    true => self.number("errors")?,
-                    false => 0,
-                },
+                errors: self.errors()?,
             },
             Source::Watchdog if self.words.has_key("running") => Reading::WatchdogElsewhere {
                 running: self.flag("running")?,
@@ -126,6 +125,7 @@ impl Line<'_, '_> {
             Source::Starts => Reading::Starts {
                 aborted: self.number("aborted")?,
             },
+            Source::Limits => self.unenforced()?,
             Source::Gauge => Reading::Gauge {
                 voltage: self.known("voltage", "3.91V|none", value::volts)?,
                 charge: self.known("charge", "PERCENT%|none", value::percent)?,
@@ -164,9 +164,38 @@ impl Line<'_, '_> {
         })
     }
 
+    /// Errors that a file system has recorded; old traces have none.
+    fn errors(&mut self) -> Result<u32, Problem> {
+        match self.words.has_key("errors") {
+            true => self.number("errors"),
+            false => Ok(0),
+        }
+    }
+
+    fn unenforced(&mut self) -> Result<Reading, Problem> {
+        Ok(Reading::Unenforced {
+            controller: self.controller()?,
+            lack: self.lack()?,
+            asked: self.flag("asked")?,
+        })
+    }
+
+    fn controller(&mut self) -> Result<Controller, Problem> {
+        const CONTROLLERS: &str = "`cpu`, `io`, `memory` or `pids`";
+        let word = self.words.keyed("controller", CONTROLLERS)?;
+        controller_named(&word).ok_or_else(|| expected(CONTROLLERS, &word))
+    }
+
+    fn lack(&mut self) -> Result<Lack, Problem> {
+        const LACKS: &str = "`switched-off`, `not-in-kernel`, `not-delegated`, `no-pool`, `refused` \
+             or `no-scheduler`";
+        let word = self.words.keyed("lack", LACKS)?;
+        lack_named(&word).ok_or_else(|| expected(LACKS, &word))
+    }
+
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, \
-             `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool` or `starts`";
+             `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts` or `limits`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -184,6 +213,7 @@ impl Line<'_, '_> {
             "journal" => Ok(Source::Journal),
             "pool" => Ok(Source::Pool),
             "starts" => Ok(Source::Starts),
+            "limits" => Ok(Source::Limits),
             other => Err(expected(SOURCES, other)),
         }
     }

@@ -1,9 +1,9 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, MountId, NotifyKey, OrderId, Pid, Pulse, Reading,
-    Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags,
-    Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Lack, MountId, NotifyKey, OrderId, Pid,
+    Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage,
+    Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Memo, Rest};
@@ -110,6 +110,7 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Journal),
         Just(Source::Pool),
         Just(Source::Starts),
+        Just(Source::Limits),
     ]
 }
 
@@ -135,6 +136,16 @@ fn rtc() -> impl Strategy<Value = RtcSeen> {
         })
 }
 
+fn unenforced() -> impl Strategy<Value = Reading> {
+    let controller = prop::sample::select(&Controller::ALL);
+    let lack = prop::sample::select(&Lack::ALL);
+    (controller, lack, any::<bool>()).prop_map(|(controller, lack, asked)| Reading::Unenforced {
+        controller,
+        lack,
+        asked,
+    })
+}
+
 fn reading() -> impl Strategy<Value = Reading> {
     let on_mount = (
         mount(),
@@ -157,6 +168,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         Just(Reading::Journal),
         Just(Reading::Pool),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
+        unenforced(),
         (any::<bool>(), option::of(shown()))
             .prop_map(|(synced, shown)| Reading::Clock { synced, shown }),
         rtc().prop_map(Reading::Rtc),

@@ -30,6 +30,8 @@ pub struct Case {
     pub modules: Modules,
     /// The machine's second disk.
     pub disk: Option<Disk>,
+    /// Words added to the kernel's command line, of a machine that is booted.
+    pub append: &'static str,
     /// Limit of the machine's life.
     pub limit: Duration,
     /// The case itself.
@@ -52,6 +54,7 @@ impl Case {
             cargo,
             modules: Modules::Usual,
             disk: None,
+            append: "",
             limit: USUAL_LIMIT,
             run,
         }
@@ -96,6 +99,15 @@ impl Case {
     pub const fn on_disk(self, disk: Disk) -> Self {
         Case {
             disk: Some(disk),
+            ..self.cold()
+        }
+    }
+
+    /// The same case with more words on the kernel's command line, in a machine that is booted.
+    #[must_use]
+    pub const fn on_command_line(self, append: &'static str) -> Self {
+        Case {
+            append,
             ..self.cold()
         }
     }

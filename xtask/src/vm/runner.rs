@@ -156,6 +156,7 @@ fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> 
     let options = Options {
         board: case.board,
         disk: case.disk,
+        append: case.append.to_owned(),
         ..Options::plain(case.start, case.limit)
     };
     let mut machine = Machine::start(lab, &options).context("start the machine")?;
