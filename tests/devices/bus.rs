@@ -70,8 +70,9 @@ fn looks_closely_when_told_to() {
     assert_eq!(next(&mut facts), look(2));
     assert_eq!(next(&mut facts), look(3));
     let took = clock::now().since(began);
+    // The first of the two may have been due anyway, at any moment.
     assert!(
-        (Duration::from_millis(1_900)..Duration::from_millis(4_500)).contains(&took),
+        (Duration::from_millis(900)..Duration::from_millis(4_500)).contains(&took),
         "two looks in {took:?}"
     );
     drop(orders);
