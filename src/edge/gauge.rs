@@ -111,21 +111,7 @@ impl Gauge {
             (Some(_) | None, Some(_) | None) => false,
         };
         let doubtful = flows_out || mains == Some(Ok(false));
-        let battery = battery.map(|outcome| match outcome {
-            Ok(Sample {
-                voltage,
-                charge,
-                current,
-            }) => Fact::Seen(Reading::Gauge {
-                voltage,
-                charge,
-                current,
-            }),
-            Err(why) => Fact::Lost {
-                source: Source::Gauge,
-                why,
-            },
-        });
+        let battery = battery.map(told);
         let mains = mains.map(|outcome| match outcome {
             Ok(present) => Fact::Seen(Reading::Mains { present }),
             Err(why) => Fact::Lost {
@@ -186,6 +172,25 @@ impl Gauge {
             read.map_err(|errno| fault_of(Trouble::Bus(errno)))?;
             Ok(byte[0] & mask == present & mask)
         })
+    }
+}
+
+/// What the core hears of a sample, or of one that cannot be had.
+pub fn told(outcome: Result<Sample, Fault>) -> Fact {
+    match outcome {
+        Ok(Sample {
+            voltage,
+            charge,
+            current,
+        }) => Fact::Seen(Reading::Gauge {
+            voltage,
+            charge,
+            current,
+        }),
+        Err(why) => Fact::Lost {
+            source: Source::Gauge,
+            why,
+        },
     }
 }
 

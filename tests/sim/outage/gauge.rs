@@ -3,7 +3,8 @@
 use super::cell::Cell;
 use crate::rng::Rng;
 use fieldwarden::chip::{self, Sample};
-use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, Source};
+use fieldwarden::core::fact::{Errno, Fact, Fault, Source};
+use fieldwarden::edge;
 use fieldwarden::units::{Milliamps, Millivolts, Permille};
 
 /// What a gauge does wrong for a while.
@@ -129,19 +130,5 @@ impl Gauge {
 
 /// What becomes of a sample on its way to the core: what no battery says does not get there.
 fn told(sample: Sample) -> Fact {
-    match chip::judge(sample, 1) {
-        Ok(Sample {
-            voltage,
-            charge,
-            current,
-        }) => Fact::Seen(Reading::Gauge {
-            voltage,
-            charge,
-            current,
-        }),
-        Err(_) => Fact::Lost {
-            source: Source::Gauge,
-            why: Fault::Implausible,
-        },
-    }
+    edge::gauge::told(chip::judge(sample, 1).map_err(|_| Fault::Implausible))
 }
