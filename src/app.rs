@@ -78,9 +78,11 @@ pub struct Ended {
 /// What kept it from starting; afterwards nothing does.
 pub fn run(plan: Plan) -> Result<Ended, AppError> {
     let (mut bridge, facts, mut hands, watch) = crew::sign_on(plan)?;
-    bridge.begin();
+    // One for the whole life: the numbers of orders go on.
+    let mut out = Actions::default();
+    bridge.begin(&mut out);
     hands.man_watch(watch, &bridge)?;
-    let ended = bridge.drive(facts);
+    let ended = bridge.drive(facts, &mut out);
     starts::leave(&hands.starts);
     hands.go_ashore(bridge);
     Ok(ended)
@@ -112,18 +114,16 @@ impl Bridge {
 
     /// Tells the core what the daemon begins with: so the first services start while the threads that
     /// they do not need are still being made.
-    fn begin(&mut self) {
-        let mut out = Actions::default();
+    fn begin(&mut self, out: &mut Actions) {
         while self.ended.is_none()
             && let Some(fact) = self.own.pop_front()
         {
-            self.pass(fact, &mut out);
+            self.pass(fact, out);
         }
     }
 
     /// The loop.
-    fn drive(&mut self, mut facts: Facts) -> Ended {
-        let mut out = Actions::default();
+    fn drive(&mut self, mut facts: Facts, out: &mut Actions) -> Ended {
         loop {
             if let Some(ended) = self.ended {
                 if !ended.services_left {
@@ -132,7 +132,7 @@ impl Bridge {
                 return ended;
             }
             let fact = self.next_fact(&mut facts);
-            self.pass(fact, &mut out);
+            self.pass(fact, out);
         }
     }
 

@@ -82,6 +82,23 @@ fn closed_pipe_is_quiet() {
     }
 }
 
+/// No two orders of a daemon have the same number, or the outcome of one would be taken for that of
+/// the other.
+#[test]
+fn orders_have_numbers_of_their_own() {
+    let place = Place::new();
+    let _daemon = place.daemon(&config_with(SLEEPER));
+    assert!(place.run(&["restart", "web"]).status.success());
+    let trace = std::fs::read_to_string(place.path("run/trace")).expect("a trace");
+    let orders = trace.lines().filter(|line| line.starts_with("        > "));
+    let numbers: Vec<u64> = orders
+        .map(|line| line.rsplit_once(" order=").expect("a number").1)
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    assert!(numbers.len() > 5, "{trace}");
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{trace}");
+}
+
 /// `check` says which board file is in force, and what its owner has to do by hand.
 #[test]
 fn check_names_the_board() {
