@@ -119,6 +119,7 @@ mod tests {
                 mains: Some(false),
                 attempts: 0,
                 in_vain: 0,
+                sunk: 0,
                 outage: None,
                 cut: CutTold::No,
                 before: None,

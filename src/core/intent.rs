@@ -66,6 +66,9 @@ pub struct Marker {
     /// Halts for want of mains, over all boots since mains were seen last; with the one that is under
     /// way. 0 to 255.
     pub in_vain: u8,
+    /// Halts because the battery sank though mains were said to be there, since it was seen to
+    /// fill, over all boots; with the one that is under way. 0 to 255.
+    pub sunk: u8,
     /// The outage that goes on, for whoever follows in this boot; `None` while there is none.
     pub outage: Option<Outage>,
     /// Whether the board cuts the power soon, where it is told so ahead of the halt.

@@ -12,7 +12,7 @@ use super::fact::{Fact, Fault, OrderId, Reading, Source};
 use super::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker as Kept};
 use super::note::HaltNote;
 use super::past::{LastBoot, judge};
-use super::picture::{Ending, Picture, Rung};
+use super::picture::{Ending, HaltCause, Picture, Rung};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use std::time::Duration;
@@ -174,7 +174,7 @@ impl Marker {
 fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
     let takes_back = matches!(wanted.intent, Intent::Run)
         && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
-    let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain);
+    let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain, kept.sunk);
     let same = of(written) == of(wanted);
     match (same, takes_back || written.mains != wanted.mains) {
         (false, _) if !takes_back => now,
@@ -212,6 +212,11 @@ fn wanted(picture: &Picture) -> Kept {
         attempts: picture.halting.map_or(0, |h| h.attempts),
         in_vain: picture.halts_in_vain.saturating_add(u8::from(
             picture.halting.is_some_and(|h| h.cause.ends_with_mains()),
+        )),
+        sunk: picture.sunk.saturating_add(u8::from(
+            picture
+                .halting
+                .is_some_and(|h| h.cause == HaltCause::BatterySinks),
         )),
         cut: picture.halting.map_or(CutTold::No, |h| h.cut),
         before: None,

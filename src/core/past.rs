@@ -112,6 +112,7 @@ mod tests {
                 mains,
                 attempts: 0,
                 in_vain: 0,
+                sunk: 0,
                 outage: None,
                 cut: CutTold::No,
                 before: None,

@@ -77,6 +77,8 @@ pub enum HaltCause {
     LowBattery,
     /// The machine runs on its battery, and nothing tells any more how full that is.
     GaugeSilent,
+    /// The battery sinks to its low level, though mains are said to be there.
+    BatterySinks,
     /// Somebody asked for it.
     Asked {
         /// Who.
@@ -89,7 +91,9 @@ impl HaltCause {
     pub fn ends_with_mains(self) -> bool {
         match self {
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => true,
-            HaltCause::Asked { .. } => false,
+            // What tells of mains is not believed then, by nobody: not by the hook, nor by the next
+            // boot.
+            HaltCause::BatterySinks | HaltCause::Asked { .. } => false,
         }
     }
 }
@@ -201,7 +205,11 @@ pub struct Picture {
     pub outage: Option<Outage>,
     /// Halts for want of mains, over all boots since mains were seen last.
     pub halts_in_vain: u8,
-    /// These are so many that what says that mains are gone is doubted.
+    /// The battery sinks to its low level, though mains are said to be there.
+    pub sinks: bool,
+    /// Halts because of that, over all boots since the battery was seen to fill.
+    pub sunk: u8,
+    /// Halts in vain are so many that what says that mains are gone is doubted.
     pub mains_doubted: bool,
     /// What the power policy knows of that strains the machine.
     pub strain_of_power: Option<Strain>,

@@ -23,8 +23,10 @@
 //! (`heir.rs`). Who was not there for a while looks first (`look.rs`).
 //!
 //! Never halts or stops anything: it asks for that in the picture. Never asks for a halt while mains
-//! are believed to be there, however low the battery is.
+//! are believed to be there, however low the battery is; but a line is not believed whose battery sinks
+//! (`sink.rs`).
 
+mod agree;
 mod dispute;
 mod doubt;
 mod gauge;
@@ -35,6 +37,7 @@ mod outlook;
 mod plan;
 mod publish;
 mod sign;
+mod sink;
 mod supply;
 mod trend;
 mod view;
@@ -49,18 +52,17 @@ pub use view::{GaugeView, LineView, PowerView};
 
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Pulse, Reading, Source, Thread};
-use super::note::Note;
 use super::picture::{HaltCause, Shed};
 use super::sense::Last;
 use super::settings::Settings;
 use super::{Pass, Policy};
-use crate::units::{Milliamps, Mono};
+use crate::units::Mono;
 use dispute::Disputed;
 use doubt::Doubt;
 use gauge::Believed;
 use look::Look;
-use low::Limits;
 use sign::Sign;
+use sink::Sink;
 use std::time::Duration;
 use trend::{Creep, Window};
 
@@ -95,6 +97,7 @@ pub(crate) struct Power {
     doubt: Doubt,
     /// What holds has to be seen before time alone counts.
     look: Look,
+    sink: Sink,
     needed: Duration,
     /// The gauge is to be looked at every second.
     closely: bool,
@@ -126,6 +129,7 @@ impl Power {
             dispute: Disputed::default(),
             doubt: Doubt::default(),
             look: Look::default(),
+            sink: Sink::default(),
             needed: plan::needed(settings),
             closely: false,
             watch: None,
@@ -239,6 +243,7 @@ impl Power {
             self.hear(Some(present), pass);
         }
         self.count_signs(heard.voltage.is_some() || heard.charge.is_some(), pass);
+        self.see_sink(pass);
     }
 
     /// The sign of the current has said nothing for long, and nothing else speaks of mains.
@@ -251,65 +256,6 @@ impl Power {
     /// Where the voltage is going.
     fn course(&self) -> Option<Course> {
         self.volts.trend().map(|t| t.course)
-    }
-
-    fn signs(&self, now: Mono, settings: &Settings) -> Signs {
-        let mains = self.supply.and_then(Supply::mains);
-        // An unconfirmed outage is the current's word, which speaks for itself.
-        let lost = mains == Some(false) && (self.line_heard || self.confirmed);
-        // Where mains are denied in vain, a battery that fills knows better.
-        let lost = lost && !(self.doubt.stands() && self.fills(now));
-        let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
-        let course = self.course();
-        // What stands still bears out nothing that is doubted.
-        let deaf = self.doubt.stands() && self.gauge.stands_still(now);
-        let mut gauge = if deaf {
-            Gauge::default()
-        } else {
-            self.gauge.now(now)
-        };
-        if self.sign.distrusted() {
-            // The voltage has shown that it is the other way round.
-            gauge.current = gauge.current.map(|c| Milliamps(c.0.saturating_neg()));
-        }
-        Signs::of(gauge, course, lost, self.line.value().is_some(), &limits)
-    }
-
-    /// A reading of the level counts for the signs that agree, or ends their agreement.
-    fn count_signs(&mut self, level: bool, pass: &mut Pass) {
-        let signs = self.signs(pass.now, pass.settings);
-        let short = self.remaining(pass.settings, pass.now);
-        let short = signs.lost && short.is_some_and(|left| left <= self.needed);
-        let agree = signs.agree() || short;
-        let mains = self.supply.and_then(Supply::mains) == Some(true);
-        self.agreed = match self.agreed.filter(|_| agree && !mains) {
-            Some((since, readings)) => Some((since, readings + u32::from(level))),
-            None => (agree && !mains).then_some((pass.now, 1)),
-        };
-        if let Some(supply) = self.supply {
-            self.turn(supply.lower(self.agreed.is_some(), pass.now), pass);
-        }
-        self.tell_low(if mains { signs.level() } else { agree }, mains, pass);
-    }
-
-    /// A low battery is told once in an outage, and once on mains until it is no more.
-    fn tell_low(&mut self, low: bool, on_mains: bool, pass: &mut Pass) {
-        let gauge = self.gauge.now(pass.now);
-        let limits = Limits::of(&pass.settings.power, pass.settings.board.battery.as_ref());
-        if low && !self.low_told {
-            self.low_told = true;
-            let Gauge {
-                voltage, charge, ..
-            } = gauge;
-            let note = Note::BatteryLow {
-                voltage,
-                charge,
-                on_mains,
-            };
-            pass.out.note(note);
-        } else if on_mains && limits.recovered(gauge) {
-            self.low_told = false;
-        }
     }
 
     /// Acts upon what is due, and writes down what holds now.
@@ -382,9 +328,12 @@ impl Policy for Power {
             } => self.unheard |= self.watch == Some(*order),
             Fact::Seen(Reading::Marker(left)) => {
                 self.doubt.take_up(left);
+                self.sink.take_up(left);
                 self.inherit(left, pass);
                 pass.picture.halts_in_vain = self.doubt.halts();
                 pass.picture.mains_doubted = self.doubt.stands();
+                pass.picture.sinks = self.sink.sinks();
+                pass.picture.sunk = self.sink.halts();
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,

@@ -219,6 +219,7 @@ mod tests {
             mains: Some(false),
             attempts: 2,
             in_vain: 3,
+            sunk: 1,
             outage: Some(Outage {
                 since: Mono(812_345),
                 confirmed: true,

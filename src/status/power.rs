@@ -195,6 +195,7 @@ fn why(cause: HaltCause) -> &'static str {
         HaltCause::RideThrough => "ride-through",
         HaltCause::LowBattery => "low-battery",
         HaltCause::GaugeSilent => "gauge-silent",
+        HaltCause::BatterySinks => "battery-sinks",
         HaltCause::Asked { .. } => "asked",
     }
 }

@@ -1,6 +1,6 @@
 //! Actions as text. Never read back: a replay computes them anew and compares the text.
 
-use super::halt::marker;
+use super::marker::marker;
 use super::quantity::seconds;
 use super::token;
 use super::words::{halt_kind_word, led_word, thread_word};

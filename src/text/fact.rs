@@ -111,7 +111,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             flag(*running),
             known(*timeout, seconds)
         ),
-        Reading::Marker(left) => format!("marker {}", super::halt::found_marker(left)),
+        Reading::Marker(left) => format!("marker {}", super::marker::found_marker(left)),
         Reading::Journal => "journal".to_owned(),
         Reading::Pool => "pool".to_owned(),
         Reading::Unenforced { .. } => unenforced(reading).unwrap_or_default(),

@@ -1,15 +1,16 @@
-//! Words about the end of the machine: halts, the marker, and how the boot before ended.
+//! Words about the end of the machine: halts, and how the boot before ended.
 
 use super::Value;
 use super::describe::{Fields, cause as why_fields, time, word};
-use super::quantity::{for_people, percent};
+use super::marker::intent_word;
+use super::quantity::for_people;
 use super::sentence::{fault_sentence, person};
-use super::words::{asker, flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
+use super::words::{asker, flag, halt_kind_word, halt_phase_word, thread_word};
 use crate::core::fact::HaltKind;
-use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
+use crate::core::intent::{Intent, Marker};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
-use crate::core::{Confidence, End, LastBoot};
+use crate::core::{Confidence, End};
 
 /// The word for why a machine is halted; who asked stands beside it.
 pub fn cause_word(cause: HaltCause) -> &'static str {
@@ -17,6 +18,7 @@ pub fn cause_word(cause: HaltCause) -> &'static str {
         HaltCause::RideThrough => "ride-through",
         HaltCause::LowBattery => "low-battery",
         HaltCause::GaugeSilent => "gauge-silent",
+        HaltCause::BatterySinks => "battery-sinks",
         HaltCause::Asked { .. } => "asked",
     }
 }
@@ -28,6 +30,9 @@ pub fn cause_sentence(cause: HaltCause) -> String {
         HaltCause::LowBattery => "the battery is low".to_owned(),
         HaltCause::GaugeSilent => {
             "it runs on battery, and nothing tells how full that is".to_owned()
+        }
+        HaltCause::BatterySinks => {
+            "the battery sinks, though mains are said to be there".to_owned()
         }
         HaltCause::Asked { by } => format!("{} asked for it", person(by)),
     }
@@ -98,106 +103,29 @@ pub fn end_sentence(end: End) -> String {
     }
 }
 
-/// A marker on one line: `intent=halt kind=poweroff cause=low-battery phase=begun mains=no attempts=0`.
-pub fn marker(marker: &Marker) -> String {
-    let intent = match marker.intent {
-        Intent::Run | Intent::Exit | Intent::Leave => String::new(),
-        Intent::Withhold { thread } => format!(" thread={}", thread_word(thread)),
-        Intent::Halt { kind, cause, phase } => format!(
-            " kind={} {} phase={}",
-            halt_kind_word(kind),
-            cause_text(cause),
-            halt_phase_word(phase)
-        ),
-    };
-    let in_vain = match marker.in_vain {
-        0 => String::new(),
-        halts => format!(" in-vain={halts}"),
-    };
-    let outage = marker.outage.map_or_else(String::new, outage_text);
-    let cut = match marker.cut {
-        CutTold::No => "",
-        CutTold::Maybe => " cut=maybe",
-        CutTold::Taken => " cut=yes",
-    };
-    let before = marker.before.map_or_else(String::new, before_text);
-    format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{cut}{outage}{before}",
-        intent_word(marker.intent),
-        known(marker.mains),
-        marker.attempts
-    )
-}
-
-/// An outage that goes on, behind a space: ` outage=812.345 confirmed=yes shed=optional charge=64%
-/// dark=830.000`.
-fn outage_text(outage: Outage) -> String {
-    let Outage {
-        since,
-        confirmed,
-        shed,
-        charge,
-        dark,
-    } = outage;
-    let charge = charge.map_or_else(String::new, |c| format!(" charge={}", percent(c)));
-    let dark = dark.map_or_else(String::new, |at| format!(" dark={at}"));
-    let (confirmed, shed) = (flag(confirmed), shed_word(shed));
-    format!(" outage={since} confirmed={confirmed} shed={shed}{charge}{dark}")
-}
-
-/// How the boot before ended, behind a space: ` before=halted confidence=likely kind=poweroff
-/// cause=low-battery`.
-fn before_text(before: LastBoot) -> String {
-    let LastBoot { end, confidence } = before;
-    let more = match end {
-        End::Halted { kind, cause } => {
-            format!(" kind={} {}", halt_kind_word(kind), cause_text(cause))
-        }
-        End::InHalt { cause } => format!(" {}", cause_text(cause)),
-        End::Withheld { thread } => format!(" thread={}", thread_word(thread)),
-        End::FirstBoot
-        | End::AskedToEnd
-        | End::CutOnBattery
-        | End::CutOrHang
-        | End::Hang
-        | End::Unknown => String::new(),
-    };
-    let (end, confidence) = (end_word(end), confidence_word(confidence));
-    format!(" before={end} confidence={confidence}{more}")
-}
-
-/// A marker that was found, on one line.
-pub(super) fn found_marker(left: &FoundMarker) -> String {
-    format!(
-        "{} boot={} reset={}",
-        marker(&left.marker),
-        if left.same_boot { "same" } else { "other" },
-        known(left.reset)
-    )
-}
-
-fn intent_word(intent: Intent) -> &'static str {
-    match intent {
-        Intent::Run => "run",
-        Intent::Exit => "exit",
-        Intent::Leave => "leave",
-        Intent::Withhold { .. } => "withhold",
-        Intent::Halt { .. } => "halt",
-    }
-}
-
-fn cause_text(cause: HaltCause) -> String {
+pub(super) fn cause_text(cause: HaltCause) -> String {
     let word = cause_word(cause);
     match cause {
-        HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
+        HaltCause::RideThrough
+        | HaltCause::LowBattery
+        | HaltCause::GaugeSilent
+        | HaltCause::BatterySinks => {
             format!("cause={word}")
         }
         HaltCause::Asked { by } => format!("cause={word} {}", asker(by)),
     }
 }
 
-fn known(value: Option<bool>) -> &'static str {
+pub(super) fn known(value: Option<bool>) -> &'static str {
     value.map_or("unknown", flag)
+}
+
+fn sink_doubted(halts: u8) -> String {
+    format!(
+        "the battery sinks though mains are said to be there, and {halts} halts in a row have not \
+         charged it: the machine is not halted for it any more; look at the gauge and at what tells of \
+         mains"
+    )
 }
 
 pub(super) fn wish(kind: HaltKind) -> &'static str {
@@ -244,6 +172,10 @@ pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
         ),
         HaltNote::MainsDoubted { halts } => (
             "mains-doubted",
+            vec![("halts", Value::Count(u64::from(*halts)))],
+        ),
+        HaltNote::SinkDoubted { halts } => (
+            "sink-doubted",
             vec![("halts", Value::Count(u64::from(*halts)))],
         ),
         HaltNote::RungMissed { rung, why } => {
@@ -351,6 +283,7 @@ pub(super) fn sentence(note: &HaltNote) -> String {
             "mains are said to be gone, and were not seen since {halts} halts in a row: only the battery \
              decides now; look at what tells of mains"
         ),
+        HaltNote::SinkDoubted { halts } => sink_doubted(*halts),
         HaltNote::RungMissed { rung, why } => missed(*rung, why.as_ref()),
         HaltNote::InitAsked { kind } => {
             format!("asked init: {}; nothing can be taken back now", deed(*kind))

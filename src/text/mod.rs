@@ -15,6 +15,7 @@ mod fact;
 mod halt;
 mod led;
 mod legacy;
+mod marker;
 mod nearest;
 mod notify;
 mod quantity;
@@ -34,10 +35,9 @@ pub use daemon::unenforced;
 pub use describe::{Described, Value, describe};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
-pub use halt::{
-    cause_sentence, cause_word, confidence_word, end_sentence, end_word, marker, rung_word,
-};
+pub use halt::{cause_sentence, cause_word, confidence_word, end_sentence, end_word, rung_word};
 pub use led::{led_advice, led_meaning, rhythm_words};
+pub use marker::marker;
 pub use nearest::nearest;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, sentence};

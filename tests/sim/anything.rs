@@ -364,6 +364,7 @@ fn found(rng: &mut Rng) -> FoundMarker {
             mains: rng.pick(&[None, Some(true), Some(false)]),
             attempts: rng.pick(&[0, 1, 3, u8::MAX]),
             in_vain: rng.pick(&[0, 0, 2, 3, u8::MAX]),
+            sunk: rng.pick(&[0, 0, 1, 3, u8::MAX]),
             outage: None,
             cut: rng.pick(&[CutTold::No, CutTold::Maybe, CutTold::Taken]),
             before: None,

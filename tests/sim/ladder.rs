@@ -125,6 +125,7 @@ impl Ladder {
     fn has_a_reason(&self, halting: Halting, v: &View) -> Result<(), String> {
         let reason = match halting.cause {
             HaltCause::Asked { .. } => self.asked || self.found,
+            HaltCause::BatterySinks => self.found || v.core.picture().sinks,
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
                 self.found || v.core.picture().mains == Some(false)
             }

@@ -10,7 +10,7 @@ use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Errno, Fact, Fault, OrderId, Request, Thread};
 use fieldwarden::core::light::{LedState, Light};
 use fieldwarden::core::note::Note;
-use fieldwarden::core::picture::{Ending, Picture, Rung, Verdict};
+use fieldwarden::core::picture::{Ending, Picture, Rung, Strain, Verdict};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -228,7 +228,12 @@ impl Said {
         broken.push(p.services);
         say(broken.contains(&Verdict::Critical), LedState::Critical);
         say(p.watchdog == Verdict::Critical, LedState::Unguarded);
-        say(p.power == Some(Verdict::Critical), LedState::LowBattery);
+        let power = p.power == Some(Verdict::Critical);
+        say(power, LedState::Critical);
+        say(
+            power && p.strain_of_power == Some(Strain::LowBattery),
+            LedState::LowBattery,
+        );
         let battery = p.power.is_some() && p.mains == Some(false);
         say(battery, LedState::OnBattery);
         let waiting = matches!(p.services, Verdict::Warn | Verdict::Unknown);

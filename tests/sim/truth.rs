@@ -14,7 +14,7 @@ use crate::world::{EVER, Event, World};
 use fieldwarden::core::fact::{HaltKind, Thread};
 use fieldwarden::core::intent::Intent;
 use fieldwarden::core::note::{HaltNote, Note};
-use fieldwarden::core::picture::{Ending, Halting, Rung};
+use fieldwarden::core::picture::{Ending, HaltCause, Halting, Rung};
 
 /// Time between two looks at the gauge, as usual and closely. In milliseconds, as all here.
 const USUALLY: u64 = 5_000;
@@ -42,6 +42,12 @@ const LOW: i64 = 3_200 - 8;
 /// For so long must a low level be told before it is acted upon: fifteen readings that agree on a leap,
 /// five seconds of agreement, and another reading.
 const LOW_TOLD: u64 = 40_000;
+
+/// A gauge that has been well for so long is believed, whatever it said before.
+const WELL: u64 = 90_000;
+
+/// More than this, in thousandths and in millivolts, is no low battery on any board.
+const PLENTY: (i64, i64) = (250, 3_400);
 
 /// The battery and its chips.
 pub struct Battery {
@@ -168,6 +174,9 @@ impl World {
         {
             let late = h.kind == HaltKind::PowerOff && !self.remains.cut;
             let off = h.rung == Rung::Stopping || late;
+            if h.rung == Rung::Stopping && before.is_none() {
+                self.has_its_cause(h.cause);
+            }
             if off && self.are_plainly_back() {
                 let plain = self.plainly(true);
                 self.fail(format!(
@@ -181,6 +190,40 @@ impl World {
         }
     }
 
+    /// What a halt is begun for is true of the battery, where its gauge has long been telling the
+    /// truth.
+    fn has_its_cause(&mut self, cause: HaltCause) {
+        let stuck = self.hand(Thread::Bus).map_or(EVER, |h| h.stuck_until);
+        let (now, need) = (
+            self.now,
+            millis(self.plan.settings.stop_budget) * 2 + 30_000,
+        );
+        let Some(life) = &self.life else { return };
+        let since = life
+            .born
+            .max(life.frozen_until)
+            .max(life.frozen_since)
+            .max(stuck);
+        let Some(battery) = &self.truth.battery else {
+            return;
+        };
+        let well = now.saturating_sub(since.max(battery.ailed));
+        let (share, volts) = (battery.cell.share(), battery.cell.voltage());
+        let lasts = battery.cell.lasts(battery.load);
+        let charged = share > PLENTY.0 && volts > PLENTY.1 && lasts > 5 * need;
+        let wrong = match cause {
+            HaltCause::LowBattery => charged,
+            HaltCause::GaugeSilent => true,
+            HaltCause::BatterySinks => charged || self.mains.is_present(),
+            HaltCause::RideThrough | HaltCause::Asked { .. } => false,
+        };
+        if wrong && well > WELL {
+            self.fail(format!(
+                "zero spurious: {cause:?}, with {share} thousandths, {volts} mV, {lasts} ms left"
+            ));
+        }
+    }
+
     fn are_plainly_back(&self) -> bool {
         self.plainly(true) > BACK_AFTER + 2 * self.interval() + LATE
     }
@@ -190,9 +233,9 @@ impl World {
         (self.truth.turned, self.truth.seen_gone) = (self.now, None);
     }
 
-    /// For how long an outage has lasted that must be known: whichever daemon of this boot has plainly
-    /// seen it, and whatever has kept the daemon from seeing it since, as long as it is plainly seen
-    /// now.
+    /// For how long an outage has lasted that must be known: whichever daemon of this boot has
+    /// plainly seen it, and whatever has kept the daemon from seeing it since, as long as it is
+    /// plainly seen now.
     fn outage_lasts(&mut self) -> u64 {
         let gone = self.plainly(false);
         if gone <= LOST_AFTER + self.interval() + LATE {

@@ -2,7 +2,7 @@
 
 use crate::core::fact::Fact;
 use crate::core::light::LedState;
-use crate::core::picture::{Ending, Halting, Picture, Verdict};
+use crate::core::picture::{Ending, Halting, Picture, Strain, Verdict};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -108,8 +108,11 @@ fn guard(verdict: Verdict) -> LedState {
 }
 
 fn power(picture: &Picture) -> LedState {
+    let low = Some(Strain::LowBattery);
     match (picture.power, picture.mains) {
         (None, _) => LedState::Well,
+        // A line that is doubted is broken, and says nothing of the battery.
+        (Some(Verdict::Critical), _) if picture.strain_of_power != low => LedState::Critical,
         (Some(Verdict::Critical), _) => LedState::LowBattery,
         (Some(Verdict::Ok | Verdict::Unknown | Verdict::Warn), Some(false)) => LedState::OnBattery,
         (Some(verdict), Some(true) | None) => plain(verdict),

@@ -7,7 +7,7 @@ use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, OrderId, Request, T
 use crate::core::intent::CutTold;
 use crate::core::light::{LASTS, LedState, Light};
 use crate::core::note::Note;
-use crate::core::picture::{Ending, HaltCause, Halting, Picture, Rung, Verdict};
+use crate::core::picture::{Ending, HaltCause, Halting, Picture, Rung, Strain, Verdict};
 use crate::core::settings::Settings;
 use crate::core::{Pass, Policy};
 use crate::units::Mono;
@@ -88,7 +88,7 @@ fn the_worst_wins() {
         (Some(Warn), Some(true), LedState::Degraded),
         (Some(Warn), Some(false), LedState::OnBattery),
         (Some(Unknown), Some(false), LedState::OnBattery),
-        (Some(Critical), Some(false), LedState::LowBattery),
+        (Some(Critical), Some(false), LedState::Critical),
         (None, None, LedState::Well),
     ] {
         assert_eq!(
@@ -97,6 +97,11 @@ fn the_worst_wins() {
             "{verdict:?} {mains:?}"
         );
     }
+    let low = |p: &mut Picture| {
+        (p.power, p.mains) = (Some(Critical), Some(false));
+        p.strain_of_power = Some(Strain::LowBattery);
+    };
+    assert_eq!(comes_to(low), LedState::LowBattery);
     assert_eq!(comes_to(|p| p.watchdog = Warn), LedState::Degraded);
     assert_eq!(comes_to(|p| p.watchdog = Critical), LedState::Unguarded);
     for (rung, state) in [

@@ -56,6 +56,12 @@ pub enum HaltNote {
         /// Halts since mains were seen last.
         halts: u8,
     },
+    /// The battery sinks though mains are said to be there; halts because of that were in vain too
+    /// often.
+    SinkDoubted {
+        /// Halts since the battery was seen to fill.
+        halts: u8,
+    },
     /// A rung of a halt was not climbed in time, or not at all; the next one follows.
     RungMissed {
         /// Which.
@@ -119,6 +125,7 @@ impl HaltNote {
             | HaltNote::InitAsked { .. }
             | HaltNote::MarkerFailed { .. } => Severity::Warning,
             HaltNote::MainsDoubted { .. }
+            | HaltNote::SinkDoubted { .. }
             | HaltNote::RungMissed { .. }
             | HaltNote::CutStays { .. }
             | HaltNote::HaltForced { .. }

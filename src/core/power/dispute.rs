@@ -31,14 +31,17 @@ pub(super) struct Disputed {
 }
 
 /// What contradicts what now. `line` is what something says that tells of mains alone.
-/// `rises`: the level of the battery does.
+/// The level of the battery rises, or is sinking to its end.
 pub(super) fn of(
     line: Option<bool>,
     mains: Option<bool>,
     current: Option<Milliamps>,
     course: Option<Course>,
-    rises: bool,
+    (rises, sinks): (bool, bool),
 ) -> Option<Dispute> {
+    if sinks && line == Some(true) && mains == Some(true) {
+        return Some(Dispute::UsedOnMains);
+    }
     let denied = line == Some(false) && mains == Some(false);
     let Some(Milliamps(current)) = current else {
         return (denied && rises).then_some(Dispute::ChargedOnBattery);
@@ -110,14 +113,26 @@ mod tests {
             (None, no, -51, Some(Falling), None),
             (None, None, 51, Some(Rising), None),
         ] {
-            let found = of(line, mains, Some(Milliamps(current)), course, false);
+            let found = of(
+                line,
+                mains,
+                Some(Milliamps(current)),
+                course,
+                (false, false),
+            );
             assert_eq!(found, wanted, "{line:?} {current} {course:?}");
-            assert_eq!(of(line, mains, None, course, false), None);
+            assert_eq!(of(line, mains, None, course, (false, false)), None);
         }
         // Without a current, the level speaks for it.
-        assert_eq!(of(no, no, None, None, true), Some(ChargedOnBattery));
-        assert_eq!(of(yes, no, None, None, true), None);
-        assert_eq!(of(no, yes, None, None, true), None);
+        assert_eq!(
+            of(no, no, None, None, (true, false)),
+            Some(ChargedOnBattery)
+        );
+        assert_eq!(of(yes, no, None, None, (true, false)), None);
+        assert_eq!(of(no, yes, None, None, (true, false)), None);
+        let sinks = |line, mains| of(line, mains, None, None, (false, true));
+        assert_eq!(sinks(yes, yes), Some(UsedOnMains));
+        assert_eq!(sinks(no, yes), None);
     }
 
     /// It is told once, after it has lasted, and again when it comes again.

@@ -126,6 +126,7 @@ mod tests {
                 mains: Some(false),
                 attempts: 0,
                 in_vain,
+                sunk: 0,
                 outage: None,
                 cut: CutTold::No,
                 before: None,

@@ -72,6 +72,7 @@ mod tests {
                 mains,
                 attempts: 0,
                 in_vain: 0,
+                sunk: 0,
                 cut: CutTold::No,
                 outage: since.map(|since| Outage {
                     since: Mono(since),

@@ -133,6 +133,12 @@ impl Limits {
         !at_most(gauge.charge, charge) && !at_most(gauge.voltage, voltage)
     }
 
+    /// The battery is low by all that can be told of its level, and by its voltage at least.
+    pub fn all(&self, gauge: Gauge) -> bool {
+        let charge = gauge.charge.is_none() || at_most(gauge.charge, self.charge);
+        charge && at_most(gauge.voltage, self.voltage)
+    }
+
     /// What the configuration says, or else the board.
     pub fn of(power: &Power, battery: Option<&Battery>) -> Limits {
         Limits {
@@ -210,6 +216,25 @@ mod tests {
         assert!(one.agree());
         assert_eq!((one.sources, one.proof().readings), (1, 10));
         assert_eq!(one.proof().lasting, Duration::from_secs(30));
+    }
+
+    /// A charge that is told has to agree with the voltage; a voltage has to be told.
+    #[test]
+    fn low_by_all_that_is_told() {
+        for (charge, voltage, low) in [
+            (Some(150), Some(3_300), true),
+            (Some(151), Some(3_300), false),
+            (Some(150), Some(3_301), false),
+            (None, Some(3_300), true),
+            (Some(150), None, false),
+        ] {
+            let gauge = Gauge {
+                charge: charge.map(Permille),
+                voltage: voltage.map(Millivolts),
+                current: None,
+            };
+            assert_eq!(LIMITS.all(gauge), low, "{gauge:?}");
+        }
     }
 
     /// A battery that charges is low no more only some way above the limits.

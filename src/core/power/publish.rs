@@ -3,7 +3,7 @@
 
 use super::{Plan, Power, Quality, Supply, dispute, gauge, supply};
 use crate::core::Pass;
-use crate::core::picture::{Strain, Verdict};
+use crate::core::picture::{HaltCause, Strain, Verdict};
 use crate::core::settings::Settings;
 use crate::units::Mono;
 
@@ -19,7 +19,8 @@ impl Power {
         let line = self.line.value();
         let mains = self.supply.and_then(Supply::mains);
         let rises = self.rises(pass.now);
-        let found = dispute::of(line, mains, current, course, rises);
+        let sinks = self.sink.begins();
+        let found = dispute::of(line, mains, current, course, (rises, sinks));
         if let Some(note) = self.dispute.hear(found, pass.now) {
             pass.out.note(note);
         }
@@ -28,6 +29,7 @@ impl Power {
     fn verdict(&self, now: Mono) -> Option<Verdict> {
         let of = match self.supply()? {
             Supply::Unknown { .. } => Verdict::Unknown,
+            Supply::OnLine { .. } if self.sink.sinks() => Verdict::Critical,
             Supply::OnLine { .. } => {
                 let known = match self.gauge.quality(now) {
                     Quality::Absent | Quality::Good => Verdict::Ok,
@@ -65,6 +67,8 @@ impl Power {
         pass.picture.halts_in_vain = self.doubt.halts();
         pass.picture.mains_doubted = self.doubt.stands();
         pass.picture.strain_of_power = match self.supply {
+            // A line whose battery sinks is not believed.
+            Some(Supply::OnLine { .. }) if self.sink.sinks() => Some(Strain::LowBattery),
             None | Some(Supply::Unknown { .. } | Supply::OnLine { .. }) => None,
             Some(Supply::OnBattery { .. }) => Some(Strain::OnBattery),
             Some(Supply::LowBattery { .. } | Supply::ForcedShutdown { .. }) => {
@@ -73,6 +77,11 @@ impl Power {
         };
         pass.picture.shed = self.shed;
         pass.picture.hold_up = self.remaining(pass.settings, pass.now);
+        pass.picture.sinks = self.sink.sinks();
+        pass.picture.sunk = self.sink.halts();
+        if self.sink.halts_now() {
+            pass.picture.ask_halt(HaltCause::BatterySinks);
+        }
         if let Some(Supply::ForcedShutdown { cause, .. }) = self.supply {
             pass.picture.ask_halt(cause);
         }

@@ -88,7 +88,14 @@ impl Halt {
     }
 
     pub(super) fn mains_are_back(&self, pass: &Pass) -> bool {
-        self.cause.ends_with_mains() && pass.picture.mains == Some(true)
+        match self.cause {
+            HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
+                pass.picture.mains == Some(true)
+            }
+            // What says that they are there is not believed; the battery says it by filling.
+            HaltCause::BatterySinks => !pass.picture.sinks,
+            HaltCause::Asked { .. } => false,
+        }
     }
 
     /// It was begun by an earlier boot, and has been tried often enough.
@@ -425,7 +432,9 @@ fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
             (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
             (None, HaltCause::Asked { .. } | HaltCause::RideThrough) => ASKED_AT_EASE,
             // It is empty soon, or may be.
-            (None, HaltCause::LowBattery | HaltCause::GaugeSilent) => ASKED,
+            (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
+                ASKED
+            }
         },
         Rung::Looking
         | Rung::Killing

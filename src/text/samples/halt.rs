@@ -80,6 +80,11 @@ fn course() -> Vec<(HaltNote, &'static str)> {
              now; look at what tells of mains",
         ),
         (
+            HaltNote::SinkDoubted { halts: 3 },
+            "the battery sinks though mains are said to be there, and 3 halts in a row have not charged it: \
+             the machine is not halted for it any more; look at the gauge and at what tells of mains",
+        ),
+        (
             HaltNote::InitAsked { kind },
             "asked init: turning this machine off; nothing can be taken back now",
         ),
@@ -136,6 +141,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             mains: Some(true),
             attempts: 0,
             in_vain: 0,
+            sunk: 0,
             outage: None,
             cut: CutTold::No,
             before: None,

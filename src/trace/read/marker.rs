@@ -49,6 +49,10 @@ impl Line<'_, '_> {
                 true => self.number("in-vain")?,
                 false => 0,
             },
+            sunk: match self.words.has_key("sunk") {
+                true => self.number("sunk")?,
+                false => 0,
+            },
             cut: match self.words.has_key("cut") {
                 true => self.cut()?,
                 false => CutTold::No,
@@ -162,11 +166,12 @@ impl Line<'_, '_> {
     }
 
     fn cause(&mut self) -> Result<HaltCause, Problem> {
-        const CAUSES: &str = "ride-through|low-battery|gauge-silent|asked";
+        const CAUSES: &str = "ride-through|low-battery|gauge-silent|battery-sinks|asked";
         match &*self.words.keyed("cause", CAUSES)? {
             "ride-through" => Ok(HaltCause::RideThrough),
             "low-battery" => Ok(HaltCause::LowBattery),
             "gauge-silent" => Ok(HaltCause::GaugeSilent),
+            "battery-sinks" => Ok(HaltCause::BatterySinks),
             "asked" => self.asker().map(|by| HaltCause::Asked { by }),
             other => Err(expected(CAUSES, other)),
         }

@@ -81,6 +81,11 @@ impl Cell {
         (self.charge * 1_000 / self.full).clamp(0, 1_000)
     }
 
+    /// Milliseconds until it is empty under this load.
+    pub fn lasts(&self, load: i64) -> u64 {
+        (self.charge / load.max(1)).max(0).cast_unsigned()
+    }
+
     /// Milliamperes that empty it in this many minutes, and that it can carry: a quarter of a volt is
     /// lost inside at most, and less than half a volt when the load wanders.
     pub fn drain_of(&self, minutes: u64) -> i64 {

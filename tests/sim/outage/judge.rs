@@ -6,6 +6,7 @@
 use super::gauge::Wrong;
 use super::story::{Line, Story, millis};
 use super::world::LOOK;
+use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::picture::Picture;
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::picture::Shed;
@@ -21,18 +22,40 @@ const BY_CURRENT: u64 = 24_000;
 /// A gauge that was wrong is believed again after this time: thirty readings, if it had leapt.
 const REGAINED: u64 = 60_000;
 
+/// Above both of these a battery is not low by any gauge that tells the truth: the limits of the board,
+/// and what a reading may be off by.
+const LOW_SHARE: i64 = 150 + 45;
+const LOW_VOLTS: i64 = 3_300 + 8;
+
+/// So much less is low by a gauge that says too much, in thousandths.
+const SUNK_SHARE: i64 = 150 - 45;
+
+/// A battery that sinks has shown it after this time: a minute of it, two in which it must last, and a
+/// percent that is used.
+const SINKS: u64 = 240_000;
+
+/// A battery that lasts for so many times what the machine needs to go down is no reason to hurry:
+/// what is left is told as half of a straight line, and the load wanders.
+const AT_EASE: u64 = 5;
+
 /// The truth at one instant.
 pub struct Now<'a> {
     pub at: u64,
     pub mains: bool,
     /// The line says that they are gone, whatever is true.
     pub stuck: bool,
+    /// It says that they are there, and they are not.
+    pub hidden: bool,
     pub wrong: Option<Wrong>,
     pub blind: bool,
     /// Milliseconds since the gauge last said something that is true of the battery's level.
     pub unheard: u64,
     /// The voltage is at its low limit, whatever a gauge says.
     pub low: bool,
+    /// What the cell holds, in thousandths, what it shows, in millivolts, and for how long it lasts.
+    pub share: i64,
+    pub voltage: i64,
+    pub lasts: u64,
     pub picture: &'a Picture,
 }
 
@@ -50,10 +73,15 @@ pub struct Judge {
     cut: Option<u64>,
     /// For how long mains have been there and could be seen, without a gap.
     plain: u64,
+    /// Since when what tells of mains says that they are gone, but for returns that were too short.
+    away: Option<u64>,
     /// For how long they have been gone and that could be seen, without a gap.
     gone: u64,
     /// For how long the gauge has told of a low level that is the truth, without a gap.
     told: u64,
+    /// For how long the line has hidden an outage while the battery was low in all respects, and
+    /// its gauge told the truth.
+    sinking: u64,
     /// The current had the wrong sign in this outage.
     flipped: bool,
     /// It had once: from then on the board may be blind until the voltage bears the sign out.
@@ -82,8 +110,10 @@ impl Judge {
             followed: false,
             cut: None,
             plain: 0,
+            away: None,
             gone: 0,
             told: 0,
+            sinking: 0,
             flipped: false,
             ever_flipped: false,
             well: REGAINED,
@@ -103,13 +133,15 @@ impl Judge {
         }
     }
 
-    /// Another daemon follows in the same boot, after so many milliseconds. `same`: mains are as they
-    /// were when the one before it was killed.
+    /// Another daemon follows in the same boot, after so many milliseconds. `same`: mains are as
+    /// they were when the one before it was killed.
     pub fn restarted(&mut self, story: &Story, now: u64, away: u64, same: bool) {
         let seen = self.gone > Self::knows(story) && same;
         *self = Judge {
             born: self.born,
             cut: self.cut.filter(|_| same),
+            away: self.away,
+            well: self.well,
             gone: if seen { self.gone + away } else { 0 },
             followed: true,
             flipped: self.flipped,
@@ -148,7 +180,7 @@ impl Judge {
     /// What tells of mains works.
     fn sees(&self, story: &Story, now: &Now) -> bool {
         match story.line {
-            Line::Gpio | Line::Polled(_) => !(now.blind || now.stuck && now.mains),
+            Line::Gpio | Line::Polled(_) => !(now.blind || now.stuck && now.mains || now.hidden),
             Line::None => self.well > REGAINED && !self.ever_flipped,
         }
     }
@@ -171,6 +203,11 @@ impl Judge {
         } else {
             0
         };
+        if !now.mains || now.stuck {
+            self.away.get_or_insert(now.at);
+        } else if self.plain > BACK {
+            self.away = None;
+        }
         self.was_stuck |= now.stuck;
         self.doubted = now.picture.mains_doubted;
         if self.plain > BACK {
@@ -185,16 +222,21 @@ impl Judge {
         } else {
             self.cut.get_or_insert(now.at);
             let readable = now.wrong.is_none_or(Wrong::spares_voltage) && story.gauge.is_some();
-            let told = readable && now.low;
+            // Where the line hides it, the battery has to be low in all respects: see `sinking`.
+            let told = readable && now.low && !now.hidden;
             self.told = if told { self.told + ms } else { 0 };
             self.flipped |= now.wrong == Some(Wrong::SignFlip);
         }
+        let low = now.low && now.share <= SUNK_SHARE && now.voltage <= LOW_VOLTS - 16;
+        let sinking = now.hidden && low && self.well > REGAINED && story.gauge.is_some();
+        self.sinking = if sinking { self.sinking + ms } else { 0 };
         // What an earlier boot has begun is looked at first.
         let looking = now.picture.halting.is_some_and(|h| h.rung == Rung::Looking);
         if self.asked.is_none() && now.picture.halt_ask.is_some() && !looking {
             self.asked = Some(now.at);
             self.nothing_spurious(story, now)?;
             self.bounded_in_vain(story, now)?;
+            self.has_its_cause(story, now)?;
         }
         self.ride_through_ends(story, now)?;
         self.silence_counts_down(story, now)?;
@@ -211,6 +253,38 @@ impl Judge {
             true => Err(format!(
                 "zero spurious: {why:?} though mains have been plainly there for {} ms",
                 self.plain
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What is told as the reason of a halt is true, where the gauge has long been telling the truth.
+    fn has_its_cause(&self, story: &Story, now: &Now) -> Result<(), String> {
+        // One that an earlier boot has begun has the cause that it had then.
+        if now.picture.halting.is_some_and(|h| h.attempts > 0) {
+            return Ok(());
+        }
+        let well = self.well > REGAINED && story.gauge.is_some();
+        let lasted = self.away.map_or(0, |since| now.at - since);
+        let charged = now.share > LOW_SHARE || now.voltage > LOW_VOLTS;
+        let wrong = match now.picture.halt_ask {
+            // A current alone may have told of an outage before there was one.
+            Some(HaltCause::RideThrough) => {
+                let line = story.line != Line::None;
+                line && self.ride.is_none_or(|ride| lasted < ride)
+            }
+            Some(HaltCause::LowBattery) => {
+                let full = now.share > LOW_SHARE && now.voltage > LOW_VOLTS;
+                well && full && now.lasts > AT_EASE * (2 * self.stops + 30_000)
+            }
+            Some(HaltCause::GaugeSilent) => well,
+            Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
+            Some(HaltCause::Asked { .. }) | None => true,
+        };
+        match wrong {
+            true => Err(format!(
+                "zero spurious: {:?} after {lasted} ms, with {} thousandths, {} mV, {} ms left",
+                now.picture.halt_ask, now.share, now.voltage, now.lasts
             )),
             false => Ok(()),
         }
@@ -326,6 +400,7 @@ impl Judge {
             }
         };
         let in_time = |asked: u64| asked + self.stops <= now.at;
+        let tells = tells || self.sinking > SINKS + self.stops;
         match tells && !self.asked.is_some_and(in_time) {
             true => Err(format!(
                 "zero missed (S7): empty after {:?}, asked {:?} ago",

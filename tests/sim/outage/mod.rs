@@ -66,7 +66,7 @@ fn save(seed: u64, book: &Book, story: &Story) -> io::Result<PathBuf> {
 fn opening(seed: u64, story: &Story) -> String {
     format!(
         "outage {seed}\n{}line {:?}, gauge {:?}\ncell {:?}, load {} mA\ncuts {:?}, kills {:?}\nwrong {:?}\nblind \
-         {:?}, stuck {:?}",
+         {:?}, stuck {:?}, at present {:?}",
         story.toml,
         story.line,
         story.gauge,
@@ -76,7 +76,8 @@ fn opening(seed: u64, story: &Story) -> String {
         story.kills,
         story.wrongs,
         story.blind,
-        story.stuck
+        story.stuck,
+        story.present
     )
 }
 

@@ -41,6 +41,8 @@ pub struct Story {
     pub blind: Vec<Span>,
     /// When the line says that mains are gone, whatever is true.
     pub stuck: Option<Span>,
+    /// When it says that they are there.
+    pub present: Option<Span>,
     /// When the daemon is killed, and for how long there is none then, in order.
     pub kills: Vec<(u64, u64)>,
     pub end: u64,
@@ -77,6 +79,10 @@ impl Story {
             false => Vec::new(),
         };
         let stuck = (rng.chance(8) && line != Line::None).then(|| stuck(&mut rng));
+        let present = match stuck {
+            None if rng.chance(10) && line != Line::None => Some(stuck_present(&mut rng, &cuts)),
+            Some(_) | None => None,
+        };
         let end = stuck.map_or(end, |(_, to)| end.max(to + 60_000));
         let kills = match rng.chance(30) {
             true => kills(&mut rng, &cuts),
@@ -93,6 +99,7 @@ impl Story {
             wrongs,
             blind,
             stuck,
+            present,
             kills,
             end,
         }
@@ -117,9 +124,14 @@ impl Story {
         self.stuck.is_some_and(|s| within(s, now))
     }
 
+    /// It says that there are mains though there are none.
+    pub fn hides(&self, now: u64) -> bool {
+        !self.mains(now) && self.present.is_some_and(|s| within(s, now))
+    }
+
     /// What the line says of mains.
     pub fn says(&self, now: u64) -> bool {
-        self.mains(now) && !self.stuck(now)
+        self.mains(now) && !self.stuck(now) || self.hides(now)
     }
 
     pub fn blind(&self, now: u64) -> bool {
@@ -234,6 +246,20 @@ fn kills(rng: &mut Rng, cuts: &[Span]) -> Vec<(u64, u64)> {
         }
     }
     kills
+}
+
+/// From some outage on, or from the first day.
+fn stuck_present(rng: &mut Rng, cuts: &[Span]) -> Span {
+    match (cuts, rng.chance(50)) {
+        ([], _) | (_, true) => (0, u64::MAX),
+        (cuts, false) => {
+            let (from, to) = rng.pick(cuts);
+            (
+                from.saturating_sub(rng.range(0, 60_000)),
+                rng.pick(&[to, to + 60_000, u64::MAX]),
+            )
+        }
+    }
 }
 
 /// For minutes or for hours.

@@ -89,7 +89,12 @@ impl Counts {
 
     /// Everything that has to occur in a thousand stories.
     pub fn occurred(&self) -> BTreeMap<String, u64> {
-        let asks = ["ride-through", "low-battery", "gauge-silent"];
+        let asks = [
+            "ride-through",
+            "low-battery",
+            "gauge-silent",
+            "battery-sinks",
+        ];
         let asks = asks.map(|c| (c.to_owned(), self.asks.get(c).copied().unwrap_or(0)));
         let wrongs = Wrong::ALL.map(|w| {
             let n = self.wrongs.get(&w).copied().unwrap_or(0);
@@ -275,11 +280,15 @@ impl World {
             at: self.now,
             mains: story.mains(self.now),
             stuck: story.stuck(self.now),
+            hidden: story.hides(self.now),
             wrong: story.wrong(self.now),
             blind: story.blind(self.now),
             unheard: self.now - self.heard,
             // What a reading is off by, at most.
             low: self.cell.voltage() <= LOW - 8,
+            share: self.cell.share(),
+            voltage: self.cell.voltage(),
+            lasts: self.cell.lasts(self.load),
             picture: life.core.picture(),
         };
         let asked = self.judge.asked;
@@ -297,6 +306,7 @@ impl World {
                 Some(HaltCause::RideThrough) => "ride-through",
                 Some(HaltCause::LowBattery) => "low-battery",
                 Some(HaltCause::GaugeSilent) => "gauge-silent",
+                Some(HaltCause::BatterySinks) => "battery-sinks",
                 Some(HaltCause::Asked { .. }) | None => return Err("an ask by nobody".to_owned()),
             };
             *self.counts.asks.entry(cause).or_default() += 1;

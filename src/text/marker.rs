@@ -1,0 +1,99 @@
+//! Words of the marker: what is to come, the outage that goes on, and how the boot before ended.
+
+use super::halt::{cause_text, confidence_word, end_word, known};
+use super::quantity::percent;
+use super::words::{flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
+use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
+use crate::core::{End, LastBoot};
+
+/// A marker on one line: `intent=halt kind=poweroff cause=low-battery phase=begun mains=no attempts=0`.
+pub fn marker(marker: &Marker) -> String {
+    let intent = match marker.intent {
+        Intent::Run | Intent::Exit | Intent::Leave => String::new(),
+        Intent::Withhold { thread } => format!(" thread={}", thread_word(thread)),
+        Intent::Halt { kind, cause, phase } => format!(
+            " kind={} {} phase={}",
+            halt_kind_word(kind),
+            cause_text(cause),
+            halt_phase_word(phase)
+        ),
+    };
+    let in_vain = match marker.in_vain {
+        0 => String::new(),
+        halts => format!(" in-vain={halts}"),
+    };
+    let sunk = match marker.sunk {
+        0 => String::new(),
+        halts => format!(" sunk={halts}"),
+    };
+    let cut = match marker.cut {
+        CutTold::No => "",
+        CutTold::Maybe => " cut=maybe",
+        CutTold::Taken => " cut=yes",
+    };
+    let outage = marker.outage.map_or_else(String::new, outage_text);
+    let before = marker.before.map_or_else(String::new, before_text);
+    format!(
+        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{cut}{outage}{before}",
+        intent_word(marker.intent),
+        known(marker.mains),
+        marker.attempts
+    )
+}
+
+/// An outage that goes on, behind a space: ` outage=812.345 confirmed=yes shed=optional charge=64%
+/// dark=830.000`.
+fn outage_text(outage: Outage) -> String {
+    let Outage {
+        since,
+        confirmed,
+        shed,
+        charge,
+        dark,
+    } = outage;
+    let charge = charge.map_or_else(String::new, |c| format!(" charge={}", percent(c)));
+    let dark = dark.map_or_else(String::new, |at| format!(" dark={at}"));
+    let (confirmed, shed) = (flag(confirmed), shed_word(shed));
+    format!(" outage={since} confirmed={confirmed} shed={shed}{charge}{dark}")
+}
+
+/// How the boot before ended, behind a space: ` before=halted confidence=likely kind=poweroff
+/// cause=low-battery`.
+fn before_text(before: LastBoot) -> String {
+    let LastBoot { end, confidence } = before;
+    let more = match end {
+        End::Halted { kind, cause } => {
+            format!(" kind={} {}", halt_kind_word(kind), cause_text(cause))
+        }
+        End::InHalt { cause } => format!(" {}", cause_text(cause)),
+        End::Withheld { thread } => format!(" thread={}", thread_word(thread)),
+        End::FirstBoot
+        | End::AskedToEnd
+        | End::CutOnBattery
+        | End::CutOrHang
+        | End::Hang
+        | End::Unknown => String::new(),
+    };
+    let (end, confidence) = (end_word(end), confidence_word(confidence));
+    format!(" before={end} confidence={confidence}{more}")
+}
+
+/// A marker that was found, on one line.
+pub(super) fn found_marker(left: &FoundMarker) -> String {
+    format!(
+        "{} boot={} reset={}",
+        marker(&left.marker),
+        if left.same_boot { "same" } else { "other" },
+        known(left.reset)
+    )
+}
+
+pub(super) fn intent_word(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Run => "run",
+        Intent::Exit => "exit",
+        Intent::Leave => "leave",
+        Intent::Withhold { .. } => "withhold",
+        Intent::Halt { .. } => "halt",
+    }
+}
