@@ -110,6 +110,7 @@ impl Power {
             .chain(self.dispute.due())
             .chain(self.doubt.due())
             .chain(self.look.due())
+            .chain(plan.and_then(|_| self.gauge.expected()))
             .filter(|at| *at > now)
             .min()
     }
