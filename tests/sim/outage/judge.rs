@@ -266,7 +266,9 @@ impl Judge {
         }
         let well = self.well > REGAINED && story.gauge.is_some();
         let lasted = self.away.map_or(0, |since| now.at - since);
-        let charged = now.share > LOW_SHARE || now.voltage > LOW_VOLTS;
+        // A gauge that tells of a voltage alone is believed without a charge.
+        let share = story.gauge.as_ref().is_some_and(|gauge| gauge.charge);
+        let charged = now.voltage > LOW_VOLTS || share && now.share > LOW_SHARE;
         let wrong = match now.picture.halt_ask {
             // A current alone may have told of an outage before there was one.
             Some(HaltCause::RideThrough) => {
