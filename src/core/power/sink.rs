@@ -1,7 +1,7 @@
 //! A battery that sinks to its low level while a line says that mains are there.
 //!
 //! Such a line is stuck, its jumper is not fitted, or the supply is too weak: the machine runs on its
-//! battery, and dies with it. Reasons and numbers: `docs/decisions/0011-line-stuck-at-present.md`.
+//! battery, and dies with it. Reasons and numbers: `docs/decisions/0012-line-stuck-at-present.md`.
 //!
 //! Terms: the battery is *sinking* while all that is told of its level is low, its voltage creeps down,
 //! charge is lost, and no current denies it. It *sinks* once that has lasted.
