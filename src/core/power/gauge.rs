@@ -161,6 +161,8 @@ pub(super) struct Believed {
     current: Belief<i32>,
     /// The latest reading and since when it has been exactly the same.
     same: Option<(Mono, Gauge)>,
+    /// Two readings in a row were not the same.
+    varied: bool,
     /// Readings in a row that were believed in all of their parts.
     in_a_row: u32,
     /// From when on its level counts as not known if it is never heard of.
@@ -178,6 +180,7 @@ impl Believed {
     pub fn see(&mut self, now: Mono, said: Gauge, battery: Option<&Battery>) -> Gauge {
         self.heard = true;
         self.fault = None;
+        self.varied |= self.same.is_some_and(|(_, before)| before != said);
         self.same = match self.same {
             Some((since, before)) if before == said => Some((since, before)),
             Some(_) | None => Some((now, said)),
@@ -325,7 +328,11 @@ impl Believed {
         let flows = said
             .current
             .is_some_and(|c| c.0.unsigned_abs() > DEAD_BAND.0.unsigned_abs());
-        flows.then(|| since.after(STILL))
+        // Who goes on with the outage of another daemon does not wait for it anew: with one daemon after
+        // the other that would have no end.
+        let inherited = self.expected.is_some() && !self.varied;
+        let wait = if inherited { Duration::ZERO } else { STILL };
+        flows.then(|| since.after(wait))
     }
 
     /// What it says has to be looked at again before it is believed.
@@ -610,6 +617,27 @@ mod tests {
             let (_, gauge) = after(&[reading; 40]);
             assert_eq!(gauge.stands_still(Mono(30_000)), wanted, "{current:?}");
             assert!(!gauge.stands_still(Mono(29_999)), "{current:?}");
+        }
+    }
+
+    /// In an outage that was inherited, what tells of a current stands still until it has moved once.
+    #[test]
+    fn an_heir_waits_for_no_current_that_stands_still() {
+        let reading = |milliamps| Gauge {
+            current: Some(Milliamps(milliamps)),
+            ..said(3_900, 800)
+        };
+        let mut gauge = Believed::default();
+        gauge.expect(Mono(15_000));
+        for (now, milliamps, still) in [
+            (1_000, 900, true),
+            (2_000, 900, true),
+            (3_000, 901, false),
+            (32_999, 901, false),
+            (33_000, 901, true),
+        ] {
+            gauge.see(Mono(now), reading(milliamps), Some(&ONE_CELL));
+            assert_eq!(gauge.stands_still(Mono(now)), still, "{now}");
         }
     }
 
