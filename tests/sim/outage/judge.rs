@@ -34,6 +34,10 @@ const SUNK_SHARE: i64 = 150 - 45;
 /// percent that is used.
 const SINKS: u64 = 240_000;
 
+/// A battery that was low a moment ago may be acted upon: signs that agreed for long enough count at
+/// their instant, and the reading that ends them comes with it or after it.
+const A_MOMENT: u64 = 10_000;
+
 /// A battery that lasts for so many times what the machine needs to go down is no reason to hurry:
 /// what is left is told as half of a straight line, and the load wanders.
 const AT_EASE: u64 = 5;
@@ -82,6 +86,8 @@ pub struct Judge {
     /// For how long the line has hidden an outage while the battery was low in all respects, and
     /// its gauge told the truth.
     sinking: u64,
+    /// For how long the battery has been above what is low, without a gap.
+    full: u64,
     /// The current had the wrong sign in this outage.
     flipped: bool,
     /// It had once: from then on the board may be blind until the voltage bears the sign out.
@@ -114,6 +120,7 @@ impl Judge {
             gone: 0,
             told: 0,
             sinking: 0,
+            full: 0,
             flipped: false,
             ever_flipped: false,
             well: REGAINED,
@@ -230,6 +237,8 @@ impl Judge {
         let low = now.low && now.share <= SUNK_SHARE && now.voltage <= LOW_VOLTS - 16;
         let sinking = now.hidden && low && self.well > REGAINED && story.gauge.is_some();
         self.sinking = if sinking { self.sinking + ms } else { 0 };
+        let full = now.share > LOW_SHARE && now.voltage > LOW_VOLTS;
+        self.full = if full { self.full + ms } else { 0 };
         // What an earlier boot has begun is looked at first.
         let looking = now.picture.halting.is_some_and(|h| h.rung == Rung::Looking);
         if self.asked.is_none() && now.picture.halt_ask.is_some() && !looking {
@@ -276,8 +285,7 @@ impl Judge {
                 line && self.ride.is_none_or(|ride| lasted < ride)
             }
             Some(HaltCause::LowBattery) => {
-                let full = now.share > LOW_SHARE && now.voltage > LOW_VOLTS;
-                well && full && now.lasts > AT_EASE * (2 * self.stops + 30_000)
+                well && self.full > A_MOMENT && now.lasts > AT_EASE * (2 * self.stops + 30_000)
             }
             Some(HaltCause::GaugeSilent) => well,
             Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
