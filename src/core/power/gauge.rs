@@ -328,8 +328,8 @@ impl Believed {
         let flows = said
             .current
             .is_some_and(|c| c.0.unsigned_abs() > DEAD_BAND.0.unsigned_abs());
-        // Who goes on with the outage of another daemon does not wait for it anew: with one daemon after
-        // the other that would have no end.
+        // Who goes on with the outage of another daemon does not wait for it anew: with one daemon
+        // after the other that would have no end.
         let inherited = self.expected.is_some() && !self.varied;
         let wait = if inherited { Duration::ZERO } else { STILL };
         flows.then(|| since.after(wait))
