@@ -234,6 +234,7 @@ mod tests {
             killed: false,
             retry_seconds: Some(Seconds(Duration::from_secs(9))),
             waits_for: Vec::new(),
+            with_group: None,
             lacks: None,
             lacks_because: None,
             adopted: false,

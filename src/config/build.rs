@@ -2,6 +2,7 @@
 //!
 //! Every value is read before anything is put together, so that one mistake hides no other.
 
+use super::groups;
 use super::keys;
 use super::report::Report;
 use super::schema::Kind;
@@ -26,8 +27,8 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 8] = [
-    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "service",
+const TABLES: [&str; 9] = [
+    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -57,12 +58,15 @@ pub(super) fn config<'i>(
     if let Some(root) = &root {
         socket_names(&mut top, &root.runtime_dir, &drafts);
     }
+    let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
     let services = order::services(&mut top, drafts, budget.as_ref());
+    let groups = groups::groups(&mut top, &names, services.as_deref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
     let (rtc_every, rtc_chip, clock_tolerance) = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
+        groups: groups?,
         mounts: named(storage.mounts.as_deref()),
         watchdog,
         temperature: vitals.temperature,

@@ -3,6 +3,7 @@
 //! This is the only place where a default is written. It never reads a file.
 
 mod backoff;
+mod group;
 pub mod led;
 mod rights;
 mod share;
@@ -11,6 +12,7 @@ mod vitals;
 use super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Inside, Nothing, Required};
 use backoff::BACKOFF;
+pub use group::GROUP;
 pub use led::LED;
 use std::time::Duration;
 pub use vitals::VITALS;
@@ -52,7 +54,7 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, SERVICE,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, SERVICE, GROUP,
 ];
 
 /// The keys above the first header.

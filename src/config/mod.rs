@@ -16,6 +16,7 @@ pub mod capability;
 mod command;
 pub mod controllers;
 pub mod elf;
+mod groups;
 pub mod keys;
 mod led;
 mod limits;

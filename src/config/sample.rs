@@ -35,6 +35,7 @@ fn header(text: &mut String, section: &Section) {
     match section.header {
         "" => {}
         "service.NAME" => text.push_str("#[service.web]\n"),
+        "group.NAME" => text.push_str("#[group.field]\n"),
         header => {
             text.push_str(&format!("[{header}]\n"));
         }

@@ -212,7 +212,7 @@ fn service(
 }
 
 /// Reads names of services.
-fn names(
+pub(super) fn names(
     report: &mut Report<'_>,
     path: &str,
     node: &Node<'_>,

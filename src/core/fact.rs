@@ -25,6 +25,10 @@ pub use throttle::{ThrottleFlag, ThrottleFlags};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct ServiceId(pub u16);
 
+/// Index of a group in [`Settings::groups`](super::settings::Settings::groups).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct GroupId(pub u16);
+
 /// Index of a file system in [`Settings::mounts`](super::settings::Settings::mounts).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct MountId(pub u16);

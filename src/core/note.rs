@@ -10,8 +10,8 @@ pub use halt::HaltNote;
 pub use notify::NotifyNote;
 
 use super::fact::{
-    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId, Source,
-    Stage, Thread, ThrottleFlag,
+    Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, Request, RunId, ServiceId,
+    Source, Stage, Thread, ThrottleFlag,
 };
 use super::memo::Left;
 pub use super::trust::{Doubt, RtcDoubt, Trust};
@@ -222,6 +222,28 @@ pub enum Note {
         strain: super::picture::Strain,
         /// How many.
         restarts: u32,
+    },
+    /// A member of a group failed, and those of its group that go with it are restarted, too.
+    GroupRestarting {
+        /// Which group.
+        group: GroupId,
+        /// Who failed.
+        service: ServiceId,
+        /// It counts towards giving up: the failure is not put down to the machine.
+        counted: bool,
+    },
+    /// A group was restarted too often: the member that failed waits.
+    GroupGaveUp {
+        /// Which group.
+        group: GroupId,
+        /// Who failed.
+        service: ServiceId,
+        /// Restarts of the group inside the window.
+        restarts: u32,
+        /// The window.
+        window: Duration,
+        /// Time until it is tried again.
+        retry: Duration,
     },
     /// Too many failures; no start until the cooldown is over.
     ServiceGaveUp {
@@ -552,6 +574,7 @@ impl Note {
             }
             | Note::ServiceKilled { .. }
             | Note::ServiceBackoff { .. }
+            | Note::GroupRestarting { .. }
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed
@@ -574,6 +597,7 @@ impl Note {
             Note::SafeStart { .. }
             | Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
+            | Note::GroupGaveUp { .. }
             | Note::ServiceFinished {
                 how: Finish::Failed | Finish::Refused,
                 ..

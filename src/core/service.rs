@@ -31,7 +31,7 @@ pub(crate) use news::Turn;
 
 use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
-use super::fact::{OrderId, Pid, RunId, ServiceId};
+use super::fact::{GroupId, OrderId, Pid, RunId, ServiceId};
 use super::memo::Left;
 use super::note::Note;
 use super::settings::{Need, Service as Settings};
@@ -63,6 +63,13 @@ pub enum Bar {
     },
     /// Something is not there.
     Need(Need),
+    /// Its group is restarted, and is not down yet, or waits for the member that failed.
+    Group {
+        /// Which.
+        group: GroupId,
+        /// No member of it was given up.
+        coming: bool,
+    },
 }
 
 /// Why a service is down.
@@ -164,6 +171,8 @@ pub(crate) struct Service {
     excused: bool,
     /// When it failed last.
     failed: Option<Mono>,
+    /// It has just failed, and its group has not been told.
+    pub fell: bool,
     /// Failures that were the machine's fault, since the daemon began.
     pub excuses: u32,
     /// All services are being stopped, each in its turn: news of this one do not make it stop.
@@ -207,6 +216,7 @@ impl Service {
             again: false,
             excused: false,
             failed: None,
+            fell: false,
             excuses: 0,
             stops_in_turn: false,
             ordered: Mono::default(),
@@ -240,7 +250,7 @@ impl Service {
     pub fn holds_up_others(&self) -> bool {
         let coming = match self.bar {
             None => true,
-            Some(Bar::Requirement { coming, .. }) => coming,
+            Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => coming,
             Some(Bar::Need(_)) => false,
         };
         coming

@@ -9,6 +9,7 @@
 
 mod bars;
 mod count;
+mod groups;
 mod legacy;
 mod order;
 mod strain;
@@ -25,6 +26,7 @@ use super::{Pass, Policy};
 use crate::units::Mono;
 use bars::Needs;
 use count::{Count, Part};
+use groups::Groups;
 use legacy::Legacy;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use strain::Strains;
@@ -63,6 +65,7 @@ pub(crate) struct Services {
     shedding: Shed,
     strains: Strains,
     needs: Needs,
+    groups: Groups,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
@@ -115,6 +118,7 @@ impl Services {
             shedding: Shed::Nothing,
             strains: Strains::default(),
             needs: Needs::of(&settings.services),
+            groups: Groups::of(settings),
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
@@ -189,6 +193,8 @@ impl Services {
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {
                 self.services[at].begin(s.autostart, &mut turn);
+                // What nobody saw moves no group.
+                self.services[at].fell = false;
             }
             self.touch(id);
             self.moved.push_back(id);
@@ -283,6 +289,7 @@ impl Services {
             out: pass.out,
         };
         service.change(run, change, &mut turn);
+        self.tell_group(id, pass);
         self.keep_out(id, pass);
         self.touch(id);
     }
@@ -305,6 +312,7 @@ impl Services {
                 out: pass.out,
             };
             self.services[at].refused(why, &mut turn);
+            self.tell_group(id, pass);
         }
         self.touch(id);
     }
@@ -329,6 +337,10 @@ impl Services {
                 self.services[at].go_unheard();
             }
             self.services[at].tick(&settings.services[at], now, out);
+            if self.has_group(id) {
+                // Its group may wait for nothing but that.
+                self.moved.push_back(id);
+            }
             self.touch(id);
         }
     }

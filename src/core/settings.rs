@@ -1,11 +1,13 @@
 //! What the core is told once, at its start: validated, with units, without any text of the
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
+mod group;
 mod need;
 mod restart;
 
-use super::fact::{MountId, ServiceId, Thread};
+use super::fact::{GroupId, MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
+pub use group::{Escalate, Group, Strategy};
 pub use need::Need;
 pub use restart::{Backoff, Restart};
 pub(crate) use restart::{Ended, Sequel};
@@ -16,6 +18,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Services, sorted by name; [`ServiceId`] is an index into it.
     pub services: Vec<Service>,
+    /// Groups of services, sorted by name; [`GroupId`] is an index into it. No service is in two.
+    pub groups: Vec<Group>,
     /// File systems that are watched, by their mount point; [`MountId`] is an index into it.
     pub mounts: Vec<Box<str>>,
     /// The hardware watchdog.
@@ -129,6 +133,13 @@ impl Settings {
         self.services
             .get(usize::from(service.0))
             .map_or("?", |s| &s.name)
+    }
+
+    /// Name of a group, or `?` for a number that is none.
+    pub fn group(&self, group: GroupId) -> &str {
+        self.groups
+            .get(usize::from(group.0))
+            .map_or("?", |g| &g.name)
     }
 
     /// Mount point of a file system, or `?` for a number that is none.
@@ -286,6 +297,7 @@ impl Settings {
         };
         Settings {
             services: Vec::new(),
+            groups: Vec::new(),
             mounts: Vec::new(),
             watchdog: Watchdog {
                 owner: WatchdogOwner::Nobody,

@@ -255,6 +255,8 @@ impl Ledger {
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
             | Note::ServiceBarred { .. }
+            | Note::GroupRestarting { .. }
+            | Note::GroupGaveUp { .. }
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)

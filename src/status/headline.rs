@@ -142,6 +142,10 @@ fn trouble(service: &ServiceStatus) -> String {
         ("stopping", Some("fault")) => format!("{name} hangs and is being stopped"),
         ("stopping", _) => format!("{name} is being stopped"),
         (_, Some("failed")) => format!("{name} failed and is not restarted"),
+        (_, Some("waiting")) if service.with_group.is_some() => {
+            let group = service.with_group.as_deref().unwrap_or("?");
+            format!("{name} waits for its group {group}")
+        }
         (_, Some("waiting")) if service.lacks.is_some() => {
             format!("{name} {}", screen::lacks(service))
         }

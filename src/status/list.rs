@@ -36,6 +36,9 @@ pub struct ServiceStatus {
     pub retry_seconds: Option<Seconds>,
     /// Services that it waits for.
     pub waits_for: Vec<String>,
+    /// Its group, while that is restarted and it is stopped or waits for that.
+    #[serde(default)]
+    pub with_group: Option<String>,
     /// What it needs and lacks: `clock` or `mains`.
     #[serde(default)]
     pub lacks: Option<String>,
@@ -165,7 +168,7 @@ fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus
 fn lacks(view: &View) -> Option<Need> {
     match view.bar {
         Some(Bar::Need(need)) if view.wish == Wish::Run && !view.held => Some(need),
-        Some(Bar::Need(_) | Bar::Requirement { .. }) | None => None,
+        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. }) | None => None,
     }
 }
 
@@ -205,6 +208,12 @@ fn stateless(
         killed: false,
         retry_seconds: None,
         waits_for: Vec::new(),
+        with_group: match view.bar {
+            Some(Bar::Group { group, .. }) if view.wish == Wish::Run => {
+                Some(settings.group(group).to_owned())
+            }
+            Some(Bar::Group { .. } | Bar::Need(_) | Bar::Requirement { .. }) | None => None,
+        },
         lacks: None,
         lacks_because: None,
         adopted: view.adopted,

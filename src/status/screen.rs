@@ -224,6 +224,10 @@ fn notes(service: &ServiceStatus) -> Vec<String> {
     let why = service.why.as_deref();
     match service.state.as_str() {
         "down" => match why {
+            Some("waiting") if service.with_group.is_some() => {
+                let group = service.with_group.as_deref().unwrap_or("?");
+                notes.push(format!("waits for its group {group}"));
+            }
             Some("waiting") if service.lacks.is_some() => notes.push(lacks(service)),
             Some("waiting") if service.waits_for.is_empty() => notes.push("starts next".into()),
             Some("waiting") => notes.push(format!("waits for {}", service.waits_for.join(", "))),

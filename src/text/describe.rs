@@ -165,6 +165,34 @@ impl Describer<'_> {
                     ],
                 ),
             ),
+            Note::GroupRestarting {
+                group,
+                service,
+                counted,
+            } => (
+                "group-restarting",
+                service::group(
+                    *group,
+                    *service,
+                    self.0,
+                    [("counted", Value::Flag(*counted))],
+                ),
+            ),
+            Note::GroupGaveUp {
+                group,
+                service,
+                restarts,
+                window,
+                retry,
+            } => (
+                "group-gave-up",
+                service::group(
+                    *group,
+                    *service,
+                    self.0,
+                    service::spent(*restarts, *window, *retry),
+                ),
+            ),
             Note::ServiceGaveUp {
                 service,
                 restarts,

@@ -12,8 +12,8 @@ mod throttle;
 use crate::core::Bar;
 use crate::core::HeatLevel;
 use crate::core::fact::{
-    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId, Source,
-    Stage, Thread,
+    Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, Request, RunId, ServiceId,
+    Source, Stage, Thread,
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
@@ -333,6 +333,25 @@ fn service_ends() -> Vec<(Note, &'static str)> {
             },
             "2 restarts of web do not count towards giving up: the machine ran on its battery soon \
              afterwards",
+        ),
+        (
+            Note::GroupRestarting {
+                group: GroupId(0),
+                service: WEB,
+                counted: true,
+            },
+            "group field is restarted because web failed",
+        ),
+        (
+            Note::GroupGaveUp {
+                group: GroupId(0),
+                service: WEB,
+                restarts: 3,
+                window: seconds(600),
+                retry: seconds(540),
+            },
+            "gave up on group field: 3 restarts within 10 min; web is tried again in 9 min, or now with \
+             `fieldwarden start web`",
         ),
         (
             Note::ServiceGaveUp {

@@ -141,6 +141,21 @@ impl Speaker<'_> {
                 strain,
                 restarts,
             } => service::restarts_excused(name(*service), *strain, *restarts),
+            Note::GroupRestarting {
+                group,
+                service,
+                counted,
+            } => service::group_restarts(self.0.group(*group), name(*service), *counted),
+            Note::GroupGaveUp {
+                group,
+                service,
+                restarts,
+                window,
+                retry,
+            } => service::group_gave_up(
+                (self.0.group(*group), name(*service)),
+                (*restarts, *window, *retry),
+            ),
             Note::ServiceGaveUp {
                 service,
                 restarts,
@@ -314,6 +329,7 @@ impl Speaker<'_> {
                 service::without(name, self.0.name(service), stopped)
             }
             Bar::Need(need) => service::in_need(name, need, stopped),
+            Bar::Group { group, .. } => service::with_group(name, self.0.group(group), stopped),
         }
     }
 

@@ -8,7 +8,9 @@ use fieldwarden::config::{
     StopSignal,
 };
 use fieldwarden::core::fact::{Controller, ServiceId};
-use fieldwarden::core::settings::{Backoff, Heat, Limits, Need, Ready, Restart, WatchdogOwner};
+use fieldwarden::core::settings::{
+    Backoff, Escalate, Heat, Limits, Need, Ready, Restart, Strategy, WatchdogOwner,
+};
 use fieldwarden::edge::places::Places;
 use fieldwarden::units::{MilliCelsius, Permille};
 use std::path::Path;
@@ -358,6 +360,12 @@ fn every_value_of_a_service_arrives() {
         stop_signal = "HUP"
         restart = "never"
         output = "null"
+        [group.x]
+        members = ["a", "b.2"]
+        strategy = "rest-for-one"
+        restarts = 7
+        window = "1h"
+        escalate = "group"
         [service."b.2"]
         command = ["/bin/b"]
         restart = "on-abnormal"
@@ -386,6 +394,13 @@ fn every_value_of_a_service_arrives() {
     assert_eq!(z.backoff.window, Duration::from_secs(2));
     assert_eq!(z.backoff.cooldown, Duration::from_secs(86_400));
     assert_eq!(settings.services[0].restart, Restart::Never);
+    let [x] = &settings.groups[..] else {
+        panic!("{:?}", settings.groups);
+    };
+    assert_eq!((&*x.name, x.strategy), ("x", Strategy::RestForOne));
+    assert_eq!(x.members, [ServiceId(0), ServiceId(1)]);
+    assert_eq!((x.restarts, x.window), (7, Duration::from_secs(3600)));
+    assert_eq!(x.escalate, Escalate::Group);
     let b = &settings.services[1];
     assert_eq!(b.restart, Restart::OnAbnormal);
     assert_eq!(

@@ -1,6 +1,7 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
 use crate::bars::{Bars, called};
+use crate::groups::Groups;
 use crate::heat::Felt;
 use crate::heritage::Heritage;
 use crate::ladder::Ladder;
@@ -111,6 +112,7 @@ pub struct Checks {
     said: Said,
     strained: Strained,
     bars: Bars,
+    groups: Groups,
 }
 
 /// An end that was accepted.
@@ -148,6 +150,7 @@ impl Checks {
             said: Said::default(),
             strained: Strained::default(),
             bars: Bars::default(),
+            groups: Groups::default(),
         };
         checks.new_life();
         checks
@@ -177,6 +180,7 @@ impl Checks {
         self.said = Said::default();
         self.strained = Strained::default();
         self.bars = Bars::default();
+        self.groups = Groups::default();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -233,6 +237,7 @@ impl Checks {
         self.strained.failures_are_put_down_rightly(v)?;
         let rushed = self.is_rushed() || overruns(v);
         self.bars.nobody_runs_without(v, &self.settings, rushed)?;
+        self.groups.groups_go_together(v, &self.settings)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
@@ -746,6 +751,19 @@ impl Checks {
                     self.wait(*service, v.now + millis(*retry));
                 }
                 Note::Began { .. } => self.begun = true,
+                // Whoever was given up begins with a clean slate, and so do the others.
+                Note::GroupRestarting { group, service, .. } if gives_up(v, *service) => {
+                    for member in self.settings.groups[usize::from(group.0)].members.clone() {
+                        self.wait(member, 0);
+                        let seen = &mut self.services[usize::from(member.0)];
+                        seen.asked = true;
+                        seen.at_once = 0;
+                        seen.restarts.clear();
+                    }
+                }
+                Note::GroupGaveUp { service, retry, .. } => {
+                    self.wait(*service, v.now + millis(*retry));
+                }
                 // It comes back when that is over, and that is no restart.
                 Note::ServiceBarred { service, .. } => {
                     self.services[usize::from(service.0)].asked = true;
@@ -789,11 +807,20 @@ impl Checks {
     }
 }
 
+/// A service is given up in this step.
+fn gives_up(v: &View, which: ServiceId) -> bool {
+    v.notes.iter().any(|note| match note {
+        Note::ServiceGaveUp { service, .. } => *service == which,
+        _ => false,
+    })
+}
+
 /// It waits for one that is not on its way up.
 fn barred(view: &fieldwarden::core::View) -> bool {
     match view.bar {
-        None | Some(Bar::Requirement { coming: true, .. }) => false,
-        Some(Bar::Requirement { coming: false, .. } | Bar::Need(_)) => true,
+        None => false,
+        Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => !coming,
+        Some(Bar::Need(_)) => true,
     }
 }
 

@@ -19,6 +19,7 @@ mod clocks;
 mod daemon;
 mod ends;
 mod faults;
+mod groups;
 mod halting;
 mod hands;
 mod hardware;

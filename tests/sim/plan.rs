@@ -95,7 +95,9 @@ fn patience(settings: &Settings) -> u64 {
         .board
         .cut_ahead
         .map_or(0, |ahead| 2 * ms(ahead.delay) + 150_000);
-    cut + reset + stop + 90_000 + led + settings.services.iter().map(held).sum::<u64>()
+    // A group that was restarted too often waits for its window.
+    let groups: u64 = settings.groups.iter().map(|g| 2 * ms(g.window)).sum();
+    cut + reset + stop + 90_000 + led + groups + settings.services.iter().map(held).sum::<u64>()
 }
 
 fn configuration(rng: &mut Rng) -> String {
@@ -137,7 +139,27 @@ fn configuration(rng: &mut Rng) -> String {
             before.push(name);
         }
     }
+    if rng.chance(50) {
+        group(rng, &before, &mut out);
+    }
     out
+}
+
+/// Some of the services are a group. Each comes only after such as stand before it.
+fn group(rng: &mut Rng, services: &[&str], out: &mut String) {
+    let members: Vec<&str> = services
+        .iter()
+        .copied()
+        .filter(|_| rng.chance(70))
+        .collect();
+    let strategy = rng.pick(&["one-for-one", "one-for-all", "rest-for-one"]);
+    let escalate = rng.pick(&["none", "group"]);
+    let (restarts, window) = (rng.range(1, 5), rng.range(10, 90));
+    let _ = write!(
+        out,
+        "[group.field]\nmembers = {members:?}\nstrategy = \"{strategy}\"\nrestarts = {restarts}\n\
+         window = \"{window}s\"\nescalate = \"{escalate}\"\n"
+    );
 }
 
 /// What the service just written cannot run without.

@@ -241,6 +241,7 @@ impl Service {
     pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
         let (limits, now) = (&turn.s.backoff, turn.now);
         self.failed = Some(now);
+        self.fell = true;
         self.excused = turn.strain.is_some();
         if let Some(strain) = turn.strain {
             self.put_down_to(strain, turn);

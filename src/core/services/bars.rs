@@ -106,11 +106,13 @@ impl Services {
     pub(super) fn bar(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
         let s = &pass.settings.services[at];
-        if s.requires.is_empty() && s.needs.is_empty() {
+        if s.requires.is_empty() && s.needs.is_empty() && !self.has_group(id) {
             return;
         }
         let before = self.services[at].bar;
-        let bar = self.barred(s, self.services[at].alive(), pass.now);
+        let bar = self
+            .barred_by_group(id, pass.settings)
+            .or_else(|| self.barred(s, self.services[at].alive(), pass.now));
         if bar == before {
             return;
         }
@@ -151,7 +153,7 @@ impl Services {
         let service = &self.services[usize::from(id.0)];
         service.called_for()
             && match bar {
-                Bar::Requirement { .. } => service.alive() && before.is_none(),
+                Bar::Requirement { .. } | Bar::Group { .. } => service.alive() && before.is_none(),
                 Bar::Need(_) => !matches!(before, Some(Bar::Need(_))),
             }
     }

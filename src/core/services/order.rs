@@ -4,7 +4,7 @@ use super::{Course, Services};
 use crate::core::Pass;
 use crate::core::fact::ServiceId;
 use crate::core::picture::Shed;
-use crate::core::service::Service;
+use crate::core::service::{Bar, Service};
 use crate::core::settings::{Class, Service as Settings};
 
 /// The class that rules for each service: its own, or a more important one of a service that comes
@@ -34,6 +34,7 @@ impl Services {
             // First it is found out who may, then somebody moves.
             while let Some(id) = self.leant_on.pop_front() {
                 if self.course == Course::Kept && self.begun {
+                    self.recover(id, pass);
                     self.bar_followers(id, pass);
                 }
             }
@@ -52,6 +53,7 @@ impl Services {
     /// stopped as at the end.
     fn settle_kept(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
+        self.recover(id, pass);
         self.bar(id, pass);
         self.settle_stopped(id, pass);
         self.start_if_free(id, pass);
@@ -96,15 +98,15 @@ impl Services {
         if kept && !self.services[at].must_stop() {
             return;
         }
-        // One that is stopped alone waits only for those that cannot do without it.
+        // One that is stopped alone waits only for those that cannot do without it, or go with it.
         let all = !kept || self.services[at].held;
+        let with_group = |bar| matches!(bar, Some(Bar::Group { .. }));
+        let grouped = with_group(self.services[at].bar);
         let waited_for = |f: &ServiceId| {
-            let bound = || {
-                pass.settings.services[usize::from(f.0)]
-                    .requires
-                    .contains(&id)
-            };
-            self.services[usize::from(f.0)].alive() && (all || bound())
+            let follower = &self.services[usize::from(f.0)];
+            let s = &pass.settings.services[usize::from(f.0)];
+            let bound = s.requires.contains(&id) || grouped && with_group(follower.bar);
+            follower.alive() && (all || bound)
         };
         let busy = self.followers[at].iter().any(waited_for);
         if busy && !self.is_rushed() {

@@ -1,8 +1,8 @@
 //! Fields of notes about services.
 
-use super::{Value, count, time, word};
+use super::{Fields, Value, count, time, word};
 use crate::core::Bar;
-use crate::core::fact::{Errno, Exit, Stage};
+use crate::core::fact::{Errno, Exit, GroupId, ServiceId, Stage};
 use crate::core::settings::Settings;
 use crate::text::words::{need_word, stage_word};
 use crate::text::{errno_word, signal_word};
@@ -36,11 +36,27 @@ pub(super) fn spent(restarts: u32, window: Duration, retry: Duration) -> [Field;
     ]
 }
 
+/// A group, the member that moved it, and what more there is.
+pub(super) fn group<const N: usize>(
+    group: GroupId,
+    service: ServiceId,
+    settings: &Settings,
+    rest: [Field; N],
+) -> Fields {
+    let mut fields = vec![
+        ("group", word(settings.group(group))),
+        ("service", word(settings.name(service))),
+    ];
+    fields.extend(rest);
+    fields
+}
+
 /// What a service cannot run without.
 pub(super) fn barred(bar: Bar, stopped: bool, settings: &Settings) -> [Field; 2] {
     let lacks = match bar {
         Bar::Requirement { service, .. } => ("requires", word(settings.name(service))),
         Bar::Need(need) => ("needs", word(need_word(need))),
+        Bar::Group { group, .. } => ("group", word(settings.group(group))),
     };
     [lacks, ("stopped", Value::Flag(stopped))]
 }

@@ -1,7 +1,9 @@
 //! Settings for tests.
 
+use crate::core::fact::ServiceId;
 use crate::core::settings::{
-    Backoff, Board, Heat, Limits, Power, Ready, Service, Settings, Watchdog, WatchdogOwner,
+    Backoff, Board, Escalate, Group, Heat, Limits, Power, Ready, Service, Settings, Strategy,
+    Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -14,6 +16,14 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
     };
     Settings {
         services: services.iter().map(|name| service(name)).collect(),
+        groups: vec![Group {
+            name: "field".into(),
+            members: (0u16..).map(ServiceId).take(services.len()).collect(),
+            strategy: Strategy::OneForOne,
+            restarts: 3,
+            window: Duration::from_secs(600),
+            escalate: Escalate::Nothing,
+        }],
         mounts: mounts.iter().map(|m| (*m).into()).collect(),
         watchdog: Watchdog {
             owner: WatchdogOwner::Fieldwarden,
