@@ -9,7 +9,7 @@ use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits, order};
+use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits};
 use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::Permille;
 use std::path::PathBuf;
@@ -58,9 +58,7 @@ pub(super) fn config<'i>(
     if let Some(root) = &root {
         socket_names(&mut top, &root.runtime_dir, &drafts);
     }
-    let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
-    let services = order::services(&mut top, drafts, budget.as_ref());
-    let groups = groups::groups(&mut top, &names, services.as_deref());
+    let (services, groups) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
     let (rtc_every, rtc_chip, clock_tolerance) = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();

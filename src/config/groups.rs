@@ -1,17 +1,31 @@
 //! Reads the `[group.NAME]` tables.
 
+use super::order;
 use super::problem::quote;
-use super::service::names;
+use super::service::{Draft, names};
 use super::table::{At, Table};
 use super::value;
 use super::{Command, keys};
 use crate::core::fact::ServiceId;
 use crate::core::settings::{Escalate, Group, Service, Strategy};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Puts the services together, and reads the groups of them.
+pub(super) fn supervised(
+    top: &mut Table<'_, '_, '_>,
+    drafts: Vec<Draft>,
+    budget: Option<&At<Duration>>,
+) -> (Option<Vec<(Service, Command)>>, Option<Vec<Group>>) {
+    let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
+    let services = order::services(top, drafts, budget);
+    let groups = groups(top, &names, services.as_deref());
+    (services, groups)
+}
 
 /// Reads all groups, sorted by name. `services` are the names of all services, in their order; `sound`
 /// ones are there if nothing was wrong with them.
-pub(super) fn groups(
+fn groups(
     top: &mut Table<'_, '_, '_>,
     services: &[String],
     sound: Option<&[(Service, Command)]>,
@@ -36,7 +50,10 @@ pub(super) fn groups(
             good &= in_order(&mut table, &members, sound);
         }
         match group(&mut table, name, &members, services) {
-            Some(group) => groups.push(group),
+            Some(group) => {
+                good &= does_something(&mut table, &group);
+                groups.push(group);
+            }
             None => good = false,
         }
     }
@@ -73,6 +90,22 @@ fn group(
             _ => return None,
         },
     })
+}
+
+/// Reports a group that would change nothing.
+fn does_something(table: &mut Table<'_, '_, '_>, group: &Group) -> bool {
+    let alone = group.strategy == Strategy::OneForOne;
+    if !alone || group.escalate != Escalate::Nothing {
+        return true;
+    }
+    let what = format!(
+        "group {} does nothing: its members are restarted alone, as without it",
+        value::key(&group.name)
+    );
+    let help = "choose another strategy, or add escalate = \"group\"".to_owned();
+    let span = table.header();
+    table.report().error(span, what, help);
+    false
 }
 
 /// Reports a member that is no service.
@@ -133,10 +166,8 @@ fn in_order(
     for (place, member) in members.iter().enumerate() {
         let before = all_before(&member.value, services);
         let later = members[place..].iter().skip(1);
-        let wrong = later
-            .into_iter()
-            .find(|m| before.contains(&m.value.as_str()));
-        let Some(wrong) = wrong else { continue };
+        let mut later = later.filter(|m| before.contains(&m.value.as_str()));
+        let Some(wrong) = later.next() else { continue };
         let what = format!(
             "`{}` names {} before {}, which it comes after",
             table.full("members"),

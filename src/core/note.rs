@@ -3,9 +3,11 @@
 //! A note is made in the core and worded at the edge (`crate::text`): here are only the facts of
 //! it. Every variant must be shown by some scenario; `tests/tidy.rs` checks that.
 
+mod group;
 mod halt;
 mod notify;
 
+pub use group::GroupNote;
 pub use halt::HaltNote;
 pub use notify::NotifyNote;
 
@@ -223,28 +225,6 @@ pub enum Note {
         /// How many.
         restarts: u32,
     },
-    /// A member of a group failed, and those of its group that go with it are restarted, too.
-    GroupRestarting {
-        /// Which group.
-        group: GroupId,
-        /// Who failed.
-        service: ServiceId,
-        /// It counts towards giving up: the failure is not put down to the machine.
-        counted: bool,
-    },
-    /// A group was restarted too often: the member that failed waits.
-    GroupGaveUp {
-        /// Which group.
-        group: GroupId,
-        /// Who failed.
-        service: ServiceId,
-        /// Restarts of the group inside the window.
-        restarts: u32,
-        /// The window.
-        window: Duration,
-        /// Time until it is tried again.
-        retry: Duration,
-    },
     /// Too many failures; no start until the cooldown is over.
     ServiceGaveUp {
         /// Which.
@@ -265,6 +245,8 @@ pub enum Note {
     },
     /// What a service has said of itself, or what came of it.
     Notify(ServiceId, NotifyNote),
+    /// What has become of a group because this member of it failed.
+    Group(GroupId, ServiceId, GroupNote),
 
     /// The hardware watchdog runs.
     WatchdogArmed {
@@ -527,6 +509,7 @@ impl Note {
         match self {
             Note::Halt(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
+            Note::Group(_, _, note) => note.severity(),
             Note::Began { .. }
             | Note::Ending { .. }
             | Note::Leaving { .. }
@@ -574,7 +557,6 @@ impl Note {
             }
             | Note::ServiceKilled { .. }
             | Note::ServiceBackoff { .. }
-            | Note::GroupRestarting { .. }
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed
@@ -597,7 +579,6 @@ impl Note {
             Note::SafeStart { .. }
             | Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
-            | Note::GroupGaveUp { .. }
             | Note::ServiceFinished {
                 how: Finish::Failed | Finish::Refused,
                 ..

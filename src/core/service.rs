@@ -17,6 +17,7 @@
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
 mod account;
+mod company;
 mod end;
 mod excuse;
 mod legacy;
@@ -41,6 +42,17 @@ use std::time::Duration;
 /// A start that has brought no process after this time is called stuck: far beyond what a slow card
 /// needs to load a program, and short enough to be told while somebody looks.
 const START_STUCK: Duration = Duration::from_secs(30);
+
+/// That a service has failed and is to be started again, as its group sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fall {
+    /// It was given up.
+    pub gave_up: bool,
+    /// An earlier daemon has seen it.
+    pub earlier: bool,
+    /// It was put down to the machine.
+    pub excused: bool,
+}
 
 /// What a service should be doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,8 +183,8 @@ pub(crate) struct Service {
     excused: bool,
     /// When it failed last.
     failed: Option<Mono>,
-    /// It has just failed, and its group has not been told.
-    pub fell: bool,
+    /// It has failed, and its group has not been told.
+    pub fell: Option<Fall>,
     /// Failures that were the machine's fault, since the daemon began.
     pub excuses: u32,
     /// All services are being stopped, each in its turn: news of this one do not make it stop.
@@ -216,7 +228,7 @@ impl Service {
             again: false,
             excused: false,
             failed: None,
-            fell: false,
+            fell: None,
             excuses: 0,
             stops_in_turn: false,
             ordered: Mono::default(),

@@ -9,6 +9,7 @@
 
 mod bars;
 mod count;
+mod group;
 mod groups;
 mod legacy;
 mod order;
@@ -193,13 +194,12 @@ impl Services {
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {
                 self.services[at].begin(s.autostart, &mut turn);
-                // What nobody saw moves no group.
-                self.services[at].fell = false;
             }
             self.touch(id);
             self.moved.push_back(id);
             self.leant_on.push_back(id);
         }
+        self.recall_groups(pass);
         self.call_first(pass.settings);
     }
 
@@ -258,7 +258,11 @@ impl Services {
             | Request::ShowLed { .. } => {}
         }
         let moved = service.course() != before;
-        let called = !matches!(request, Request::Stop(_)) && self.call(id, pass.settings);
+        let starts = !matches!(request, Request::Stop(_));
+        let called = starts && self.call(id, pass.settings);
+        if moved && starts {
+            self.groups.forgive(id);
+        }
         self.touch(id);
         self.moved.push_back(id);
         Some(if moved || called {

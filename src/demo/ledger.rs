@@ -255,8 +255,6 @@ impl Ledger {
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
             | Note::ServiceBarred { .. }
-            | Note::GroupRestarting { .. }
-            | Note::GroupGaveUp { .. }
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)
@@ -274,6 +272,7 @@ impl Ledger {
             | Note::ServiceRecalled { .. }
             | Note::ServiceKilled { .. }
             | Note::Notify(..)
+            | Note::Group(..)
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed

@@ -6,6 +6,7 @@ mod service;
 mod value;
 
 use super::errno_word;
+use super::group;
 use super::halt;
 use super::led;
 use super::legacy::left_word;
@@ -165,34 +166,6 @@ impl Describer<'_> {
                     ],
                 ),
             ),
-            Note::GroupRestarting {
-                group,
-                service,
-                counted,
-            } => (
-                "group-restarting",
-                service::group(
-                    *group,
-                    *service,
-                    self.0,
-                    [("counted", Value::Flag(*counted))],
-                ),
-            ),
-            Note::GroupGaveUp {
-                group,
-                service,
-                restarts,
-                window,
-                retry,
-            } => (
-                "group-gave-up",
-                service::group(
-                    *group,
-                    *service,
-                    self.0,
-                    service::spent(*restarts, *window, *retry),
-                ),
-            ),
             Note::ServiceGaveUp {
                 service,
                 restarts,
@@ -207,6 +180,9 @@ impl Describer<'_> {
                 self.of(*service, [("how", word(finish_word(*how)))]),
             ),
             Note::Notify(service, note) => notify::describe(note, self.of(*service, [])),
+            Note::Group(of, service, note) => {
+                group::describe(note, service::group(*of, *service, self.0))
+            }
             Note::WatchdogArmed {
                 identity,
                 timeout,

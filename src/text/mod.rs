@@ -12,6 +12,7 @@ mod daemon;
 mod describe;
 mod errno;
 mod fact;
+mod group;
 mod halt;
 mod led;
 mod legacy;

@@ -3,6 +3,7 @@
 //! That no kind is missing is itself tested, in `super::tests`, against the source of
 //! [`Note`].
 
+mod group;
 mod halt;
 mod made;
 mod notify;
@@ -12,7 +13,7 @@ mod throttle;
 use crate::core::Bar;
 use crate::core::HeatLevel;
 use crate::core::fact::{
-    Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, Request, RunId, ServiceId,
+    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId,
     Source, Stage, Thread,
 };
 use crate::core::light::LedState;
@@ -40,6 +41,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         service_life(),
         service_ends(),
         notify::notes(),
+        group::notes(),
         guard(),
         readings(),
         power::power(),
@@ -333,25 +335,6 @@ fn service_ends() -> Vec<(Note, &'static str)> {
             },
             "2 restarts of web do not count towards giving up: the machine ran on its battery soon \
              afterwards",
-        ),
-        (
-            Note::GroupRestarting {
-                group: GroupId(0),
-                service: WEB,
-                counted: true,
-            },
-            "group field is restarted because web failed",
-        ),
-        (
-            Note::GroupGaveUp {
-                group: GroupId(0),
-                service: WEB,
-                restarts: 3,
-                window: seconds(600),
-                retry: seconds(540),
-            },
-            "gave up on group field: 3 restarts within 10 min; web is tried again in 9 min, or now with \
-             `fieldwarden start web`",
         ),
         (
             Note::ServiceGaveUp {

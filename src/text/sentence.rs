@@ -9,6 +9,7 @@ mod storage;
 
 use super::daemon;
 use super::errno_message;
+use super::group;
 use super::halt;
 use super::led;
 use super::legacy::recalled;
@@ -141,21 +142,6 @@ impl Speaker<'_> {
                 strain,
                 restarts,
             } => service::restarts_excused(name(*service), *strain, *restarts),
-            Note::GroupRestarting {
-                group,
-                service,
-                counted,
-            } => service::group_restarts(self.0.group(*group), name(*service), *counted),
-            Note::GroupGaveUp {
-                group,
-                service,
-                restarts,
-                window,
-                retry,
-            } => service::group_gave_up(
-                (self.0.group(*group), name(*service)),
-                (*restarts, *window, *retry),
-            ),
             Note::ServiceGaveUp {
                 service,
                 restarts,
@@ -172,6 +158,9 @@ impl Speaker<'_> {
             Note::ServiceFinished { service, how } => service::finished(name(*service), *how),
             Note::Notify(service, note) => {
                 notify::sentence(name(*service), note, self.after_a_hang(*service))
+            }
+            Note::Group(of, service, note) => {
+                group::sentence(self.0.group(*of), name(*service), note)
             }
             Note::WatchdogArmed {
                 identity,
@@ -411,7 +400,7 @@ fn times(n: u32) -> String {
     }
 }
 
-fn counted(n: u64, what: &str) -> String {
+pub(super) fn counted(n: u64, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {what}{plural}")
 }

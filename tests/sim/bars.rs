@@ -58,7 +58,10 @@ impl Bars {
             });
             // One that is held is stopped in its turn anyway.
             let up = matches!(view.state, State::Up { .. }) && !v.stops && !view.held;
-            if let (Some(need), true, false) = (lacks, up, is_leant_on(v, settings, view.service)) {
+            // The end of one that requires it may not have been told yet.
+            let leant_on = is_leant_on(v, settings, view.service)
+                || is_thought_leant_on(v, settings, view.service);
+            if let (Some(need), true, false) = (lacks, up, leant_on) {
                 return Err(format!("B3: {} runs on without {need:?}", s.name));
             }
         }
@@ -110,6 +113,18 @@ fn is_leant_on(v: &View, settings: &Settings, service: ServiceId) -> bool {
     let all = settings.services.iter().enumerate();
     let mut leaning = all.filter(|(_, s)| s.requires.contains(&service));
     leaning.any(|(at, _)| v.alive[at] > 0 || v.starting[at] > 0)
+}
+
+/// Something that requires it is alive, as far as the core knows.
+fn is_thought_leant_on(v: &View, settings: &Settings, service: ServiceId) -> bool {
+    let mut all = v.core.services().zip(&settings.services);
+    all.any(|(view, s)| {
+        let alive = matches!(
+            view.state,
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. }
+        );
+        alive && s.requires.contains(&service)
+    })
 }
 
 /// As far as the core knows.

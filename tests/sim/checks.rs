@@ -14,7 +14,7 @@ use fieldwarden::core::action::{Action, Answer, Order, Signal};
 use fieldwarden::core::fact::{
     self, Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket,
 };
-use fieldwarden::core::note::{HaltNote, Note, NotifyNote};
+use fieldwarden::core::note::{GroupNote, HaltNote, Note, NotifyNote};
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::settings::{Settings, WatchdogOwner};
 use fieldwarden::core::{Bar, Core, State, Wish};
@@ -205,6 +205,7 @@ impl Checks {
 
     pub fn step(&mut self, v: &View) -> Check {
         self.hear(v);
+        self.begin_afresh(v);
         let checks: [fn(&mut Checks, &View) -> Check; 15] = [
             Checks::lists_are_bounded,
             Checks::every_request_gets_one_reply,
@@ -237,7 +238,10 @@ impl Checks {
         self.strained.failures_are_put_down_rightly(v)?;
         let rushed = self.is_rushed() || overruns(v);
         self.bars.nobody_runs_without(v, &self.settings, rushed)?;
-        self.groups.groups_go_together(v, &self.settings)?;
+        self.groups
+            .groups_go_together(v, &self.settings, |service| {
+                self.services[usize::from(service.0)].asked
+            })?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;
@@ -291,6 +295,32 @@ impl Checks {
             }
             _ => {}
         }
+    }
+
+    /// Where one that was given up has its whole group start anew, all begin with a clean slate.
+    fn begin_afresh(&mut self, v: &View) {
+        for member in self.afresh(v) {
+            let seen = &mut self.services[usize::from(member.0)];
+            seen.not_before = 0;
+            seen.asked = true;
+            seen.at_once = 0;
+            seen.restarts.clear();
+        }
+    }
+
+    /// Members of groups that start anew in this step.
+    fn afresh(&self, v: &View) -> Vec<ServiceId> {
+        let groups = v.notes.iter().filter_map(|note| match note {
+            Note::Group(group, service, GroupNote::GroupRestarting { .. })
+                if gives_up(v, *service) =>
+            {
+                Some(usize::from(group.0))
+            }
+            _ => None,
+        });
+        groups
+            .flat_map(|group| self.settings.groups[group].members.clone())
+            .collect()
     }
 
     /// S12: three orders for each service (stop, kill, start) and the few of the other policies.
@@ -751,17 +781,7 @@ impl Checks {
                     self.wait(*service, v.now + millis(*retry));
                 }
                 Note::Began { .. } => self.begun = true,
-                // Whoever was given up begins with a clean slate, and so do the others.
-                Note::GroupRestarting { group, service, .. } if gives_up(v, *service) => {
-                    for member in self.settings.groups[usize::from(group.0)].members.clone() {
-                        self.wait(member, 0);
-                        let seen = &mut self.services[usize::from(member.0)];
-                        seen.asked = true;
-                        seen.at_once = 0;
-                        seen.restarts.clear();
-                    }
-                }
-                Note::GroupGaveUp { service, retry, .. } => {
+                Note::Group(_, service, GroupNote::GroupGaveUp { retry, .. }) => {
                     self.wait(*service, v.now + millis(*retry));
                 }
                 // It comes back when that is over, and that is no restart.
@@ -779,6 +799,9 @@ impl Checks {
                 }
                 _ => {}
             }
+        }
+        for member in self.afresh(v) {
+            self.wait(member, 0);
         }
         // What was stopped to save power is started again by a wish, as if somebody had asked for it.
         for held in v.core.services().filter(|s| s.held) {

@@ -152,8 +152,13 @@ fn group(rng: &mut Rng, services: &[&str], out: &mut String) {
         .copied()
         .filter(|_| rng.chance(70))
         .collect();
-    let strategy = rng.pick(&["one-for-one", "one-for-all", "rest-for-one"]);
-    let escalate = rng.pick(&["none", "group"]);
+    let (strategy, escalate) = rng.pick(&[
+        ("one-for-one", "group"),
+        ("one-for-all", "none"),
+        ("one-for-all", "group"),
+        ("rest-for-one", "none"),
+        ("rest-for-one", "group"),
+    ]);
     let (restarts, window) = (rng.range(1, 5), rng.range(10, 90));
     let _ = write!(
         out,

@@ -18,7 +18,7 @@ pub const GROUP: Section = Section {
         key(
             "strategy",
             Kind::Choice(&["one-for-one", "one-for-all", "rest-for-one"]),
-            Default("\"one-for-one\""),
+            Default("\"one-for-all\""),
             "Who is restarted when a member fails: that one; all; or that one and those that stand \
              behind it in members",
         ),

@@ -40,32 +40,4 @@ impl Service {
             self.wait(delay, turn);
         }
     }
-
-    /// Its latest failure was put down to the machine.
-    pub fn is_excused(&self) -> bool {
-        self.excused
-    }
-
-    /// It is restarted with its group, which is a fresh start for the count of failures.
-    pub fn rise_with_group(&mut self) {
-        self.backoff.forgive();
-        if matches!(self.state, State::Backoff { .. } | State::GaveUp { .. }) {
-            self.come_back();
-            self.excused = true;
-        }
-    }
-
-    /// Its group was restarted too often: it waits at least as long.
-    pub fn give_up(&mut self, until: Mono) {
-        let until = match self.state {
-            State::GaveUp { until: own } => until.max(own),
-            State::Down { .. }
-            | State::Starting { .. }
-            | State::Up { .. }
-            | State::Stopping { .. }
-            | State::Backoff { .. } => until,
-        };
-        self.state = State::GaveUp { until };
-        self.due = Some(until);
-    }
 }

@@ -40,6 +40,10 @@ impl Service {
 
     fn left(&self) -> Left {
         match (self.state, self.wish) {
+            // Only others keep it from being started again.
+            (State::Down { .. }, Wish::Run) if self.again => Left::Backoff {
+                until: self.failed.unwrap_or_default(),
+            },
             (State::Down { .. }, Wish::Run) => Left::Waiting,
             (State::Down { why }, Wish::Rest) => Left::Resting {
                 why: match why {
@@ -93,12 +97,14 @@ impl Service {
                 let until = bounded(until);
                 self.state = State::Backoff { until };
                 self.due = Some(until);
+                self.fall(true);
             }
             Left::GaveUp { until } => {
                 self.wish = Wish::Run;
                 let until = bounded(until);
                 self.state = State::GaveUp { until };
                 self.due = Some(until);
+                self.fall(true);
             }
         }
     }

@@ -37,6 +37,8 @@ impl Service {
                     Fault::Busy | Fault::Taken { .. } | Fault::Absent | Fault::Implausible => EBUSY,
                 };
                 self.start_failed(Stage::Prepare, errno, turn);
+                // Nobody else has to go down because a queue of ours was full.
+                self.fell = None;
             }
             State::Stopping { .. } if *why == Fault::Busy => {
                 self.unsent = Some(self.said);
@@ -92,6 +94,7 @@ impl Service {
         self.run = run;
         self.ordered = now;
         self.adopted = true;
+        self.fell = None;
         self.account = Account::default();
         self.wish = if ending { Wish::Rest } else { Wish::Run };
         turn.out.note(Note::ServiceAdopted {
@@ -241,7 +244,6 @@ impl Service {
     pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
         let (limits, now) = (&turn.s.backoff, turn.now);
         self.failed = Some(now);
-        self.fell = true;
         self.excused = turn.strain.is_some();
         if let Some(strain) = turn.strain {
             self.put_down_to(strain, turn);
@@ -263,6 +265,7 @@ impl Service {
                 self.due = Some(until);
             }
         }
+        self.fall(false);
     }
 
     /// Is started again after this time.

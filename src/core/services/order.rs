@@ -4,7 +4,7 @@ use super::{Course, Services};
 use crate::core::Pass;
 use crate::core::fact::ServiceId;
 use crate::core::picture::Shed;
-use crate::core::service::{Bar, Service};
+use crate::core::service::Service;
 use crate::core::settings::{Class, Service as Settings};
 
 /// The class that rules for each service: its own, or a more important one of a service that comes
@@ -100,12 +100,12 @@ impl Services {
         }
         // One that is stopped alone waits only for those that cannot do without it, or go with it.
         let all = !kept || self.services[at].held;
-        let with_group = |bar| matches!(bar, Some(Bar::Group { .. }));
-        let grouped = with_group(self.services[at].bar);
+        let group = self.services[at].group_bar();
         let waited_for = |f: &ServiceId| {
             let follower = &self.services[usize::from(f.0)];
             let s = &pass.settings.services[usize::from(f.0)];
-            let bound = s.requires.contains(&id) || grouped && with_group(follower.bar);
+            let together = group.is_some() && follower.group_bar() == group;
+            let bound = s.requires.contains(&id) || together;
             follower.alive() && (all || bound)
         };
         let busy = self.followers[at].iter().any(waited_for);

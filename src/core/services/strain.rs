@@ -52,6 +52,7 @@ impl Services {
             return;
         };
         let since = Mono(pass.now.0.saturating_sub(MARGIN.as_millis() as u64));
+        self.groups.excuse(since, pass.now);
         for id in (0u16..).map(ServiceId).take(self.services.len()) {
             let at = usize::from(id.0);
             // Only what is given up waits anew.

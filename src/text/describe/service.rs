@@ -36,19 +36,12 @@ pub(super) fn spent(restarts: u32, window: Duration, retry: Duration) -> [Field;
     ]
 }
 
-/// A group, the member that moved it, and what more there is.
-pub(super) fn group<const N: usize>(
-    group: GroupId,
-    service: ServiceId,
-    settings: &Settings,
-    rest: [Field; N],
-) -> Fields {
-    let mut fields = vec![
+/// A group, and the member that moved it.
+pub(super) fn group(group: GroupId, service: ServiceId, settings: &Settings) -> Fields {
+    vec![
         ("group", word(settings.group(group))),
         ("service", word(settings.name(service))),
-    ];
-    fields.extend(rest);
-    fields
+    ]
 }
 
 /// What a service cannot run without.

@@ -159,24 +159,3 @@ pub(super) fn with_group(name: &str, group: &str, stopped: bool) -> String {
         true => format!("{name} is stopped: its group {group} is restarted"),
     }
 }
-
-pub(super) fn group_restarts(group: &str, name: &str, counted: bool) -> String {
-    let excuse = match counted {
-        true => "",
-        false => ", which does not count towards giving up",
-    };
-    format!("group {group} is restarted because {name} failed{excuse}")
-}
-
-pub(super) fn group_gave_up(
-    (group, name): (&str, &str),
-    (restarts, window, retry): (u32, Duration, Duration),
-) -> String {
-    format!(
-        "gave up on group {group}: {} within {}; {name} is tried again in {}, or now with \
-         `fieldwarden start {name}`",
-        counted(u64::from(restarts), "restart"),
-        for_people(window),
-        for_people(retry)
-    )
-}
