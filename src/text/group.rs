@@ -1,9 +1,9 @@
 //! Words about groups of services.
 
+use super::Value;
 use super::describe::{Fields, count, time};
 use super::quantity::for_people;
 use super::sentence::counted;
-use super::Value;
 use crate::core::note::GroupNote;
 
 /// Name and fields of a note; group and service are the first of them.

@@ -13,8 +13,8 @@ mod throttle;
 use crate::core::Bar;
 use crate::core::HeatLevel;
 use crate::core::fact::{
-    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId,
-    Source, Stage, Thread,
+    Asker, Controller, Errno, Exit, Fault, Lack, MountId, Pid, Request, RunId, ServiceId, Source,
+    Stage, Thread,
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};

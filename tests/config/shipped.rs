@@ -36,6 +36,7 @@ fn the_sample_uncommented_says_what_holds_without_it() {
             bare.push_str(&format!("{} = {}\n", key.name, key.shown()));
         }
     }
+    bare.push_str("[group.field]\nmembers = [\"web\"]\n");
     assert_eq!(loaded.config.settings, good(&bare).config.settings);
     // That a limit is asked for is known even if it is the default.
     let unasked = |mut wiring: Wiring| {
@@ -52,7 +53,8 @@ fn the_sample_uncommented_says_what_holds_without_it() {
 fn every_key_is_in_the_sample() {
     let sample = config::sample();
     for Section { header, keys, .. } in keys::SECTIONS {
-        let title = format!("[{}]\n", header.replace("NAME", "web"));
+        let header = header.replace("service.NAME", "service.web");
+        let title = format!("[{}]\n", header.replace("group.NAME", "group.field"));
         assert!(header.is_empty() || sample.contains(&title), "{title}");
         for key in *keys {
             let line = format!("\n#{} = {}\n", key.name, key.shown());

@@ -66,7 +66,8 @@ impl Seen {
     fn hear(&mut self, v: &View, group: &Group, settings: &Settings) -> Result<(), String> {
         for note in v.notes {
             match note {
-                Note::Group(of, service, note) if settings.group(*of) == &*group.name => match note {
+                Note::Group(of, service, note) if settings.group(*of) == &*group.name => match note
+                {
                     GroupNote::GroupRestarting { counted } => {
                         if *counted {
                             self.restart(v.now, group)?;
@@ -83,10 +84,7 @@ impl Seen {
                 | Note::ServiceRecalled {
                     service,
                     left: Left::Backoff { .. } | Left::GaveUp { .. },
-                }
-                    if group.members.contains(service)
-                        && group.strategy != Strategy::OneForOne =>
-                {
+                } if group.members.contains(service) && group.strategy != Strategy::OneForOne => {
                     self.down_first.extend(together(group, *service, false));
                 }
                 _ => {}

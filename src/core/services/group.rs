@@ -281,10 +281,7 @@ rest-for-one 2 true true: afresh 0..4
     /// and the try after that counts again.
     #[test]
     fn the_budget_counts_what_was_restarted() {
-        let (s, mut group) = (
-            of(Strategy::OneForAll, Escalate::Nothing),
-            Group::default(),
-        );
+        let (s, mut group) = (of(Strategy::OneForAll, Escalate::Nothing), Group::default());
         assert_eq!(group.fail(&s, 1, CRASH, Mono(0)), TOLD);
         assert_eq!(group.fail(&s, 0, CRASH, Mono(1)), Sequel::Joined);
         assert_eq!(group.fail(&s, 3, CRASH, Mono(2)), Sequel::Joined);
@@ -310,10 +307,7 @@ rest-for-one 2 true true: afresh 0..4
     /// What is the machine's fault is restarted as often as it takes, also if that is found out later.
     #[test]
     fn what_is_excused_does_not_count() {
-        let (s, mut group) = (
-            of(Strategy::OneForAll, Escalate::Nothing),
-            Group::default(),
-        );
+        let (s, mut group) = (of(Strategy::OneForAll, Escalate::Nothing), Group::default());
         for at in 0..9 {
             let sequel = group.fail(&s, 0, EXCUSED, Mono(at));
             assert!(matches!(sequel, Sequel::Restarted { counted: false, .. }));
@@ -369,10 +363,7 @@ rest-for-one 2 true true: afresh 0..4
         assert_eq!(group.recovering(&s), 0..4);
         group.proceed(&s, false, None);
         let until = Mono(100_003);
-        assert_eq!(
-            group.fail(&s, 0, CRASH, Mono(10)),
-            Sequel::GaveUp { until }
-        );
+        assert_eq!(group.fail(&s, 0, CRASH, Mono(10)), Sequel::GaveUp { until });
         let (s, mut group) = (of(Strategy::OneForOne, Escalate::Group), Group::default());
         assert_eq!(group.fail(&s, 0, earlier, Mono(10)), Sequel::Alone);
     }

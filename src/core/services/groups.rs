@@ -85,7 +85,8 @@ impl Services {
         for (group, s) in (0u16..).map(GroupId).zip(&pass.settings.groups) {
             // Each of these restarts was one of a member that failed.
             if s.strategy != Strategy::OneForOne {
-                let of = |m: &ServiceId| self.services[usize::from(m.0)].backoff.latest_restarts(32);
+                let of =
+                    |m: &ServiceId| self.services[usize::from(m.0)].backoff.latest_restarts(32);
                 let restarts = s.members.iter().flat_map(of).collect();
                 self.groups.group(group).recall(s, restarts, pass.now);
             }
@@ -101,7 +102,8 @@ impl Services {
             return;
         }
         let service = &mut self.services[usize::from(id.0)];
-        let (Some(fall), Some((group, place))) = (service.fell.take(), self.groups.place(id)) else {
+        let (Some(fall), Some((group, place))) = (service.fell.take(), self.groups.place(id))
+        else {
             return;
         };
         let s = &pass.settings.groups[usize::from(group.0)];
