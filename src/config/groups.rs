@@ -11,12 +11,15 @@ use crate::core::settings::{Escalate, Group, Service, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What is supervised; `None` where something was wrong with it.
+pub(super) type Supervised = (Option<Vec<(Service, Command)>>, Option<Vec<Group>>);
+
 /// Puts the services together, and reads the groups of them.
 pub(super) fn supervised(
     top: &mut Table<'_, '_, '_>,
     drafts: Vec<Draft>,
     budget: Option<&At<Duration>>,
-) -> (Option<Vec<(Service, Command)>>, Option<Vec<Group>>) {
+) -> Supervised {
     let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
     let services = order::services(top, drafts, budget);
     let groups = groups(top, &names, services.as_deref());

@@ -1,11 +1,11 @@
 //! Notes for machines: a fixed name and fields with units.
 
 mod clock;
+mod fault;
 mod limits;
 mod service;
 mod value;
 
-use super::errno_word;
 use super::group;
 use super::halt;
 use super::led;
@@ -17,10 +17,11 @@ use super::words::{
     dispute_word, finish_word, heat_word, request_parts, shed_word, source, strain_word,
     thread_word, trust_word,
 };
-use crate::core::fact::{Asker, Fault, MountId, Request, ServiceId};
+use crate::core::fact::{Asker, MountId, Request, ServiceId};
 use crate::core::note::{Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::Permille;
+pub(super) use fault::cause;
 use std::fmt;
 use std::time::Duration;
 pub use value::Value;
@@ -397,21 +398,6 @@ pub(super) fn asker(by: Asker) -> (&'static str, Value) {
     match by {
         Asker::User(user) => ("user", count(user)),
         Asker::Signal(number) => ("signal", Value::Text(signal_word(number))),
-    }
-}
-
-pub(super) fn cause(fault: &Fault) -> Fields {
-    let why = |text| ("why", word(text));
-    match fault {
-        Fault::Busy => vec![why("busy")],
-        Fault::Errno(errno) => vec![why("errno"), ("errno", Value::Text(errno_word(*errno)))],
-        Fault::Taken { by } => {
-            let mut fields = vec![why("taken")];
-            fields.extend(by.as_deref().map(|by| ("by", word(by))));
-            fields
-        }
-        Fault::Absent => vec![why("absent")],
-        Fault::Implausible => vec![why("implausible")],
     }
 }
 

@@ -126,8 +126,8 @@ impl Seen {
         }
     }
 
-    /// A member that failed and waits for its next start, or has it at once, has moved its group, or was
-    /// among those that were being taken down.
+    /// A member that failed and waits for its next start, or has it at once, has moved its group, or
+    /// was among those that were being taken down.
     fn no_failure_is_passed_over(
         &self,
         v: &View,

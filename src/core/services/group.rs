@@ -116,7 +116,7 @@ impl Group {
         };
         // What fails while it is taken down, or on its way up before that, belongs to the same failure.
         let inside = from.is_some_and(|from| from <= place);
-        let counts = !fall.excused && !(inside && counted);
+        let counts = !(fall.excused || inside && counted);
         let next = State::Recovering {
             from: from.map_or(reach, |from| from.min(reach)),
             since: now,
@@ -150,8 +150,10 @@ impl Group {
         let State::Recovering { from, .. } = &mut self.state else {
             return;
         };
+        if alive {
+            return;
+        }
         match (s.strategy, waits) {
-            _ if alive => {}
             (Strategy::OneForAll, Some(_)) => {}
             (Strategy::RestForOne, Some(place)) if place <= *from => {}
             (Strategy::RestForOne, Some(place)) => *from = place,
@@ -179,9 +181,9 @@ impl Group {
 /// The place from which on members go with the one at `place`; `None` if it fails alone.
 fn reach(strategy: Strategy, place: usize, afresh: bool) -> Option<usize> {
     match strategy {
-        _ if afresh => Some(0),
-        Strategy::OneForOne => None,
+        Strategy::OneForOne => afresh.then_some(0),
         Strategy::OneForAll => Some(0),
+        Strategy::RestForOne if afresh => Some(0),
         Strategy::RestForOne => Some(place),
     }
 }
@@ -277,8 +279,8 @@ rest-for-one 2 true true: afresh 0..4
         assert!(table == wanted, "the table is now:\n{table}");
     }
 
-    /// One cause that fells all of them is one restart; the third one within the window is one too many,
-    /// and the try after that counts again.
+    /// One cause that fells all of them is one restart; the third one within the window is one too
+    /// many, and the try after that counts again.
     #[test]
     fn the_budget_counts_what_was_restarted() {
         let (s, mut group) = (of(Strategy::OneForAll, Escalate::Nothing), Group::default());
