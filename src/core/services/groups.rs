@@ -5,8 +5,8 @@
 //! group* and counts against its own budget, unless the failure is put down to the machine.
 //!
 //! Nobody but a failure that leads to a restart moves a group: not who asks for one member, nor a
-//! member that has done its work. One that an earlier daemon has seen, or that happened between two daemons,
-//! moves it as well: whoever goes with the failed one must not run on without it.
+//! member that has done its work. One that an earlier daemon has seen, or that happened between two
+//! daemons, moves it as well: whoever goes with the failed one must not run on without it.
 //!
 //! Who is started and stopped before whom is decided elsewhere: a group only bars.
 
