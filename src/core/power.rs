@@ -219,6 +219,9 @@ impl Power {
         let before = self.gauge.last().charge;
         let heard = self.gauge.see(pass.now, said, battery);
         self.move_charge(before, heard.charge);
+        if self.gauge.nonsense {
+            self.sign.lose_sight();
+        }
         if self.supply.is_none() {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
@@ -316,6 +319,9 @@ impl Policy for Power {
             } => {
                 self.raw.lose(Source::Gauge, why, pass);
                 self.gauge.lose(why);
+                if self.gauge.nonsense {
+                    self.sign.lose_sight();
+                }
                 self.gauge_spoke(pass);
             }
             Fact::Thread {

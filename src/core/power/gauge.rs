@@ -171,6 +171,8 @@ pub(super) struct Believed {
     pub heard: bool,
     /// The latest reading said something that cannot be true.
     pub doubtful: bool,
+    /// It said what no battery says, or what no load makes of this one.
+    pub nonsense: bool,
     /// Why the latest reading failed, if it did.
     pub fault: Option<Fault>,
 }
@@ -185,6 +187,7 @@ impl Believed {
             Some((since, before)) if before == said => Some((since, before)),
             Some(_) | None => Some((now, said)),
         };
+        self.nonsense = self.is_nonsense(said, battery);
         let voltage = said
             .voltage
             .filter(|v| self.voltage_holds(now, *v, battery));
@@ -233,6 +236,7 @@ impl Believed {
         self.heard = true;
         self.fault = Some(why.clone());
         if *why == Fault::Implausible {
+            self.nonsense = true;
             self.voltage.shake();
             // Beside a voltage the charge waits for it anyway.
             if self.voltage.believed.is_none() {
@@ -242,14 +246,27 @@ impl Believed {
         }
     }
 
+    fn is_nonsense(&self, said: Gauge, battery: Option<&Battery>) -> bool {
+        let voltage = said
+            .voltage
+            .is_some_and(|v| !possible(v, battery) || self.leaps(v, battery));
+        let charge = said.charge.is_some_and(|c| c.0 > CHARGE_MOST);
+        let current = said.current;
+        voltage || charge || current.is_some_and(|c| c.0.unsigned_abs() > CURRENT_MOST)
+    }
+
+    fn leaps(&self, v: Millivolts, battery: Option<&Battery>) -> bool {
+        let before = self.voltage.believed.map_or(v.0, |(_, before)| before);
+        before.abs_diff(v.0) > CELL_LEAP * cells(battery)
+    }
+
     fn voltage_holds(&mut self, now: Mono, v: Millivolts, battery: Option<&Battery>) -> bool {
         let step = CELL_STEP * cells(battery);
         if !possible(v, battery) {
             self.voltage.shake();
             return false;
         }
-        let before = self.voltage.believed.map_or(v.0, |(_, before)| before);
-        let leap = before.abs_diff(v.0) > CELL_LEAP * cells(battery);
+        let leap = self.leaps(v, battery);
         self.voltage
             .see(now, v.0, |a, b| a.abs_diff(b) <= step, leap)
     }

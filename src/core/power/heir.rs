@@ -13,6 +13,11 @@ use crate::core::intent::{FoundMarker, Outage};
 use crate::core::note::Note;
 use crate::core::settings::Settings;
 use crate::units::{Mono, Permille};
+use std::time::Duration;
+
+/// A gauge that said nothing of the level for so long when the outage began was silent before it: twice
+/// the time between two looks on mains.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// The outage in a marker that goes on for who finds it now.
 fn of(left: &FoundMarker, now: Mono) -> Option<Outage> {
@@ -47,12 +52,16 @@ impl Power {
         let since = self.supply?.outage()?;
         let missed = plan::unseen(since, &self.gauge, settings).is_some();
         let dark = plan::dark(since, &self.gauge);
+        // With one daemon after the other the time of a silence would have no end. Only where it does
+        // not move with every reading: what is left is written to the card.
+        let quiet = |at: Mono| at.after(QUIET) <= since;
+        let known = dark <= now || self.gauge.level_at().is_none_or(quiet);
         Some(Outage {
             since,
             confirmed: self.confirmed,
             shed: self.shed,
             charge: self.charge_then.map(Permille),
-            dark: (missed && dark <= now).then_some(dark),
+            dark: (missed && known).then_some(dark),
         })
     }
 }

@@ -40,7 +40,8 @@ impl Power {
         )
     }
 
-    /// A charge that jumps was counted anew and not used: the charge of the beginning jumps with it.
+    /// A charge that jumps was counted anew and not used: the charge of the beginning jumps with it,
+    /// and so does what its trend is made of.
     pub(super) fn move_charge(&mut self, before: Option<Permille>, heard: Option<Permille>) {
         let Some((before, now)) = before.zip(heard) else {
             return;
@@ -48,6 +49,7 @@ impl Power {
         if before.0.abs_diff(now.0) > gauge::CHARGE_STEP {
             let moved = |then: u16| (then + now.0).saturating_sub(before.0);
             self.charge_then = self.charge_then.map(moved);
+            self.charge.shift(i64::from(now.0) - i64::from(before.0));
         }
     }
 
@@ -132,10 +134,10 @@ impl Power {
         self.rises(now) || self.gauge.charges(now) && !self.sign.distrusted()
     }
 
-    /// Nothing tells of mains, not even a current, and a voltage that rose gives way: this may be a
-    /// cut, and then a rise before it must not hide the fall after it.
+    /// No current is told, and a voltage that rose gives way: this may be a cut, also beside a line
+    /// that hides it, and then a rise before it must not hide the fall after it.
     pub(super) fn gives_way(&self, heard: Gauge, cells: u8) -> bool {
-        let mute = !self.line_heard && heard.current.is_none_or(|c| c.0 == 0);
+        let mute = heard.current.is_none_or(|c| c.0 == 0);
         mute && heard
             .voltage
             .is_some_and(|v| self.volts.gives_way(v.0, cells))

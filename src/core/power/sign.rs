@@ -208,6 +208,12 @@ impl Sign {
         }
     }
 
+    /// The gauge talks nonsense: what it says next is not compared with what it said before, or bytes
+    /// in the wrong order that happen to make sense would look like a cut.
+    pub fn lose_sight(&mut self) {
+        self.before = None;
+    }
+
     /// It has said nothing for long. True once.
     pub fn falls_silent(&mut self, now: Mono) -> bool {
         let old = self.at.is_some_and(|at| now.since(at) >= STALE);
@@ -329,6 +335,12 @@ mod tests {
         sign.see(Mono(5_000), gauge(-800, 4_020), None, 1, true);
         assert!(sign.cut_near(Mono(10_000)));
         assert!(!sign.cut_near(Mono(17_001)));
+        // What follows nonsense is compared with nothing.
+        let mut sign = Sign::default();
+        sign.see(Mono(95_000), gauge(500, 4_150), None, 1, true);
+        sign.lose_sight();
+        sign.see(Mono(100_000), gauge(-800, 4_020), None, 1, true);
+        assert!(!sign.cut_near(Mono(100_000)));
     }
 
     /// A contradiction that lasts makes the sign distrusted, whatever comes between, until the voltage

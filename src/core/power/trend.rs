@@ -130,7 +130,7 @@ impl Window {
     }
 
     /// Moves all samples by this much.
-    fn shift(&mut self, by: i64) {
+    pub fn shift(&mut self, by: i64) {
         for (_, value) in &mut self.samples {
             *value = value.saturating_add(by);
         }

@@ -106,8 +106,9 @@ impl Cell {
                 let ((a, from), (b, to)) = (pair[0], pair[1]);
                 from + (to - from) * (share - a) / (b - a)
             });
+        // While it is charged its voltage rises all the time, as that of all cells.
         let worse = match self.kind {
-            Kind::Sagging if share < 150 => 2,
+            Kind::Sagging if share < 150 && self.current < 0 => 2,
             Kind::Linear | Kind::Healthy | Kind::Sagging | Kind::Old => 1,
         };
         open + self.current * self.resistance * worse / 1_000

@@ -81,6 +81,8 @@ pub struct Judge {
     away: Option<u64>,
     /// For how long they have been gone and that could be seen, without a gap.
     gone: u64,
+    /// So much of it was seen by this daemon.
+    gone_here: u64,
     /// For how long the gauge has told of a low level that is the truth, without a gap.
     told: u64,
     /// For how long the line has hidden an outage while the battery was low in all respects, and
@@ -118,6 +120,7 @@ impl Judge {
             plain: 0,
             away: None,
             gone: 0,
+            gone_here: 0,
             told: 0,
             sinking: 0,
             full: 0,
@@ -176,6 +179,11 @@ impl Judge {
         self.stops
     }
 
+    /// Mains that are there for so long are seen to be back; for less, perhaps not.
+    fn surely_back(story: &Story) -> u64 {
+        BACK + 2 * Self::interval(story) + 1_000
+    }
+
     fn interval(story: &Story) -> u64 {
         match story.line {
             Line::Gpio => 1_000,
@@ -210,10 +218,14 @@ impl Judge {
         } else {
             0
         };
+        if self.gone > 0 {
+            self.gone_here += ms;
+        }
         if !now.mains || now.stuck {
             self.away.get_or_insert(now.at);
-        } else if self.plain > BACK {
+        } else if self.plain > Self::surely_back(story) {
             self.away = None;
+            self.gone_here = 0;
         }
         self.was_stuck |= now.stuck;
         self.doubted = now.picture.mains_doubted;
@@ -254,7 +266,7 @@ impl Judge {
 
     /// No halt is asked for without an outage.
     fn nothing_spurious(&self, story: &Story, now: &Now) -> Result<(), String> {
-        let known = BACK + 2 * Self::interval(story) + 1_000;
+        let known = Self::surely_back(story);
         let ever = story.cuts.first().is_some_and(|c| c.0 <= now.at);
         let why = now.picture.halt_ask;
         let ever = ever || self.was_stuck;
@@ -363,9 +375,10 @@ impl Judge {
         let look = Self::interval(story).max(LOOK);
         let back = BACK + 2 * look + 2_000;
         let lost = 2_000 + Self::interval(story) + 2_000;
-        // Supplies of the kernel are looked at every second while they are believed to be gone.
+        // Supplies of the kernel are looked at every second once they were seen to be gone.
+        let closely = self.gone_here > Self::interval(story);
         let back = match (story.line, mains) {
-            (Line::Polled(_), Some(false)) => BACK + 3_000,
+            (Line::Polled(_), Some(false)) if closely => BACK + 3_000,
             (Line::None | Line::Gpio | Line::Polled(_), _) => back,
         };
         if self.plain > back && mains != Some(true) {
