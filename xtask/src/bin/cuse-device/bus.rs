@@ -127,6 +127,9 @@ pub struct Bus {
     chips: BTreeMap<u16, Chip>,
     troubles: Vec<Trouble>,
     noise: u8,
+    /// Whose writes are told.
+    watched: Option<u16>,
+    news: Vec<String>,
 }
 
 impl Bus {
@@ -196,8 +199,39 @@ impl Bus {
         self.troubles.clear();
     }
 
+    /// From now on each write to the registers of this chip is told.
+    pub fn watch(&mut self, address: u16) {
+        self.watched = Some(address);
+    }
+
+    /// What has been written to the chip that is watched since this was asked last:
+    /// `chip 0x2d: 01 55 taken`, or `refused`.
+    pub fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
     /// Carries a transfer out.
     pub fn transfer(&mut self, messages: &[Message]) -> Outcome {
+        let outcome = self.carry_out(messages);
+        let end = match outcome {
+            Outcome::Done(_) => "taken",
+            Outcome::Failed(_) => "refused",
+            Outcome::Stuck => return outcome,
+        };
+        for Message { address, content } in messages {
+            if let Content::Write(bytes) = content
+                && bytes.len() > 1
+                && self.watched == Some(*address)
+            {
+                let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let news = format!("chip {address:#x}: {} {end}", bytes.join(" "));
+                self.news.push(news);
+            }
+        }
+        outcome
+    }
+
+    fn carry_out(&mut self, messages: &[Message]) -> Outcome {
         let fault = self.meet_fault(messages);
         match fault {
             Some(Fault::Nak) => return Outcome::Failed(Errno::EREMOTEIO),
@@ -326,5 +360,33 @@ mod tests {
         assert_eq!(bus.transfer(&read(0x36, 2, 1)), Outcome::Done(vec![0xc5]));
         bus.break_down(Fault::Stuck, None, None);
         assert_eq!(bus.transfer(&read(0x36, 2, 1)), Outcome::Stuck);
+    }
+
+    /// Each write to a register of the chip that is watched is told with its end; what is stuck is told
+    /// when it ends; what only selects a register, and other chips, are not.
+    #[test]
+    fn writes_to_a_watched_chip_are_told() {
+        let mut bus = Bus::default();
+        bus.add(0x2d, Width::Bytes);
+        bus.add(0x36, Width::Bytes);
+        let write = |address, bytes: &[u8]| {
+            let content = Content::Write(bytes.to_vec());
+            [Message { address, content }]
+        };
+        bus.transfer(&write(0x2d, &[1, 0x55]));
+        assert_eq!(bus.news(), Vec::<String>::new());
+        bus.watch(0x2d);
+        bus.transfer(&write(0x2d, &[1, 0x55]));
+        bus.transfer(&write(0x36, &[1, 0x55]));
+        bus.transfer(&read(0x2d, 1, 1));
+        bus.break_down(Fault::Nak, Some(0x2d), Some(1));
+        bus.transfer(&write(0x2d, &[1, 0]));
+        bus.break_down(Fault::Stuck, None, None);
+        bus.transfer(&write(0x2d, &[1, 2]));
+        let told = ["chip 0x2d: 01 55 taken", "chip 0x2d: 01 00 refused"];
+        assert_eq!(bus.news(), told);
+        bus.heal();
+        bus.transfer(&write(0x2d, &[1, 2]));
+        assert_eq!(bus.news(), ["chip 0x2d: 01 02 taken"]);
     }
 }

@@ -1,6 +1,8 @@
 //! The driver of `/dev/i2c-N`: the ioctls of `linux/i2c-dev.h`, carried out on a [`Bus`].
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 
 use nix::errno::Errno;
 
@@ -53,6 +55,8 @@ pub struct Adapter {
     /// Address that each open file speaks to.
     addresses: BTreeMap<u64, u16>,
     next: u64,
+    /// The console, once a case wants to hear of writes there.
+    console: Option<File>,
 }
 
 impl Adapter {
@@ -69,6 +73,18 @@ impl Adapter {
             adapter.bus.add(driver::number(address)?, width);
         }
         Ok(adapter)
+    }
+
+    /// Says on the console what a case wants to hear of. Nobody reads orders any more when the machine goes
+    /// down; the console is read from outside.
+    fn tell(&mut self) {
+        let news = self.bus.news();
+        if let Some(console) = &mut self.console {
+            for line in news {
+                // The urgency of it, or the kernel keeps it to itself.
+                let _ = console.write_all(format!("<1>{line}\n").as_bytes());
+            }
+        }
     }
 
     /// One message to or from the chip that an open file speaks to.
@@ -267,6 +283,7 @@ impl Driver for Adapter {
 
     fn write(&mut self, handle: u64, data: &[u8]) -> Answer {
         let outcome = self.plain(handle, Content::Write(data.to_vec()));
+        self.tell();
         finish(outcome, |_| Answer::Written(data.len() as u32))
     }
 
@@ -283,8 +300,14 @@ impl Driver for Adapter {
             RETRIES | TIMEOUT => Answer::Result(0, Vec::new()),
             TEN_BITS | PEC if call.argument == 0 => Answer::Result(0, Vec::new()),
             TEN_BITS | PEC => Answer::Failed(Errno::EINVAL),
-            READ_WRITE => self.read_write(call),
-            SMBUS => self.smbus(call),
+            READ_WRITE | SMBUS => {
+                let answer = match call.command {
+                    SMBUS => self.smbus(call),
+                    _ => self.read_write(call),
+                };
+                self.tell();
+                answer
+            }
             _ => Answer::Failed(Errno::ENOTTY),
         }
     }
@@ -320,13 +343,19 @@ impl Driver for Adapter {
                 self.bus.break_down(Fault::parse(fault)?, place, left);
                 Ok(String::new())
             }
+            ["tell", chip] => {
+                let console = OpenOptions::new().write(true).open("/dev/kmsg");
+                self.console = Some(console.map_err(|error| format!("/dev/kmsg: {error}"))?);
+                self.bus.watch(driver::number(chip)?);
+                Ok(String::new())
+            }
             ["heal"] => {
                 self.bus.heal();
                 Ok(String::new())
             }
             _ => Err(
                 "orders: set CHIP REGISTER HEX, get CHIP REGISTER LENGTH, transfers CHIP, \
-                      fault CHIP|bus FAULT [TRANSFERS], heal"
+                      fault CHIP|bus FAULT [TRANSFERS], tell CHIP, heal"
                     .to_owned(),
             ),
         }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod cuse;
+mod cut_register;
 mod daemon;
 mod devices;
 mod guard;
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Case> {
         halt::CASES,
         halt_gauge::CASES,
         halt_end::CASES,
+        cut_register::CASES,
     ]
     .concat()
 }
