@@ -75,8 +75,8 @@ impl Adapter {
         Ok(adapter)
     }
 
-    /// Says on the console what a case wants to hear of. Nobody reads orders any more when the machine goes
-    /// down; the console is read from outside.
+    /// Says on the console what a case wants to hear of. Nobody reads orders any more when the
+    /// machine goes down; the console is read from outside.
     fn tell(&mut self) {
         let news = self.bus.news();
         if let Some(console) = &mut self.console {

@@ -15,6 +15,7 @@ use super::super::machine::Machine;
 use super::cuse;
 use super::daemon::{SOON, all_up, wait_event};
 use super::halt::{BOARD, begin_on, mains, wait_end, was_clean, was_halted};
+use super::halt_killed::{WAITS, kill_on};
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
@@ -38,6 +39,14 @@ pub const CASES: &[Case] = &[
         "mains are back: before the point of no return the board forgets the cut and services come back, \
          after it the hook has it forget it, and the machine is restarted",
         taken_back,
+    )
+    .with(Modules::Devices)
+    .for_long(),
+    Case::daemon(
+        "halt-cut-killed",
+        "kill -9 of the daemon while it tells a board on a stuck bus: the next one tells it once more, and \
+         finishes the halt",
+        killed,
     )
     .with(Modules::Devices)
     .for_long(),
@@ -66,8 +75,8 @@ const CUT: &str = "chip 0x2d: 01 55 taken";
 const CUT_REFUSED: &str = "chip 0x2d: 01 55 refused";
 const FORGET: &str = "chip 0x2d: 01 00 taken";
 
-/// Said by systemd when every process is gone and it begins to unmount.
-const UNMOUNTS: &str = "systemd-shutdown[1]: Unmounting file systems";
+/// Said by the kernel when systemd makes the root file system read-only: every process is gone.
+const UNMOUNTS: &str = "re-mounted";
 
 /// Puts the chip on the bus. The name of its program begins with an `@`, so systemd spares it to the
 /// very end, and with it the bus (systemd's `ROOT_STORAGE_DAEMONS`).
@@ -81,8 +90,8 @@ fn plug(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// A unit that is stopped after the daemon, and ends when a case says so: time in which the daemon is gone
-/// and the hook is still to come.
+/// A unit that is stopped after the daemon, and ends when a case says so: time in which the daemon
+/// is gone and the hook is still to come.
 const STAYS: &str = "[Unit]\nBefore=fieldwarden.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
     ExecStart=/bin/true\nExecStop=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.1; done'\n\
     TimeoutStopSec=80\n";
@@ -195,18 +204,14 @@ fn refused(machine: &mut Machine) -> Result<()> {
     said_after_unmount(machine, CUT, true)
 }
 
-/// A service that ends when a case says so.
-const WAITS: &str = "[service.waits]\nstop_timeout = \"60s\"\nclass = \"essential\"\ncommand = [\"/bin/sh\", \
-    \"-c\", \"trap 'until [ -e /run/end ]; do sleep 0.1; done; exit 0' TERM; while :; do sleep 0.2; done\"]\n";
-
 fn taken_back(machine: &mut Machine) -> Result<()> {
     plug(machine)?;
     begin_on(machine, &board(CANCELS), "10s", WAITS)?;
     stay(machine)?;
     mains(machine, false)?;
     wait_event(machine, "halting", "ride-through")?;
-    // The bus is stuck while the board is told, so that mains, which are believed after 5 s, are back in
-    // that time.
+    // The bus is stuck while the board is told, so that mains, which are believed after 5 s, are
+    // back in that time.
     cuse::ask(machine, "i2c-1", "fault bus stuck")?;
     machine.ok(
         "echo pull-down | tee /sys/devices/platform/gpio-sim.0/gpiochip*/sim_gpio6/pull >/dev/null
@@ -253,4 +258,34 @@ fn after_unmount(machine: &mut Machine) -> Result<()> {
     wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
     said_exactly(machine, &[CUT])?;
     said_after_unmount(machine, CUT, true)
+}
+
+fn killed(machine: &mut Machine) -> Result<()> {
+    plug(machine)?;
+    begin_on(machine, &board("delay = \"60s\"\n"), "10s", "")?;
+    stay(machine)?;
+    cuse::ask(machine, "i2c-1", "fault bus stuck")?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    kill_on(machine, "cutting")?;
+    let marker = machine.ok("cat /run/fieldwarden/marker")?;
+    ensure!(
+        marker.contains(" phase=committed ") && marker.contains(" cut=maybe"),
+        "{marker}"
+    );
+    wait_event(machine, "halt-taken-up", "\"same-boot\":true")?;
+    cuse::ask(machine, "i2c-1", "heal")?;
+    daemon_is_gone(machine)?;
+    let marker = machine.ok("cat /run/fieldwarden/marker")?;
+    ensure!(marker.contains(" cut=yes"), "{marker}");
+    machine.ok("touch /run/go")?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    // That of the daemon that was killed may have gone out, too, when the bus was free again.
+    let said = said(machine)?;
+    ensure!(
+        matches!(said.len(), 1 | 2) && said.iter().all(|s| s == CUT),
+        "{said:?}"
+    );
+    Ok(())
 }

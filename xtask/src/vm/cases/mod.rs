@@ -10,6 +10,7 @@ mod guard_systemd;
 mod halt;
 mod halt_end;
 mod halt_gauge;
+mod halt_killed;
 mod holder;
 mod install;
 mod lab;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Case> {
         halt::CASES,
         halt_gauge::CASES,
         halt_end::CASES,
+        halt_killed::CASES,
         cut_register::CASES,
     ]
     .concat()
