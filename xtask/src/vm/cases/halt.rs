@@ -100,7 +100,9 @@ pub(super) fn begin_on(machine: &Machine, board: &str, ride: &str, services: &st
         "/etc/systemd/system/header.service",
         0o644,
     )?;
-    machine.ok("systemctl daemon-reload; systemctl enable --quiet --now header")?;
+    // Enabling has systemd read its units anew, which takes a busy host its time.
+    let header = machine.sh_within("systemctl enable --quiet --now header", DOWN)?;
+    ensure!(header.code == 0, "{header:?}");
     let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
     let power = format!("[power]\nride_through = \"{ride}\"\n");
     let text = format!("board = \"line\"\n{power}{usual}{services}");
