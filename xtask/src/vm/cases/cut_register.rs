@@ -188,7 +188,7 @@ fn refused(machine: &mut Machine) -> Result<()> {
 }
 
 /// A service that ends when a case says so.
-const WAITS: &str = "[service.waits]\nstop_timeout = \"60s\"\nclass = \"essential\"\ncommand = [\"/bin/sh\", \
+pub(super) const WAITS: &str = "[service.waits]\nstop_timeout = \"60s\"\nclass = \"essential\"\ncommand = [\"/bin/sh\", \
     \"-c\", \"trap 'until [ -e /run/end ]; do sleep 0.1; done; exit 0' TERM; while :; do sleep 0.2; done\"]\n";
 
 fn taken_back(machine: &mut Machine) -> Result<()> {

@@ -1,4 +1,4 @@
-//! kill -9 of the daemon on the rungs of a halt.
+//! kill -9 of the daemon on every rung of a halt.
 
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use super::super::case::{Case, Modules};
 use super::super::disk::Disk;
 use super::super::machine::Machine;
-use super::daemon::{all_up, wait_event};
+use super::cut_register::WAITS;
+use super::daemon::{SOON, all_up, wait_event};
 use super::halt::{BOARD, begin_on, mains, wait_end, was_clean};
 use super::halt_end::SLOWLY;
 
@@ -21,6 +22,25 @@ pub const CASES: &[Case] = &[
         "kill -9 of the daemon while it stops services, kills them, syncs, and waits for init: the halt \
          is finished each time",
         killed_on_its_way,
+    )
+    .with(Modules::Devices)
+    .on_disk(Disk::Plain)
+    .for_long(),
+    Case::daemon(
+        "halt-killed-at-its-end",
+        "no init can be asked: kill -9 of the daemon in the last sync, while it forces the halt, and when it \
+         leaves that to the watchdog: the halt is finished, or the watchdog resets and the next boot \
+         finishes it",
+        killed_at_its_end,
+    )
+    .with(Modules::Devices)
+    .on_disk(Disk::Plain)
+    .for_long(),
+    Case::daemon(
+        "halt-killed-blind",
+        "kill -9 of the daemon while it writes to a card that is frozen: the watchdog resets; and once more \
+         in the next boot, while it looks for mains: the halt is finished before any service",
+        killed_blind,
     )
     .with(Modules::Devices)
     .on_disk(Disk::Plain)
@@ -80,5 +100,130 @@ pub(super) fn kill_on(machine: &Machine, rung: &str) -> Result<()> {
         .sh_within(&script, Duration::from_secs(60))
         .with_context(|| format!("on {rung}"))?;
     ensure!(out.code == 0, "the halt never stood on {rung}");
+    Ok(())
+}
+
+/// The last rungs take their time: the board wants its line to be held.
+const HOLDS: &str = "[cut.line]\nline = 26\nhold = \"5s\"\n";
+
+/// Init cannot be asked any more (`sd_booted(3)`), and can still start the daemon again.
+const NO_INIT: &str = "mv /run/systemd/system /run/systemd/away";
+
+/// The kernel refuses to halt the machine for the daemon.
+const NO_REBOOT: &str = "[Service]\nCapabilityBoundingSet=~CAP_SYS_BOOT\n";
+
+/// The watchdog waits no longer than that for init to unmount everything.
+const SOON_RESET: &str = "[stop]\nunmount = \"15s\"\n";
+
+fn killed_at_its_end(machine: &mut Machine) -> Result<()> {
+    begin_on(machine, &format!("{BOARD}{HOLDS}"), "10s", SOON_RESET)?;
+    machine.ok("mount /dev/vdb /mnt; sync")?;
+    machine.ok(NO_INIT)?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    // The syncs take longer than they may.
+    machine.throttle_second_disk(SLOWLY)?;
+    machine.ok("head -c 9M /dev/zero > /mnt/much")?;
+    for rung in ["rescuing", "forced"] {
+        kill_on(machine, rung)?;
+    }
+    machine.throttle_second_disk(0)?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_clean(machine, "mains stayed away")?;
+
+    // Now the kernel refuses, too: nothing is left but the watchdog.
+    machine.ok("mkdir -p /etc/systemd/system/fieldwarden.service.d")?;
+    machine.put_bytes(
+        NO_REBOOT.as_bytes(),
+        "/etc/systemd/system/fieldwarden.service.d/no-reboot.conf",
+        0o644,
+    )?;
+    machine.ok("systemctl daemon-reload; systemctl restart fieldwarden")?;
+    all_up(machine)?;
+    machine.ok(&format!("{NO_INIT}; echo pull-up > /srv/level; sync"))?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    kill_on(machine, "watchdog-reset")?;
+    machine.wait_event("WATCHDOG", mark, BITES)?;
+    is_finished_first(machine)
+}
+
+/// A watchdog that is not petted any more resets the machine, on a busy host.
+const BITES: Duration = Duration::from_secs(90);
+
+/// The boot that follows a bite finishes the halt before any service.
+fn is_finished_first(machine: &mut Machine) -> Result<()> {
+    let mark = machine.mark();
+    machine.wait_boot()?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let started = machine.ok(
+        "journalctl -u fieldwarden --no-pager -o cat -b -1 | grep -cE 'starting (steady|beating)' || true",
+    )?;
+    ensure!(
+        started.trim() == "0",
+        "services were started in the boot that finished the halt"
+    );
+    let taken_up = machine
+        .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-taken-up\"'")?;
+    ensure!(taken_up.trim() != "0", "no daemon took the halt up");
+    Ok(())
+}
+
+/// In the boot that follows, nothing tells of mains at first; the daemon is killed while it looks
+/// for them, and the line is there when the next one looks.
+const KILLER: &str = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecStart=/bin/sh /srv/killer\n\
+    [Install]\nWantedBy=multi-user.target\n";
+
+const KILL_LOOKING: &str = "
+    [ -e /srv/kill ] || exit 0
+    rm /srv/kill
+    rung() { fieldwarden status --json | grep -q '\"rung\":\"looking\"'; }
+    until rung; do sleep 0.05; done
+    daemon=$(systemctl show -P MainPID fieldwarden)
+    kill -9 $daemon
+    while [ -d /proc/$daemon ]; do sleep 0.05; done
+    until rung; do sleep 0.05; done
+    echo killed while looking > /dev/console
+    echo pull-up > /srv/level
+    sh /srv/header\n";
+
+fn killed_blind(machine: &mut Machine) -> Result<()> {
+    // The card with the state, which can be frozen without the rest.
+    machine.ok("mkdir -p /var/lib/fieldwarden; mount /dev/vdb /var/lib/fieldwarden")?;
+    machine.ok("echo '/dev/vdb /var/lib/fieldwarden ext4 defaults 0 0' >> /etc/fstab")?;
+    begin_on(machine, BOARD, "10s", WAITS)?;
+    machine.put_bytes(KILL_LOOKING.as_bytes(), "/srv/killer", 0o644)?;
+    machine.put_bytes(
+        KILLER.as_bytes(),
+        "/etc/systemd/system/killer.service",
+        0o644,
+    )?;
+    // There is no line in the next boot until the killer makes one.
+    machine.ok(
+        "systemctl daemon-reload; systemctl enable --quiet killer; systemctl disable --quiet header
+         touch /srv/kill; sync",
+    )?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    // What is to come is written down when the halt begins; then the card does not answer any more.
+    let begun =
+        "grep -q 'intent=halt' /var/lib/fieldwarden/marker && fsfreeze -f /var/lib/fieldwarden";
+    machine.wait_until("the marker", begun, SOON)?;
+    machine.ok("touch /run/end")?;
+    kill_on(machine, "recording")?;
+    machine.wait_event("WATCHDOG", mark, BITES)?;
+    is_finished_first(machine)?;
+    ensure!(
+        machine.serial()?.contains("killed while looking"),
+        "the daemon was not killed while it looked for mains"
+    );
     Ok(())
 }
