@@ -152,9 +152,9 @@ impl Machine {
         }
     }
 
-    /// Waits until the guest has booted anew since the last time it was seen booting, and has
-    /// reached multi-user. Until this is called, scripts for a rebooted guest fail.
-    pub fn wait_boot(&mut self) -> Result<()> {
+    /// Waits until the agent of another boot answers. Until this is called, scripts for a
+    /// rebooted guest fail.
+    pub fn wait_agent(&mut self) -> Result<()> {
         let deadline = self.until(BOOT);
         let session = self.channel.wait_session(self.session.as_ref(), deadline);
         let session = session.with_context(|| {
@@ -165,6 +165,13 @@ impl Machine {
         });
         self.session = Some(session?);
         self.look_at_clock();
+        Ok(())
+    }
+
+    /// Waits until the guest has booted anew since the last time it was seen booting, and has
+    /// reached multi-user.
+    pub fn wait_boot(&mut self) -> Result<()> {
+        self.wait_agent()?;
         self.wait_until("multi-user", &format!("[ -e {READY_FILE} ]"), BOOT)
     }
 
