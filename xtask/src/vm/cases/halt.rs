@@ -32,7 +32,7 @@ pub const CASES: &[Case] = &[
     .for_long(),
     Case::daemon(
         "halt-goes-on",
-        "kill -9 of the daemon in the middle, an unmount of 40 s, mains back too late: the machine is \
+        "kill -9 of the daemon in the middle, an unmount of 20 s, mains back too late: the machine is \
          restarted, and no watchdog cuts that short",
         goes_on,
     )
@@ -206,7 +206,7 @@ fn taken_back(machine: &mut Machine) -> Result<()> {
 fn goes_on(machine: &mut Machine) -> Result<()> {
     // It ends after the daemon, and takes as long as a slow unmount.
     let unit = "[Unit]\nBefore=fieldwarden.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
-        ExecStart=/bin/true\nExecStop=/bin/sleep 40\nTimeoutStopSec=80\n\
+        ExecStart=/bin/true\nExecStop=/bin/sleep 20\nTimeoutStopSec=80\n\
         [Install]\nWantedBy=multi-user.target\n";
     machine.put_bytes(unit.as_bytes(), "/etc/systemd/system/slow.service", 0o644)?;
     machine.ok("systemctl daemon-reload; systemctl start slow")?;

@@ -76,8 +76,8 @@ fn low_battery(machine: &mut Machine) -> Result<()> {
 /// 3.95 V and 75 %.
 const MUCH: &str = "c5804b00";
 
-/// Longer than a gauge may be silent on battery.
-const SILENCE: Duration = Duration::from_secs(60);
+/// Longer than a gauge may be silent on battery, and its loss is told after its last reading.
+const SILENCE: Duration = Duration::from_secs(46);
 
 fn gauge_vanishes(machine: &mut Machine) -> Result<()> {
     machine.ok(&format!("set -e\n{HEADER}"))?;

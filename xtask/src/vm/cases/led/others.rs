@@ -1,13 +1,18 @@
 //! An LED that others have a say in, too.
 
-use super::{CONFIG, LED, RENEWED, SOON, plug_lamp, wait_said, wait_shown};
+use super::{CONFIG, LED, RENEWED, SOON, plug_lamp, tell_something, wait_said, wait_shown};
 use crate::vm::cases::daemon::{configure, start, status, wait_event};
 use crate::vm::machine::Machine;
 use anyhow::{Result, ensure};
 
 pub(super) fn case(machine: &mut Machine) -> Result<()> {
     plug_lamp(machine)?;
-    configure(machine, &format!("[led]\nname = \"status\"\n{CONFIG}"))?;
+    // It is also seen without a daemon, for longer than a watchdog that is left armed would wait.
+    let disarmed = "[watchdog]\ndisarm_on_stop = true\n";
+    configure(
+        machine,
+        &format!("[led]\nname = \"status\"\n{disarmed}{CONFIG}"),
+    )?;
     start(machine)?;
     wait_said(machine, "unknown")?;
     machine.ok(&format!("echo cpu > {LED}/trigger"))?;
@@ -51,6 +56,7 @@ fn by_hand(machine: &Machine) -> Result<()> {
         "not by hand"
     );
     machine.ok(&format!("echo cpu > {LED}/trigger"))?;
+    tell_something(machine)?;
     let taken = "fieldwarden status --json | grep -q 'taken by trigger cpu'";
     machine.wait_until("the news by hand", taken, RENEWED)?;
     ensure!(
@@ -80,7 +86,9 @@ fn hangs(machine: &Machine) -> Result<()> {
     machine.ok(
         "setsid hold-thread $(systemctl show -P MainPID fieldwarden) led >/run/held 2>&1 </dev/null &",
     )?;
-    // It has no work until the LED is told the same again.
+    machine.wait_until("the thread to stand", "grep -q held /run/held", SOON)?;
+    // It has no work until the LED is told something.
+    tell_something(machine)?;
     let late =
         "fieldwarden events --json -n 256 | grep '\"event\":\"thread-late\"' | grep -q '\"led\"'";
     machine.wait_until("the thread to be late", late, RENEWED)?;
@@ -93,6 +101,8 @@ fn hangs(machine: &Machine) -> Result<()> {
 /// The LED is gone for a while, and what comes back is had again.
 fn is_unplugged(machine: &Machine) -> Result<()> {
     machine.ok("systemctl kill -s KILL lamp")?;
+    machine.wait_until("the unplugging", &format!("[ ! -e {LED} ]"), SOON)?;
+    tell_something(machine)?;
     let absent =
         "fieldwarden events --json -n 256 | grep '\"event\":\"led-failed\"' | grep -q 'absent'";
     machine.wait_until("the loss", absent, RENEWED)?;
