@@ -27,6 +27,15 @@ pub const CASES: &[Case] = &[
     .on_disk(Disk::Plain)
     .for_long(),
     Case::daemon(
+        "halt-killed-at-its-end",
+        "no init can be asked: kill -9 of the daemon when it leaves the halt to the watchdog: that resets, and \
+         the next boot finishes it; in the last sync, and while it forces the halt: it is finished",
+        killed_at_its_end,
+    )
+    .with(Modules::Devices)
+    .on_disk(Disk::Plain)
+    .for_long(),
+    Case::daemon(
         "halt-killed-blind",
         "kill -9 of the daemon while it writes to a card that is frozen: the watchdog resets; and once more \
          in the next boot, while it looks for mains: the halt is finished before any service",
@@ -93,6 +102,49 @@ pub(super) fn kill_on(machine: &Machine, rung: &str) -> Result<()> {
     Ok(())
 }
 
+/// The last rungs take their time: the board wants its line to be held.
+const HOLDS: &str = "[cut.line]\nline = 26\nhold = \"5s\"\n";
+
+/// Init cannot be asked any more (`sd_booted(3)`), and can still start the daemon again.
+const NO_INIT: &str = "mv /run/systemd/system /run/systemd/away";
+
+/// The kernel refuses to halt the machine for the daemon, until the next boot.
+const REFUSED: &str = "/run/systemd/system/fieldwarden.service.d/no-reboot.conf";
+const NO_REBOOT: &str = "[Service]\nCapabilityBoundingSet=~CAP_SYS_BOOT\n";
+
+/// The watchdog waits no longer than that for init to unmount everything.
+const SOON_RESET: &str = "[stop]\nunmount = \"15s\"\n";
+
+fn killed_at_its_end(machine: &mut Machine) -> Result<()> {
+    machine.ok("mkdir -p /run/systemd/system/fieldwarden.service.d")?;
+    machine.put_bytes(NO_REBOOT.as_bytes(), REFUSED, 0o644)?;
+    let services = format!("{WAITS}{SOON_RESET}");
+    begin_on(machine, &format!("{BOARD}{HOLDS}"), "10s", &services)?;
+    // The kernel refuses, too: nothing is left but the watchdog.
+    machine.ok(&format!(
+        "{NO_INIT}; touch /run/end; echo pull-up > /srv/level; sync"
+    ))?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    kill_on(machine, "watchdog-reset")?;
+    machine.wait_event("WATCHDOG", mark, BITES)?;
+    is_finished_first(machine)?;
+
+    // Now it does what it is told.
+    machine.ok(&format!("mount /dev/vdb /mnt; sync; {NO_INIT}"))?;
+    let mark = machine.mark();
+    mains(machine, false)?;
+    wait_event(machine, "halting", "ride-through")?;
+    // The syncs take longer than they may.
+    machine.throttle_second_disk(SLOWLY)?;
+    machine.ok("head -c 9M /dev/zero > /mnt/much; touch /run/end")?;
+    kill_on(machine, "rescuing")?;
+    // The process goes when its sync does.
+    machine.throttle_second_disk(0)?;
+    kill_on(machine, "forced")?;
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")
+}
+
 /// A watchdog that is not petted any more resets the machine, on a busy host.
 const BITES: Duration = Duration::from_secs(90);
 
@@ -108,6 +160,25 @@ fn comes_down(machine: &mut Machine) -> Result<()> {
     ensure!(end.data["reason"] == "guest-shutdown", "{}", end.data);
     let events = machine.events_since(mark);
     ensure!(events.iter().all(|e| e.name != "WATCHDOG"), "it bit again");
+    Ok(())
+}
+
+/// The boot that follows a bite finishes the halt before any service.
+fn is_finished_first(machine: &mut Machine) -> Result<()> {
+    comes_down(machine)?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let started = machine.ok(
+        "journalctl -u fieldwarden --no-pager -o cat -b -1 | grep -cE 'starting (steady|beating)' || true",
+    )?;
+    ensure!(
+        started.trim() == "0",
+        "services were started in the boot that finished the halt"
+    );
+    let taken_up = machine
+        .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-taken-up\"'")?;
+    ensure!(taken_up.trim() != "0", "no daemon took the halt up");
     Ok(())
 }
 
