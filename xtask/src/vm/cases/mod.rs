@@ -16,6 +16,7 @@ mod install;
 mod lab;
 mod led;
 mod limits;
+mod notify;
 mod pi;
 mod power_cut;
 mod programs;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Case> {
         holder::CASES,
         install::CASES,
         daemon::CASES,
+        notify::CASES,
         guard::CASES,
         guard_systemd::CASES,
         unit::CASES,
