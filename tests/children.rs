@@ -31,7 +31,7 @@ fn child(name: &str) -> Child {
         heartbeat: None,
         notify: None,
         newline: None,
-        store: FdStore::default(),
+        store: FdStore::of(0),
         store_most: 0,
     }
 }

@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::config::board::Board;
 use crate::core::Core;
 use crate::core::fact::{Change, Fact, Reading, Request, Said, Source};
-use crate::core::settings::Settings;
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
 use crate::edge::children::ChildOrder;
@@ -108,15 +107,15 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     };
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
-    let recipes = ground.recipes(&plan.config, &plan.environment);
-    let kin = ground.children(&plan.config).map_err(AppError::Places)?;
+    let kin = ground.children().map_err(AppError::Places)?;
+    let recipes = ground.recipes(&plan.environment);
     hands.man_services((recipes, kin), &ground, &queues, services, guards, &inbox)?;
     // Before there is anything that a signal could leave behind.
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
     let own = opening(&queues, &mut ground);
-    let core = Core::new(Settings::clone(&ground.settings), ground.boot);
+    let core = Core::new(ground.settings.clone(), ground.boot);
     let watch = Watch {
         config: plan.config,
         own_process: plan.own_process,

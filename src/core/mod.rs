@@ -62,6 +62,7 @@ pub use power::{
 pub use service::{Account, Bar, Down, Reload, State, StopCause, Wish};
 pub use services::View;
 use settings::Settings;
+use std::borrow::Borrow;
 use std::time::Duration;
 pub use storage::MountTrouble;
 pub use thermal::HeatLevel;
@@ -105,7 +106,8 @@ pub(crate) trait Policy {
 
 /// The decider: all policies, in their order.
 pub struct Core {
-    settings: Settings,
+    /// Whose they are is not its business: what is known of a thousand services need not be there twice.
+    settings: Box<dyn Borrow<Settings> + Send>,
     picture: Picture,
     clock: clock::Clock,
     power: power::Power,
@@ -126,24 +128,25 @@ pub struct Core {
 impl Core {
     /// A core that knows nothing yet. Tell it of services to adopt, then give it a first
     /// [`Fact::Tick`]: with that it begins.
-    pub fn new(settings: Settings, boot: BootFacts) -> Core {
+    pub fn new(settings: impl Borrow<Settings> + Send + 'static, boot: BootFacts) -> Core {
+        let known: &Settings = settings.borrow();
         Core {
             picture: Picture::default(),
             clock: clock::Clock::default(),
-            power: power::Power::new(&settings),
+            power: power::Power::new(known),
             thermal: thermal::Thermal::default(),
             throttle: throttle::Throttle::default(),
             memory: memory::Memory::default(),
-            storage: storage::Storage::new(&settings),
+            storage: storage::Storage::new(known),
             daemon: daemon::Daemon::default(),
-            services: services::Services::new(&settings, boot.seed),
+            services: services::Services::new(known, boot.seed),
             shutdown: shutdown::Shutdown::default(),
             threads: threads::Threads::default(),
             marker: marker::Marker::default(),
-            watchdog: watchdog::Watchdog::new(&settings, boot),
+            watchdog: watchdog::Watchdog::new(known, boot),
             led: led::Led::default(),
             desk: desk::Desk::default(),
-            settings,
+            settings: Box::new(settings),
         }
     }
 
@@ -195,12 +198,12 @@ impl Core {
             &mut self.led,
             &mut self.desk,
         ];
-        (policies, &self.settings, &mut self.picture)
+        (policies, (*self.settings).borrow(), &mut self.picture)
     }
 
     /// What it was told at its start.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        (*self.settings).borrow()
     }
 
     /// Verdicts of the last pass.
@@ -250,7 +253,7 @@ impl Core {
 
     /// How power stands in full: what each source says, and what would happen when.
     pub fn power(&self, now: Mono) -> PowerView {
-        self.power.view(now, &self.settings)
+        self.power.view(now, self.settings())
     }
 
     /// What the battery's gauge says; `None` without one, and while it cannot be read.

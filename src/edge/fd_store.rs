@@ -25,9 +25,9 @@ pub struct Stored {
     polled: bool,
 }
 
-/// What one service has left.
-#[derive(Clone, Debug, Default)]
-pub struct FdStore(Arc<Mutex<Vec<Stored>>>);
+/// What one service has left. Most may leave nothing, and have no list.
+#[derive(Clone, Debug)]
+pub struct FdStore(Option<Arc<Mutex<Vec<Stored>>>>);
 
 /// The name that a descriptor is left under: what cannot be one becomes systemd's word for it.
 pub fn name_of(given: Option<&str>) -> &str {
@@ -39,14 +39,15 @@ pub fn name_of(given: Option<&str>) -> &str {
 }
 
 impl FdStore {
-    /// One for each of so many services.
-    pub fn for_each(services: usize) -> Vec<FdStore> {
-        (0..services).map(|_| FdStore::default()).collect()
+    /// That of a service which may leave so many.
+    pub fn of(most: u32) -> FdStore {
+        FdStore((most > 0).then(Arc::default))
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Stored>> {
+    fn list(&self) -> Option<MutexGuard<'_, Vec<Stored>>> {
         // Whoever broke off has left the list as it was between two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let list = self.0.as_ref()?;
+        Some(list.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts in a descriptor, unless it is there already; returns it if it is new and `polled`, and
@@ -61,7 +62,9 @@ impl FdStore {
         descriptor: OwnedFd,
         polled: bool,
     ) -> Result<Option<Arc<OwnedFd>>, OwnedFd> {
-        let mut list = self.list();
+        let Some(mut list) = self.list() else {
+            return Err(descriptor);
+        };
         if list.iter().any(|s| is_same(&s.descriptor, &descriptor)) {
             return Ok(None);
         }
@@ -79,7 +82,7 @@ impl FdStore {
 
     /// It cannot be waited for, as a plain file cannot.
     pub fn is_not_polled(&self, descriptor: &Arc<OwnedFd>) {
-        for stored in self.list().iter_mut() {
+        for stored in self.list().iter_mut().flat_map(|list| list.iter_mut()) {
             if Arc::ptr_eq(&stored.descriptor, descriptor) {
                 stored.polled = false;
             }
@@ -88,28 +91,36 @@ impl FdStore {
 
     /// Takes out those of this name.
     pub fn remove(&self, name: &str) -> Vec<Stored> {
-        self.list().extract_if(.., |s| *s.name == *name).collect()
+        let named = |s: &mut Stored| *s.name == *name;
+        self.take_out(named)
     }
 
     /// Takes out those whose other end is gone.
     pub fn remove_dead(&self) -> Vec<Stored> {
         let dead = |s: &mut Stored| s.polled && has_hung_up(&s.descriptor);
-        self.list().extract_if(.., dead).collect()
+        self.take_out(dead)
+    }
+
+    fn take_out(&self, which: impl FnMut(&mut Stored) -> bool) -> Vec<Stored> {
+        let list = self.list();
+        list.map_or(Vec::new(), |mut list| list.extract_if(.., which).collect())
     }
 
     /// Takes out all.
     pub fn clear(&self) -> Vec<Stored> {
-        std::mem::take(&mut *self.list())
+        let list = self.list();
+        list.map_or(Vec::new(), |mut list| std::mem::take(&mut *list))
     }
 
     /// Copies of all, in the order in which they came.
     pub fn all(&self) -> Vec<Stored> {
-        self.list().clone()
+        self.list().map_or(Vec::new(), |list| list.clone())
     }
 
     /// How many there are.
     pub fn count(&self) -> u16 {
-        u16::try_from(self.list().len()).unwrap_or(u16::MAX)
+        let count = self.list().map_or(0, |list| list.len());
+        u16::try_from(count).unwrap_or(u16::MAX)
     }
 }
 
@@ -149,7 +160,13 @@ mod tests {
     /// So many and no more; the same one is kept once; names take out what they name.
     #[test]
     fn is_bounded_and_keeps_each_once() {
-        let store = FdStore::default();
+        let none = FdStore::of(0);
+        assert!(none.put(0, "a", pair().0, true).is_err());
+        assert_eq!(
+            (none.count(), none.all().len(), none.clear().len()),
+            (0, 0, 0)
+        );
+        let store = FdStore::of(2);
         let ((a, _x), (b, _y), (c, _z)) = (pair(), pair(), pair());
         let again = a.try_clone().unwrap();
         assert!(store.put(2, "a", a, true).unwrap().is_some());
@@ -167,7 +184,7 @@ mod tests {
     /// One whose other end is gone is of no use, unless its owner says so.
     #[test]
     fn the_dead_are_let_go() {
-        let store = FdStore::default();
+        let store = FdStore::of(9);
         let ((a, x), (b, y)) = (pair(), pair());
         store.put(9, "a", a, true).unwrap();
         store.put(9, "b", b, false).unwrap();

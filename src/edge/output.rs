@@ -57,7 +57,6 @@ pub enum OutputOrder {
 }
 
 struct Source {
-    name: Box<str>,
     fifo: OwnedFd,
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
@@ -169,7 +168,7 @@ impl Output {
                     fifo,
                 } => {
                     let log = ServiceLog::of(&self.places, &name, self.services);
-                    let source = Source::new(name, fifo, log);
+                    let source = Source::new(fifo, log);
                     self.sources.insert(service.0.into(), source);
                 }
                 OutputOrder::RollCall => work.finish(clock::now()),
@@ -193,9 +192,8 @@ impl Output {
 }
 
 impl Source {
-    fn new(name: Box<str>, fifo: OwnedFd, log: ServiceLog) -> Source {
+    fn new(fifo: OwnedFd, log: ServiceLog) -> Source {
         Source {
-            name,
             fifo,
             partial: Vec::new(),
             second: 0,
@@ -270,7 +268,7 @@ impl Source {
             self.unlogged += 1;
             return false;
         }
-        log::info!(target: "output", "{}: {text}", self.name);
+        log::info!(target: "output", "{}: {text}", self.log.name);
         true
     }
 
@@ -278,7 +276,7 @@ impl Source {
         let left_out = std::mem::take(&mut self.left_out);
         let missing = left_out + std::mem::take(&mut self.unlogged);
         if missing > 0 {
-            log::warn!(target: "output", "{}: {missing} lines were left out", self.name);
+            log::warn!(target: "output", "{}: {missing} lines were left out", self.log.name);
         }
         if left_out > 0 {
             let text = format!("({left_out} lines were left out)");
@@ -312,7 +310,13 @@ mod tests {
         let places = Places::new(dir.path());
         places.make_service("web").unwrap();
         let log = ServiceLog::of(&places, "web", 1);
-        (dir, Source::new("web".into(), fifo, log))
+        (dir, Source::new(fifo, log))
+    }
+
+    /// There may be a thousand services on a small machine; buffers are for those that write.
+    #[test]
+    fn a_service_takes_little_room() {
+        assert!(size_of::<Source>() <= 160, "{}", size_of::<Source>());
     }
 
     /// A long line is cut into several, and the line after it begins anew.

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The runtime directory, `/run/fieldwarden` in the field.
 #[derive(Clone, Debug)]
-pub struct Places(PathBuf);
+pub struct Places(Arc<Path>);
 
 impl Places {
     /// The places under this directory.
     pub fn new(runtime_dir: &Path) -> Places {
-        Places(runtime_dir.to_owned())
+        Places(runtime_dir.into())
     }
 
     /// Makes the directories that are missing.

@@ -91,6 +91,32 @@ unsafe extern "C" fn note_parts(
 mod tests {
     use super::*;
 
+    /// What a daemon calls all the time is kept, of the standard library too: else it brings along
+    /// 64 KiB that nobody needs. What only commands need is not.
+    #[test]
+    fn what_runs_all_the_time_is_kept() {
+        use std::borrow::Borrow;
+        use std::fs::File;
+        use std::os::unix::fs::FileExt;
+        use std::os::unix::net::UnixDatagram;
+        use std::sync::Arc;
+        type Shared = Arc<crate::core::settings::Settings>;
+        let settings = <Shared as Borrow<crate::core::settings::Settings>>::borrow;
+        let kept = [
+            <File as FileExt>::write_all_at as fn(&File, &[u8], u64) -> _ as usize,
+            UnixDatagram::unbound as fn() -> _ as usize,
+            settings as fn(&Shared) -> &crate::core::settings::Settings as usize,
+            crate::edge::clock::now as fn() -> _ as usize,
+            crate::edge::process::give_back_heap as fn() as usize,
+        ];
+        let (start, end) = code();
+        for (at, function) in kept.into_iter().enumerate() {
+            assert!((start..end).contains(&function), "{at}");
+        }
+        let command = crate::config::parse as fn(&str, &str) -> _ as usize;
+        assert!(!(start..end).contains(&command));
+    }
+
     /// What is let go and what is kept are parts of this program, and it goes on with them.
     #[test]
     fn code_is_let_go_and_comes_back() {

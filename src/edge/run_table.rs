@@ -54,8 +54,8 @@ pub struct RunTable {
     files: Option<Files>,
     /// The row of each service of this daemon.
     rows: Box<[usize]>,
-    /// The row of every name.
-    names: BTreeMap<String, usize>,
+    /// The rows of services that are not this daemon's.
+    others: BTreeMap<String, usize>,
 }
 
 struct Files {
@@ -98,8 +98,16 @@ impl RunTable {
                 memo::remove(&places.memo(name));
             }
         }
-        let names = image.names;
-        (RunTable { files, rows, names }, left)
+        let mut others = image.names;
+        for name in names {
+            others.remove(*name);
+        }
+        let table = RunTable {
+            files,
+            rows,
+            others,
+        };
+        (table, left)
     }
 
     /// A run has begun, or is ready.
@@ -145,7 +153,7 @@ impl RunTable {
 
     /// Nobody configures this service any more, and nothing of it is left.
     pub fn forget(&self, name: &str) {
-        if let Some(row) = self.names.get(name)
+        if let Some(row) = self.others.get(name)
             && let Some(files) = &self.files
         {
             // What stays if that fails names a process that is gone.

@@ -37,9 +37,8 @@ const MODE: u32 = 0o640;
 /// Writes down the latest lines of one service.
 pub struct ServiceLog {
     places: Places,
-    name: Box<str>,
-    newer: PathBuf,
-    older: PathBuf,
+    /// Its name.
+    pub name: Box<str>,
     /// Open since the first line.
     file: Option<File>,
     size: u64,
@@ -51,13 +50,10 @@ pub struct ServiceLog {
 impl ServiceLog {
     /// Of this service, one of so many. Nothing is made before its first line.
     pub fn of(places: &Places, name: &str, services: usize) -> ServiceLog {
-        let [newer, older] = parts(places, name);
         let services = u64::try_from(services.max(1)).unwrap_or(u64::MAX);
         ServiceLog {
             places: places.clone(),
             name: name.into(),
-            newer,
-            older,
             file: None,
             size: 0,
             part: (ALL / 2 / services).clamp(PART_MIN, PART_MAX),
@@ -74,7 +70,7 @@ impl ServiceLog {
                 if !std::mem::replace(&mut self.told, true) {
                     log::warn!(
                         "{}: {e}; its latest lines are not kept",
-                        self.newer.display()
+                        self.places.kept_output(&self.name).display()
                     );
                 }
             }
@@ -85,12 +81,14 @@ impl ServiceLog {
         let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         if self.file.is_some() && self.size.saturating_add(length) > self.part {
             self.file = None;
-            std::fs::rename(&self.newer, &self.older)?;
+            let [newer, older] = parts(&self.places, &self.name);
+            std::fs::rename(newer, older)?;
         }
         let file = match &mut self.file {
             Some(file) => file,
             empty @ None => {
-                let file = self.places.within(&self.name, || open(&self.newer))?;
+                let newer = self.places.kept_output(&self.name);
+                let file = self.places.within(&self.name, || open(&newer))?;
                 self.size = file.metadata()?.len();
                 empty.insert(file)
             }

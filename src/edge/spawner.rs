@@ -7,6 +7,7 @@
 //! Terms: a *recipe* says how to run a service; *preparing* it makes its directory, FIFO and control
 //! group, once.
 
+mod making;
 mod rights;
 
 use super::children::Births;
@@ -19,15 +20,14 @@ use super::places::Places;
 use super::pool::{self, Leaf, Pool};
 use super::run_record::RunRecord;
 use super::run_table::RunTable;
-use super::spawn::{self, Handed, Limit, Program, SpawnError, Spawner, Stream};
+use super::spawn::{self, Limit, Program, SpawnError, Spawned, Spawner};
 use crate::config::accounts::Account;
-use crate::config::{Bounds, Output, Rights, Share};
+use crate::config::{Command, Output};
 use crate::core::fact::{Change, Errno, Fact, Lack, Pid, Reading, RunId, ServiceId, Stage};
 use rights::Roster;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,39 +53,43 @@ pub enum SpawnOrder {
 pub struct Recipe {
     /// Its name.
     pub name: Box<str>,
-    /// The program and its arguments; never empty.
-    pub argv: Vec<OsString>,
-    /// Its whole environment, but for what it is told about its notify socket.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Where it starts.
-    pub directory: PathBuf,
-    /// Where its output goes.
-    pub output: Output,
+    /// Program, arguments and surroundings, as configured.
+    pub command: Command,
     /// It has a notify socket.
     pub notify: bool,
     /// The number of the descriptor to which it writes a newline when it is ready.
     pub newline: Option<u8>,
     /// What it has left for its next run; the children thread has it too.
     pub store: FdStore,
-    /// How many descriptors that may be.
-    pub store_most: u32,
     /// Its heartbeat window, which it is told.
     pub heartbeat: Option<Duration>,
-    /// The limit of open descriptors that it is to have, if that is not ours.
+}
+
+/// How to run all of them.
+pub struct Recipes {
+    /// Each.
+    pub each: Vec<Recipe>,
+    /// The environment that all of them begin with.
+    pub inherited: Vec<(OsString, OsString)>,
+    /// The limit of open descriptors that they are to have, if that is not ours.
     pub descriptors: Option<Limit>,
-    /// Who it runs as, and what it may do.
-    pub rights: Rights,
-    /// What bounds each of its processes.
-    pub bounds: Bounds,
-    /// What all of them together may take.
-    pub share: Share,
+}
+
+/// What was made around the process of a service, to be used by all of its runs.
+struct Prepared {
+    /// Who it runs as, where that is somebody else.
+    account: Option<Box<Account>>,
+    /// It was adopted with a FIFO that an earlier version has made.
+    old_output: bool,
 }
 
 /// The spawner thread's own state.
 pub struct Spawning {
     spawner: Spawner,
     recipes: Vec<Recipe>,
-    prepared: Vec<Option<Program>>,
+    inherited: Vec<(OsString, OsString)>,
+    descriptors: Option<Limit>,
+    prepared: Vec<Option<Prepared>>,
     leaves: Vec<Option<Leaf>>,
     roster: Roster,
     /// All memory of this machine in bytes, of which limits may be shares.
@@ -104,7 +108,7 @@ impl Spawning {
     /// # Errors
     /// When this kernel offers no way to start a process.
     pub fn new(
-        recipes: Vec<Recipe>,
+        recipes: Recipes,
         (places, table): (Places, Arc<RunTable>),
         pool: Option<Pool>,
         taps: Taps,
@@ -113,12 +117,19 @@ impl Spawning {
     ) -> io::Result<Spawning> {
         let spawner = Spawner::new()?;
         log::debug!("starting processes with {}", spawner.method().name());
+        let Recipes {
+            each: recipes,
+            inherited,
+            descriptors,
+        } = recipes;
         let prepared = recipes.iter().map(|_| None).collect();
         let leaves = recipes.iter().map(|_| None).collect();
         let roster = Roster::new(recipes.len());
         Ok(Spawning {
             spawner,
             recipes,
+            inherited,
+            descriptors,
             prepared,
             leaves,
             roster,
@@ -149,12 +160,7 @@ impl Spawning {
     }
 
     fn start(&mut self, service: ServiceId, run: RunId) {
-        let outcome = self.try_start(service, run);
-        if let Some(Some(program)) = self.prepared.get_mut(usize::from(service.0)) {
-            // Nothing of it is kept open here once its owner lets go of it.
-            program.hand_over_nothing();
-        }
-        if let Err((stage, errno)) = outcome {
+        if let Err((stage, errno)) = self.try_start(service, run) {
             let change = Change::StartFailed { stage, errno };
             self.inbox.send(Fact::Child {
                 service,
@@ -169,15 +175,16 @@ impl Spawning {
         let at = usize::from(service.0);
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
-        let mut newline = self.hand_over(at)?;
-        let spawned = match self.spawn(at) {
+        let (program, mut newline) = self.make(at)?;
+        let spawned = match self.spawn(at, &program) {
             Err((
                 stage @ (Stage::Clone | Stage::Cgroup | Stage::Output),
                 Errno(libc::ENOENT | libc::ENODEV),
             )) => {
                 self.renew(service, stage)?;
-                newline = self.hand_over(at)?;
-                self.spawn(at)?
+                let (program, again) = self.make(at)?;
+                newline = again;
+                self.spawn(at, &program)?
             }
             outcome => outcome?,
         };
@@ -198,46 +205,6 @@ impl Spawning {
         Ok(())
     }
 
-    /// Prepares what the next run gets beyond its standard descriptors: what the one before has left,
-    /// or where to write a newline, of which our end is given back.
-    fn hand_over(&mut self, at: usize) -> Result<Option<OwnedFd>, (Stage, Errno)> {
-        self.try_hand_over(at)
-            .map_err(|e| (Stage::Prepare, errno(&e)))
-    }
-
-    fn try_hand_over(&mut self, at: usize) -> io::Result<Option<OwnedFd>> {
-        let (recipe, Some(Some(program))) = (&self.recipes[at], self.prepared.get_mut(at)) else {
-            return Ok(None);
-        };
-        if recipe.newline.is_none() && recipe.store_most == 0 {
-            return Ok(None);
-        }
-        let stored = recipe.store.all();
-        let names: Vec<&str> = stored.iter().map(|s| &*s.name).collect();
-        let numbers = 3..;
-        let kept = numbers.zip(&stored).map(|(number, stored)| Handed {
-            number,
-            stream: Stream::To(stored.descriptor.clone()),
-        });
-        let mut handed: Vec<Handed> = kept.collect();
-        let mut ours = None;
-        if let Some(number) = recipe.newline {
-            let path = self.places.newline(&recipe.name);
-            let made = || fifo_for_reading(&path);
-            ours = Some(self.places.within(&recipe.name, made)?);
-            handed.push(Handed {
-                number: number.into(),
-                stream: Stream::fifo(&path).map_err(io::Error::other)?,
-            });
-        }
-        program.hand_over(handed)?;
-        let names = (!names.is_empty()).then(|| names.join(":"));
-        program
-            .name_handed(names.as_deref())
-            .map_err(io::Error::other)?;
-        Ok(ours)
-    }
-
     /// Makes again what was taken away while we ran: the FIFO, or the pool with the leaf in it.
     fn renew(&mut self, service: ServiceId, stage: Stage) -> Result<(), (Stage, Errno)> {
         let at = usize::from(service.0);
@@ -251,10 +218,10 @@ impl Spawning {
 
     /// Sees to it that the next run of a service is born into a leaf that it can live in.
     fn enter_leaf(&mut self, at: usize) -> io::Result<()> {
-        let (Some(pool), Some(Some(_))) = (&self.pool, self.prepared.get(at)) else {
+        let (Some(pool), Some(recipe)) = (&self.pool, self.recipes.get(at)) else {
             return Ok(());
         };
-        let name = &self.recipes[at].name;
+        let name = &recipe.name;
         let leaf = self.leaves[at].as_ref();
         if leaf.is_some_and(|leaf| pool.is_fresh(name, leaf)) {
             return Ok(());
@@ -262,9 +229,6 @@ impl Spawning {
         let leaf = pool.open_leaf(name)?;
         // In force before its first process is born.
         self.limit(at);
-        if let Some(Some(program)) = self.prepared.get_mut(at) {
-            program.cgroup = Some(leaf.directory.clone());
-        }
         self.leaves[at] = Some(leaf);
         Ok(())
     }
@@ -274,10 +238,11 @@ impl Spawning {
         let (Some(pool), Some(recipe)) = (&self.pool, self.recipes.get(at)) else {
             return;
         };
-        for refusal in pool.limit(&recipe.name, &recipe.share, self.memory) {
+        let share = &recipe.command.share;
+        for refusal in pool.limit(&recipe.name, share, self.memory) {
             let controller = refusal.controller;
             log::warn!("{}: {}", recipe.name, refusal.error);
-            let asked = recipe.share.asked.iter().any(|(c, _)| *c == controller);
+            let asked = share.asked.iter().any(|(c, _)| *c == controller);
             self.inbox.send(Fact::Seen(Reading::Unenforced {
                 controller,
                 lack: Lack::Refused,
@@ -286,9 +251,7 @@ impl Spawning {
         }
     }
 
-    fn spawn(&mut self, at: usize) -> Result<spawn::Spawned, (Stage, Errno)> {
-        let program = self.prepared.get(at).and_then(Option::as_ref);
-        let program = program.ok_or((Stage::Prepare, Errno(libc::ENOENT)))?;
+    fn spawn(&mut self, at: usize, program: &Program) -> Result<Spawned, (Stage, Errno)> {
         let spawned = self.spawner.spawn(program);
         spawned.map_err(|e| rights::step_of_exec(&self.recipes[at], failure(&e)))
     }
@@ -308,44 +271,21 @@ impl Spawning {
             return Ok(());
         }
         let account = self.roster.find(at, recipe)?;
-        let program = self.surround(service, recipe, account.as_ref(), adopted);
-        self.prepared[at] = Some(program.map_err(|e| (Stage::Prepare, errno(&e)))?);
+        let prepared = Prepared {
+            account: account.map(Box::new),
+            old_output: adopted && self.places.old_output(&recipe.name).exists(),
+        };
+        if recipe.command.output == Output::Log {
+            let tapped = self.tap(service, recipe, &prepared);
+            tapped.map_err(|e| (Stage::Prepare, errno(&e)))?;
+        }
+        self.prepared[at] = Some(prepared);
         Ok(())
     }
 
-    /// The program of a service, and its FIFO.
-    fn surround(
-        &self,
-        service: ServiceId,
-        recipe: &Recipe,
-        account: Option<&Account>,
-        adopted: bool,
-    ) -> io::Result<Program> {
-        let program = self.program(recipe, account);
-        let mut program = program.map_err(io::Error::other)?;
-        match recipe.output {
-            Output::Inherit => {}
-            Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
-            Output::Log => {
-                let (path, ours) = self.fifo(recipe, adopted)?;
-                if let Some(account) = account {
-                    // So that it can open /dev/stdout again. If refused, its start says why.
-                    let (uid, gid) = (account.user, account.group);
-                    let _ = std::os::unix::fs::fchown(&ours, Some(uid), Some(gid));
-                }
-                program.output = Stream::fifo(&path).map_err(io::Error::other)?;
-                program.errors = Stream::Output;
-                self.taps.watch(service, &recipe.name, ours)?;
-            }
-        }
-        Ok(program)
-    }
-
-    /// The FIFO of a service, and our end of it.
-    fn fifo(&self, recipe: &Recipe, adopted: bool) -> io::Result<(PathBuf, OwnedFd)> {
-        let old = adopted.then(|| self.places.old_output(&recipe.name));
-        let old = old.filter(|path| path.exists());
-        let path = old.unwrap_or_else(|| self.places.output(&recipe.name));
+    /// Makes the FIFO of a service, and has our end of it watched.
+    fn tap(&self, service: ServiceId, recipe: &Recipe, prepared: &Prepared) -> io::Result<()> {
+        let path = self.output(recipe, prepared);
         let ours = match fifo(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 self.places.make()?;
@@ -353,39 +293,12 @@ impl Spawning {
             }
             outcome => outcome?,
         };
-        Ok((path, ours))
-    }
-
-    fn program(
-        &self,
-        recipe: &Recipe,
-        account: Option<&Account>,
-    ) -> Result<Program, spawn::BadProgram> {
-        let mut environment = recipe.environment.clone();
-        if let Some(account) = account {
-            rights::of_user(account, &mut environment);
+        if let Some(account) = &prepared.account {
+            // So that it can open /dev/stdout again. If refused, its start says why.
+            let (uid, gid) = (account.user, account.group);
+            let _ = std::os::unix::fs::fchown(&ours, Some(uid), Some(gid));
         }
-        if recipe.notify {
-            environment.push((
-                "NOTIFY_SOCKET".into(),
-                self.places.notify(&recipe.name).into(),
-            ));
-        }
-        if let Some(window) = recipe.heartbeat {
-            let window = window.as_micros().to_string();
-            environment.push(("WATCHDOG_USEC".into(), window.into()));
-        }
-        if recipe.store_most > 0 {
-            let most = recipe.store_most.to_string();
-            environment.push(("FDSTORE".into(), most.into()));
-        }
-        let mut argv = recipe.argv.iter();
-        let path = argv.next().map(PathBuf::from).unwrap_or_default();
-        let mut program = Program::new(&path, argv, environment)?;
-        program.set_directory(&recipe.directory)?;
-        program.scheduling = spawn::Scheduling::Ordinary;
-        rights::apply(&mut program, recipe, account);
-        Ok(program)
+        self.taps.watch(service, &recipe.name, ours)
     }
 }
 
@@ -455,6 +368,14 @@ fn failure(e: &SpawnError) -> (Stage, Errno) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// There may be a thousand services on a small machine: what is kept of each between two starts.
+    #[test]
+    fn a_service_takes_little_room() {
+        let recipe = size_of::<Recipe>();
+        let made = size_of::<Option<Prepared>>() + size_of::<Option<Leaf>>();
+        assert!(recipe <= 376 && made <= 32, "{recipe} {made}");
+    }
 
     /// A place in the text of an error must not turn "no such file" into "the card is broken".
     #[test]

@@ -4,7 +4,7 @@ use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Command, Config};
+use crate::config::{CgroupChoice, Command};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings};
@@ -17,17 +17,13 @@ use crate::edge::places::Places;
 use crate::edge::pool::Pool;
 use crate::edge::run_table::{Leavings, RunTable};
 use crate::edge::spawn::Limit;
-use crate::edge::spawner::{self, Recipe};
+use crate::edge::spawner::{self, Recipe, Recipes};
 use crate::edge::systemd::Environment;
 use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Variables about the daemon's own user, which a service that runs as another one is not given.
-const OF_USER: [&str; 5] = ["HOME", "USER", "LOGNAME", "SHELL", "MAIL"];
 
 /// What is found and made before the first thread starts.
 pub(super) struct Ground {
@@ -49,6 +45,8 @@ pub(super) struct Ground {
     pub marker: MarkerFiles,
     /// What an earlier daemon left in it.
     pub found: Fact,
+    /// How to run each service, until that is handed over.
+    pub commands: Vec<Command>,
     /// What services have left with us for their next runs.
     pub stores: Vec<FdStore>,
     /// Limits of services that are not enforced.
@@ -59,6 +57,8 @@ pub(super) struct Ground {
 
 impl Ground {
     pub fn prepare(plan: &mut Plan, places: Places, safe: Option<u32>) -> Result<Ground, AppError> {
+        // There may be a thousand services: what is known of each is handed on, and is there once.
+        let commands = std::mem::take(&mut plan.config.wiring.commands);
         let wiring = &plan.config.wiring;
         let (pool, no_pool) = pool(&wiring.cgroup, &plan.environment)?;
         let mounts = mounts(&plan.devices, wiring.mounts.as_deref());
@@ -66,7 +66,8 @@ impl Ground {
             .iter()
             .map(|m| m.to_string_lossy().into_owned().into())
             .collect();
-        let settings = Arc::new(plan.config.settings.clone());
+        let settings = std::mem::replace(&mut plan.config.settings, Settings::nothing());
+        let settings = Arc::new(settings);
         let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
         let first = !places.began().exists();
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
@@ -93,8 +94,9 @@ impl Ground {
             first,
         };
         let ground = Ground {
-            stores: FdStore::for_each(settings.services.len()),
-            unenforced: limits::unenforced(pool.as_ref(), &plan.config.wiring.commands),
+            stores: commands.iter().map(|c| FdStore::of(c.fd_store)).collect(),
+            unenforced: limits::unenforced(pool.as_ref(), &commands),
+            commands,
             settings,
             places,
             table: Arc::new(table),
@@ -132,45 +134,30 @@ impl Ground {
         meta
     }
 
-    pub fn recipes(&self, config: &Config, environment: &Environment) -> Vec<Recipe> {
-        let inherited = environment.for_children();
-        let services = self.settings.services.iter().zip(&config.wiring.commands);
-        services
-            .zip(&self.stores)
-            .map(|((service, command), store)| {
-                let own = command.environment.iter();
-                let own = own.map(|(k, v)| (OsString::from(k), OsString::from(v)));
-                let other = command.rights.user.is_some();
-                let kept = inherited.iter().filter(|(k, _)| {
-                    k.to_str().is_none_or(|k| {
-                        !(command.environment.contains_key(k) || other && OF_USER.contains(&k))
-                    })
-                });
-                Recipe {
-                    name: service.name.clone(),
-                    argv: command.argv.iter().map(OsString::from).collect(),
-                    environment: kept.cloned().chain(own).collect(),
-                    directory: command.directory.clone(),
-                    output: command.output,
-                    notify: listens(service, command),
-                    newline: match service.ready {
-                        Ready::Newline { descriptor } => Some(descriptor),
-                        Ready::Exec | Ready::Notify => None,
-                    },
-                    store: store.clone(),
-                    store_most: command.fd_store,
-                    heartbeat: service.heartbeat,
-                    descriptors: self.descriptors,
-                    rights: command.rights.clone(),
-                    bounds: command.bounds.clone(),
-                    share: command.share.clone(),
-                }
-            })
-            .collect()
+    /// How to run the services. What is configured of each is handed over, and is not here any more.
+    pub fn recipes(&mut self, environment: &Environment) -> Recipes {
+        let commands = std::mem::take(&mut self.commands);
+        let services = self.settings.services.iter().zip(commands);
+        let recipe = |((service, command), store): ((&Service, Command), &FdStore)| Recipe {
+            name: service.name.clone(),
+            notify: listens(service, &command),
+            newline: match service.ready {
+                Ready::Newline { descriptor } => Some(descriptor),
+                Ready::Exec | Ready::Notify => None,
+            },
+            store: store.clone(),
+            heartbeat: service.heartbeat,
+            command,
+        };
+        Recipes {
+            each: services.zip(&self.stores).map(recipe).collect(),
+            inherited: environment.for_children(),
+            descriptors: self.descriptors,
+        }
     }
 
-    pub fn children(&self, config: &Config) -> io::Result<Vec<Child>> {
-        let services = self.settings.services.iter().zip(&config.wiring.commands);
+    pub fn children(&self) -> io::Result<Vec<Child>> {
+        let services = self.settings.services.iter().zip(&self.commands);
         services
             .zip(&self.stores)
             .map(|((service, command), store)| {

@@ -22,7 +22,7 @@ use crate::edge::output::{Output, OutputOrder};
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, RollCall};
-use crate::edge::spawner::{Recipe, Spawning};
+use crate::edge::spawner::{Recipes, Spawning};
 use crate::edge::starts;
 use crate::edge::{clock, logging, process, program_text, senses, thread};
 use crate::journal::{Journal, newest_synced};
@@ -179,7 +179,7 @@ impl Hands {
 
     pub(super) fn man_services(
         &mut self,
-        (recipes, kin): (Vec<Recipe>, Vec<Child>),
+        (recipes, kin): (Recipes, Vec<Child>),
         ground: &Ground,
         queues: &Queues,
         works: ServiceWorks,

@@ -244,3 +244,13 @@ fn what_finishes_during_a_halt_is_left() {
     set.give(&Fact::Tick);
     assert_eq!(set.out.memos, []);
 }
+
+/// There may be a thousand services on a small machine: what is known and decided of each.
+#[test]
+fn a_service_takes_little_room() {
+    let (state, known) = (
+        size_of::<super::Service>(),
+        size_of::<crate::core::settings::Service>(),
+    );
+    assert!(state <= 304 && known <= 320, "{state} {known}");
+}

@@ -33,9 +33,12 @@ pub(super) struct Ears {
     /// When the counting began.
     since: Mono,
     heard: u32,
-    /// Of each kind of refusal: when one was told, and how many came since.
-    refused: [(Option<Mono>, u32); KINDS],
+    /// What was refused; nearly always nothing, and there may be a thousand of these.
+    refused: Option<Box<Refused>>,
 }
+
+/// Of each kind of refusal: when one was told, and how many came since.
+type Refused = [(Option<Mono>, u32); KINDS];
 
 /// Ears that are closed for a while.
 pub(super) struct Closed {
@@ -61,7 +64,7 @@ impl Ears {
 
     /// A refusal; how many there were of its kind, if they are to be told now.
     fn refuse(&mut self, why: Refusal, now: Mono) -> Option<u32> {
-        let (told, since) = &mut self.refused[kind(why)];
+        let (told, since) = &mut self.refused.get_or_insert_default()[kind(why)];
         *since = since.saturating_add(1);
         if told.is_some_and(|told| now.since(told) < QUIET) {
             return None;

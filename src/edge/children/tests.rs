@@ -35,7 +35,7 @@ fn stage() -> Stage {
         heartbeat: None,
         notify: Some(notify),
         newline: None,
-        store: FdStore::default(),
+        store: FdStore::of(2),
         store_most: 2,
     }];
     let (guards, _) = plain(1, pulse(Thread::Watchdog));
@@ -466,7 +466,7 @@ fn a_stranger_is_not_heeded_and_told_once() {
         heartbeat: None,
         notify: None,
         newline: None,
-        store: FdStore::default(),
+        store: FdStore::of(0),
         store_most: 0,
     };
     let pidfd = Arc::new(run.pidfd.try_clone().unwrap());
@@ -690,4 +690,10 @@ fn a_newline_is_readiness() {
         stage.children.reap(0);
         stage.told();
     }
+}
+
+/// There may be a thousand services on a small machine; what only few of them need is kept apart.
+#[test]
+fn a_service_takes_little_room() {
+    assert!(size_of::<Slot>() <= 272, "{}", size_of::<Slot>());
 }

@@ -5,12 +5,13 @@
 //! may be added while we run, so the files are looked at again before each start of a service that
 //! names one, and read again when they have changed.
 
+use super::making::Variable;
 use super::{Recipe, Stage};
 use crate::config::accounts::{Account, Accounts, NoAccount};
-use crate::config::{Resource, elf};
+use crate::config::{Command, Resource, elf};
 use crate::core::fact::Errno;
 use crate::edge::spawn::{Identity, Limit, Program};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -36,7 +37,7 @@ impl Roster {
     /// Whether what is known of a service's user may be out of date. Services that name nobody cost
     /// nothing.
     pub(super) fn is_stale(&mut self, at: usize, recipe: &Recipe) -> bool {
-        let rights = &recipe.rights;
+        let rights = &recipe.command.rights;
         if rights.user.is_none() && rights.group.is_none() && rights.groups.is_none() {
             return false;
         }
@@ -56,10 +57,13 @@ impl Roster {
             nix::unistd::geteuid().as_raw(),
             nix::unistd::getegid().as_raw(),
         );
-        let found = self.accounts.find(&recipe.rights, own).map_err(|missing| {
-            log::warn!("{}: {missing}", recipe.name);
-            refusal(&missing)
-        })?;
+        let found = self
+            .accounts
+            .find(&recipe.command.rights, own)
+            .map_err(|missing| {
+                log::warn!("{}: {missing}", recipe.name);
+                refusal(&missing)
+            })?;
         if let Some(reading) = self.of_service.get_mut(at) {
             *reading = self.reading;
         }
@@ -76,33 +80,46 @@ fn refusal(missing: &NoAccount) -> (Stage, Errno) {
 }
 
 /// What a program finds in its environment about its user, unless the configuration says otherwise.
-pub(super) fn of_user(account: &Account, environment: &mut Vec<(OsString, OsString)>) {
+pub(super) fn of_user<'a>(account: &'a Account, environment: &mut Vec<Variable<'a>>) {
     let name = account.name.as_deref();
     let home = account.home.as_deref().or(name.map(|_| "/"));
     for (variable, value) in [("HOME", home), ("USER", name), ("LOGNAME", name)] {
-        let known = environment.iter().any(|(known, _)| known == variable);
+        let variable = OsStr::new(variable);
+        let known = environment.iter().any(|(known, _)| *known == variable);
         if let Some(value) = value.filter(|_| !known) {
-            environment.push((variable.into(), value.into()));
+            environment.push((variable.into(), OsStr::new(value).into()));
         }
     }
 }
 
-/// Puts the rights and bounds of a service into its program.
-pub(super) fn apply(program: &mut Program, recipe: &Recipe, account: Option<&Account>) {
+/// Whether a variable is about the daemon's own user, so that a service that runs as another one is
+/// not given it.
+pub(super) fn is_of_user(variable: &str) -> bool {
+    matches!(variable, "HOME" | "USER" | "LOGNAME" | "SHELL" | "MAIL")
+}
+
+/// Puts the rights and bounds of a service into its program. `descriptors`: the limit of open
+/// descriptors that it is to have, unless it has one of its own.
+pub(super) fn apply(
+    program: &mut Program,
+    command: &Command,
+    descriptors: Option<Limit>,
+    account: Option<&Account>,
+) {
     program.identity = account.map(|account| Identity {
         user: account.user,
         group: account.group,
         groups: account.groups.clone(),
     });
-    program.capabilities = recipe.rights.capabilities.map(|set| set.0);
-    program.no_new_privileges = recipe.rights.no_new_privileges;
-    program.umask = recipe.rights.umask;
-    program.nice = recipe.bounds.nice;
-    program.set_oom_score(recipe.bounds.oom_score);
-    let chosen = recipe.bounds.limits.iter();
+    program.capabilities = command.rights.capabilities.map(|set| set.0);
+    program.no_new_privileges = command.rights.no_new_privileges;
+    program.umask = command.rights.umask;
+    program.nice = command.bounds.nice;
+    program.set_oom_score(command.bounds.oom_score);
+    let chosen = command.bounds.limits.iter();
     let chosen: Vec<Limit> = chosen.map(|(what, most)| limit(*what, *most)).collect();
     let number = |resource| limit(resource, None).resource;
-    let usual = recipe.descriptors.filter(|usual| {
+    let usual = descriptors.filter(|usual| {
         usual.resource != number(Resource::OpenFiles)
             || chosen.iter().all(|limit| limit.resource != usual.resource)
     });
@@ -138,7 +155,7 @@ pub(super) fn step_of_exec(recipe: &Recipe, (stage, errno): (Stage, Errno)) -> (
     if (stage, errno) != (Stage::Exec, Errno(libc::ENOEXEC)) {
         return (stage, errno);
     }
-    let Some(path) = recipe.argv.first() else {
+    let Some(path) = recipe.command.argv.first() else {
         return (stage, errno);
     };
     let mut head = Vec::new();
@@ -146,7 +163,7 @@ pub(super) fn step_of_exec(recipe: &Recipe, (stage, errno): (Stage, Errno)) -> (
     match (read, elf::program(&head)) {
         (Ok(_), Some(program)) => {
             let (theirs, ours) = (program.built_for(), elf::this_machine());
-            let (name, path) = (&recipe.name, path.display());
+            let (name, path) = (&recipe.name, path);
             log::warn!("{name}: {path} was built for {theirs}, and this machine is {ours}");
             (Stage::Machine, errno)
         }
