@@ -4,8 +4,10 @@
 //! here knows what a configuration may contain.
 
 use super::problem::{Place, Problem, Problems, Severity};
-use std::collections::BTreeSet;
+use super::value::Node;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use toml::de::DeValue;
 
 /// Problems that are kept in full. More are only counted, so that a large file of nonsense can
 /// neither fill the memory nor scroll the first problem out of sight for good.
@@ -25,6 +27,8 @@ pub(super) struct Report<'t> {
     more: usize,
     failed: bool,
     partial: bool,
+    /// Values of this program's own, which stand for what the text does not give.
+    defaults: BTreeMap<&'static str, Node<'static>>,
 }
 
 struct Found {
@@ -58,7 +62,20 @@ impl<'t> Report<'t> {
             more: 0,
             failed: false,
             partial: false,
+            defaults: BTreeMap::new(),
         }
+    }
+
+    /// The value of a default, to be given back with [`keep_default`](Report::keep_default); `None` if
+    /// it is none.
+    pub(super) fn default_value(&mut self, text: &'static str) -> Option<Node<'static>> {
+        let known = self.defaults.remove(text);
+        known.or_else(|| DeValue::parse(text).ok())
+    }
+
+    /// Keeps it for the next time: there may be a thousand tables of one kind.
+    pub(super) fn keep_default(&mut self, text: &'static str, value: Node<'static>) {
+        self.defaults.insert(text, value);
     }
 
     /// Something that makes the file unusable.

@@ -345,15 +345,17 @@ impl Children {
             return;
         };
         // What is killed below must not be a run that lives on.
-        if !slot.run.as_ref().is_some_and(end::has_come) {
+        let Some(ended) = slot.run.as_ref().filter(|run| end::has_come(run)) else {
             return;
-        }
+        };
+        let ended = ended.pidfd.clone();
         // What it said before it ended was said by this run, and not by the next.
         self.hear_last_words(at);
         self.read_newline(at);
         let slot = &mut self.slots[usize::from(at)];
         // The last of them may be that another process is the main one.
-        let Some(run) = slot.run.take_if(|run| end::has_come(run)) else {
+        let is_over = |run: &mut Run| Arc::ptr_eq(&run.pidfd, &ended) || end::has_come(run);
+        let Some(run) = slot.run.take_if(is_over) else {
             return;
         };
         // Closing the pidfd would not do: a child that is being started holds a copy of it until

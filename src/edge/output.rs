@@ -173,15 +173,28 @@ impl Output {
                 }
                 OutputOrder::RollCall => work.finish(clock::now()),
                 OutputOrder::Quit => {
-                    for source in self.sources.values_mut() {
-                        source.drain(&mut self.buffer, clock::now());
-                        source.finish_line(clock::now());
-                    }
+                    self.read_the_last();
                     return false;
                 }
             }
         }
         true
+    }
+
+    /// Reads what is there, of those that have something, and takes each last line as it is.
+    fn read_the_last(&mut self) {
+        // One event for each, and one for the bell.
+        let mut events = Vec::with_capacity(self.sources.len() + 1);
+        let room = rustix::buffer::spare_capacity(&mut events);
+        // If it fails, what was written last is lost with the daemon.
+        let _ = epoll::wait(&self.epoll, room, Some(&rustix::event::Timespec::default()));
+        let now = clock::now();
+        for event in &events {
+            self.drain(event.data.u64(), now);
+        }
+        for source in self.sources.values_mut() {
+            source.finish_line(now);
+        }
     }
 
     /// Reads one chunk; returns whether the service writes too much.
