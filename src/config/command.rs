@@ -90,6 +90,8 @@ fn argv(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> Opt
             argv.push(text.to_owned());
         }
     }
+    // It is kept for as long as the daemon runs.
+    argv.shrink_to_fit();
     Some(argv)
 }
 

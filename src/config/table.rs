@@ -3,6 +3,10 @@
 //! A method returns `None` when the value is wrong, which is then in the report, or when there is
 //! none. It never decides how values relate to each other.
 
+mod at;
+
+pub(in crate::config) use at::At;
+
 use super::Amount;
 use super::keys;
 use super::quantity;
@@ -16,31 +20,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
-
-/// A value, and where it was given; a default was given nowhere.
-#[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Option<Range<usize>>,
-}
-
-impl<T> At<T> {
-    /// The same place with what is made of the value.
-    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> At<U> {
-        At {
-            value: make(self.value),
-            span: self.span,
-        }
-    }
-
-    /// How the value came about, for messages that name several values.
-    pub(super) fn origin(&self) -> &'static str {
-        match self.span {
-            Some(_) => "",
-            None => ", the default",
-        }
-    }
-}
 
 /// One table while it is read.
 pub(super) struct Table<'r, 't, 'i> {
@@ -211,8 +190,8 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         }
         match key.absent {
             Absent::Default(text) => {
-                // Of a thousand services nearly all keys are at their defaults. They are right, so their
-                // full names are in no message, and each is parsed once.
+                // Nearly all keys of a thousand services are at their defaults. Those are right, so
+                // their full names are in no message; and each is parsed once.
                 let node = self.report.default_value(text)?;
                 let value = read(self.report, name, &node, key.kind);
                 self.report.keep_default(text, node);

@@ -106,7 +106,7 @@ pub(crate) trait Policy {
 
 /// The decider: all policies, in their order.
 pub struct Core {
-    /// Whose they are is not its business: what is known of a thousand services need not be there twice.
+    /// Its own or shared: what is known of a thousand services need not be there twice.
     settings: Box<dyn Borrow<Settings> + Send>,
     picture: Picture,
     clock: clock::Clock,

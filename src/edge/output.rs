@@ -317,6 +317,7 @@ fn printable(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn source(fifo: OwnedFd) -> (tempfile::TempDir, Source) {
         let dir = tempfile::tempdir().unwrap();
@@ -349,6 +350,34 @@ mod tests {
     fn control_characters_do_not_pass() {
         assert_eq!(printable(b"ok\tfine\r"), "ok\tfine");
         assert_eq!(printable(b"\x1b[2Jgone\xff"), "\u{FFFD}[2Jgone\u{FFFD}");
+    }
+
+    /// At the end of the daemon nothing that was written is lost, be it a line without its end, and
+    /// nobody is waited for who is silent.
+    #[test]
+    fn what_was_written_last_is_kept() {
+        let mut output = Output::new(Places::new(Path::new("/nowhere")), 3).unwrap();
+        let mut dirs = Vec::new();
+        let mut writers = Vec::new();
+        for at in 0..3u64 {
+            let (fifo, writer) = rustix::pipe::pipe().unwrap();
+            let data = epoll::EventData::new_u64(at);
+            epoll::add(&output.epoll, &fifo, data, epoll::EventFlags::IN).unwrap();
+            let (dir, source) = source(fifo);
+            output.sources.insert(at, source);
+            dirs.push(dir);
+            writers.push(writer);
+        }
+        rustix::io::write(&writers[0], b"a line\nand the rest").unwrap();
+        rustix::io::write(&writers[2], b"b").unwrap();
+        output.read_the_last();
+        let kept = dirs.iter().map(|dir| {
+            let places = Places::new(dir.path());
+            let lines = service_log::Reader::new(&places, "web").read().unwrap();
+            lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
+        });
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept, [vec!["a line", "and the rest"], vec![], vec!["b"]]);
     }
 
     /// More lines than are allowed are a flood even if they come in small pieces, and are counted.
