@@ -2,10 +2,10 @@
 //!
 //! Locked memory protects the daemon from a card that hangs, and code is on that card. But half of
 //! the program is only for its start and for commands: parsers, command line, screens, demo. The
-//! linker puts what a daemon needs together (`link/daemon.ld`), and when the start is over, that part is
-//! brought into memory as a whole, and everything else is let go. So the code of its rarely used paths, such as the halt, is
-//! in memory before it is needed, whether it ran before or not. Constants and the C library come back
-//! when they are touched.
+//! linker puts what a daemon needs together (`link/daemon.ld`), and when the start is over, that part
+//! is brought into memory as a whole, and everything else is let go. So the code of its rarely used
+//! paths, such as the halt, is in memory before it is needed, whether it ran before or not. Constants
+//! and the C library come back when they are touched.
 
 use std::ffi::{c_int, c_void};
 
@@ -18,8 +18,8 @@ unsafe extern "C" {
 /// Brings pages into memory: Linux 5.14. Kernel: `include/uapi/asm-generic/mman-common.h`.
 const POPULATE_READ: c_int = 22;
 
-/// Lets go of the program's code and constants, but for what is kept. What is touched comes back from the page cache. Old
-/// kernels may refuse, and then memory stays as it is.
+/// Lets go of the program's code and constants, but for what is kept. What is touched comes back from
+/// the page cache. Old kernels may refuse, and then memory stays as it is.
 pub fn let_go() {
     let (first, last) = code();
     let around = |(start, end): (usize, usize)| [(start, end.min(first)), (start.max(last), end)];
