@@ -187,8 +187,6 @@ pub(crate) struct Service {
     pub fell: Option<Fall>,
     /// Failures that were the machine's fault, since the daemon began.
     pub excuses: u32,
-    /// All services are being stopped, each in its turn: news of this one do not make it stop.
-    pub stops_in_turn: bool,
     /// When its latest run was ordered.
     ordered: Mono,
     /// It said that it was ready before we heard that it had started: those are two threads' news.
@@ -230,7 +228,6 @@ impl Service {
             failed: None,
             fell: None,
             excuses: 0,
-            stops_in_turn: false,
             ordered: Mono::default(),
             ready_early: false,
             order: None,
@@ -257,17 +254,23 @@ impl Service {
         }
     }
 
-    /// Services that come after this one have to wait for it: it is on its way up. Nobody knows when
-    /// one will be that waits for something other than services.
+    /// Services that come after this one have to wait for it: it is on its way up, or goes down first
+    /// to come up again. Nobody knows when one will be that waits for something other than services.
     pub fn holds_up_others(&self) -> bool {
         let coming = match self.bar {
             None => true,
             Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => coming,
             Some(Bar::Need(_)) => false,
         };
-        coming
-            && self.called_for()
-            && !matches!(self.state, State::Up { .. } | State::GaveUp { .. })
+        let comes = match self.state {
+            State::Up { .. } => self.must_stop(),
+            State::GaveUp { .. } => false,
+            State::Down { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Backoff { .. } => true,
+        };
+        coming && self.called_for() && comes
     }
 
     /// Services that require this one may run: it is up, and stays so, or it has done its work.

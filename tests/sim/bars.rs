@@ -5,11 +5,11 @@
 
 use crate::checks::View;
 use fieldwarden::core::action::Action;
-use fieldwarden::core::fact::ServiceId;
+use fieldwarden::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use fieldwarden::core::note::{Note, Trust};
 use fieldwarden::core::settings::{Need, Settings};
 use fieldwarden::core::{Core, Down, State, Wish};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A need must not have been met for so long before a service is stopped for that. In milliseconds.
 const GONE_FOR: u64 = 10_000;
@@ -19,6 +19,9 @@ const GONE_FOR: u64 = 10_000;
 pub struct Bars {
     /// Since when each need is known not to be met.
     gone: [Option<u64>; Need::ALL.len()],
+    /// The latest run of each service that the core has not been told the end of, and the order of its
+    /// start.
+    there: BTreeMap<ServiceId, (RunId, Option<OrderId>)>,
 }
 
 impl Bars {
@@ -31,9 +34,11 @@ impl Bars {
         settings: &Settings,
         rushed: bool,
     ) -> Result<(), String> {
+        self.hear(v);
         for order in v.orders {
-            if let Action::Start { service, .. } = order.action {
+            if let Action::Start { service, run } = order.action {
                 may_start(v.core, settings, service)?;
+                self.there.insert(service, (run, Some(order.id)));
             }
         }
         for (gone, need) in self.gone.iter_mut().zip(Need::ALL) {
@@ -49,6 +54,29 @@ impl Bars {
         Ok(())
     }
 
+    /// Takes in what the core is told of runs.
+    fn hear(&mut self, v: &View) {
+        match v.fact {
+            Fact::Child {
+                service,
+                run,
+                change: Change::Adopted { .. },
+            } => drop(self.there.insert(*service, (*run, None))),
+            Fact::Child {
+                service,
+                run,
+                change: Change::Exited(_) | Change::StartFailed { .. },
+            } => self
+                .there
+                .retain(|of, (latest, _)| of != service || latest != run),
+            Fact::Done {
+                order,
+                outcome: Err(_),
+            } => self.there.retain(|_, (_, start)| *start != Some(*order)),
+            _ => {}
+        }
+    }
+
     fn stopped_without(&self, v: &View, settings: &Settings) -> Result<(), String> {
         for view in v.core.services() {
             let s = &settings.services[usize::from(view.service.0)];
@@ -58,10 +86,14 @@ impl Bars {
             });
             // One that is held is stopped in its turn anyway.
             let up = matches!(view.state, State::Up { .. }) && !v.stops && !view.held;
-            // The end of one that requires it may not have been told yet.
-            let leant_on = is_leant_on(v, settings, view.service)
-                || is_thought_leant_on(v, settings, view.service);
-            if let (Some(need), true, false) = (lacks, up, leant_on) {
+            // News of an end may be on their way, or nobody listens: until then it is waited for.
+            let mut leaning = settings.services.iter().zip(0..).filter_map(|(s, id)| {
+                let leans = s.requires.contains(&view.service);
+                leans.then_some(ServiceId(id))
+            });
+            let waits = is_leant_on(v, settings, view.service)
+                || leaning.any(|id| self.there.contains_key(&id));
+            if let (Some(need), true, false) = (lacks, up, waits) {
                 return Err(format!("B3: {} runs on without {need:?}", s.name));
             }
         }
@@ -113,18 +145,6 @@ fn is_leant_on(v: &View, settings: &Settings, service: ServiceId) -> bool {
     let all = settings.services.iter().enumerate();
     let mut leaning = all.filter(|(_, s)| s.requires.contains(&service));
     leaning.any(|(at, _)| v.alive[at] > 0 || v.starting[at] > 0)
-}
-
-/// Something that requires it is alive, as far as the core knows.
-fn is_thought_leant_on(v: &View, settings: &Settings, service: ServiceId) -> bool {
-    let mut all = v.core.services().zip(&settings.services);
-    all.any(|(view, s)| {
-        let alive = matches!(
-            view.state,
-            State::Starting { .. } | State::Up { .. } | State::Stopping { .. }
-        );
-        alive && s.requires.contains(&service)
-    })
 }
 
 /// As far as the core knows.

@@ -115,9 +115,8 @@ impl Service {
             return;
         }
         self.await_ready(pid, turn);
-        // One that is not wanted any more is stopped in its turn.
-        let unwanted = self.wish == Wish::Rest || self.restart_wanted;
-        if (!unwanted || self.stops_in_turn) && (turn.s.ready == Ready::Exec || self.ready_early) {
+        // Also one that is not wanted any more: it may have to wait for its turn to be stopped.
+        if turn.s.ready == Ready::Exec || self.ready_early {
             self.up(turn.now, pid, turn);
         }
     }

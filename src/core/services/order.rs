@@ -195,16 +195,12 @@ impl Services {
             return;
         }
         self.course = Course::Kept;
-        for service in &mut self.services {
-            service.stops_in_turn = false;
-        }
         self.hold_back(shed);
     }
 
     fn stop_in_turn(&mut self, change: impl Fn(&mut Service)) {
         for service in &mut self.services {
             change(service);
-            service.stops_in_turn = true;
         }
         for id in self.ids() {
             self.touch(id);
