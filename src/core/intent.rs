@@ -51,7 +51,10 @@ pub enum CutTold {
     /// It was told, or is about to be, or is to forget it, and nobody knows what it made of that.
     Maybe,
     /// It took it.
-    Taken,
+    Taken {
+        /// When it was told, at the earliest, in this boot.
+        since: Mono,
+    },
 }
 
 /// What the marker tells.

@@ -56,10 +56,10 @@ pub fn decide(marker: &Marker, ahead: Option<CutAhead>, back: &mut dyn FnMut() -
         (true, CutTold::No) => Deed::Restart,
         (true, CutTold::Maybe) if cancels => Deed::TakeBack { anyhow: true },
         (true, CutTold::Maybe) => Deed::Ask,
-        (true, CutTold::Taken) if cancels => Deed::TakeBack { anyhow: false },
-        (true, CutTold::Taken) => Deed::Loses,
+        (true, CutTold::Taken { .. }) if cancels => Deed::TakeBack { anyhow: false },
+        (true, CutTold::Taken { .. }) => Deed::Loses,
         (false, CutTold::No | CutTold::Maybe) => Deed::Cut,
-        (false, CutTold::Taken) => Deed::Told,
+        (false, CutTold::Taken { .. }) => Deed::Told,
     }
 }
 
@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::core::fact::Asker;
     use crate::core::picture::HaltCause;
+    use crate::units::Mono;
     use std::time::Duration;
 
     fn left(kind: HaltKind, cause: HaltCause, phase: HaltPhase, cut: CutTold) -> Marker {
@@ -116,13 +117,14 @@ mod tests {
     /// one that never took it keeps nobody from that, and is told once more if mains stay away.
     #[test]
     fn a_board_that_never_took_the_cut_does_not_keep_the_machine_off() {
-        use CutTold::{Maybe, No, Taken};
+        use CutTold::{Maybe, No};
+        let taken = CutTold::Taken { since: Mono(0) };
         let anyhow = |anyhow| Deed::TakeBack { anyhow };
         for (told, cancels, back, deed) in [
-            (Taken, true, true, anyhow(false)),
-            (Taken, false, true, Deed::Loses),
-            (Taken, true, false, Deed::Told),
-            (Taken, false, false, Deed::Told),
+            (taken, true, true, anyhow(false)),
+            (taken, false, true, Deed::Loses),
+            (taken, true, false, Deed::Told),
+            (taken, false, false, Deed::Told),
             (Maybe, true, true, anyhow(true)),
             (Maybe, false, true, Deed::Ask),
             (Maybe, true, false, Deed::Cut),

@@ -365,6 +365,7 @@ impl Policy for Watchdog {
         if let Ending::Parting { services_left } = pass.picture.ending {
             self.part(services_left, pass);
         } else {
+            self.stay(pass);
             self.take_up(pass);
             self.follow_halt(pass);
             self.pet_if_due(pass);

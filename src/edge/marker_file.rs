@@ -227,7 +227,9 @@ mod tests {
                 charge: Some(Permille(645)),
                 dark: Some(Mono(830_000)),
             }),
-            cut: CutTold::Taken,
+            cut: CutTold::Taken {
+                since: Mono(900_120),
+            },
             before: Some(LastBoot {
                 end: End::Halted {
                     kind: HaltKind::PowerOff,

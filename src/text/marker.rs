@@ -27,9 +27,9 @@ pub fn marker(marker: &Marker) -> String {
         halts => format!(" sunk={halts}"),
     };
     let cut = match marker.cut {
-        CutTold::No => "",
-        CutTold::Maybe => " cut=maybe",
-        CutTold::Taken => " cut=yes",
+        CutTold::No => String::new(),
+        CutTold::Maybe => " cut=maybe".to_owned(),
+        CutTold::Taken { since } => format!(" cut=yes told={since}"),
     };
     let outage = marker.outage.map_or_else(String::new, outage_text);
     let before = marker.before.map_or_else(String::new, before_text);

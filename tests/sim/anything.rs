@@ -366,7 +366,11 @@ fn found(rng: &mut Rng) -> FoundMarker {
             in_vain: rng.pick(&[0, 0, 2, 3, u8::MAX]),
             sunk: rng.pick(&[0, 0, 1, 3, u8::MAX]),
             outage: None,
-            cut: rng.pick(&[CutTold::No, CutTold::Maybe, CutTold::Taken]),
+            cut: rng.pick(&[
+                CutTold::No,
+                CutTold::Maybe,
+                CutTold::Taken { since: Mono(70) },
+            ]),
             before: None,
         },
         same_boot: rng.chance(50),

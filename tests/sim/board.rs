@@ -12,14 +12,21 @@ use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
 use fieldwarden::core::intent::Intent;
 use fieldwarden::core::picture::{Ending, Rung};
 
+/// A daemon that finds a halt and a board that is about to cut the power saves what is to be saved in so
+/// much time, in milliseconds: a sync, and a margin for threads on their way.
+const RESCUED: u64 = 5_000 + 1_000;
+
 /// What the board does.
 #[derive(Default)]
 pub struct Board {
     /// When it cuts the power, and by which of its orders.
     cuts: Option<(u64, u32)>,
     orders: u32,
-    /// For how long the daemon that told it had stood still.
-    frozen: u64,
+    /// The life of the daemon that told it, and for how long that had stood still.
+    frozen: (u32, u64),
+    /// The daemon of this boot has ended in a halt that init had taken: it was told to, as init does.
+    /// Where init does nothing after that, nobody is left who could.
+    left_to_init: Option<u32>,
     /// Something has come between the order and the cut that nobody can make up for: the daemon was
     /// killed, or the machine was reset or switched on by hand.
     excused: bool,
@@ -31,6 +38,11 @@ impl Board {
     /// It cuts the power, unless it is told otherwise.
     pub fn cuts(&self) -> bool {
         self.cuts.is_some()
+    }
+
+    /// The daemon of this boot ends, and leaves the rest of a halt to init.
+    pub fn leave_to_init(&mut self, boot: u32) {
+        self.left_to_init = Some(boot);
     }
 
     /// Nobody is to blame for what comes of the cut that is under way.
@@ -66,7 +78,8 @@ impl World {
         });
         if let Some((at, order)) = self.board.cuts {
             self.board.excused = false;
-            self.board.frozen = self.life.as_ref().map_or(0, |life| life.frozen_for);
+            let frozen = self.life.as_ref().map(|life| (life.no, life.frozen_for));
+            self.board.frozen = frozen.unwrap_or_default();
             self.at(at, Event::BoardCuts(order));
         }
         true
@@ -106,7 +119,8 @@ impl World {
         self.tally.power.cut_short += 1;
         let unmounts = self.life.is_none() && self.remains.asked.is_some();
         let Some(life) = self.life.as_ref().filter(|_| !unmounts) else {
-            if !unmounts && !self.board.excused {
+            let left = self.board.left_to_init == Some(self.remains.boot);
+            if !unmounts && !left && !self.board.excused {
                 self.fail("S8: the board cuts the power of a machine that starts");
             }
             return;
@@ -114,8 +128,13 @@ impl World {
         let picture = life.core.picture();
         let parting = matches!(picture.ending, Ending::Parting { .. });
         let rung = picture.halting.map(|halting| halting.rung);
-        let stood_still = life.frozen_for > self.board.frozen || life.frozen_until > self.now;
-        if !parting && rung < Some(Rung::Forced) && !stood_still && !self.board.excused {
+        let before = match self.board.frozen {
+            (no, frozen) if no == life.no => frozen,
+            (_, _) => 0,
+        };
+        let stood_still = life.frozen_for > before || life.frozen_until > self.now;
+        let excused = stood_still || self.board.excused || life.born + RESCUED > self.now;
+        if !parting && rung < Some(Rung::Forced) && !excused {
             self.fail(format!(
                 "S8: the board cuts the power, and the halt stands on {rung:?}"
             ));

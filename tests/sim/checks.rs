@@ -683,6 +683,8 @@ impl Checks {
     fn pets_are_withheld(&mut self, v: &View) -> Check {
         let pets = count(v, |a| *a == Action::Pet);
         let arms = count(v, |a| matches!(a, Action::Arm { .. }));
+        // An end that becomes a halt is no end yet: the machine is guarded while it is halted.
+        self.last_pet_given &= self.halts || v.core.picture().halting.is_none();
         no(
             pets > 0 && !self.stuck.is_empty(),
             format!("S5: a pet while {:?} is stuck", self.stuck),

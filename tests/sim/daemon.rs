@@ -224,6 +224,10 @@ impl World {
     /// The core has ordered its own end.
     pub fn daemon_ended(&mut self, services_left: bool) {
         self.tally.ended += 1;
+        let halts = |life: &Life| life.core.picture().halting.is_some();
+        if self.life.as_ref().is_some_and(halts) {
+            self.board.leave_to_init(self.remains.boot);
+        }
         if !services_left {
             if let Err(why) = self.checks.ended(&self.alive) {
                 self.fail(why);

@@ -186,7 +186,14 @@ impl World {
                 self.board.excuse();
                 forgotten || anyhow
             }
-            Deed::Ask => !self.board_hears(true),
+            Deed::Ask => {
+                let taken = self.board_hears(true);
+                if !taken {
+                    // It may have taken what it was told before: the lesser harm here, too.
+                    self.board.excuse();
+                }
+                !taken
+            }
         };
         if !runs && asked == HaltKind::PowerOff {
             self.nothing_else_starts_it();

@@ -4,7 +4,7 @@
 use crate::checks::View;
 use fieldwarden::core::action::{Action, Answer};
 use fieldwarden::core::fact::{Fact, HaltKind, OrderId, Reading, Request};
-use fieldwarden::core::intent::{HaltPhase, Intent};
+use fieldwarden::core::intent::{CutTold, HaltPhase, Intent};
 use fieldwarden::core::note::{HaltNote, Note};
 use fieldwarden::core::picture::{HaltCause, Halting, Rung};
 use fieldwarden::core::settings::Settings;
@@ -90,6 +90,10 @@ impl Ladder {
             let begun = left.same_boot && phase == HaltPhase::Begun;
             self.begun = (begun && cause.ends_with_mains()).then_some(v.now);
             self.committed = left.same_boot && phase == HaltPhase::Committed;
+            // The board does not know that another daemon follows: it cuts the power, and mains that are
+            // back start the machine then.
+            let taken = matches!(left.marker.cut, CutTold::Taken { .. });
+            self.cut = self.committed && taken;
         }
         if let Fact::Done { order, .. } = v.fact
             && self.record.is_some_and(|(record, _)| record == *order)

@@ -63,9 +63,14 @@ impl Look {
                 until: now.after(LONGEST),
                 inherited: false,
             },
-            Blind { inherited, .. } | Gone { inherited, .. } if late >= LONGEST => Blind {
+            Blind { inherited, .. } if late >= LONGEST => Blind {
                 until: now.after(LONGEST),
                 inherited,
+            },
+            // It has seen for itself that they were gone: whatever comes now is a return like any other.
+            Gone { .. } if late >= LONGEST => Blind {
+                until: now.after(LONGEST),
+                inherited: false,
             },
             Done | Blind { .. } | Gone { .. } => self,
         }
@@ -172,6 +177,7 @@ mod tests {
         }
         let due = Some(Mono(90_000));
         assert_eq!(gone(false).after(due, NOW), blind(false));
-        assert_eq!(gone(true).after(due, NOW), blind(true));
+        assert_eq!(gone(true).after(due, NOW), blind(false));
+        assert_eq!(blind(true).after(due, NOW), blind(true));
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 const NOW: Mono = Mono(1_000_000);
 const LATER: Mono = Mono(1_003_000);
+const BEFORE: Mono = Mono(990_000);
 const CAUSE: HaltCause = HaltCause::LowBattery;
 const ORDER: OrderId = OrderId(77);
 
@@ -794,7 +795,8 @@ fn what_the_marker_says_of_the_board() {
         since,
         taken,
     };
-    use CutTold::{Maybe, No, Taken};
+    use CutTold::{Maybe, No};
+    let taken = CutTold::Taken { since };
     for (rung, board, cut) in [
         (Rung::Stopping, Told::Nothing, No),
         (Rung::Killing, Told::Nothing, No),
@@ -802,11 +804,11 @@ fn what_the_marker_says_of_the_board() {
         (Rung::Syncing, Told::Nothing, Maybe),
         (Rung::Cutting, Told::Cut { order, since }, Maybe),
         (Rung::Asked, Told::Cut { order, since }, Maybe),
-        (Rung::Asked, Told::Taken { since }, Taken),
+        (Rung::Asked, Told::Taken { since }, taken),
         (Rung::Asked, Told::Nothing, No),
         (Rung::Asked, back(true), Maybe),
         (Rung::Asked, back(false), Maybe),
-        (Rung::Asked, stays(true), Taken),
+        (Rung::Asked, stays(true), taken),
         (Rung::Asked, stays(false), Maybe),
         (Rung::Asked, Told::Forgotten, No),
     ] {
@@ -868,7 +870,7 @@ fn what_an_earlier_daemon_left_of_the_board() {
     let tell = |cut| Action::CutPower { cut };
     for (cut, order, rung) in [
         (CutTold::Maybe, tell(true), "cutting"),
-        (CutTold::Taken, ask.clone(), "asked"),
+        (CutTold::Taken { since: BEFORE }, ask.clone(), "asked"),
         (CutTold::No, ask, "asked"),
     ] {
         let (orders, after, halting) = take_up(cut, true);

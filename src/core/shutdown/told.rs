@@ -69,9 +69,11 @@ impl Told {
     /// What is known of it from an earlier daemon of this boot.
     pub fn left(left: &FoundMarker, now: Mono) -> Told {
         match left.marker.cut {
-            CutTold::Taken if left.same_boot => Taken { since: now },
+            CutTold::Taken { since } if left.same_boot => Taken {
+                since: since.min(now),
+            },
             // It is told anew.
-            CutTold::Taken | CutTold::Maybe | CutTold::No => Nothing,
+            CutTold::Taken { .. } | CutTold::Maybe | CutTold::No => Nothing,
         }
     }
 
@@ -195,8 +197,10 @@ impl Halt {
         match self.board {
             Nothing if ahead => CutTold::Maybe,
             Nothing | Forgotten => CutTold::No,
-            Taken { .. } => CutTold::Taken,
-            Stays { taken: true, .. } => CutTold::Taken,
+            Taken { since }
+            | Stays {
+                taken: true, since, ..
+            } => CutTold::Taken { since },
             Cut { .. } | TakingBack { .. } | Stays { taken: false, .. } => CutTold::Maybe,
         }
     }

@@ -4,7 +4,7 @@
 //! for a reboot, but not for a power-off. So the driver is given that time before init is asked. It
 //! is taken back if the halt is, and when the hardware itself is to end it.
 
-use super::{Guard, Watchdog};
+use super::{Guard, Parting, Watchdog};
 use crate::core::Pass;
 use crate::core::note::HaltNote;
 use crate::core::picture::Rung;
@@ -51,5 +51,22 @@ impl Watchdog {
         if runs && !given_up && set_to != timeout(pass) {
             self.arm(pass);
         }
+    }
+
+    /// An end that was on its way has become a halt: the machine is guarded up to the end of that, and
+    /// the last order comes then. A device that may have been stopped is started again.
+    pub(super) fn stay(&mut self, pass: &mut Pass) {
+        match std::mem::replace(&mut self.parting, Parting::No) {
+            Parting::No => return,
+            Parting::Opening => {}
+            Parting::Petting(order) => self.petting = Some(order),
+            Parting::Disarming(_) | Parting::Settled { .. } => {
+                let stopped = pass.settings.watchdog.disarm_on_stop;
+                if stopped && self.timeout().is_some() && self.arming.is_none() {
+                    self.arm(pass);
+                }
+            }
+        }
+        pass.picture.guard_settled = false;
     }
 }

@@ -2,8 +2,11 @@
 
 use super::{Guard, Parting, Watchdog};
 use crate::core::action::{Action, Actions};
-use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading, Source, Thread, WatchdogSeen};
-use crate::core::picture::{Ending, Picture};
+use crate::core::fact::{
+    Errno, Fact, Fault, HaltKind, OrderId, Reading, Source, Thread, WatchdogSeen,
+};
+use crate::core::intent::CutTold;
+use crate::core::picture::{Ending, HaltCause, Halting, Picture, Rung};
 use crate::core::settings::{Settings, WatchdogOwner};
 use crate::core::{BootFacts, Pass, Policy};
 use crate::units::Mono;
@@ -227,4 +230,63 @@ fn period_follows_the_shortest_timeout() {
         retry: NOW,
     };
     assert_eq!(w.period(), secs(5));
+}
+
+/// An end that becomes a halt: the device is guarded again, whatever its last order was, started again
+/// where that may have stopped it, and has another last order when the halt ends.
+#[test]
+fn an_end_that_becomes_a_halt() {
+    for (state, after, armed) in [
+        ("opening", "arming", false),
+        ("parting", "petting", false),
+        ("disarming", "armed", true),
+        ("settled", "armed", true),
+    ] {
+        let mut w = in_state(state);
+        if state == "settled" {
+            w.parting = Parting::Settled { told: Some(NOW) };
+        }
+        let mut picture = Picture {
+            guard_settled: true,
+            ending: Ending::Halting { overran: false },
+            halting: Some(Halting {
+                kind: HaltKind::PowerOff,
+                cause: HaltCause::RideThrough,
+                rung: Rung::Stopping,
+                can_be_taken_back: true,
+                attempts: 0,
+                cut: CutTold::No,
+                dismissed: true,
+            }),
+            ..Picture::default()
+        };
+        let settings = settings(state);
+        let mut step = |w: &mut Watchdog, picture: &mut Picture| {
+            let mut out = Actions::default();
+            w.step(&mut Pass {
+                now: NOW,
+                fact: &Fact::Tick,
+                settings: &settings,
+                picture,
+                out: &mut out,
+            });
+            out.orders
+                .iter()
+                .map(|o| o.action.clone())
+                .collect::<Vec<_>>()
+        };
+        let timeout = Duration::from_secs(15);
+        let wanted = armed.then_some(Action::Arm { timeout });
+        let orders = step(&mut w, &mut picture);
+        assert_eq!(orders, wanted.into_iter().collect::<Vec<_>>(), "{state}");
+        assert_eq!((word(&w), picture.guard_settled), (after, false), "{state}");
+        assert_eq!(w.deadline(), w.next_pet, "{state}: nobody pets");
+        w.arming = None;
+        w.guard = Guard::Armed(seen());
+        picture.ending = Ending::Parting {
+            services_left: false,
+        };
+        assert_eq!(step(&mut w, &mut picture), [Action::Pet], "{state}");
+        assert_eq!(word(&w), "parting", "{state}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::core::picture::HaltCause;
 use crate::core::settings::Settings;
 use crate::core::{Confidence, End, LastBoot};
 use crate::text::{halt_kind_named, halt_phase_named, shed_named, thread_named};
+use crate::units::Mono;
 
 /// Reads the text of a marker.
 ///
@@ -95,7 +96,13 @@ impl Line<'_, '_> {
     fn cut(&mut self) -> Result<CutTold, Problem> {
         match &*self.words.keyed("cut", "maybe|yes")? {
             "maybe" => Ok(CutTold::Maybe),
-            "yes" => Ok(CutTold::Taken),
+            // An older daemon has not said since when: it may cut at any moment.
+            "yes" if !self.words.has_key("told") => Ok(CutTold::Taken {
+                since: Mono::default(),
+            }),
+            "yes" => Ok(CutTold::Taken {
+                since: value::mono(&self.words.keyed("told", "SECONDS")?)?,
+            }),
             other => Err(expected("`maybe` or `yes`", other)),
         }
     }
