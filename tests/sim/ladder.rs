@@ -90,8 +90,7 @@ impl Ladder {
             let begun = left.same_boot && phase == HaltPhase::Begun;
             self.begun = (begun && cause.ends_with_mains()).then_some(v.now);
             self.committed = left.same_boot && phase == HaltPhase::Committed;
-            // The board does not know that another daemon follows: it cuts the power, and mains that are
-            // back start the machine then.
+            // The board cuts the power whoever follows, and mains that are back start the machine then.
             let taken = matches!(left.marker.cut, CutTold::Taken { .. });
             self.cut = self.committed && taken;
         }

@@ -67,7 +67,7 @@ impl Look {
                 until: now.after(LONGEST),
                 inherited,
             },
-            // It has seen for itself that they were gone: whatever comes now is a return like any other.
+            // It has seen for itself that they were gone: what comes now is a return like any other.
             Gone { .. } if late >= LONGEST => Blind {
                 until: now.after(LONGEST),
                 inherited: false,

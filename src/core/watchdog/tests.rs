@@ -261,7 +261,7 @@ fn an_end_that_becomes_a_halt() {
             ..Picture::default()
         };
         let settings = settings(state);
-        let mut step = |w: &mut Watchdog, picture: &mut Picture| {
+        let step = |w: &mut Watchdog, picture: &mut Picture| {
             let mut out = Actions::default();
             w.step(&mut Pass {
                 now: NOW,
