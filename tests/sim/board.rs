@@ -12,8 +12,8 @@ use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
 use fieldwarden::core::intent::Intent;
 use fieldwarden::core::picture::{Ending, Rung};
 
-/// A daemon that finds a halt and a board that is about to cut the power needs so much time to save what
-/// is to be saved, in milliseconds: a sync, and a margin for threads on their way.
+/// A daemon that finds a halt and a board that is about to cut the power needs so much time to save
+/// what is to be saved, in milliseconds: a sync, and a margin for threads on their way.
 const RESCUED: u64 = 5_000 + 1_000;
 
 /// What the board does.
