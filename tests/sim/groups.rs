@@ -47,15 +47,17 @@ impl Groups {
                 seen.restarts.clear();
             }
             // A start that the daemon's own queue refused is no failure of a member.
-            if matches!(v.fact, Fact::Done { .. }) {
-                continue;
+            let refused = matches!(v.fact, Fact::Done { .. });
+            if !refused {
+                seen.hear(v, group, settings)?;
             }
-            seen.hear(v, group, settings)?;
             if ends {
                 seen.down_first.clear();
                 continue;
             }
-            seen.no_failure_is_passed_over(v, group, &asked)?;
+            if !refused {
+                seen.no_failure_is_passed_over(v, group, &asked)?;
+            }
             seen.start(v, settings, group)?;
         }
         Ok(())

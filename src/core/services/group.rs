@@ -106,7 +106,7 @@ impl Group {
     /// The member at this place has failed.
     pub fn fail(&mut self, s: &Setting, place: usize, fall: Fall, now: Mono) -> Sequel {
         let afresh = fall.gave_up && !fall.earlier && s.escalate == Escalate::Group;
-        let Some(reach) = reach(s.strategy, place, afresh) else {
+        let Some(back) = reach(s.strategy, place, afresh) else {
             return Sequel::Alone;
         };
         self.forget_old(s, now);
@@ -116,9 +116,10 @@ impl Group {
         };
         // What fails while it is taken down, or on its way up before that, belongs to the same failure.
         let inside = from.is_some_and(|from| from <= place);
-        let counts = !(fall.excused || inside && counted);
+        // That all of it starts anew, with a clean slate for each, is a restart of its own in any case.
+        let counts = !(fall.excused || inside && counted && !afresh);
         let next = State::Recovering {
-            from: from.map_or(reach, |from| from.min(reach)),
+            from: from.map_or(back, |from| from.min(back)),
             since: now,
             counted: counted || counts,
         };
@@ -129,8 +130,13 @@ impl Group {
         }
         if let Some(until) = self.full_until(s).filter(|_| counts) {
             self.restarts.push_back(until);
-            if s.strategy != Strategy::OneForOne {
-                self.state = next;
+            // Nothing starts anew: only those wait that would without that rung.
+            if let Some(back) = reach(s.strategy, place, false) {
+                self.state = State::Recovering {
+                    from: from.map_or(back, |from| from.min(back)),
+                    since: now,
+                    counted: true,
+                };
             }
             return Sequel::GaveUp { until };
         }
@@ -350,6 +356,22 @@ rest-for-one 2 true true: afresh 0..4
             group.fail(&s, 1, CRASH, Mono(6)),
             Sequel::GaveUp { .. }
         ));
+    }
+
+    /// One that was given up while the group waits for its own budget does not get round that.
+    #[test]
+    fn no_rung_gets_round_the_budget() {
+        let (s, mut group) = (of(Strategy::RestForOne, Escalate::Group), Group::default());
+        again(&mut group, &s, 1, 0);
+        again(&mut group, &s, 1, 10);
+        let until = Mono(100_000);
+        assert_eq!(group.fail(&s, 2, CRASH, Mono(20)), Sequel::GaveUp { until });
+        let until = Mono(100_010);
+        assert_eq!(
+            group.fail(&s, 3, GAVE_UP, Mono(30)),
+            Sequel::GaveUp { until }
+        );
+        assert_eq!(group.recovering(&s), 2..4);
     }
 
     /// What an earlier daemon had given up starts nothing anew.
