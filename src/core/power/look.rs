@@ -37,8 +37,6 @@ pub(super) enum Look {
     Gone {
         /// When it is.
         until: Mono,
-        /// Another daemon saw the outage begin.
-        inherited: bool,
     },
 }
 
@@ -67,7 +65,6 @@ impl Look {
                 until: now.after(LONGEST),
                 inherited,
             },
-            // It has seen for itself that they were gone: what comes now is a return like any other.
             Gone { .. } if late >= LONGEST => Blind {
                 until: now.after(LONGEST),
                 inherited: false,
@@ -82,11 +79,13 @@ impl Look {
     pub fn hear(self, mains: Option<bool>, now: Mono) -> (Look, bool) {
         match (self, mains) {
             (Done, _) => (Done, false),
-            (Blind { inherited, .. }, Some(false)) => {
+            (Blind { .. }, Some(false)) => {
                 let until = now.after(GONE_FOR);
-                (Gone { until, inherited }, false)
+                (Gone { until }, false)
             }
-            (Blind { inherited, .. } | Gone { inherited, .. }, Some(true)) => (Done, inherited),
+            (Blind { inherited, .. }, Some(true)) => (Done, inherited),
+            // It has seen for itself that they were gone: this is a return like any other.
+            (Gone { .. }, Some(true)) => (Done, false),
             (Gone { .. }, Some(false)) | (Blind { .. } | Gone { .. }, None) => (self, false),
         }
     }
@@ -104,7 +103,7 @@ impl Look {
     pub fn due(self) -> Option<Mono> {
         match self {
             Done => None,
-            Blind { until, .. } | Gone { until, .. } => Some(until),
+            Blind { until, .. } | Gone { until } => Some(until),
         }
     }
 
@@ -127,12 +126,9 @@ mod tests {
         }
     }
 
-    fn gone(inherited: bool) -> Look {
-        Gone {
-            until: Mono(102_000),
-            inherited,
-        }
-    }
+    const GONE: Look = Gone {
+        until: Mono(102_000),
+    };
 
     /// Every state with every reading.
     #[test]
@@ -140,12 +136,8 @@ mod tests {
         for inherited in [false, true] {
             for (look, yes, no) in [
                 (Done, (Done, false), (Done, false)),
-                (
-                    blind(inherited),
-                    (Done, inherited),
-                    (gone(inherited), false),
-                ),
-                (gone(inherited), (Done, inherited), (gone(inherited), false)),
+                (blind(inherited), (Done, inherited), (GONE, false)),
+                (GONE, (Done, false), (GONE, false)),
             ] {
                 assert_eq!(look.hear(Some(true), NOW), yes, "{look:?}, present");
                 assert_eq!(look.hear(Some(false), NOW), no, "{look:?}, gone");
@@ -153,10 +145,7 @@ mod tests {
             }
         }
         // A second reading without them does not make it longer.
-        assert_eq!(
-            gone(true).hear(Some(false), Mono(101_000)),
-            (gone(true), false)
-        );
+        assert_eq!(GONE.hear(Some(false), Mono(101_000)), (GONE, false));
     }
 
     /// It ends by itself, and begins anew in who stood still, for whatever reason it was begun.
@@ -165,19 +154,18 @@ mod tests {
         assert_eq!(Look::inherited(NOW), blind(true));
         assert_eq!(blind(true).wait(Mono(109_999)), blind(true));
         assert_eq!(blind(true).wait(Mono(110_000)), Done);
-        assert_eq!(gone(false).wait(Mono(102_000)), Done);
+        assert_eq!(GONE.wait(Mono(102_000)), Done);
         for due in [None, Some(Mono(99_501)), Some(Mono(200_000))] {
             assert_eq!(Done.after(due, NOW), Done, "{due:?}");
         }
         assert_eq!(Done.after(Some(Mono(99_500)), NOW), blind(false));
         for due in [None, Some(Mono(90_001)), Some(Mono(200_000))] {
-            for look in [blind(true), gone(false)] {
+            for look in [blind(true), GONE] {
                 assert_eq!(look.after(due, NOW), look, "{due:?}");
             }
         }
         let due = Some(Mono(90_000));
-        assert_eq!(gone(false).after(due, NOW), blind(false));
-        assert_eq!(gone(true).after(due, NOW), blind(false));
+        assert_eq!(GONE.after(due, NOW), blind(false));
         assert_eq!(blind(true).after(due, NOW), blind(true));
     }
 }

@@ -135,12 +135,15 @@ impl Power {
     }
 
     /// No current is told, and a voltage that rose gives way: this may be a cut, also beside a line
-    /// that hides it, and then a rise before it must not hide the fall after it.
+    /// that hides it, and then a rise before it must not hide the fall after it. Not where an outage
+    /// is believed in: a load that comes and goes is no news of a battery that fills beside it.
     pub(super) fn gives_way(&self, heard: Gauge, cells: u8) -> bool {
         let mute = heard.current.is_none_or(|c| c.0 == 0);
-        mute && heard
-            .voltage
-            .is_some_and(|v| self.volts.gives_way(v.0, cells))
+        let outage = self.line_heard && self.supply.and_then(Supply::outage).is_some();
+        mute && !outage
+            && heard
+                .voltage
+                .is_some_and(|v| self.volts.gives_way(v.0, cells))
     }
 
     /// Halts in vain: told when they have become too many, forgotten when mains are seen.

@@ -65,6 +65,8 @@ pub(super) struct Sink {
     state: State,
     /// Halts because of it since the battery was seen to fill, over all boots.
     halts: u8,
+    /// Once already a charge that was more again has ended it, and the battery did not fill.
+    relieved: bool,
     told: bool,
 }
 
@@ -92,7 +94,11 @@ impl Sink {
                 let regained = least
                     .zip(left)
                     .is_some_and(|(least, left)| left >= least + REGAINED);
-                match regained {
+                // A gauge that goes by the voltage says more once services are stopped. If that
+                // ended it each time, the battery would be empty after some rounds.
+                let ends = regained && !self.relieved;
+                self.relieved |= regained;
+                match ends {
                     true => State::Afloat,
                     false => State::Sinks {
                         least: [least, left].into_iter().flatten().min(),
@@ -242,6 +248,12 @@ mod tests {
         let mut more = sinks();
         more.see(Level::Otherwise, Some(120), Mono(902_000));
         assert_eq!((more.sinks(), more.halts()), (false, 2));
+        // Not a second time: it was the load that went, and not mains that came.
+        assert!(after(&mut more, [Some(119), Some(100)].repeat(13)));
+        more.see(Level::Otherwise, Some(300), Mono(903_000));
+        assert!(more.sinks());
+        more.see(Level::Filling, Some(301), Mono(904_000));
+        assert!(!more.sinks());
     }
 
     /// After three halts it is told, once, and nothing else. One that is under way is counted by

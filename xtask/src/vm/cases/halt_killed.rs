@@ -142,7 +142,11 @@ fn killed_at_its_end(machine: &mut Machine) -> Result<()> {
     // The process goes when its sync does.
     machine.throttle_second_disk(0)?;
     kill_on(machine, "forced")?;
-    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")
+    wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
+    machine.power_on()?;
+    machine.wait_boot()?;
+    all_up(machine)?;
+    was_clean(machine, "mains stayed away")
 }
 
 /// A watchdog that is not petted any more resets the machine, on a busy host.

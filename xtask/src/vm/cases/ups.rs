@@ -254,6 +254,8 @@ fn gauge_of_the_kernel(machine: &mut Machine) -> Result<()> {
         "{STUB}; for register in 1 4; do i2cset -f -y $bus 0x40 $register 0x30f8 w; done"
     ))?;
     wait_machine(machine, "\"amperes\":-0.2}")?;
+    // No line tells of mains, so the sign of the current does.
+    wait_machine(machine, "\"power\":\"battery\"")?;
     machine.ok("systemctl stop fieldwarden")?;
 
     on_board(machine, "x120x")?;
