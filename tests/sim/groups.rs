@@ -38,7 +38,7 @@ impl Groups {
         let strained = v.core.picture().strain().is_some();
         let begins = strained && !std::mem::replace(&mut self.strained, strained);
         self.strained = strained;
-        let ends = v.stops || v.core.picture().halting.is_some();
+        let halting = v.core.picture().halting.is_some();
         for (seen, group) in self.seen.iter_mut().zip(&settings.groups) {
             if begins {
                 seen.restarts.retain(|at| *at + MARGIN < v.now);
@@ -51,8 +51,11 @@ impl Groups {
             if !refused {
                 seen.hear(v, group, settings)?;
             }
-            if ends {
+            // A halt may be taken back, and what was on its way down is so still.
+            if v.stops && !halting {
                 seen.down_first.clear();
+            }
+            if v.stops || halting {
                 continue;
             }
             if !refused {

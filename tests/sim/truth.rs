@@ -225,7 +225,8 @@ impl World {
     }
 
     fn are_plainly_back(&self) -> bool {
-        self.plainly(true) > BACK_AFTER + 2 * self.interval() + LATE
+        // The first reading of the return may be late, and so may be the one that bears it out.
+        self.plainly(true) > BACK_AFTER + 2 * self.interval() + 2 * LATE
     }
 
     /// Mains are back, or gone.
