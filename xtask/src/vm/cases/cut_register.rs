@@ -159,6 +159,16 @@ fn taken(machine: &mut Machine) -> Result<()> {
     was_clean(machine, "mains stayed away")
 }
 
+/// The daemon ends in a halt that is to come, and no board has taken a cut.
+fn ends_untold(machine: &Machine) -> Result<()> {
+    let marker = daemon_is_gone(machine)?;
+    ensure!(
+        marker.contains(" phase=committed ") && !marker.contains(" cut="),
+        "{marker}"
+    );
+    Ok(())
+}
+
 fn refused(machine: &mut Machine) -> Result<()> {
     plug(machine)?;
     begin_on(machine, &board("delay = \"60s\"\n"), "10s", "")?;
@@ -166,11 +176,7 @@ fn refused(machine: &mut Machine) -> Result<()> {
     cuse::ask(machine, "i2c-1", "fault 0x2d nak")?;
     let mark = machine.mark();
     mains(machine, false)?;
-    let marker = daemon_is_gone(machine)?;
-    ensure!(
-        marker.contains(" phase=committed ") && !marker.contains(" cut="),
-        "{marker}"
-    );
+    ends_untold(machine)?;
     recorded(machine, "rung-missed", "\"rung\":\"cutting\"")?;
     said_exactly(machine, &[CUT_REFUSED; 3])?;
     // The daemon cannot see it any more: this is up to the hook.
@@ -244,11 +250,7 @@ fn after_unmount(machine: &mut Machine) -> Result<()> {
     stay(machine)?;
     let mark = machine.mark();
     mains(machine, false)?;
-    let marker = daemon_is_gone(machine)?;
-    ensure!(
-        marker.contains(" phase=committed ") && !marker.contains(" cut="),
-        "{marker}"
-    );
+    ends_untold(machine)?;
     said_exactly(machine, &[])?;
     machine.ok("touch /run/go")?;
     wait_end(machine, mark, "SHUTDOWN", "guest-shutdown")?;
