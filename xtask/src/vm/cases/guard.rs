@@ -78,9 +78,11 @@ pub const SLACK: Duration = Duration::from_secs(15);
 /// Time after which a thread that owes an order is called stuck.
 const STUCK: Duration = Duration::from_secs(3);
 
-/// Time after which all threads that are stuck are late: the quick ones are called up every minute, and
-/// the patient ones may owe what they were given for a minute.
+/// Time after which the quick threads that are stuck are late: all are called up every minute.
 const CALLED_UP: Duration = Duration::from_secs(75);
+
+/// How much longer a patient thread may take: it may owe the answer to a call for a minute.
+const PATIENT: Duration = Duration::from_secs(60);
 
 /// Whether the device runs, as the kernel shows it.
 pub const STATE: &str = "cat /sys/class/watchdog/watchdog0/state";
@@ -212,7 +214,7 @@ fn others_blocked(machine: &mut Machine) -> Result<()> {
         let late = format!(
             "fieldwarden status --json | grep -q '\"late_threads\":.*\"thread\":\"{thread}\"'"
         );
-        machine.wait_until(&format!("{thread} to be late"), &late, SOON)?;
+        machine.wait_until(&format!("{thread} to be late"), &late, PATIENT + SOON)?;
     }
     ensure!(status(machine)?["verdicts"]["threads"] == "warn");
     ensure!(status(machine)?["watchdog"]["state"] == "armed");
