@@ -8,7 +8,7 @@ use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use fieldwarden::core::note::{Note, Trust};
 use fieldwarden::core::settings::{Need, Settings};
-use fieldwarden::core::{Bar, Core, Down, State, Wish};
+use fieldwarden::core::{Core, Down, State, Wish};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A need must not have been met for so long before a service is stopped for that. In milliseconds.
@@ -92,9 +92,7 @@ impl Bars {
                 leans.then_some(ServiceId(id))
             });
             let waits = is_leant_on(v, settings, view.service)
-                || leaning.any(|id| self.there.contains_key(&id))
-                || matches!(view.bar, Some(Bar::Group { .. }))
-                    && in_turn(v, settings, view.service);
+                || leaning.any(|id| self.there.contains_key(&id));
             if let (Some(need), true, false) = (lacks, up, waits) {
                 return Err(format!("B3: {} runs on without {need:?}", s.name));
             }
@@ -147,15 +145,6 @@ fn is_leant_on(v: &View, settings: &Settings, service: ServiceId) -> bool {
     let all = settings.services.iter().enumerate();
     let mut leaning = all.filter(|(_, s)| s.requires.contains(&service));
     leaning.any(|(at, _)| v.alive[at] > 0 || v.starting[at] > 0)
-}
-
-/// Another member of its group is alive, which is taken down before it.
-fn in_turn(v: &View, settings: &Settings, service: ServiceId) -> bool {
-    let groups = settings.groups.iter();
-    let mut others = groups
-        .filter(|g| g.members.contains(&service))
-        .flat_map(|g| g.members.iter().filter(|of| **of != service));
-    others.any(|of| v.alive[usize::from(of.0)] > 0)
 }
 
 /// As far as the core knows.

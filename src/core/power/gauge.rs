@@ -235,8 +235,8 @@ impl Believed {
     pub fn lose(&mut self, why: &Fault) {
         self.heard = true;
         self.fault = Some(why.clone());
-        if *why == Fault::Implausible {
-            self.nonsense = true;
+        self.nonsense = *why == Fault::Implausible;
+        if self.nonsense {
             self.voltage.shake();
             // Beside a voltage the charge waits for it anyway.
             if self.voltage.believed.is_none() {

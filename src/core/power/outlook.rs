@@ -41,7 +41,8 @@ impl Power {
     }
 
     /// A charge that jumps was counted anew and not used: the charge of the beginning jumps with it,
-    /// and so does what its trend is made of.
+    /// and so does what its trend is made of. What was lost while nobody heard of it is taken for that
+    /// too: it says nothing of this outage, and the trend has forgotten it within ten minutes.
     pub(super) fn move_charge(&mut self, before: Option<Permille>, heard: Option<Permille>) {
         let Some((before, now)) = before.zip(heard) else {
             return;

@@ -110,9 +110,13 @@ impl Services {
             return;
         }
         let before = self.services[at].bar;
-        let bar = self
-            .barred_by_group(id, pass.settings)
-            .or_else(|| self.barred(s, self.services[at].alive(), pass.now));
+        let alive = self.services[at].alive();
+        // One that is to stop for want of something does not wait for its turn in a group that is taken
+        // down.
+        let lacks = alive.then(|| self.needs.lacking(s, alive, pass.now));
+        let bar = (lacks.flatten().map(Bar::Need))
+            .or_else(|| self.barred_by_group(id, pass.settings))
+            .or_else(|| self.barred(s, alive, pass.now));
         if bar == before {
             return;
         }
