@@ -15,6 +15,7 @@ mod past;
 mod printer;
 mod remote;
 mod replay;
+mod why;
 
 use crate::error::{Error, RUNTIME_DIR};
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -56,6 +57,8 @@ Examples:
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
   fieldwarden logs web --follow      what does this service write?
+  fieldwarden why web                why does this service not run?
+  fieldwarden tree                   which services lean on which?
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
   fieldwarden restart web            restart a service and wait until it is up
@@ -141,6 +144,26 @@ enum Command {
         /// How many past lines; of each service the latest 4 to 64 KiB are kept
         #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
         last: u32,
+    },
+    /// Tell why a service is as it is: what it waits for, what that waits for, and what happened
+    #[command(after_help = why::WHY_EXAMPLES)]
+    Why {
+        /// Service, by name
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// Journal in which events are looked for that the daemon has not at hand any more
+        #[arg(long, value_name = "DIR", default_value = JOURNAL)]
+        journal: PathBuf,
+    },
+    /// Show which services lean on which, each with its state
+    #[command(after_help = why::TREE_EXAMPLES)]
+    Tree {
+        /// Services to begin with, by name; all that nobody leans on if there is none
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Upside down: below a service stand those that lean on it
+        #[arg(long, short)]
+        up: bool,
     },
     /// Print the whole journal, one JSON object per line
     Export {
@@ -313,6 +336,8 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
             logs::logs(&dir, &daemon(), &wanted, &mut out)?;
         }
+        Command::Why { service, journal } => why::why(&daemon(), &service, &journal, &mut out)?,
+        Command::Tree { services, up } => why::tree(&daemon(), &services, up, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,
         Command::Export { journal } => past::export(&journal, &mut out)?,

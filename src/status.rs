@@ -19,9 +19,12 @@ mod power;
 mod power_screen;
 mod quantity;
 mod screen;
+mod service_screen;
 mod table;
 mod throttle;
+mod tree;
 mod unenforced;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,8 @@ pub use power_screen::power_screen;
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, log_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
+pub use tree::{BRANCHES, Direction, tree};
+pub use why::{Chain, why};
 
 use crate::core::fact::{Controller, Lack};
 use crate::core::picture::{Ending, Picture, Verdict};
@@ -45,7 +50,7 @@ use crate::units::Mono;
 use serde::{Deserialize, Serialize};
 
 /// The status report.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the daemon.
     pub software: String,
@@ -90,7 +95,7 @@ pub struct Status {
 }
 
 /// What each policy thinks of its subject: `ok`, `unknown`, `warn` or `critical`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Verdicts {
     /// The hardware watchdog.
     pub watchdog: String,
@@ -121,7 +126,7 @@ pub struct Verdicts {
 }
 
 /// What the daemon itself is missing.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct DaemonStatus {
     /// Why events are kept in memory only; null while they are written to disk.
     pub journal_why: Option<String>,
@@ -146,7 +151,7 @@ pub struct UnenforcedStatus {
 }
 
 /// The hardware watchdog.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct WatchdogStatus {
     /// `off`, `arming`, `armed`, `withheld` (no pets: a reset is coming), `failed`, or `elsewhere`
     /// (systemd has it). `off` with the owner systemd: systemd was not told to pet it.
@@ -170,7 +175,7 @@ pub struct WatchdogStatus {
 }
 
 /// The machine.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct MachineStatus {
     /// Temperature of the processor.
     pub temperature_celsius: Option<Celsius>,

@@ -17,6 +17,8 @@ mod led;
 mod logs;
 #[path = "cli/transcript.rs"]
 mod transcript;
+#[path = "cli/why.rs"]
+mod why;
 
 use daemon::{Place, config_with};
 use std::io::{BufRead, BufReader, Read, Write};

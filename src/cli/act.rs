@@ -228,23 +228,8 @@ mod tests {
             why: why.map(str::to_owned),
             pid: (state == "up").then_some(812),
             run,
-            since_seconds: None,
-            silent_seconds: None,
-            stopping_seconds: None,
-            killed: false,
             retry_seconds: Some(Seconds(Duration::from_secs(9))),
-            waits_for: Vec::new(),
-            with_group: None,
-            lacks: None,
-            lacks_because: None,
-            adopted: false,
-            restarts: 0,
-            failures: 0,
-            excused: 0,
-            reloading_seconds: None,
-            status_text: None,
-            kept_descriptors: 0,
-            errno: None,
+            ..ServiceStatus::default()
         }
     }
 

@@ -5,7 +5,7 @@ use super::remote::{Daemon, Told};
 use crate::demo::teller::Symbols;
 use crate::error::Error;
 use crate::journal::Record;
-use crate::status::{MARK, event_line, power_screen, screen};
+use crate::status::{BRANCHES, MARK, event_line, power_screen, screen};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -82,22 +82,32 @@ pub fn power(daemon: &Daemon, json: bool, out: &mut Printer) -> Result<(), Error
     Ok(out.put(&for_locale(&power_screen(power.as_ref())))?)
 }
 
-/// The mark that a terminal can show.
-fn for_locale(text: &str) -> String {
+/// The mark and the branches that a terminal can show.
+pub fn for_locale(text: &str) -> String {
     match Symbols::of_locale(|name| std::env::var(name).ok()) {
         Symbols::Unicode => text.to_owned(),
-        Symbols::Ascii => text.replace(MARK, "*"),
+        Symbols::Ascii => BRANCHES
+            .iter()
+            .fold(text.replace(MARK, "*"), |text, (drawn, plain)| {
+                text.replace(drawn, plain)
+            }),
     }
 }
 
 fn report(daemon: &Daemon) -> Result<String, Error> {
     let status = daemon.status()?;
     // The report is what was asked for; events that cannot be had must not cost it.
-    let events: Vec<Record> = match daemon.events(BELOW, false) {
-        Ok(events) => events.flatten().filter_map(event).collect(),
-        Err(_) => Vec::new(),
-    };
+    let events = latest(daemon, BELOW).unwrap_or_default();
     Ok(for_locale(&screen(&status, &events)))
+}
+
+/// The latest events, the oldest first.
+pub fn latest(daemon: &Daemon, last: u32) -> Result<Vec<Record>, Error> {
+    Ok(daemon
+        .events(last, false)?
+        .flatten()
+        .filter_map(event)
+        .collect())
 }
 
 fn event(told: Told) -> Option<Record> {

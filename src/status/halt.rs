@@ -6,7 +6,7 @@ use crate::text;
 use serde::{Deserialize, Serialize};
 
 /// A halt that is under way.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HaltStatus {
     /// How it ends: `poweroff` or `reboot`.
     pub kind: String,

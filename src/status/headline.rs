@@ -1,6 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
-use super::screen;
+use super::service_screen;
 use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
 use crate::text::for_people;
 
@@ -147,7 +147,7 @@ fn trouble(service: &ServiceStatus) -> String {
             format!("{name} waits for its group {group}")
         }
         (_, Some("waiting")) if service.lacks.is_some() => {
-            format!("{name} {}", screen::lacks(service))
+            format!("{name} {}", service_screen::lacks(service))
         }
         (_, Some("waiting")) if service.waits_for.is_empty() => format!("{name} starts next"),
         (_, Some("waiting")) => format!("{name} waits for {}", service.waits_for.join(", ")),

@@ -9,7 +9,7 @@ use crate::units::Mono;
 use serde::{Deserialize, Serialize};
 
 /// One service.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
@@ -34,6 +34,19 @@ pub struct ServiceStatus {
     pub killed: bool,
     /// Time until it is tried again.
     pub retry_seconds: Option<Seconds>,
+    /// Services that must be up before it is started, in the order of their names; those that it
+    /// requires are among them.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Services without which it does not run.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Services that it starts too.
+    #[serde(default)]
+    pub wants: Vec<String>,
+    /// The group that it belongs to.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Services that it waits for.
     pub waits_for: Vec<String>,
     /// Its group, while that is restarted and it is stopped or waits for that.
@@ -189,6 +202,13 @@ fn stateless(
     settings: &Settings,
     now: Mono,
 ) -> ServiceStatus {
+    let own = settings.services.get(usize::from(view.service.0));
+    let names = |ids: Option<&Vec<ServiceId>>| {
+        let ids = ids.into_iter().flatten();
+        let mut names: Vec<_> = ids.map(|id| settings.name(*id).to_owned()).collect();
+        names.sort();
+        names
+    };
     let reload = account.and_then(|account| account.reloading);
     let errno = account.and_then(|account| account.errno);
     let wish = match view.wish {
@@ -207,6 +227,10 @@ fn stateless(
         stopping_seconds: None,
         killed: false,
         retry_seconds: None,
+        after: names(own.map(|s| &s.after)),
+        requires: names(own.map(|s| &s.requires)),
+        wants: names(own.map(|s| &s.wants)),
+        group: group_of(view.service, settings),
         waits_for: Vec::new(),
         with_group: match view.bar {
             Some(Bar::Group { group, .. }) if view.wish == Wish::Run => {
@@ -225,6 +249,12 @@ fn stateless(
         kept_descriptors: account.map_or(0, |account| account.kept),
         errno: errno.map(text::errno_word),
     }
+}
+
+fn group_of(service: ServiceId, settings: &Settings) -> Option<String> {
+    let mut groups = settings.groups.iter();
+    let group = groups.find(|group| group.members.contains(&service))?;
+    Some(group.name.to_string())
 }
 
 /// It has promised heartbeats, or its configuration has.

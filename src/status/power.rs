@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Power; null on a machine on which nothing tells of mains or of a battery.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct PowerStatus {
     /// `unknown`, `on-line`, `on-battery`, `low-battery` or `forced-shutdown`.
     pub state: String,

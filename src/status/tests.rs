@@ -199,7 +199,7 @@ watchdog
 services
   ●  cache                         up    2 h 3 min  pid 812
   ●  database                      up    2 h 3 min  pid 813
-  ●  nightly-backup-of-everything  down                      not started
+  ●  nightly-backup-of-everything  down                      nobody has asked for it
   ●  queue                         up    2 h 3 min  pid 815
   ●  web                           up    2 h 3 min  pid 816
 
@@ -233,7 +233,7 @@ watchdog
 services
   ●  cache                         backoff                        1 restart  next try in 9.7 s, 2 failures in a row, 2 put down to power
   ●  database                      up        1 min 22 s  pid 813
-  ●  nightly-backup-of-everything  down                                      not started
+  ●  nightly-backup-of-everything  down                                      nobody has asked for it
   ●  queue                         starting  1 min 22 s                      process is being made
   ●  web                           starting  1 min 22 s                      process is being made
 

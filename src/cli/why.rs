@@ -1,0 +1,88 @@
+//! `why` and `tree`: how services hang together, and what keeps one from running.
+
+use super::look::{for_locale, latest};
+use super::printer::{Printer, tell_line};
+use super::remote::Daemon;
+use crate::error::Error;
+use crate::journal::{Reader, Record};
+use crate::status::{Chain, Direction, Status, tree as draw, why as explain};
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// Events of a chain that are shown: what led to it lately, on less than a screen.
+const SHOWN: usize = 10;
+
+/// Events that are looked through: all that the daemon keeps at hand.
+const AT_HAND: u32 = 256;
+
+pub const WHY_EXAMPLES: &str = "\
+Example: fieldwarden why web
+
+The first line is the service, each line below it is further set in the further back it lies. Events
+are those of all that are named, from what the daemon has at hand, or else from the durable journal.";
+
+pub const TREE_EXAMPLES: &str = "\
+Examples:
+  fieldwarden tree               all services
+  fieldwarden tree web           what web leans on
+  fieldwarden tree --up db       what leans on db, and is stopped before it";
+
+/// Why a service is as it is.
+pub fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result<(), Error> {
+    let status = daemon.status()?;
+    let Some(chain) = explain(&status, name) else {
+        return Err(unknown(&status, name));
+    };
+    // The chain is what was asked for; events that cannot be had must not cost it.
+    let at_hand = latest(daemon, AT_HAND).unwrap_or_default();
+    let mut events: VecDeque<Record> = VecDeque::new();
+    at_hand
+        .into_iter()
+        .for_each(|event| keep(event, &chain, &mut events));
+    if events.is_empty() {
+        match Reader::open(journal) {
+            Ok(mut reader) => reader
+                .by_ref()
+                .for_each(|event| keep(event, &chain, &mut events)),
+            Err(e) => tell_line(&format!(
+                "fieldwarden: no event of it is at hand, and {} cannot be read: {e}; name the daemon's with --journal",
+                journal.display()
+            )),
+        }
+    }
+    let screen = chain.screen(events.make_contiguous());
+    Ok(out.put(&for_locale(&screen))?)
+}
+
+fn keep(event: Record, chain: &Chain, events: &mut VecDeque<Record>) {
+    if chain.tells(&event) {
+        events.push_back(event);
+        if events.len() > SHOWN {
+            events.pop_front();
+        }
+    }
+}
+
+/// Services as trees.
+pub fn tree(daemon: &Daemon, roots: &[String], up: bool, out: &mut Printer) -> Result<(), Error> {
+    let status = daemon.status()?;
+    let known = |name: &&String| status.services.iter().any(|s| s.name == **name);
+    if let Some(name) = roots.iter().find(|name| !known(name)) {
+        return Err(unknown(&status, name));
+    }
+    if status.services.is_empty() {
+        tell_line("fieldwarden: no services are configured");
+    }
+    let direction = match up {
+        true => Direction::Up,
+        false => Direction::Down,
+    };
+    Ok(out.put(&for_locale(&draw(&status, roots, direction)))?)
+}
+
+fn unknown(status: &Status, name: &str) -> Error {
+    Error::NoSuchService {
+        name: name.to_owned(),
+        known: status.services.iter().map(|s| s.name.clone()).collect(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Services in a status report for people: a line for each.
+
+use super::quantity::Seconds;
+use super::screen::{BAD, DOUBTFUL, GOOD, QUIET, mark};
+use super::table::{Cell, lines};
+use super::{ServiceStatus, Status};
+use crate::text::for_people;
+use anstyle::Style;
+
+pub(super) fn services(status: &Status) -> String {
+    if status.services.is_empty() {
+        return format!("  {QUIET}none are configured{QUIET:#}\n");
+    }
+    let rows: Vec<Vec<Cell>> = status.services.iter().map(service).collect();
+    lines(2, &rows)
+}
+
+fn service(service: &ServiceStatus) -> Vec<Cell> {
+    let style = style(service);
+    let pid = service
+        .pid
+        .map_or_else(String::new, |pid| format!("pid {pid}"));
+    let since = service
+        .since_seconds
+        .filter(|_| !service.adopted)
+        .map_or_else(String::new, |s| for_people(s.0));
+    let restarts = match service.restarts {
+        0 => String::new(),
+        1 => "1 restart".to_owned(),
+        n => format!("{n} restarts"),
+    };
+    vec![
+        mark(style),
+        Cell::plain(&service.name),
+        Cell::new(&service.state, style),
+        Cell::plain(&since),
+        Cell::new(&pid, QUIET),
+        Cell::plain(&restarts),
+        Cell::plain(&notes(service).join(", ")),
+    ]
+}
+
+/// The colour of its mark and of its state.
+pub(super) fn style(service: &ServiceStatus) -> Style {
+    let failed = service.why.as_deref() == Some("failed");
+    match service.state.as_str() {
+        "up" => GOOD,
+        "gave-up" => BAD,
+        "down" if failed => BAD,
+        "down" if service.wish == "rest" => QUIET,
+        _ => DOUBTFUL,
+    }
+}
+
+/// What a service waits for that is no service.
+pub(super) fn lacks(service: &ServiceStatus) -> String {
+    let lacks = service.lacks.as_deref().unwrap_or("?");
+    let standing = service.lacks_because.as_deref().unwrap_or("unknown");
+    format!("waits for {lacks} (now: {standing})")
+}
+
+/// What there is to add to the state of a service.
+pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ago = |s: Option<Seconds>| s.map_or_else(String::new, |s| for_people(s.0));
+    let why = service.why.as_deref();
+    match service.state.as_str() {
+        "down" => match why {
+            Some("waiting") if service.with_group.is_some() => {
+                let group = service.with_group.as_deref().unwrap_or("?");
+                notes.push(format!("waits for its group {group}"));
+            }
+            Some("waiting") if service.lacks.is_some() => notes.push(lacks(service)),
+            Some("waiting") if service.waits_for.is_empty() => notes.push("starts next".into()),
+            Some("waiting") => notes.push(format!("waits for {}", service.waits_for.join(", "))),
+            Some("stopped") => notes.push("stopped by request".into()),
+            Some("finished") => notes.push("finished".into()),
+            Some("failed") => notes.push("failed, and is not restarted".into()),
+            Some("not-started") if service.wish == "rest" => {
+                notes.push("nobody has asked for it".into());
+            }
+            _ => notes.push("not started".into()),
+        },
+        "starting" if service.pid.is_none() => notes.push("process is being made".into()),
+        "starting" => notes.push("not ready yet".into()),
+        "stopping" => {
+            let told = ago(service.stopping_seconds);
+            notes.push(match (service.killed, why) {
+                (true, _) => format!("killed {told} ago at the latest, not gone yet"),
+                (false, Some("fault")) => format!("hangs; told to end {told} ago"),
+                (false, Some("own")) => format!("said {told} ago that it ends"),
+                (false, _) => format!("told to end {told} ago"),
+            });
+        }
+        "backoff" => notes.push(format!("next try in {}", ago(service.retry_seconds))),
+        "held" => notes.push("held back to save power".into()),
+        "gave-up" => notes.push(format!(
+            "too many failures; next try in {}",
+            ago(service.retry_seconds)
+        )),
+        _ => {}
+    }
+    if service.failures > 1 {
+        notes.push(format!("{} failures in a row", service.failures));
+    }
+    if service.failures > 0 && service.excused > 0 {
+        notes.push(format!("{} put down to power", service.excused));
+    }
+    if service.adopted {
+        notes.push(match service.since_seconds {
+            Some(s) => format!("taken over from an earlier daemon {} ago", for_people(s.0)),
+            None => "taken over from an earlier daemon".to_owned(),
+        });
+    }
+    if service.wish == "rest" && service.state == "up" {
+        notes.push("is to rest".into());
+    }
+    notes.extend(own_words(service));
+    notes
+}
+
+/// What a service has told of itself.
+fn own_words(service: &ServiceStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(since) = service.reloading_seconds {
+        notes.push(format!("reloading for {}", for_people(since.0)));
+    }
+    match service.kept_descriptors {
+        0 => {}
+        1 => notes.push("1 descriptor kept".into()),
+        n => notes.push(format!("{n} descriptors kept")),
+    }
+    if let Some(errno) = &service.errno {
+        notes.push(format!("says that it failed: {errno}"));
+    }
+    if let Some(text) = &service.status_text {
+        notes.push(format!("says: {text}"));
+    }
+    notes
+}
