@@ -119,7 +119,32 @@ mod tests {
             assert!((start..end).contains(&function), "{at}");
         }
         let command = crate::config::parse as fn(&str, &str) -> _ as usize;
-        assert!(!(start..end).contains(&command));
+        // Named like the core, and for programmers only.
+        let words = <crate::core::settings::Settings as std::fmt::Debug>::fmt
+            as fn(&crate::core::settings::Settings, &mut std::fmt::Formatter<'_>) -> _
+            as usize;
+        for rare in [command, words] {
+            assert!(!(start..end).contains(&rare), "{rare:x}");
+        }
+    }
+
+    /// The first page of what is kept brings no page of anything else: it begins where a window of
+    /// 64 KiB does, in the file and in memory.
+    #[test]
+    fn what_is_kept_begins_a_window() {
+        const WINDOW: usize = 64 * 1024;
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let (start, _) = code();
+        let number = |text: &str| usize::from_str_radix(text, 16).unwrap();
+        let in_file = maps.lines().find_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (from, to) = words[0].split_once('-')?;
+            let part = number(from)..number(to);
+            part.contains(&start)
+                .then(|| number(words[2]) + start - part.start)
+        });
+        assert_eq!(in_file.map(|at| at % WINDOW), Some(0));
+        assert_eq!(start % WINDOW, 0);
     }
 
     /// What is let go and what is kept are parts of this program, and it goes on with them.
