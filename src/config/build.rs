@@ -27,8 +27,8 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 9] = [
-    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "service", "group",
+const TABLES: [&str; 10] = [
+    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -54,6 +54,7 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
+    let reboots = super::restart::reboots(top.below("reboots", keys::REBOOTS.keys));
     let drafts = service::drafts(&mut top);
     if let Some(root) = &root {
         socket_names(&mut top, &root.runtime_dir, &drafts);
@@ -65,6 +66,7 @@ pub(super) fn config<'i>(
     let settings = Settings {
         services,
         groups: groups?,
+        reboots: reboots?,
         mounts: named(storage.mounts.as_deref()),
         watchdog,
         temperature: vitals.temperature,

@@ -48,6 +48,7 @@ fn groups(
         for member in &members {
             good &= known(&mut table, member, services, whole);
             good &= free(&mut table, member, name, &mut taken);
+            good &= decided(&mut table, member, sound);
         }
         if let Some(sound) = sound {
             good &= in_order(&mut table, &members, sound);
@@ -90,9 +91,35 @@ fn group(
         escalate: match escalate?.value {
             "none" => Escalate::Nothing,
             "group" => Escalate::Group,
+            "machine" => Escalate::Machine,
             _ => return None,
         },
     })
+}
+
+/// Reports a member that would decide by itself what its group is there for.
+fn decided(
+    table: &mut Table<'_, '_, '_>,
+    member: &At<String>,
+    sound: Option<&[(Service, Command)]>,
+) -> bool {
+    let escalates = |(service, _): &(Service, Command)| {
+        *service.name == *member.value && service.escalates
+    };
+    if !sound.is_some_and(|services| services.iter().any(escalates)) {
+        return true;
+    }
+    let what = format!(
+        "service {} has `escalate` of its own, and is in a group",
+        value::key(&member.value)
+    );
+    let help = format!(
+        "take it out there, and write escalate = \"machine\" in [{}]",
+        table.full("")
+    );
+    let span = member.span.clone().unwrap_or(table.header());
+    table.report().error(span, what, help.replace(".]", "]"));
+    false
 }
 
 /// Reports a group that would change nothing.

@@ -5,6 +5,7 @@
 mod backoff;
 mod group;
 pub mod led;
+mod reboots;
 mod rights;
 mod share;
 mod vitals;
@@ -14,6 +15,7 @@ use Absent::{Default, Inside, Nothing, Required};
 use backoff::BACKOFF;
 pub use group::GROUP;
 pub use led::LED;
+pub use reboots::REBOOTS;
 use std::time::Duration;
 pub use vitals::VITALS;
 
@@ -54,7 +56,7 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, SERVICE, GROUP,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, SERVICE, GROUP,
 ];
 
 /// The keys above the first header.
@@ -353,6 +355,13 @@ pub const SERVICE: Section = Section {
             Default("\"always\""),
             "When to start it again after it ended without being asked to; on-failure leaves it down \
              after a clean end, on-abnormal after any exit by itself",
+        ),
+        key(
+            "escalate",
+            Kind::Choice(&["none", "machine"]),
+            Default("\"none\""),
+            "What follows when it is given up: it waits for its cooldown, or the machine is restarted within \
+             the budget of [reboots]; not for a member of a group, whose group decides",
         ),
         key(
             "success_on",

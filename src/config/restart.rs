@@ -5,7 +5,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::Table;
 use super::value::{self, Node};
-use crate::core::settings::Backoff;
+use crate::core::settings::{Backoff, Reboots};
 
 /// Reads exit codes: 0 to 255, none of them twice.
 pub(super) fn codes(
@@ -68,5 +68,16 @@ pub(super) fn backoff(mut table: Table<'_, '_, '_>) -> Option<Backoff> {
         restarts: restarts?.value,
         window: window?.value,
         cooldown: cooldown?.value,
+    })
+}
+
+pub(super) fn reboots(mut table: Table<'_, '_, '_>) -> Option<Reboots> {
+    let most = table.count("most");
+    let window = table.duration("window");
+    let uptime = table.duration("uptime");
+    Some(Reboots {
+        most: most?.value,
+        window: window?.value,
+        uptime: uptime?.value,
     })
 }

@@ -170,6 +170,7 @@ fn service(
     let start_timeout = table.duration("start_timeout");
     let heartbeat = table.duration("heartbeat");
     let restart = table.choice("restart");
+    let escalate = table.choice("escalate");
     let success_on = table.other("success_on", restart::codes);
     let no_restart_on = table.other("no_restart_on", restart::codes);
     let (needs, stop_without) = needs::needs(table);
@@ -208,6 +209,7 @@ fn service(
         success_on: success_on?.value,
         no_restart_on: no_restart_on?.value,
         backoff: backoff?,
+        escalates: escalate?.value == "machine",
     })
 }
 

@@ -6,6 +6,7 @@
 use super::fact::{HaltKind, Thread};
 use super::past::LastBoot;
 use super::picture::{HaltCause, Shed};
+use super::reboots::Reboots;
 use crate::units::{Mono, Permille};
 
 /// What is to come.
@@ -72,6 +73,9 @@ pub struct Marker {
     /// Halts because the battery sank though mains were said to be there, since it was seen to
     /// fill, over all boots; with the one that is under way. 0 to 255.
     pub sunk: u8,
+    /// Restarts of the machine for the sake of services, over all boots; with the one that is under
+    /// way.
+    pub reboots: Reboots,
     /// The outage that goes on, for whoever follows in this boot; `None` while there is none.
     pub outage: Option<Outage>,
     /// Whether the board cuts the power soon, where it is told so ahead of the halt.

@@ -78,6 +78,7 @@ mod tests {
             attempts: 0,
             in_vain: 0,
             sunk: 0,
+            reboots: crate::core::reboots::Reboots::default(),
             outage: None,
             cut,
             before: None,

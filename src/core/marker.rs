@@ -92,6 +92,7 @@ impl Marker {
         // Where the queue is full, a record before this one is still being written: that is no outcome.
         pass.picture.recorded = *outcome != Err(Fault::Busy);
         self.failed = outcome.is_err();
+        pass.picture.record_failed = self.failed;
         match outcome {
             Ok(()) => self.told = None,
             Err(why) => self.tell_failed(why, pass),
@@ -218,6 +219,7 @@ fn wanted(picture: &Picture) -> Kept {
                 .halting
                 .is_some_and(|h| h.cause == HaltCause::BatterySinks),
         )),
+        reboots: picture.reboots,
         cut: picture.halting.map_or(CutTold::No, |h| h.cut),
         before: None,
     }

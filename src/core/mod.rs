@@ -30,6 +30,7 @@ mod level;
 pub mod light;
 mod marker;
 pub mod memo;
+pub mod reboots;
 mod memory;
 pub mod note;
 mod past;

@@ -42,6 +42,27 @@ pub enum Finish {
     Refused,
 }
 
+/// Why the machine is not restarted for the sake of a service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MachineKept {
+    /// It was restarted for that as often as it may be.
+    UsedUp {
+        /// How often.
+        reboots: u32,
+        /// Within which window.
+        window: Duration,
+    },
+    /// How often it was is not known.
+    NotCounted,
+    /// It has been up for too short a time.
+    TooSoon {
+        /// How long it has to be up.
+        uptime: Duration,
+    },
+    /// It runs on its battery, or that is low.
+    OnBattery,
+}
+
 /// Something that happened, or that was decided, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
@@ -235,6 +256,18 @@ pub enum Note {
         window: Duration,
         /// Time until it is tried again.
         retry: Duration,
+    },
+    /// For the sake of a service that was given up, the machine is restarted.
+    MachineRestarting {
+        /// Which.
+        service: ServiceId,
+    },
+    /// It would have been, and stays on: the service waits for its cooldown.
+    MachineKept {
+        /// Which.
+        service: ServiceId,
+        /// Why.
+        why: MachineKept,
     },
     /// A service ended by itself and is not to be restarted.
     ServiceFinished {
@@ -579,6 +612,8 @@ impl Note {
             Note::SafeStart { .. }
             | Note::ServiceStartFailed { .. }
             | Note::ServiceGaveUp { .. }
+            | Note::MachineRestarting { .. }
+            | Note::MachineKept { .. }
             | Note::ServiceFinished {
                 how: Finish::Failed | Finish::Refused,
                 ..

@@ -4,8 +4,9 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
-use super::fact::{Asker, HaltKind, Thread, Ticket};
+use super::fact::{Asker, HaltKind, ServiceId, Thread, Ticket};
 use super::intent::{CutTold, Outage};
+use super::reboots::Reboots;
 use super::settings::{Class, Need};
 use crate::units::Mono;
 use std::time::Duration;
@@ -79,6 +80,8 @@ pub enum HaltCause {
     GaugeSilent,
     /// The battery sinks to its low level, though mains are said to be there.
     BatterySinks,
+    /// Services could not be kept up, and restarting the machine is the last thing to try.
+    Services,
     /// Somebody asked for it.
     Asked {
         /// Who.
@@ -93,7 +96,7 @@ impl HaltCause {
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => true,
             // What tells of mains is not believed then, by nobody: not by the hook, nor by the next
             // boot.
-            HaltCause::BatterySinks | HaltCause::Asked { .. } => false,
+            HaltCause::BatterySinks | HaltCause::Services | HaltCause::Asked { .. } => false,
         }
     }
 }
@@ -219,6 +222,10 @@ pub struct Picture {
     pub shed: Shed,
     /// Which services the thermal policy wants stopped because of heat.
     pub shed_for_heat: Shed,
+    /// A service that was given up in this pass, for whose sake the machine is to be restarted.
+    pub escalated: Option<ServiceId>,
+    /// Restarts of the machine for the sake of services, over all boots.
+    pub reboots: Reboots,
     /// The halt that was asked for; see [`Picture::ask_halt`].
     pub halt_ask: Option<HaltCause>,
     /// For how long the battery surely lasts from now on; `None` where nobody can tell. A halt is
@@ -228,6 +235,8 @@ pub struct Picture {
     pub halting: Option<Halting>,
     /// The marker tells what is to come, or could not be written.
     pub recorded: bool,
+    /// It could not be written.
+    pub record_failed: bool,
     /// Temperature.
     pub thermal: Verdict,
     /// The firmware's throttle flags: warn while it slows the machine down or the supply is too

@@ -3,12 +3,14 @@
 
 mod group;
 mod need;
+mod reboots;
 mod restart;
 
 use super::fact::{GroupId, MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 pub use group::{Escalate, Group, Strategy};
 pub use need::Need;
+pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};
 pub(crate) use restart::{Ended, Sequel};
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub services: Vec<Service>,
     /// Groups of services, sorted by name; [`GroupId`] is an index into it. No service is in two.
     pub groups: Vec<Group>,
+    /// How often the machine may be restarted for their sake.
+    pub reboots: Reboots,
     /// File systems that are watched, by their mount point; [`MountId`] is an index into it.
     pub mounts: Vec<Box<str>>,
     /// The hardware watchdog.
@@ -262,6 +266,8 @@ pub struct Service {
     pub no_restart_on: Box<[u8]>,
     /// How long to wait before that.
     pub backoff: Backoff,
+    /// When it is given up, the machine is restarted, within the budget for that.
+    pub escalates: bool,
 }
 
 impl Service {
@@ -284,6 +290,7 @@ impl Service {
             success_on: Box::default(),
             no_restart_on: Box::default(),
             backoff: Backoff::DEFAULT,
+            escalates: false,
         }
     }
 }
@@ -298,6 +305,7 @@ impl Settings {
         Settings {
             services: Vec::new(),
             groups: Vec::new(),
+            reboots: Reboots::DEFAULT,
             mounts: Vec::new(),
             watchdog: Watchdog {
                 owner: WatchdogOwner::Nobody,

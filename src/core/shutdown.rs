@@ -16,6 +16,7 @@
 //! Never ends while a service is alive, unless told to leave the services or unless what is left
 //! does not die of KILL either; never waits for ever; never halts without an ask.
 
+mod escalation;
 mod halt;
 #[cfg(test)]
 mod halt_tests;
@@ -30,6 +31,7 @@ use super::note::Note;
 use super::picture::Ending;
 use super::{Pass, Policy};
 use crate::units::Mono;
+use escalation::Counted;
 use halt::{Dismissal, Halt};
 use ladder::GRACE;
 use std::time::Duration;
@@ -42,6 +44,8 @@ const PARTING: Duration = Duration::from_secs(2);
 pub(crate) struct Shutdown {
     state: State,
     due: Option<Mono>,
+    /// Restarts of the machine for the sake of services.
+    reboots: Counted,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -197,10 +201,12 @@ impl Shutdown {
 
 impl Policy for Shutdown {
     fn step(&mut self, pass: &mut Pass) {
+        self.count_reboots(pass);
         if let Fact::Seen(Reading::Marker(left)) = pass.fact {
             self.take_up(left, pass);
         }
         self.hear_ask(pass);
+        self.hear_escalation(pass);
         if let Fact::Asked {
             ticket,
             by,

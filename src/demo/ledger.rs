@@ -273,6 +273,8 @@ impl Ledger {
             | Note::ServiceKilled { .. }
             | Note::Notify(..)
             | Note::Group(..)
+            | Note::MachineRestarting { .. }
+            | Note::MachineKept { .. }
             | Note::WatchdogClamped { .. }
             | Note::WatchdogHadReset
             | Note::WatchdogDisarmed

@@ -220,6 +220,7 @@ mod tests {
             attempts: 2,
             in_vain: 3,
             sunk: 1,
+            reboots: crate::core::reboots::Reboots::default(),
             outage: Some(Outage {
                 since: Mono(812_345),
                 confirmed: true,

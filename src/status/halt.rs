@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct HaltStatus {
     /// How it ends: `poweroff` or `reboot`.
     pub kind: String,
-    /// Why: `ride-through`, `low-battery`, `gauge-silent`, `battery-sinks` or `asked`.
+    /// Why: `ride-through`, `low-battery`, `gauge-silent`, `battery-sinks`, `services` or `asked`.
     pub cause: String,
     /// How far it has come: `looking`, `stopping`, `killing`, `recording`, `syncing`, `asked`,
     /// `rescuing`, `forced` or `watchdog-reset`.

@@ -196,6 +196,7 @@ fn why(cause: HaltCause) -> &'static str {
         HaltCause::LowBattery => "low-battery",
         HaltCause::GaugeSilent => "gauge-silent",
         HaltCause::BatterySinks => "battery-sinks",
+        HaltCause::Services => "services",
         HaltCause::Asked { .. } => "asked",
     }
 }

@@ -176,6 +176,13 @@ impl Describer<'_> {
                 "service-gave-up",
                 self.of(*service, service::spent(*restarts, *window, *retry)),
             ),
+            Note::MachineRestarting { service } => {
+                ("machine-restarting", self.of(*service, []))
+            }
+            Note::MachineKept { service, why } => {
+                let of = self.of(*service, []);
+                ("machine-kept", service::kept(of, *why))
+            }
             Note::ServiceFinished { service, how } => (
                 "service-finished",
                 self.of(*service, [("how", word(finish_word(*how)))]),

@@ -19,6 +19,7 @@ pub fn cause_word(cause: HaltCause) -> &'static str {
         HaltCause::LowBattery => "low-battery",
         HaltCause::GaugeSilent => "gauge-silent",
         HaltCause::BatterySinks => "battery-sinks",
+        HaltCause::Services => "services",
         HaltCause::Asked { .. } => "asked",
     }
 }
@@ -34,6 +35,7 @@ pub fn cause_sentence(cause: HaltCause) -> String {
         HaltCause::BatterySinks => {
             "the battery sinks, though mains are said to be there".to_owned()
         }
+        HaltCause::Services => "services could not be kept up".to_owned(),
         HaltCause::Asked { by } => format!("{} asked for it", person(by)),
     }
 }
@@ -109,7 +111,8 @@ pub(super) fn cause_text(cause: HaltCause) -> String {
         HaltCause::RideThrough
         | HaltCause::LowBattery
         | HaltCause::GaugeSilent
-        | HaltCause::BatterySinks => {
+        | HaltCause::BatterySinks
+        | HaltCause::Services => {
             format!("cause={word}")
         }
         HaltCause::Asked { by } => format!("cause={word} {}", asker(by)),
@@ -267,6 +270,11 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         HaltNote::HaltTakenUp {
             cause, same_boot, ..
         } => taken_up(*cause, *same_boot),
+        HaltNote::HaltCancelled {
+            cause: HaltCause::Services,
+        } => "it runs on its battery, or the restart cannot be counted: this machine stays on, and \
+              its services come back"
+            .to_owned(),
         HaltNote::HaltCancelled { .. } => {
             "mains are back in time: this machine stays on, and its services come back".to_owned()
         }

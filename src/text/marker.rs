@@ -26,6 +26,11 @@ pub fn marker(marker: &Marker) -> String {
         0 => String::new(),
         halts => format!(" sunk={halts}"),
     };
+    let ages: Vec<String> = marker.reboots.ages().map(|age| age.to_string()).collect();
+    let reboots = match &ages[..] {
+        [] => String::new(),
+        ages => format!(" reboots={}", ages.join(",")),
+    };
     let cut = match marker.cut {
         CutTold::No => String::new(),
         CutTold::Maybe => " cut=maybe".to_owned(),
@@ -34,7 +39,7 @@ pub fn marker(marker: &Marker) -> String {
     let outage = marker.outage.map_or_else(String::new, outage_text);
     let before = marker.before.map_or_else(String::new, before_text);
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{cut}{outage}{before}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{reboots}{cut}{outage}{before}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts

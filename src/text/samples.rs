@@ -42,6 +42,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         service_ends(),
         notify::notes(),
         group::notes(),
+        group::machine(),
         guard(),
         readings(),
         power::power(),

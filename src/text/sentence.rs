@@ -155,6 +155,8 @@ impl Speaker<'_> {
                 for_people(*window),
                 for_people(*retry)
             ),
+            Note::MachineRestarting { service } => service::machine_restarts(name(*service)),
+            Note::MachineKept { service, why } => service::machine_kept(name(*service), *why),
             Note::ServiceFinished { service, how } => service::finished(name(*service), *how),
             Note::Notify(service, note) => {
                 notify::sentence(name(*service), note, self.after_a_hang(*service))

@@ -365,6 +365,7 @@ fn found(rng: &mut Rng) -> FoundMarker {
             attempts: rng.pick(&[0, 1, 3, u8::MAX]),
             in_vain: rng.pick(&[0, 0, 2, 3, u8::MAX]),
             sunk: rng.pick(&[0, 0, 1, 3, u8::MAX]),
+            reboots: fieldwarden::core::reboots::Reboots::default(),
             outage: None,
             cut: rng.pick(&[
                 CutTold::No,

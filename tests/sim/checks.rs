@@ -7,6 +7,7 @@ use crate::heritage::Heritage;
 use crate::ladder::Ladder;
 use crate::lamp::Said;
 use crate::mains::Heard;
+use crate::reboots::Machine;
 use crate::silence::Before;
 use crate::strain::{MARGIN, Strained};
 use crate::throttle::Flags;
@@ -113,6 +114,7 @@ pub struct Checks {
     strained: Strained,
     bars: Bars,
     groups: Groups,
+    machine: Machine,
 }
 
 /// An end that was accepted.
@@ -151,6 +153,7 @@ impl Checks {
             strained: Strained::default(),
             bars: Bars::default(),
             groups: Groups::default(),
+            machine: Machine::default(),
         };
         checks.new_life();
         checks
@@ -242,6 +245,7 @@ impl Checks {
             .groups_go_together(v, &self.settings, |service| {
                 self.services[usize::from(service.0)].asked
             })?;
+        self.machine.restarts_are_counted(v, &self.settings)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;

@@ -24,6 +24,8 @@ const RECORDING: u64 = 3_000;
 pub struct Ladder {
     /// Somebody asked for one.
     asked: bool,
+    /// Services could not be kept up.
+    escalated: bool,
     /// An earlier daemon left one.
     found: bool,
     /// When the one before in this boot had begun one, and was killed.
@@ -122,6 +124,10 @@ impl Ladder {
             }
         );
         self.asked |= accepted && halt;
+        self.escalated |= v
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::MachineRestarting { .. }));
     }
 
     /// S1: no halt without an ask.
@@ -129,6 +135,7 @@ impl Ladder {
         let reason = match halting.cause {
             HaltCause::Asked { .. } => self.asked || self.found,
             HaltCause::BatterySinks => self.found || v.core.picture().sinks,
+            HaltCause::Services => self.found || self.escalated,
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
                 self.found || v.core.picture().mains == Some(false)
             }

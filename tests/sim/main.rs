@@ -31,6 +31,7 @@ mod mains;
 mod outage;
 mod plan;
 mod process;
+mod reboots;
 mod rng;
 mod series;
 mod silence;

@@ -142,6 +142,11 @@ fn configuration(rng: &mut Rng) -> String {
     if rng.chance(50) {
         group(rng, &before, &mut out);
     }
+    let (most, window, uptime) = (rng.range(0, 4), rng.range(10, 400), rng.range(10, 200));
+    let _ = write!(
+        out,
+        "[reboots]\nmost = {most}\nwindow = \"{window}m\"\nuptime = \"{uptime}s\"\n"
+    );
     out
 }
 
@@ -154,6 +159,8 @@ fn group(rng: &mut Rng, services: &[&str], out: &mut String) {
         .collect();
     let (strategy, escalate) = rng.pick(&[
         ("one-for-one", "group"),
+        ("one-for-one", "machine"),
+        ("one-for-all", "machine"),
         ("one-for-all", "none"),
         ("one-for-all", "group"),
         ("rest-for-one", "none"),

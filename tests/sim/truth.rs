@@ -215,7 +215,7 @@ impl World {
             HaltCause::LowBattery => charged,
             HaltCause::GaugeSilent => true,
             HaltCause::BatterySinks => charged || self.mains.is_present(),
-            HaltCause::RideThrough | HaltCause::Asked { .. } => false,
+            HaltCause::RideThrough | HaltCause::Services | HaltCause::Asked { .. } => false,
         };
         if wrong && well > WELL {
             self.fail(format!(

@@ -36,10 +36,10 @@ pub const GROUP: Section = Section {
         ),
         key(
             "escalate",
-            Kind::Choice(&["none", "group"]),
+            Kind::Choice(&["none", "group", "machine"]),
             Default("\"none\""),
-            "What follows when a member is given up: it waits for its cooldown, or the whole group is \
-             restarted",
+            "What follows when a member is given up: it waits for its cooldown; the whole group is \
+             restarted; or that, and the machine when the budget of the group is used up",
         ),
     ],
 };

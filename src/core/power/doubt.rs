@@ -122,6 +122,7 @@ mod tests {
         });
         FoundMarker {
             marker: Marker {
+                reboots: crate::core::reboots::Reboots::default(),
                 intent,
                 mains: Some(false),
                 attempts: 0,

@@ -77,6 +77,7 @@ mod tests {
     fn what_is_taken_up() {
         let found = |same_boot, mains, since: Option<u64>| FoundMarker {
             marker: Marker {
+                reboots: crate::core::reboots::Reboots::default(),
                 intent: Intent::Run,
                 mains,
                 attempts: 0,

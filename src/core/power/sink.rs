@@ -174,6 +174,7 @@ mod tests {
     fn left(sunk: u8, ours: bool, same_boot: bool) -> FoundMarker {
         FoundMarker {
             marker: Marker {
+                reboots: crate::core::reboots::Reboots::default(),
                 intent: match ours {
                     true => Intent::Halt {
                         kind: HaltKind::PowerOff,

@@ -105,7 +105,7 @@ impl Group {
 
     /// The member at this place has failed.
     pub fn fail(&mut self, s: &Setting, place: usize, fall: Fall, now: Mono) -> Sequel {
-        let afresh = fall.gave_up && !fall.earlier && s.escalate == Escalate::Group;
+        let afresh = fall.gave_up && !fall.earlier && s.escalate >= Escalate::Group;
         let Some(back) = reach(s.strategy, place, afresh) else {
             return Sequel::Alone;
         };

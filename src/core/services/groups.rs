@@ -16,7 +16,7 @@ use crate::core::Pass;
 use crate::core::fact::{GroupId, ServiceId};
 use crate::core::note::{GroupNote, Note};
 use crate::core::service::{Bar, Service, State};
-use crate::core::settings::{Settings, Strategy};
+use crate::core::settings::{Escalate, Settings, Strategy};
 use crate::units::Mono;
 
 /// How all groups stand.
@@ -102,8 +102,14 @@ impl Services {
             return;
         }
         let service = &mut self.services[usize::from(id.0)];
-        let (Some(fall), Some((group, place))) = (service.fell.take(), self.groups.place(id))
-        else {
+        let Some(fall) = service.fell.take() else {
+            return;
+        };
+        let Some((group, place)) = self.groups.place(id) else {
+            let new = fall.gave_up && !fall.earlier;
+            if new && pass.settings.services[usize::from(id.0)].escalates {
+                pass.picture.escalated.get_or_insert(id);
+            }
             return;
         };
         let s = &pass.settings.groups[usize::from(group.0)];
@@ -122,6 +128,9 @@ impl Services {
             Sequel::GaveUp { until } => {
                 let until = service.give_up(until);
                 self.touch(id);
+                if s.escalate == Escalate::Machine {
+                    pass.picture.escalated.get_or_insert(id);
+                }
                 Some(GroupNote::GroupGaveUp {
                     restarts: s.restarts,
                     window: s.window,

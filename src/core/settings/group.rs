@@ -32,10 +32,12 @@ pub enum Strategy {
 }
 
 /// What follows when a member is given up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Escalate {
     /// Nothing: it waits for its cooldown.
     Nothing,
     /// The group is restarted, all of it, and its members begin with a clean slate.
     Group,
+    /// The same; and when the budget of the group is used up, the machine is restarted.
+    Machine,
 }

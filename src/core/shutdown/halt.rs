@@ -69,7 +69,7 @@ pub(super) struct Halt {
 }
 
 impl Halt {
-    fn new(kind: HaltKind, cause: HaltCause) -> Halt {
+    pub(super) fn new(kind: HaltKind, cause: HaltCause) -> Halt {
         Halt {
             kind,
             cause,
@@ -94,6 +94,7 @@ impl Halt {
             }
             // What says that they are there is not believed; the battery says it by filling.
             HaltCause::BatterySinks => !pass.picture.sinks,
+            HaltCause::Services => self.is_not_worth_it(pass),
             HaltCause::Asked { .. } => false,
         }
     }
@@ -314,7 +315,7 @@ impl Shutdown {
     }
 
     /// Begins a rung.
-    fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
+    pub(super) fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
         let time = time(rung, halt.cause, pass);
         if rung == Rung::Stopping {
             halt.budget = time;
@@ -430,7 +431,9 @@ fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
         Rung::Stopping => stop_time(pass),
         Rung::Asked => match (pass.picture.hold_up, cause) {
             (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
-            (None, HaltCause::Asked { .. } | HaltCause::RideThrough) => ASKED_AT_EASE,
+            (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
+                ASKED_AT_EASE
+            },
             // It is empty soon, or may be.
             (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
                 ASKED

@@ -56,6 +56,7 @@ fn on(rung: Rung) -> Shutdown {
             told: false,
         }),
         due: Some(LATER),
+        ..Shutdown::default()
     }
 }
 
@@ -662,6 +663,7 @@ fn what_an_earlier_daemon_left() {
             attempts,
             in_vain: 0,
             sunk: 0,
+            reboots: crate::core::reboots::Reboots::default(),
             outage: None,
             cut: CutTold::No,
             before: None,
@@ -846,6 +848,7 @@ fn what_an_earlier_daemon_left_of_the_board() {
                 attempts: 0,
                 in_vain: 0,
                 sunk: 0,
+                reboots: crate::core::reboots::Reboots::default(),
                 outage: None,
                 cut,
                 before: None,

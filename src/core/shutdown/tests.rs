@@ -46,7 +46,10 @@ fn in_stage(word: &str) -> Shutdown {
         "over" => State::Over,
         _ => panic!("no stage {word}"),
     };
-    Shutdown { state, due: None }
+    Shutdown {
+        state,
+        ..Shutdown::default()
+    }
 }
 
 fn word(shutdown: &Shutdown) -> &'static str {

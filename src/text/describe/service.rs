@@ -3,6 +3,7 @@
 use super::{Fields, Value, count, time, word};
 use crate::core::Bar;
 use crate::core::fact::{Errno, Exit, GroupId, ServiceId, Stage};
+use crate::core::note::MachineKept;
 use crate::core::settings::Settings;
 use crate::text::words::{need_word, stage_word};
 use crate::text::{errno_word, signal_word};
@@ -34,6 +35,25 @@ pub(super) fn spent(restarts: u32, window: Duration, retry: Duration) -> [Field;
         ("window", time(window)),
         ("retry", time(retry)),
     ]
+}
+
+/// Why the machine is not restarted for the sake of a service.
+pub(super) fn kept(mut of: Fields, why: MachineKept) -> Fields {
+    match why {
+        MachineKept::UsedUp { reboots, window } => {
+            of.extend([
+                ("why", word("used-up")),
+                ("reboots", count(reboots)),
+                ("window", time(window)),
+            ]);
+        }
+        MachineKept::NotCounted => of.push(("why", word("not-counted"))),
+        MachineKept::TooSoon { uptime } => {
+            of.extend([("why", word("too-soon")), ("uptime", time(uptime))]);
+        }
+        MachineKept::OnBattery => of.push(("why", word("on-battery"))),
+    }
+    of
 }
 
 /// A group, and the member that moved it.

@@ -2,7 +2,48 @@
 
 use super::{WEB, seconds};
 use crate::core::fact::GroupId;
-use crate::core::note::{GroupNote, Note};
+use crate::core::note::{GroupNote, MachineKept, Note};
+
+/// The last rung.
+pub(super) fn machine() -> Vec<(Note, &'static str)> {
+    let kept = |why, words| (Note::MachineKept { service: WEB, why }, words);
+    let used_up = |reboots| MachineKept::UsedUp {
+        reboots,
+        window: seconds(6 * 3600),
+    };
+    vec![
+        (
+            Note::MachineRestarting { service: WEB },
+            "web could not be kept up: restarting this machine",
+        ),
+        kept(
+            used_up(3),
+            "web could not be kept up, but this machine is not restarted: it was restarted for that 3 \
+             times within 6 h: look for the cause",
+        ),
+        kept(
+            used_up(1),
+            "web could not be kept up, but this machine is not restarted: it was restarted for that once \
+             within 6 h: look for the cause",
+        ),
+        kept(
+            MachineKept::NotCounted,
+            "web could not be kept up, but this machine is not restarted: nobody knows how often it was \
+             restarted for that: is `state_dir` readable?",
+        ),
+        kept(
+            MachineKept::TooSoon {
+                uptime: seconds(600),
+            },
+            "web could not be kept up, but this machine is not restarted: it has not been up for 10 min \
+             yet",
+        ),
+        kept(
+            MachineKept::OnBattery,
+            "web could not be kept up, but this machine is not restarted: it runs on its battery",
+        ),
+    ]
+}
 
 pub(super) fn notes() -> Vec<(Note, &'static str)> {
     let all = [

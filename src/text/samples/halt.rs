@@ -142,6 +142,7 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             attempts: 0,
             in_vain: 0,
             sunk: 0,
+            reboots: crate::core::reboots::Reboots::default(),
             outage: None,
             cut: CutTold::No,
             before: None,

@@ -24,6 +24,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
             window: Duration::from_secs(600),
             escalate: Escalate::Nothing,
         }],
+        reboots: crate::core::settings::Reboots::DEFAULT,
         mounts: mounts.iter().map(|m| (*m).into()).collect(),
         watchdog: Watchdog {
             owner: WatchdogOwner::Fieldwarden,

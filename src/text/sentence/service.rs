@@ -1,7 +1,7 @@
 //! Sentences about services that fail: why, and what to do about it.
 
 use crate::core::fact::{Errno, Exit, Stage};
-use crate::core::note::Finish;
+use crate::core::note::{Finish, MachineKept};
 use crate::core::picture::Strain;
 use crate::core::settings::Need;
 use crate::text::quantity::for_people;
@@ -157,5 +157,34 @@ pub(super) fn with_group(name: &str, group: &str, stopped: bool) -> String {
     match stopped {
         false => format!("{name} waits for its group {group}"),
         true => format!("{name} is stopped: its group {group} is restarted"),
+    }
+}
+
+pub(super) fn machine_restarts(name: &str) -> String {
+    format!("{name} could not be kept up: restarting this machine")
+}
+
+pub(super) fn machine_kept(name: &str, why: MachineKept) -> String {
+    let why = match why {
+        MachineKept::UsedUp { reboots, window } => format!(
+            "it was restarted for that {} within {}: look for the cause",
+            times(reboots),
+            for_people(window)
+        ),
+        MachineKept::NotCounted => {
+            "nobody knows how often it was restarted for that: is `state_dir` readable?".to_owned()
+        }
+        MachineKept::TooSoon { uptime } => {
+            format!("it has not been up for {} yet", for_people(uptime))
+        }
+        MachineKept::OnBattery => "it runs on its battery".to_owned(),
+    };
+    format!("{name} could not be kept up, but this machine is not restarted: {why}")
+}
+
+fn times(n: u32) -> String {
+    match n {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
     }
 }

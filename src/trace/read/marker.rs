@@ -7,6 +7,7 @@ use super::value;
 use crate::core::fact::{HaltKind, Thread};
 use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
 use crate::core::picture::HaltCause;
+use crate::core::reboots::Reboots;
 use crate::core::settings::Settings;
 use crate::core::{Confidence, End, LastBoot};
 use crate::text::{halt_kind_named, halt_phase_named, shed_named, thread_named};
@@ -54,6 +55,10 @@ impl Line<'_, '_> {
                 true => self.number("sunk")?,
                 false => 0,
             },
+            reboots: match self.words.has_key("reboots") {
+                true => self.reboots()?,
+                false => Reboots::default(),
+            },
             cut: match self.words.has_key("cut") {
                 true => self.cut()?,
                 false => CutTold::No,
@@ -91,6 +96,15 @@ impl Line<'_, '_> {
                 false => None,
             },
         })
+    }
+
+    /// The ages of restarts, in steps of 10 min.
+    fn reboots(&mut self) -> Result<Reboots, Problem> {
+        const AGES: &str = "up to 6 numbers such as `0,36`";
+        let text = self.words.keyed("reboots", AGES)?;
+        let ages: Result<Vec<u16>, _> = text.split(',').map(str::parse).collect();
+        let reboots = ages.ok().and_then(Reboots::of);
+        reboots.ok_or_else(|| expected(AGES, &text))
     }
 
     fn cut(&mut self) -> Result<CutTold, Problem> {
@@ -173,12 +187,13 @@ impl Line<'_, '_> {
     }
 
     fn cause(&mut self) -> Result<HaltCause, Problem> {
-        const CAUSES: &str = "ride-through|low-battery|gauge-silent|battery-sinks|asked";
+        const CAUSES: &str = "ride-through|low-battery|gauge-silent|battery-sinks|services|asked";
         match &*self.words.keyed("cause", CAUSES)? {
             "ride-through" => Ok(HaltCause::RideThrough),
             "low-battery" => Ok(HaltCause::LowBattery),
             "gauge-silent" => Ok(HaltCause::GaugeSilent),
             "battery-sinks" => Ok(HaltCause::BatterySinks),
+            "services" => Ok(HaltCause::Services),
             "asked" => self.asker().map(|by| HaltCause::Asked { by }),
             other => Err(expected(CAUSES, other)),
         }

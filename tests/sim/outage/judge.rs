@@ -301,7 +301,7 @@ impl Judge {
             }
             Some(HaltCause::GaugeSilent) => well,
             Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
-            Some(HaltCause::Asked { .. }) | None => true,
+            Some(HaltCause::Services | HaltCause::Asked { .. }) | None => true,
         };
         match wrong {
             true => Err(format!(

@@ -307,7 +307,9 @@ impl World {
                 Some(HaltCause::LowBattery) => "low-battery",
                 Some(HaltCause::GaugeSilent) => "gauge-silent",
                 Some(HaltCause::BatterySinks) => "battery-sinks",
-                Some(HaltCause::Asked { .. }) | None => return Err("an ask by nobody".to_owned()),
+                Some(HaltCause::Services | HaltCause::Asked { .. }) | None => {
+                    return Err("an ask by nobody".to_owned());
+                }
             };
             *self.counts.asks.entry(cause).or_default() += 1;
             self.counts.in_vain += u64::from(now.mains && now.stuck);
