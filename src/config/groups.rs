@@ -103,9 +103,8 @@ fn decided(
     member: &At<String>,
     sound: Option<&[(Service, Command)]>,
 ) -> bool {
-    let escalates = |(service, _): &(Service, Command)| {
-        *service.name == *member.value && service.escalates
-    };
+    let escalates =
+        |(service, _): &(Service, Command)| *service.name == *member.value && service.escalates;
     if !sound.is_some_and(|services| services.iter().any(escalates)) {
         return true;
     }

@@ -176,9 +176,7 @@ impl Describer<'_> {
                 "service-gave-up",
                 self.of(*service, service::spent(*restarts, *window, *retry)),
             ),
-            Note::MachineRestarting { service } => {
-                ("machine-restarting", self.of(*service, []))
-            }
+            Note::MachineRestarting { service } => ("machine-restarting", self.of(*service, [])),
             Note::MachineKept { service, why } => {
                 let of = self.of(*service, []);
                 ("machine-kept", service::kept(of, *why))

@@ -272,9 +272,11 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         } => taken_up(*cause, *same_boot),
         HaltNote::HaltCancelled {
             cause: HaltCause::Services,
-        } => "it runs on its battery, or the restart cannot be counted: this machine stays on, and \
+        } => {
+            "it runs on its battery, or the restart cannot be counted: this machine stays on, and \
               its services come back"
-            .to_owned(),
+                .to_owned()
+        }
         HaltNote::HaltCancelled { .. } => {
             "mains are back in time: this machine stays on, and its services come back".to_owned()
         }

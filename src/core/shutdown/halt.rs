@@ -433,7 +433,7 @@ fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
             (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
             (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
                 ASKED_AT_EASE
-            },
+            }
             // It is empty soon, or may be.
             (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
                 ASKED
