@@ -49,17 +49,15 @@ pub(super) fn config<'i>(
     let root = root(&mut top, boards);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
     let power = power(top.below("power", keys::POWER.keys));
-    let mut stop = top.below("stop", keys::STOP.keys);
-    let (budget, unmount) = (stop.duration("budget"), stop.duration("unmount"));
+    let (budget, unmount) = stop(top.below("stop", keys::STOP.keys));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
-    let reboots = super::restart::reboots(top.below("reboots", keys::REBOOTS.keys));
     let drafts = service::drafts(&mut top);
     if let Some(root) = &root {
         socket_names(&mut top, &root.runtime_dir, &drafts);
     }
-    let (services, groups) = groups::supervised(&mut top, drafts, budget.as_ref());
+    let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
     let (rtc_every, rtc_chip, clock_tolerance) = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
@@ -189,6 +187,10 @@ fn socket_names(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[
 }
 
 /// What is done while mains are away.
+fn stop(mut table: Table<'_, '_, '_>) -> (Option<At<Duration>>, Option<At<Duration>>) {
+    (table.duration("budget"), table.duration("unmount"))
+}
+
 fn power(mut table: Table<'_, '_, '_>) -> Option<Power> {
     let ride_through = table.word_or_duration("ride_through");
     let low_charge = table.share("low_charge");

@@ -5,14 +5,18 @@ use super::problem::quote;
 use super::service::{Draft, names};
 use super::table::{At, Table};
 use super::value;
-use super::{Command, keys};
+use super::{Command, keys, restart};
 use crate::core::fact::ServiceId;
-use crate::core::settings::{Escalate, Group, Service, Strategy};
+use crate::core::settings::{Escalate, Group, Reboots, Service, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is supervised; `None` where something was wrong with it.
-pub(super) type Supervised = (Option<Vec<(Service, Command)>>, Option<Vec<Group>>);
+pub(super) type Supervised = (
+    Option<Vec<(Service, Command)>>,
+    Option<Vec<Group>>,
+    Option<Reboots>,
+);
 
 /// Puts the services together, and reads the groups of them.
 pub(super) fn supervised(
@@ -23,7 +27,8 @@ pub(super) fn supervised(
     let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
     let services = order::services(top, drafts, budget);
     let groups = groups(top, &names, services.as_deref());
-    (services, groups)
+    let reboots = restart::reboots(top.below("reboots", keys::REBOOTS.keys));
+    (services, groups, reboots)
 }
 
 /// Reads all groups, sorted by name. `services` are the names of all services, in their order; `sound`

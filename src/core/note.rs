@@ -3,12 +3,16 @@
 //! A note is made in the core and worded at the edge (`crate::text`): here are only the facts of
 //! it. Every variant must be shown by some scenario; `tests/tidy.rs` checks that.
 
+mod finish;
 mod group;
 mod halt;
+mod machine;
 mod notify;
 
+pub use finish::Finish;
 pub use group::GroupNote;
 pub use halt::HaltNote;
+pub use machine::MachineKept;
 pub use notify::NotifyNote;
 
 use super::fact::{
@@ -29,38 +33,6 @@ pub enum Severity {
     Warning,
     /// Something is broken now. Synced to disk at once.
     Error,
-}
-
-/// How a service ended that is not to be restarted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Finish {
-    /// It has done its work.
-    Done,
-    /// It failed, or may have failed, and `restart` wants it to stay down.
-    Failed,
-    /// Its exit code is one of `no_restart_on`.
-    Refused,
-}
-
-/// Why the machine is not restarted for the sake of a service.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MachineKept {
-    /// It was restarted for that as often as it may be.
-    UsedUp {
-        /// How often.
-        reboots: u32,
-        /// Within which window.
-        window: Duration,
-    },
-    /// How often it was is not known.
-    NotCounted,
-    /// It has been up for too short a time.
-    TooSoon {
-        /// How long it has to be up.
-        uptime: Duration,
-    },
-    /// It runs on its battery, or that is low.
-    OnBattery,
 }
 
 /// Something that happened, or that was decided, and why.

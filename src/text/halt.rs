@@ -270,16 +270,7 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         HaltNote::HaltTakenUp {
             cause, same_boot, ..
         } => taken_up(*cause, *same_boot),
-        HaltNote::HaltCancelled {
-            cause: HaltCause::Services,
-        } => {
-            "it runs on its battery, or the restart cannot be counted: this machine stays on, and \
-              its services come back"
-                .to_owned()
-        }
-        HaltNote::HaltCancelled { .. } => {
-            "mains are back in time: this machine stays on, and its services come back".to_owned()
-        }
+        HaltNote::HaltCancelled { cause } => cancelled(*cause).to_owned(),
         HaltNote::HaltTurned { .. } => {
             "mains are back too late to stay on: restarting this machine instead of leaving it off"
                 .to_owned()
@@ -317,6 +308,22 @@ pub(super) fn sentence(note: &HaltNote) -> String {
              know; is `state_dir` writable?",
             fault_sentence(why)
         ),
+    }
+}
+
+fn cancelled(cause: HaltCause) -> &'static str {
+    match cause {
+        HaltCause::Services => {
+            "it runs on its battery, or the restart cannot be counted: this machine stays on, and its \
+             services come back"
+        }
+        HaltCause::RideThrough
+        | HaltCause::LowBattery
+        | HaltCause::GaugeSilent
+        | HaltCause::BatterySinks
+        | HaltCause::Asked { .. } => {
+            "mains are back in time: this machine stays on, and its services come back"
+        }
     }
 }
 

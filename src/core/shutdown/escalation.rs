@@ -1,8 +1,8 @@
 //! The last rung of escalation: the machine is restarted in order, for the sake of a service that
 //! nothing else has helped.
 //!
-//! It is counted first and made then: the count goes into the marker at the beginning of the halt, and a
-//! marker that cannot be written takes the halt back. Whenever something is not known, or not in
+//! It is counted first and made then: the count goes into the marker at the beginning of the halt, and
+//! a marker that cannot be written takes the halt back. Whenever something is not known, or not in
 //! order, the machine stays on; the service is given up then, and tried again after its cooldown.
 //!
 //! Never on battery, never while the machine or the daemon ends, never more often than
