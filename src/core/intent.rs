@@ -109,4 +109,6 @@ pub struct FoundMarker {
     /// The driver of the watchdog says that it ended the boot before; `None` where it cannot tell,
     /// which is so on a Pi.
     pub reset: Option<bool>,
+    /// The file system that keeps the marker over boots is of a kind that does so.
+    pub lasts: bool,
 }

@@ -124,7 +124,7 @@ impl Marker {
         (self.kept, self.keep_again) = (Some(wanted), None);
         self.failed = false;
         self.due = Some(pass.now.after(SIGN_OF_LIFE));
-        pass.picture.recorded = false;
+        (pass.picture.recorded, pass.picture.record_failed) = (false, false);
     }
 
     /// When a record that tells this is due.
@@ -178,6 +178,8 @@ fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
     let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain, kept.sunk);
     let same = of(written) == of(wanted);
     match (same, takes_back || written.mains != wanted.mains) {
+        // What is counted must be on the card before it is made.
+        _ if wanted.reboots.are_more_than(&written.reboots) => now,
         (false, _) if !takes_back => now,
         (_, true) => at.after(CALM),
         (_, false) => at.after(SIGN_OF_LIFE),

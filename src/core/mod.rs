@@ -54,7 +54,7 @@ pub use clock::RtcView;
 pub use daemon::{Standing, StartKind};
 use fact::Fact;
 pub use led::LedView;
-use note::HaltNote;
+use note::{HaltNote, MachineKept};
 pub use past::{Confidence, End, LastBoot};
 use picture::Picture;
 pub use power::{
@@ -230,6 +230,15 @@ impl Core {
     /// How the boot before this one ended; `None` if a daemon of this boot left nothing about it.
     pub fn last_boot(&self) -> Option<LastBoot> {
         self.marker.last_boot()
+    }
+
+    /// Why the machine would not be restarted for the sake of this service if it were given up now;
+    /// `None` if it would be, or if it does not escalate to the machine.
+    pub fn keeps_machine(&self, service: fact::ServiceId, now: Mono) -> Option<MachineKept> {
+        let settings = self.settings();
+        let escalates = settings.escalates(service);
+        let why = || self.shutdown.keeps_machine(now, &self.picture, settings);
+        escalates.then(why).flatten()
     }
 
     /// How the hardware watchdog stands.

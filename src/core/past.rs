@@ -107,6 +107,7 @@ mod tests {
 
     fn verdict(intent: Intent, mains: Option<bool>, reset: Option<bool>) -> String {
         let left = FoundMarker {
+            lasts: true,
             marker: Marker {
                 intent,
                 mains,

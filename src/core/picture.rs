@@ -235,7 +235,7 @@ pub struct Picture {
     pub halting: Option<Halting>,
     /// The marker tells what is to come, or could not be written.
     pub recorded: bool,
-    /// It could not be written.
+    /// The latest record could not be written.
     pub record_failed: bool,
     /// Temperature.
     pub thermal: Verdict,

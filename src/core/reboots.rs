@@ -65,6 +65,14 @@ impl Reboots {
         Reboots { ages }
     }
 
+    /// There are some of them that these, grown older, cannot be.
+    pub fn are_more_than(&self, these: &Reboots) -> bool {
+        let younger = |(ours, theirs): (&Option<u16>, &Option<u16>)| {
+            ours.unwrap_or(u16::MAX) < theirs.unwrap_or(u16::MAX)
+        };
+        self.ages.iter().zip(&these.ages).any(younger)
+    }
+
     /// The restarts within a window, and that window, if no other one may be made.
     pub fn used_up(&self, s: &Settings) -> Option<(u32, Duration)> {
         let within = |window: Duration| {
@@ -135,6 +143,30 @@ mod tests {
         assert_eq!(unknown.after(hours(7 * 24)), Reboots::default());
         assert_eq!(unknown.and_one(), unknown);
         assert_eq!(Reboots::of(vec![0; MOST + 1]), None);
+    }
+
+    /// One more is told from the same ones that have grown older.
+    #[test]
+    fn one_more_is_not_older_ones() {
+        let of = |ages: &[u16]| Reboots::of(ages.to_vec()).unwrap();
+        for (these, more) in [
+            (&[][..], &[0][..]),
+            (&[0], &[0, 0]),
+            (&[5], &[0, 5]),
+            (&[0, 1007], &[0, 0]),
+            (&[3, 1007], &[0, 4]),
+        ] {
+            assert!(of(more).are_more_than(&of(these)), "{these:?} {more:?}");
+        }
+        for (these, older) in [
+            (&[][..], &[][..]),
+            (&[0], &[0]),
+            (&[0, 3], &[36, 39]),
+            (&[0, 1007], &[1]),
+            (&[1007], &[]),
+        ] {
+            assert!(!of(older).are_more_than(&of(these)), "{these:?} {older:?}");
+        }
     }
 
     /// Less than a step wipes out nothing, however often.

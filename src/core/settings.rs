@@ -139,6 +139,14 @@ impl Settings {
             .map_or("?", |s| &s.name)
     }
 
+    /// When this service is given up for good, the machine is restarted.
+    pub fn escalates(&self, service: ServiceId) -> bool {
+        let own = self.services.get(usize::from(service.0));
+        let of_group =
+            |group: &Group| group.escalate == Escalate::Machine && group.members.contains(&service);
+        own.is_some_and(|s| s.escalates) || self.groups.iter().any(of_group)
+    }
+
     /// Name of a group, or `?` for a number that is none.
     pub fn group(&self, group: GroupId) -> &str {
         self.groups

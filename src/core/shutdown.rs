@@ -17,6 +17,8 @@
 //! does not die of KILL either; never waits for ever; never halts without an ask.
 
 mod escalation;
+#[cfg(test)]
+mod escalation_tests;
 mod halt;
 #[cfg(test)]
 mod halt_tests;
@@ -221,6 +223,9 @@ impl Policy for Shutdown {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        self.due
+        [self.due, self.counting_until()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -14,6 +14,7 @@
 
 use super::clock;
 use super::inbox::Inbox;
+use super::mountinfo::{self, Mount};
 use super::orders::Work;
 use super::places::Places;
 use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading, Source};
@@ -104,12 +105,23 @@ impl MarkerFiles {
                 marker,
                 same_boot: boot == self.boot,
                 reset,
+                lasts: self.outlives_a_boot(),
             })),
             Err(why) => Fact::Lost {
                 source: Source::Marker,
                 why,
             },
         }
+    }
+
+    /// The state directory is on a file system that keeps it over a boot. Not where that is not known.
+    fn outlives_a_boot(&self) -> bool {
+        let there = self.state.ancestors().find_map(|p| p.canonicalize().ok());
+        let table = mountinfo::table(Path::new("/"));
+        let (Some(there), Ok(table)) = (there, table) else {
+            return false;
+        };
+        mountinfo::mount_of(&table, &there).is_some_and(Mount::outlives_a_boot)
     }
 
     /// Writes the marker of this boot. Its directory lies in memory.
@@ -261,6 +273,7 @@ mod tests {
                 marker: marker(),
                 same_boot,
                 reset,
+                lasts: here.outlives_a_boot(),
             }))
         };
         assert_eq!(here.found(None), left(true, None));

@@ -22,6 +22,12 @@ const LOCAL: [&[u8]; 7] = [
     b"ext2", b"ext3", b"ext4", b"vfat", b"btrfs", b"f2fs", b"xfs",
 ];
 
+/// Kinds beside those that keep what is written to them over a boot.
+const LASTING: [&[u8]; 6] = [b"exfat", b"jffs2", b"ubifs", b"nilfs2", b"nfs", b"nfs4"];
+
+/// Block devices whose content is gone after a boot, whatever file system is on them.
+const IN_MEMORY: [&[u8]; 2] = [b"/dev/zram", b"/dev/ram"];
+
 /// What is mounted below these belongs to the system, not to anybody's data.
 const SYSTEM: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
 
@@ -41,6 +47,8 @@ pub struct Mount {
     /// Where it is mounted.
     pub point: PathBuf,
     kind: Vec<u8>,
+    /// It lies in the machine's memory, whatever its kind.
+    in_memory: bool,
     /// Nothing can be written through this place, by the will of whoever mounted it.
     pub read_only_here: bool,
     /// Nothing can be written to the file system at all.
@@ -95,6 +103,18 @@ pub fn mounted_at<'t>(table: &'t [Mount], point: &Path) -> Option<&'t Mount> {
     table.iter().filter(here).find(uncovered)
 }
 
+/// The mount on which a path lies that begins at `/` and has no links in it.
+pub fn mount_of<'t>(table: &'t [Mount], path: &Path) -> Option<&'t Mount> {
+    let above = |mount: &&Mount| path.starts_with(&mount.point);
+    let uncovered = |mount: &&Mount| !table.iter().any(|other| other.covers(mount));
+    let length = |mount: &&Mount| mount.point.components().count();
+    table
+        .iter()
+        .filter(above)
+        .filter(uncovered)
+        .max_by_key(length)
+}
+
 /// Reads the text of the table. Lines that are not what the kernel writes are passed over.
 pub fn parse(text: &[u8]) -> Vec<Mount> {
     text.split(|&byte| byte == b'\n')
@@ -107,6 +127,13 @@ impl Mount {
     pub fn counts_errors(&self) -> Option<(u32, u32)> {
         let ext4 = [&b"ext4"[..], b"ext3", b"ext2"].contains(&self.kind.as_slice());
         ext4.then_some(self.device)
+    }
+
+    /// What is written to it is still there after a boot, as far as its kind tells. An overlay may have
+    /// its upper part in memory, and does not tell.
+    pub fn outlives_a_boot(&self) -> bool {
+        let kind = self.kind.as_slice();
+        (LOCAL.contains(&kind) || LASTING.contains(&kind)) && !self.in_memory
     }
 
     fn covers(&self, other: &Mount) -> bool {
@@ -136,7 +163,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let options = words.next()?;
     words.find(|&word| word == b"-")?;
     let kind = words.next()?.to_vec();
-    let _source = words.next()?;
+    let source = words.next()?;
     let super_options = words.next().unwrap_or_default();
     point.is_absolute().then(|| Mount {
         id,
@@ -145,6 +172,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         whole,
         point,
         kind,
+        in_memory: IN_MEMORY.iter().any(|device| source.starts_with(device)),
         read_only_here: has_any(options, &[b"ro"]),
         unwritable: has_any(super_options, &UNWRITABLE),
     })

@@ -130,7 +130,13 @@ fn trouble(service: &ServiceStatus) -> String {
         })
     };
     match (service.state.as_str(), service.why.as_deref()) {
-        ("gave-up", _) => format!("{name} gave up{}", next(service.retry_seconds)),
+        ("gave-up", _) => {
+            let kept = service.machine_kept.as_ref();
+            let kept = kept.map_or_else(String::new, |why| {
+                format!(", and this machine is not restarted for it: {why}")
+            });
+            format!("{name} gave up{}{kept}", next(service.retry_seconds))
+        }
         ("backoff", _) => format!("{name} keeps failing{}", next(service.retry_seconds)),
         ("up", _) => {
             let since = service.since_seconds.map_or_else(String::new, |s| {

@@ -47,6 +47,9 @@ pub struct ServiceStatus {
     /// The group that it belongs to.
     #[serde(default)]
     pub group: Option<String>,
+    /// Why the machine is not restarted for its sake, where it escalates to that and was given up.
+    #[serde(default)]
+    pub machine_kept: Option<String>,
     /// Services that it waits for.
     pub waits_for: Vec<String>,
     /// Its group, while that is restarted and it is stopped or waits for that.
@@ -123,6 +126,7 @@ pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
         .map(|view| ServiceStatus {
             lacks: lacks(view).map(|need| text::need_word(need).to_owned()),
             lacks_because: lacks(view).map(|need| standing(need, core)),
+            machine_kept: machine_kept(view, core, now),
             ..service(view, &views, core, now)
         })
         .collect()
@@ -175,6 +179,13 @@ fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus
             ..plain
         },
     }
+}
+
+/// Why the machine is not restarted for its sake.
+fn machine_kept(view: &View, core: &Core, now: Mono) -> Option<String> {
+    let given_up = matches!(view.state, State::GaveUp { .. });
+    let why = given_up.then(|| core.keeps_machine(view.service, now));
+    why.flatten().map(text::kept_because)
 }
 
 /// What it needs and lacks.
@@ -231,6 +242,7 @@ fn stateless(
         requires: names(own.map(|s| &s.requires)),
         wants: names(own.map(|s| &s.wants)),
         group: group_of(view.service, settings),
+        machine_kept: None,
         waits_for: Vec::new(),
         with_group: match view.bar {
             Some(Bar::Group { group, .. }) if view.wish == Wish::Run => {

@@ -94,10 +94,12 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
         }
         "backoff" => notes.push(format!("next try in {}", ago(service.retry_seconds))),
         "held" => notes.push("held back to save power".into()),
-        "gave-up" => notes.push(format!(
-            "too many failures; next try in {}",
-            ago(service.retry_seconds)
-        )),
+        "gave-up" => {
+            let next = ago(service.retry_seconds);
+            notes.push(format!("too many failures; next try in {next}"));
+            let kept = service.machine_kept.as_ref();
+            notes.extend(kept.map(|why| format!("this machine is not restarted for it: {why}")));
+        }
         _ => {}
     }
     if service.failures > 1 {

@@ -314,8 +314,8 @@ pub(super) fn sentence(note: &HaltNote) -> String {
 fn cancelled(cause: HaltCause) -> &'static str {
     match cause {
         HaltCause::Services => {
-            "it runs on its battery, or the restart cannot be counted: this machine stays on, and its \
-             services come back"
+            "it runs on its battery, or nobody restarts it: this machine stays on, and its services come \
+             back"
         }
         HaltCause::RideThrough
         | HaltCause::LowBattery

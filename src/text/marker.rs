@@ -85,8 +85,9 @@ fn before_text(before: LastBoot) -> String {
 
 /// A marker that was found, on one line.
 pub(super) fn found_marker(left: &FoundMarker) -> String {
+    let lasts = if left.lasts { "" } else { " lasts=no" };
     format!(
-        "{} boot={} reset={}",
+        "{} boot={} reset={}{lasts}",
         marker(&left.marker),
         if left.same_boot { "same" } else { "other" },
         known(left.reset)

@@ -41,7 +41,7 @@ pub use led::{led_advice, led_meaning, rhythm_words};
 pub use marker::marker;
 pub use nearest::nearest;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
-pub use sentence::{fault_sentence, sentence};
+pub use sentence::{fault_sentence, kept_because, sentence};
 pub use signal::{signal_named, signal_word};
 pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;

@@ -23,6 +23,7 @@ use crate::core::fact::{Asker, Fault, Request, ServiceId, Source};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
 use crate::core::settings::{Restart, Settings};
+pub use service::kept_because;
 
 /// What an operator reads: plain English without a full stop at its end.
 pub fn sentence(note: &Note, settings: &Settings) -> String {

@@ -376,5 +376,6 @@ fn found(rng: &mut Rng) -> FoundMarker {
         },
         same_boot: rng.chance(50),
         reset: rng.pick(&[None, Some(true), Some(false)]),
+        lasts: rng.chance(80),
     }
 }

@@ -115,6 +115,8 @@ pub struct Checks {
     bars: Bars,
     groups: Groups,
     machine: Machine,
+    /// Nothing that is written outlives a boot.
+    forgets: bool,
 }
 
 /// An end that was accepted.
@@ -129,7 +131,7 @@ struct Ending {
 }
 
 impl Checks {
-    pub fn new(settings: &Settings) -> Checks {
+    pub fn new(settings: &Settings, forgets: bool) -> Checks {
         let mut checks = Checks {
             settings: settings.clone(),
             services: Vec::new(),
@@ -154,6 +156,7 @@ impl Checks {
             bars: Bars::default(),
             groups: Groups::default(),
             machine: Machine::default(),
+            forgets,
         };
         checks.new_life();
         checks
@@ -184,6 +187,7 @@ impl Checks {
         self.strained = Strained::default();
         self.bars = Bars::default();
         self.groups = Groups::default();
+        self.machine.new_life();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -245,7 +249,8 @@ impl Checks {
             .groups_go_together(v, &self.settings, |service| {
                 self.services[usize::from(service.0)].asked
             })?;
-        self.machine.restarts_are_counted(v, &self.settings)?;
+        self.machine
+            .restarts_are_counted(v, &self.settings, self.forgets)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;

@@ -140,7 +140,7 @@ impl World {
         let floor = self.clocks.floor();
         self.step(&floor, 0);
         self.remember_left();
-        let found = self.remains.found();
+        let found = self.remains.found(self.plan.card);
         self.step(&found, 0);
         self.step(&Fact::Tick, 0);
         for (thread, every) in [

@@ -6,13 +6,15 @@
 
 use crate::daemon::LifeEvent;
 use crate::faults::Kind;
+use crate::plan::{Card, Plan};
 use crate::world::{Event, World};
 use fieldwarden::core::fact::{
     Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
 };
-use fieldwarden::core::intent::{FoundMarker, Marker};
+use fieldwarden::core::intent::{CutTold, FoundMarker, Intent, Marker};
 use fieldwarden::core::last_words::{Deed, decide};
 use fieldwarden::core::picture::Rung;
+use fieldwarden::core::reboots::Reboots;
 
 /// What outlives the daemon.
 #[derive(Default)]
@@ -22,6 +24,8 @@ pub struct Remains {
     pub here: Option<Marker>,
     /// The marker that outlives the boot, with the boot that wrote it.
     there: Option<(u32, Marker)>,
+    /// The same after the first boot.
+    after_first: Option<(u32, Marker)>,
     /// The watchdog ended the boot before, and its driver tells.
     bitten: Option<bool>,
     /// Init was asked for this.
@@ -33,7 +37,37 @@ pub struct Remains {
 }
 
 impl Remains {
-    pub fn new_boot(&mut self, bitten: Option<bool>) {
+    /// A machine that ran before, where that matters.
+    pub fn of(plan: &Plan) -> Remains {
+        let ran = plan.hopeless.is_some() && plan.card != Card::Forgets;
+        let marker = Marker {
+            intent: Intent::Run,
+            mains: None,
+            attempts: 0,
+            in_vain: 0,
+            sunk: 0,
+            reboots: Reboots::default(),
+            outage: None,
+            cut: CutTold::No,
+            before: None,
+        };
+        Remains {
+            there: ran.then_some((u32::MAX, marker)),
+            ..Remains::default()
+        }
+    }
+
+    pub fn new_boot(&mut self, bitten: Option<bool>, card: Card) {
+        if self.boot == 0 {
+            // Nobody makes a card read-only in the middle of a halt.
+            let halts = |marker: &Marker| matches!(marker.intent, Intent::Halt { .. });
+            self.after_first = self.there.filter(|(_, marker)| !halts(marker));
+        }
+        self.there = match card {
+            Card::Keeps => self.there,
+            Card::Forgets => None,
+            Card::Stale => self.after_first,
+        };
         self.boot += 1;
         self.here = None;
         self.bitten = bitten;
@@ -53,7 +87,7 @@ impl Remains {
     }
 
     /// What the next daemon is told of it.
-    pub fn found(&self) -> Fact {
+    pub fn found(&self, card: Card) -> Fact {
         let found = match (self.here, self.there) {
             (Some(here), _) => Some((self.boot, here)),
             (None, there) => there,
@@ -63,6 +97,7 @@ impl Remains {
                 marker,
                 same_boot: boot == self.boot,
                 reset: self.bitten,
+                lasts: card != Card::Stale,
             })),
             None => Fact::Lost {
                 source: Source::Marker,

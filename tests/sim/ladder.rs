@@ -56,12 +56,22 @@ impl Ladder {
         }
         self.orders(v, halting, settings)?;
         if let (None, Some(before)) = (halting, self.before) {
-            let late = before.rung >= Rung::Asked || self.cut;
+            // Nothing is lost by one that init or the kernel refuses, unless mains are gone.
+            let refused = matches!(
+                v.fact,
+                Fact::Done {
+                    outcome: Err(_),
+                    ..
+                }
+            );
+            let spared = before.cause == HaltCause::Services && refused;
+            let late = before.rung >= Rung::Asked && !spared || self.cut;
             wrong(
                 late,
                 "S8: a halt is taken back after the point of no return",
             )?;
             (self.asked, self.committed, self.cut) = (false, false, false);
+            self.init_asked &= !spared;
             self.begun = None;
         }
         if let Some(halting) = halting {

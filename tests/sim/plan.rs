@@ -4,6 +4,7 @@ use crate::faults::Kind;
 use crate::rng::Rng;
 use fieldwarden::config;
 use fieldwarden::config::board::Board;
+use fieldwarden::core::fact::ServiceId;
 use fieldwarden::core::settings::{CutAhead, Settings};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,10 +29,25 @@ pub struct Plan {
     pub vitals_every: u64,
     /// Orders that a queue holds.
     pub queue: usize,
+    /// A service that never stays up, as long as anything goes wrong.
+    pub hopeless: Option<ServiceId>,
+    /// What becomes of a marker at the end of a boot.
+    pub card: Card,
     /// After this time nothing goes wrong any more.
     pub calm_at: u64,
     /// After this time, without faults, everything must be well.
     pub well_by: u64,
+}
+
+/// What becomes of a marker at the end of a boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Card {
+    /// It is there in the next one.
+    Keeps,
+    /// It is gone, though its file system is one that keeps it: somebody cleans up.
+    Forgets,
+    /// It is again as it was after the first boot: what is written goes into memory.
+    Stale,
 }
 
 /// An essential thread owes for this long before it is late.
@@ -59,8 +75,33 @@ impl Plan {
             can_be_cancelled: boards.chance(50),
             delay: Duration::from_secs(boards.range(30, 120)),
         });
+        // What escalates, and what knows of that, is drawn apart: the other draws stay as they are.
+        let mut last = Rng::new(seed.rotate_left(32));
+        for at in 0..settings.services.len() {
+            let id = ServiceId(u16::try_from(at).unwrap_or(u16::MAX));
+            let grouped = settings.groups.iter().any(|g| g.members.contains(&id));
+            settings.services[at].escalates = !grouped && last.chance(30);
+        }
+        let count = settings.services.len() as u64;
+        let hopeless = last.chance(40).then(|| last.range(0, count - 1));
+        let hopeless = hopeless.and_then(|at| u16::try_from(at).ok().map(ServiceId));
+        if let Some(id) = hopeless {
+            let grouped = settings.groups.iter().any(|g| g.members.contains(&id));
+            settings.services[usize::from(id.0)].escalates = !grouped;
+        }
+        let card = last.pick(&[
+            Card::Keeps,
+            Card::Keeps,
+            Card::Keeps,
+            Card::Keeps,
+            Card::Keeps,
+            Card::Forgets,
+            Card::Stale,
+        ]);
         Plan {
             seed,
+            hopeless,
+            card,
             vitals_every: rng.pick(&[1_000, 5_000, 5_000, 15_000]),
             init_watchdog: rng.pick(&[None, Some(4_000), Some(30_000)]),
             queue: match faults.contains(&Kind::ShortQueues) {

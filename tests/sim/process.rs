@@ -55,7 +55,7 @@ impl World {
         }
         self.procs.insert(pid, proc);
         self.draw_ready(service, pid);
-        self.draw_end(pid);
+        self.draw_end(service, pid);
         self.draw_talk(pid);
         pid
     }
@@ -154,7 +154,11 @@ impl World {
         self.after(delay, Event::ProcReady(pid));
     }
 
-    fn draw_end(&mut self, pid: u32) {
+    fn draw_end(&mut self, service: ServiceId, pid: u32) {
+        if self.plan.hopeless == Some(service) && !self.calm {
+            let delay = self.rng.range(0, 1_500);
+            return self.after(delay, Event::ProcEnd(pid, Exit::Signal(11)));
+        }
         let (exit, longest) = if self.strikes(Kind::Crash, 40) {
             let exit = self
                 .rng

@@ -167,6 +167,11 @@ impl Display for Tally {
             ("  that init was asked for", self.halts),
             ("  without init", self.forced),
             ("  left to the watchdog", self.note("HaltLeftToWatchdog")),
+            (
+                "restarts for the sake of services",
+                self.note("MachineRestarting"),
+            ),
+            ("  for which it stayed on", self.note("MachineKept")),
             ("machines turned off", self.offs),
             ("  because of mains", self.power.off_by_mains),
             ("machines restarted", self.restarts),

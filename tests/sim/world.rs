@@ -12,7 +12,7 @@ use crate::halting::Remains;
 use crate::hardware::Device;
 use crate::lamp::Lamp;
 use crate::mains::Mains;
-use crate::plan::Plan;
+use crate::plan::{Card, Plan};
 use crate::process::Proc;
 use crate::rng::Rng;
 use crate::story::Book;
@@ -163,7 +163,8 @@ impl World {
             kept: None,
             firmware: Firmware::of(&plan, &mut rng),
             lamp: Lamp::default(),
-            checks: Checks::new(&plan.settings),
+            checks: Checks::new(&plan.settings, plan.card != Card::Keeps),
+            remains: Remains::of(&plan),
             plan,
             rng,
             now: 1_000,
@@ -180,7 +181,6 @@ impl World {
             calm: false,
             well_since: None,
             trouble: Trouble::default(),
-            remains: Remains::default(),
             next_ticket: 1,
             tally: Tally::default(),
             book,
@@ -384,7 +384,8 @@ impl World {
         self.alive.iter_mut().for_each(|n| *n = 0);
         self.device.reset(by_device);
         let tells = self.device.tells;
-        self.remains.new_boot(tells.then_some(by_device));
+        self.remains
+            .new_boot(tells.then_some(by_device), self.plan.card);
         self.first = true;
         self.clocks.boot();
         self.lamp.go_dark();

@@ -7,18 +7,26 @@ use std::time::Duration;
 pub enum MachineKept {
     /// It was restarted for that as often as it may be.
     UsedUp {
-        /// How often.
+        /// How often; 0 where it may not be at all.
         reboots: u32,
         /// Within which window.
         window: Duration,
     },
-    /// How often it was is not known.
+    /// How often it was is not known: what was left cannot be read.
     NotCounted,
+    /// What is written down is not known to outlive a boot, so nobody would know of this one.
+    NotKept,
+    /// That it is restarted could not be written down ahead.
+    NotWritten,
     /// It has been up for too short a time.
     TooSoon {
         /// How long it has to be up.
         uptime: Duration,
     },
-    /// It runs on its battery, or that is low.
+    /// It runs on its battery, or that sinks.
     OnBattery,
+    /// Daemons before this one broke off: the fault may be ours.
+    Unsteady,
+    /// Neither init nor the kernel did it when they were asked in this boot.
+    Refused,
 }

@@ -121,6 +121,7 @@ mod tests {
             phase: HaltPhase::Committed,
         });
         FoundMarker {
+            lasts: true,
             marker: Marker {
                 reboots: crate::core::reboots::Reboots::default(),
                 intent,

@@ -76,6 +76,7 @@ mod tests {
     #[test]
     fn what_is_taken_up() {
         let found = |same_boot, mains, since: Option<u64>| FoundMarker {
+            lasts: true,
             marker: Marker {
                 reboots: crate::core::reboots::Reboots::default(),
                 intent: Intent::Run,

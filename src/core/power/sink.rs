@@ -173,6 +173,7 @@ mod tests {
 
     fn left(sunk: u8, ours: bool, same_boot: bool) -> FoundMarker {
         FoundMarker {
+            lasts: true,
             marker: Marker {
                 reboots: crate::core::reboots::Reboots::default(),
                 intent: match ours {

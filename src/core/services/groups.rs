@@ -128,7 +128,7 @@ impl Services {
             Sequel::GaveUp { until } => {
                 let until = service.give_up(until);
                 self.touch(id);
-                if s.escalate == Escalate::Machine {
+                if s.escalate == Escalate::Machine && !fall.earlier {
                     pass.picture.escalated.get_or_insert(id);
                 }
                 Some(GroupNote::GroupGaveUp {

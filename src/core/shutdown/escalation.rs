@@ -1,57 +1,83 @@
 //! The last rung of escalation: the machine is restarted in order, for the sake of a service that
 //! nothing else has helped.
 //!
-//! It is counted first and made then: the count goes into the marker at the beginning of the halt, and
-//! a marker that cannot be written takes the halt back. Whenever something is not known, or not in
-//! order, the machine stays on; the service is given up then, and tried again after its cooldown.
+//! ```text
+//!   a service is given up ──► kept? ──no──► Counting ──written──► halt, as a restart
+//!                               │               │                  │
+//!                              yes          not written      refused, on battery
+//!                               └───────────────┴──► the machine stays on, and that is told
+//! ```
+//!
+//! It is counted first and made then: nothing is stopped before the count has reached the marker, so a
+//! daemon that is killed in between, or a reset, leaves one that was counted and not made. Whenever
+//! something is not known, or not in order, the machine stays on; the service is given up then, and
+//! tried again after its cooldown.
 //!
 //! Never on battery, never while the machine or the daemon ends, never more often than
-//! [`Reboots`](crate::core::reboots::Reboots) allows.
+//! [`Reboots`](crate::core::reboots::Reboots) allows, and never where a count that is written now
+//! would be gone after the restart: such a machine would be restarted for ever.
 
 use super::halt::Halt;
+use super::ladder::{Came, can_be_taken_back};
 use super::{Shutdown, State};
-use crate::core::Pass;
-use crate::core::fact::{Fact, Fault, HaltKind, Reading, Source};
+use crate::core::fact::{Fact, Fault, HaltKind, Reading, ServiceId, Source};
+use crate::core::intent::FoundMarker;
 use crate::core::note::{MachineKept, Note};
-use crate::core::picture::{HaltCause, Rung};
+use crate::core::picture::{HaltCause, Picture, Rung};
 use crate::core::reboots::Reboots;
+use crate::core::settings::Settings;
+use crate::core::{End, Pass};
 use crate::units::Mono;
+use std::time::Duration;
 
-/// How many restarts there were.
+/// Time for the count to reach the card. It is one block. Longer: a card that stalls for long is about
+/// to fail, and no count on it can be relied upon.
+const COUNTING: Duration = Duration::from_secs(3);
+
+/// What is known of restarts of the machine.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counted {
-    /// What is known, and when it was.
+    /// How many there were, and when that was so; `None` if that is not known.
     known: Option<(Reboots, Mono)>,
     /// Whatever was left could not be read.
     lost: bool,
+    /// A marker of an earlier boot was found in this one, where a marker outlives a boot.
+    lasts: bool,
+    /// The daemons before this one broke off.
+    unsteady: bool,
+    /// The latest one could not be written down.
+    unwritten: bool,
+    /// Init and the kernel did not do it.
+    refused: bool,
+    /// One that is being written down, for the sake of this service, and how long that may take.
+    counting: Option<(ServiceId, Mono)>,
 }
 
 impl Counted {
-    fn now(&self, pass: &Pass) -> Reboots {
+    fn now(&self, now: Mono) -> Reboots {
         match self.known {
-            Some((reboots, at)) => reboots.after(pass.now.since(at)),
+            Some((reboots, at)) => reboots.after(now.since(at)),
             None if self.lost => Reboots::UNKNOWN,
             None => Reboots::default(),
         }
     }
-}
 
-impl Shutdown {
-    /// Takes in what was left, and shows what there is to be left.
-    pub(super) fn count_reboots(&mut self, pass: &mut Pass) {
-        match pass.fact {
+    fn hear(&mut self, fact: &Fact, now: Mono) {
+        match fact {
             Fact::Seen(Reading::Marker(left)) => {
-                self.reboots.known = Some((left.marker.reboots, pass.now));
+                self.known = Some((left.marker.reboots, now));
+                self.lasts = left.lasts && outlived_a_boot(left);
             }
             Fact::Lost {
                 source: Source::Marker,
                 why,
             } => {
-                // The first boot of all has none.
+                // The first boot of all has none; so has every boot of a machine that forgets it.
                 let none = *why == Fault::Absent;
-                self.reboots.known = none.then_some((Reboots::default(), pass.now));
-                self.reboots.lost = !none;
+                self.known = none.then_some((Reboots::default(), now));
+                self.lost = !none;
             }
+            Fact::Seen(Reading::Starts { .. }) => self.unsteady = true,
             Fact::Tick
             | Fact::Seen(_)
             | Fact::Lost { .. }
@@ -60,55 +86,137 @@ impl Shutdown {
             | Fact::Done { .. }
             | Fact::Thread { .. } => {}
         }
-        pass.picture.reboots = self.reboots.now(pass);
     }
 
-    /// A service that was given up asks for a restart of the machine.
+    /// Why the machine would not be restarted now.
+    fn keeps_on(&self, now: Mono, picture: &Picture, settings: &Settings) -> Option<MachineKept> {
+        let s = &settings.reboots;
+        if self.known.is_none() {
+            return Some(MachineKept::NotCounted);
+        }
+        if !self.lasts {
+            return Some(MachineKept::NotKept);
+        }
+        if self.refused {
+            return Some(MachineKept::Refused);
+        }
+        if self.unsteady {
+            return Some(MachineKept::Unsteady);
+        }
+        if let Some((reboots, window)) = self.now(now).used_up(s) {
+            return Some(MachineKept::UsedUp { reboots, window });
+        }
+        if on_battery(picture) {
+            return Some(MachineKept::OnBattery);
+        }
+        let early = now.since(Mono::default()) < s.uptime;
+        early.then_some(MachineKept::TooSoon { uptime: s.uptime })
+    }
+}
+
+/// It was left by an earlier boot; or by an earlier daemon of this one, which had found one.
+fn outlived_a_boot(left: &FoundMarker) -> bool {
+    let before = left.marker.before.map(|before| before.end);
+    !left.same_boot || before.is_some_and(|end| end != End::FirstBoot)
+}
+
+/// The battery gives, or may have to soon.
+fn on_battery(picture: &Picture) -> bool {
+    picture.mains == Some(false) || picture.strain_of_power.is_some() || picture.sinks
+}
+
+impl Shutdown {
+    /// Takes in what was left, and shows what there is to be left.
+    pub(super) fn count_reboots(&mut self, pass: &mut Pass) {
+        self.reboots.hear(pass.fact, pass.now);
+        pass.picture.reboots = self.reboots.now(pass.now);
+    }
+
+    /// A service that was given up asks for a restart of the machine; or one that has asked is waited
+    /// for by nothing any more.
     pub(super) fn hear_escalation(&mut self, pass: &mut Pass) {
-        let Some(service) = pass.picture.escalated.take() else {
-            return;
-        };
+        let asked = pass.picture.escalated.take();
         if !matches!(self.state, State::Running) {
+            self.reboots.counting = None;
             return;
         }
-        if let Some(why) = self.keeps_on(pass) {
+        if let Some((service, until)) = self.reboots.counting {
+            return self.see_counted(service, until, pass);
+        }
+        let Some(service) = asked else { return };
+        if let Some(why) = self.reboots.keeps_on(pass.now, pass.picture, pass.settings) {
             pass.out.note(Note::MachineKept { service, why });
             return;
         }
-        let reboots = self.reboots.now(pass).and_one();
+        let reboots = self.reboots.now(pass.now).and_one();
         self.reboots.known = Some((reboots, pass.now));
+        self.reboots.unwritten = false;
+        // The marker comes after us in a pass: it sees one more, and writes that down at once.
+        self.reboots.counting = Some((service, pass.now.after(COUNTING)));
         pass.picture.reboots = reboots;
+    }
+
+    /// Begins as soon as it is written down that it has begun.
+    fn see_counted(&mut self, service: ServiceId, until: Mono, pass: &mut Pass) {
+        let failed = pass.picture.record_failed || pass.now >= until && !pass.picture.recorded;
+        if !failed && !pass.picture.recorded {
+            return;
+        }
+        self.reboots.counting = None;
+        self.reboots.unwritten = failed;
+        let why = match failed {
+            true => Some(MachineKept::NotWritten),
+            false => on_battery(pass.picture).then_some(MachineKept::OnBattery),
+        };
+        if let Some(why) = why {
+            pass.out.note(Note::MachineKept { service, why });
+            return;
+        }
         pass.out.note(Note::MachineRestarting { service });
         let cause = HaltCause::Services;
         pass.picture.ask_halt(cause);
         self.enter(Rung::Stopping, Halt::new(HaltKind::Reboot, cause), pass);
     }
 
-    /// Why the machine is not restarted.
-    fn keeps_on(&self, pass: &Pass) -> Option<MachineKept> {
-        let s = &pass.settings.reboots;
-        if self.reboots.known.is_none() {
-            return Some(MachineKept::NotCounted);
-        }
-        if pass.picture.mains == Some(false) || pass.picture.strain_of_power.is_some() {
-            return Some(MachineKept::OnBattery);
-        }
-        if pass.now.since(Mono::default()) < s.uptime {
-            return Some(MachineKept::TooSoon { uptime: s.uptime });
-        }
-        let spent = self.reboots.now(pass).used_up(s);
-        spent.map(|(reboots, window)| MachineKept::UsedUp { reboots, window })
+    /// Nobody restarts the machine: that is not asked for again.
+    pub(super) fn restart_was_refused(&mut self) {
+        self.reboots.refused = true;
+    }
+
+    /// When a count that is not written yet is late.
+    pub(super) fn counting_until(&self) -> Option<Mono> {
+        self.reboots.counting.map(|(_, until)| until)
+    }
+
+    /// Why the machine would not be restarted for the sake of a service now.
+    pub fn keeps_machine(
+        &self,
+        now: Mono,
+        picture: &Picture,
+        settings: &Settings,
+    ) -> Option<MachineKept> {
+        let unwritten = self.reboots.unwritten;
+        let why = self.reboots.keeps_on(now, picture, settings);
+        why.or(unwritten.then_some(MachineKept::NotWritten))
     }
 }
 
 impl Halt {
-    /// It is for the sake of services, and is not to be.
+    /// It is for the sake of services, and can be taken back.
+    pub(super) fn is_for_services(&self, pass: &Pass) -> bool {
+        self.cause == HaltCause::Services && can_be_taken_back(self.rung, pass.settings)
+    }
+
+    /// It is for the sake of services, and whoever was asked for it does not do it: then the others are
+    /// not kept down for the one. Where the kernel has not come back yet, it may still do it.
+    pub(super) fn is_refused(&self, came: Option<&Came>) -> bool {
+        let asked = matches!(self.rung, Rung::Asked | Rung::Forced);
+        self.cause == HaltCause::Services && asked && matches!(came, Some(Came::Failed(_)))
+    }
+
+    /// It is for the sake of services, and the battery has to give now: a machine that is restarted
+    /// then may not come up again.
     pub(super) fn is_not_worth_it(&self, pass: &Pass) -> bool {
-        if self.cause != HaltCause::Services {
-            return false;
-        }
-        let unwritten = self.rung == Rung::Recording
-            && (pass.picture.record_failed || pass.now >= self.until && !pass.picture.recorded);
-        pass.picture.mains == Some(false) || unwritten
+        self.cause == HaltCause::Services && on_battery(pass.picture)
     }
 }

@@ -242,6 +242,16 @@ impl Shutdown {
                 self.enter(Rung::Stopping, Halt::new(kind, cause), pass);
                 Answer::Accepted
             }
+            // It might be taken back, and whoever asks now means it.
+            State::Halting(halt) if halt.is_for_services(pass) => {
+                pass.picture.halt_ask = Some(cause);
+                let halt = Halt {
+                    dismissed: halt.dismissed,
+                    ..Halt::new(kind, cause)
+                };
+                self.enter(Rung::Stopping, halt, pass);
+                Answer::Accepted
+            }
             State::Halting(halt) if halt.kind == kind => Answer::Already,
             State::Halting(_) | State::Stopping { .. } | State::Parting { .. } | State::Over => {
                 Answer::Ending
@@ -362,6 +372,11 @@ impl Shutdown {
         }
         if let Some(came) = &came {
             halt.tell(came, pass);
+        }
+        if halt.is_refused(came.as_ref()) {
+            self.restart_was_refused();
+            let cause = halt.cause;
+            return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
         }
         let cuts = cuts(halt.kind, pass);
         match came.and_then(|came| next(halt.rung, &came, cuts)) {

@@ -653,6 +653,7 @@ fn dismissed_and_asked() {
 #[test]
 fn what_an_earlier_daemon_left() {
     let left = |cause, phase, same_boot, attempts| FoundMarker {
+        lasts: true,
         marker: Marker {
             intent: Intent::Halt {
                 kind: HaltKind::PowerOff,
@@ -713,6 +714,7 @@ fn what_an_earlier_daemon_left() {
         ),
         (
             FoundMarker {
+                lasts: true,
                 reset: Some(true),
                 ..left(CAUSE, Committed, false, 0)
             },
@@ -838,6 +840,7 @@ fn what_an_earlier_daemon_left_of_the_board() {
         let mut shutdown = Shutdown::default();
         let mut out = Actions::default();
         let left = FoundMarker {
+            lasts: true,
             marker: Marker {
                 intent: Intent::Halt {
                     kind: HaltKind::PowerOff,

@@ -51,7 +51,11 @@ pub(super) fn kept(mut of: Fields, why: MachineKept) -> Fields {
         MachineKept::TooSoon { uptime } => {
             of.extend([("why", word("too-soon")), ("uptime", time(uptime))]);
         }
+        MachineKept::NotKept => of.push(("why", word("not-kept"))),
+        MachineKept::NotWritten => of.push(("why", word("not-written"))),
         MachineKept::OnBattery => of.push(("why", word("on-battery"))),
+        MachineKept::Unsteady => of.push(("why", word("unsteady"))),
+        MachineKept::Refused => of.push(("why", word("refused"))),
     }
     of
 }

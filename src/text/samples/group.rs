@@ -39,8 +39,33 @@ pub(super) fn machine() -> Vec<(Note, &'static str)> {
              yet",
         ),
         kept(
+            used_up(0),
+            "web could not be kept up, but this machine is not restarted: `most` of [reboots] is 0",
+        ),
+        kept(
+            MachineKept::NotKept,
+            "web could not be kept up, but this machine is not restarted: nothing in `state_dir` is known \
+             to have outlived a boot, so nobody would know of it",
+        ),
+        kept(
+            MachineKept::NotWritten,
+            "web could not be kept up, but this machine is not restarted: it cannot be written down that \
+             it is: is `state_dir` writable?",
+        ),
+        kept(
             MachineKept::OnBattery,
-            "web could not be kept up, but this machine is not restarted: it runs on its battery",
+            "web could not be kept up, but this machine is not restarted: it runs on its battery, or that \
+             sinks",
+        ),
+        kept(
+            MachineKept::Unsteady,
+            "web could not be kept up, but this machine is not restarted: daemons before this one broke \
+             off",
+        ),
+        kept(
+            MachineKept::Refused,
+            "web could not be kept up, but this machine is not restarted: neither init nor the kernel did \
+             it when they were asked",
         ),
     ]
 }

@@ -165,7 +165,14 @@ pub(super) fn machine_restarts(name: &str) -> String {
 }
 
 pub(super) fn machine_kept(name: &str, why: MachineKept) -> String {
-    let why = match why {
+    let why = kept_because(why);
+    format!("{name} could not be kept up, but this machine is not restarted: {why}")
+}
+
+/// Why this machine is not restarted for the sake of a service.
+pub fn kept_because(why: MachineKept) -> String {
+    match why {
+        MachineKept::UsedUp { reboots: 0, .. } => "`most` of [reboots] is 0".to_owned(),
         MachineKept::UsedUp { reboots, window } => format!(
             "it was restarted for that {} within {}: look for the cause",
             times(reboots),
@@ -174,12 +181,23 @@ pub(super) fn machine_kept(name: &str, why: MachineKept) -> String {
         MachineKept::NotCounted => {
             "nobody knows how often it was restarted for that: is `state_dir` readable?".to_owned()
         }
+        MachineKept::NotKept => {
+            "nothing in `state_dir` is known to have outlived a boot, so nobody would \
+                                 know of it"
+                .to_owned()
+        }
+        MachineKept::NotWritten => {
+            "it cannot be written down that it is: is `state_dir` writable?".to_owned()
+        }
         MachineKept::TooSoon { uptime } => {
             format!("it has not been up for {} yet", for_people(uptime))
         }
-        MachineKept::OnBattery => "it runs on its battery".to_owned(),
-    };
-    format!("{name} could not be kept up, but this machine is not restarted: {why}")
+        MachineKept::OnBattery => "it runs on its battery, or that sinks".to_owned(),
+        MachineKept::Unsteady => "daemons before this one broke off".to_owned(),
+        MachineKept::Refused => {
+            "neither init nor the kernel did it when they were asked".to_owned()
+        }
+    }
 }
 
 fn times(n: u32) -> String {

@@ -39,6 +39,10 @@ impl Line<'_, '_> {
                 other => return Err(expected("`same` or `other`", other)),
             },
             reset: self.perhaps("reset")?,
+            lasts: match self.words.has_key("lasts") {
+                true => self.flag("lasts")?,
+                false => true,
+            },
         })
     }
 

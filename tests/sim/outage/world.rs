@@ -388,6 +388,7 @@ impl World {
                 marker,
                 same_boot: self.kept_here,
                 reset: Some(false),
+                lasts: true,
             })),
             None => Fact::Lost {
                 source: Source::Marker,
