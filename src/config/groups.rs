@@ -53,7 +53,7 @@ fn groups(
         for member in &members {
             good &= known(&mut table, member, services, whole);
             good &= free(&mut table, member, name, &mut taken);
-            good &= decided(&mut table, member, sound);
+            good &= decided(&mut table, member, name, sound);
         }
         if let Some(sound) = sound {
             good &= in_order(&mut table, &members, sound);
@@ -106,6 +106,7 @@ fn group(
 fn decided(
     table: &mut Table<'_, '_, '_>,
     member: &At<String>,
+    group: &str,
     sound: Option<&[(Service, Command)]>,
 ) -> bool {
     let escalates =
@@ -118,11 +119,11 @@ fn decided(
         value::key(&member.value)
     );
     let help = format!(
-        "take it out there, and write escalate = \"machine\" in [{}]",
-        table.full("")
+        "take it out there, and write escalate = \"machine\" in [group.{}]",
+        value::key(group)
     );
     let span = member.span.clone().unwrap_or(table.header());
-    table.report().error(span, what, help.replace(".]", "]"));
+    table.report().error(span, what, help);
     false
 }
 

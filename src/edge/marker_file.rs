@@ -344,6 +344,24 @@ mod tests {
         assert!(matches!(files.found(None), Fact::Seen(_)));
     }
 
+    /// What is in memory does not outlive a boot, whether the directory is there yet or not.
+    #[test]
+    fn a_marker_in_memory_does_not_last() {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let files = files(dir.path(), BOOT);
+        assert!(!files.outlives_a_boot());
+        files.write(&marker()).unwrap();
+        let found = MarkerFiles {
+            boot: "another".into(),
+            ..files
+        }
+        .found(None);
+        let Fact::Seen(Reading::Marker(left)) = found else {
+            panic!("{found:?}");
+        };
+        assert!(!left.same_boot && !left.lasts);
+    }
+
     /// A file that is something else is damage, not silence.
     #[test]
     fn nonsense_is_no_marker() {

@@ -2,7 +2,7 @@
 
 use crate::fixture;
 use fieldwarden::edge::mountinfo::{
-    MOST_MOUNTS, Mount, discover, mounted_at, parse, unescape, worth_watching,
+    MOST_MOUNTS, Mount, discover, mount_of, mounted_at, parse, unescape, worth_watching,
 };
 use proptest::prelude::*;
 use std::ffi::OsStr;
@@ -44,6 +44,34 @@ fn what_is_covered_is_not_seen() {
     let cache = mounted_at(&table, Path::new("/cache/")).unwrap();
     assert_eq!(cache.point, Path::new("/cache"));
     assert!(mounted_at(&table, Path::new("/elsewhere")).is_none());
+}
+
+/// Where a path lies, and whether that outlives a boot: a card does; an overlay, memory and a compressed
+/// part of memory do not, whatever they are mounted on.
+#[test]
+fn what_outlives_a_boot_is_told_by_the_kind_of_the_file_system() {
+    let lines = "\
+21 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw
+22 21 0:20 / /run rw - tmpfs tmpfs rw
+23 21 0:21 / /var/log rw - overlay overlay rw,upperdir=/run/log
+24 21 253:0 / /var/lib/zram rw - ext4 /dev/zram0 rw
+25 21 179:3 / /data rw - f2fs /dev/mmcblk0p3 rw
+26 25 0:22 / /data rw - tmpfs none rw
+27 21 0:23 / /net rw - nfs4 server:/net rw
+";
+    let table = parse(lines.as_bytes());
+    let of = |path: &str| {
+        let mount = mount_of(&table, Path::new(path)).unwrap();
+        (mount.point.to_str().unwrap(), mount.outlives_a_boot())
+    };
+    assert_eq!(of("/var/lib/fieldwarden"), ("/", true));
+    assert_eq!(of("/running"), ("/", true));
+    assert_eq!(of("/run/fieldwarden"), ("/run", false));
+    assert_eq!(of("/var/log"), ("/var/log", false));
+    assert_eq!(of("/var/lib/zram/marker"), ("/var/lib/zram", false));
+    assert_eq!(of("/data/marker"), ("/data", false), "it is covered");
+    assert_eq!(of("/net/marker"), ("/net", true));
+    assert_eq!(mount_of(&table[1..2], Path::new("/var")), None);
 }
 
 #[test]

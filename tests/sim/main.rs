@@ -169,6 +169,14 @@ fn seeds() {
         series.count < SEEDS || missing.is_empty(),
         "never occurred: {missing:?}"
     );
+    // E1 says nothing about a machine that is never restarted, or always.
+    for note in ["MachineRestarting", "MachineKept"] {
+        assert!(
+            series.count < SEEDS || all.note(note) >= 50,
+            "{note}: {}",
+            all.note(note)
+        );
+    }
 }
 
 /// Ends a test whose series had seeds that failed, and tells all about the first of them.

@@ -121,7 +121,7 @@ impl Tally {
     }
 
     /// How often this note was seen.
-    fn note(&self, name: &str) -> u64 {
+    pub fn note(&self, name: &str) -> u64 {
         self.notes.get(name).copied().unwrap_or(0)
     }
 }

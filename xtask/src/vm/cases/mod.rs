@@ -5,6 +5,7 @@ mod cuse;
 mod cut_register;
 mod daemon;
 mod devices;
+mod escalate;
 mod guard;
 mod guard_systemd;
 mod halt;
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Case> {
         halt_gauge::CASES,
         halt_end::CASES,
         halt_killed::CASES,
+        escalate::CASES,
         cut_register::CASES,
     ]
     .concat()
