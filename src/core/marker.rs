@@ -173,13 +173,15 @@ impl Marker {
 
 /// When this marker is to be written, if that one was written then.
 fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
+    if wanted.reboots.are_more_than(&written.reboots) {
+        // What is counted must be on the card before it is made.
+        return now;
+    }
     let takes_back = matches!(wanted.intent, Intent::Run)
         && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
     let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain, kept.sunk);
     let same = of(written) == of(wanted);
     match (same, takes_back || written.mains != wanted.mains) {
-        // What is counted must be on the card before it is made.
-        _ if wanted.reboots.are_more_than(&written.reboots) => now,
         (false, _) if !takes_back => now,
         (_, true) => at.after(CALM),
         (_, false) => at.after(SIGN_OF_LIFE),

@@ -46,8 +46,8 @@ fn what_is_covered_is_not_seen() {
     assert!(mounted_at(&table, Path::new("/elsewhere")).is_none());
 }
 
-/// Where a path lies, and whether that outlives a boot: a card does; an overlay, memory and a compressed
-/// part of memory do not, whatever they are mounted on.
+/// Where a path lies, and whether that outlives a boot: a card does; an overlay, memory and a
+/// compressed part of memory do not, whatever they are mounted on.
 #[test]
 fn what_outlives_a_boot_is_told_by_the_kind_of_the_file_system() {
     let lines = "\
