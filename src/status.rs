@@ -191,6 +191,9 @@ pub struct MachineStatus {
     pub clock_trust: String,
     /// The battery-backed clock; null where there is none.
     pub rtc: Option<RtcStatus>,
+    /// The way out of it: `up` or `down`; null where no service needs it, and while it cannot be told.
+    #[serde(default)]
+    pub network: Option<String>,
     /// What it runs on: `mains`, `battery` or `unknown`; null where nothing tells.
     pub power: Option<String>,
     /// Time since mains were first seen gone, on battery.
@@ -320,6 +323,7 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
         clock_synced: core.clock_synced(),
         clock_trust: text::trust_word(core.clock_trust()).to_owned(),
         rtc: core.rtc().map(clock::rtc),
+        network: core.network().map(|up| network_word(up).to_owned()),
         power: power.map(str::to_owned),
         on_battery_seconds: on_battery.map(Seconds),
         battery: core.gauge().map(|gauge| BatteryStatus {
@@ -328,6 +332,13 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
             amperes: gauge.current.map(Amperes),
         }),
         throttle: throttle::throttle(core, now),
+    }
+}
+
+fn network_word(up: bool) -> &'static str {
+    match up {
+        true => "up",
+        false => "down",
     }
 }
 

@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The policies of the core: the files of each, in their order.
-const POLICIES: [(&str, &[&str]); 14] = [
+const POLICIES: [(&str, &[&str]); 15] = [
     ("clock", &["src/core/clock.rs"]),
     ("power", &["src/core/power.rs"]),
     ("thermal", &["src/core/thermal.rs"]),
     ("throttle", &["src/core/throttle.rs"]),
     ("memory", &["src/core/memory.rs"]),
+    ("network", &["src/core/network.rs"]),
     ("storage", &["src/core/storage.rs"]),
     ("daemon", &["src/core/daemon.rs"]),
     (
@@ -378,21 +379,27 @@ fn every_policy_has_a_scenario() {
         .iter()
         .map(|f| fs::read_to_string(f).expect("a scenario can be read"))
         .collect();
-    for (policy, sign) in [
+    let signs = [
         ("clock", "! clock-synced"),
         ("power", "! mains-lost"),
         ("thermal", "! heat"),
         ("throttle", "! throttle-began"),
         ("memory", "! memory"),
+        ("network", "! network-down"),
         ("storage", "! space"),
         ("daemon", "! pool-missing"),
         ("services", "> start"),
         ("shutdown", "> exit"),
         ("threads", "> roll-call"),
+        ("marker", "> record"),
         ("watchdog", "> pet"),
         ("led", "> light"),
         ("desk", "> reply"),
-    ] {
+    ];
+    let named = |policies: &mut dyn Iterator<Item = &'static str>| policies.collect::<Vec<_>>();
+    let wanted = named(&mut POLICIES.iter().map(|(policy, _)| *policy));
+    assert_eq!(named(&mut signs.iter().map(|(policy, _)| *policy)), wanted);
+    for (policy, sign) in signs {
         assert!(all.contains(sign), "no scenario shows {policy}: {sign}");
     }
     assert!(root().join("tests/scenarios/README.md").exists());

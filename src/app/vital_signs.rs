@@ -1,8 +1,8 @@
 //! Whose vital signs are read: those of this machine, or of the simulated board.
 
 use crate::config::Config;
-use crate::core::fact::Fact;
-use crate::core::settings::{Settings, WatchdogOwner};
+use crate::core::fact::{Fact, Reading};
+use crate::core::settings::{Need, Settings, WatchdogOwner};
 use crate::edge::bound_chips::BoundChips;
 use crate::edge::clock;
 use crate::edge::hardware::Hardware;
@@ -35,6 +35,10 @@ impl RealVitals {
     ) -> RealVitals {
         let vitals = Vitals::new("/".into(), Supplies::of(&config.wiring.board))
             .with_bell(ThrottleBell::new(ring));
+        let vitals = match needs_network(settings) {
+            true => vitals.with_network(),
+            false => vitals,
+        };
         RealVitals {
             vitals: match config.wiring.rtc_every {
                 Some(every) => vitals.with_rtc(rtc(config, every, hardware)),
@@ -43,6 +47,12 @@ impl RealVitals {
             watchdog_elsewhere: settings.watchdog.owner == WatchdogOwner::Systemd,
         }
     }
+}
+
+/// Some service needs a network: otherwise nobody looks.
+fn needs_network(settings: &Settings) -> bool {
+    let mut services = settings.services.iter();
+    services.any(|service| service.needs.contains(&Need::Network))
 }
 
 /// The battery-backed clock.
@@ -78,18 +88,37 @@ impl VitalSigns for RealVitals {
     fn mains(&mut self) -> Option<Fact> {
         self.vitals.mains()
     }
+
+    fn network(&mut self) -> Option<Fact> {
+        self.vitals.network()
+    }
 }
 
 /// The simulated board, looked at with the daemon's clock.
-pub(super) struct SimVitals(pub SimBoard);
+pub(super) struct SimVitals {
+    board: SimBoard,
+    /// Somebody needs a network. That of the board is always up.
+    network: bool,
+}
+
+impl SimVitals {
+    pub fn new(board: SimBoard, settings: &Settings) -> SimVitals {
+        SimVitals {
+            board,
+            network: needs_network(settings),
+        }
+    }
+}
 
 impl VitalSigns for SimVitals {
     fn sample(&mut self) -> Vec<Fact> {
-        self.0.sample(clock::now())
+        let mut facts = self.board.sample(clock::now());
+        facts.extend(self.network());
+        facts
     }
 
     fn glance(&mut self) -> Option<Fact> {
-        Some(self.0.glance(clock::now()))
+        Some(self.board.glance(clock::now()))
     }
 
     fn flags_fade(&self) -> bool {
@@ -98,6 +127,11 @@ impl VitalSigns for SimVitals {
     }
 
     fn mains(&mut self) -> Option<Fact> {
-        Some(self.0.glance_at_mains(clock::now()))
+        Some(self.board.glance_at_mains(clock::now()))
+    }
+
+    fn network(&mut self) -> Option<Fact> {
+        let up = Fact::Seen(Reading::Network { up: true });
+        self.network.then_some(up)
     }
 }

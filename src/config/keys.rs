@@ -188,7 +188,7 @@ pub const POWER: Section = Section {
     ],
 };
 
-const NEEDS: Kind = Kind::Words(&["clock", "mains"]);
+const NEEDS: Kind = Kind::Words(&["clock", "mains", "network"]);
 
 const WARN: &str = "From here on somebody should look";
 const CRITICAL: &str = "From here on it is broken";
@@ -305,7 +305,7 @@ pub const SERVICE: Section = Section {
             "needs",
             NEEDS,
             Default("[]"),
-            "What there must be before it is started: a clock that can be trusted, mains",
+            "What there must be before it is started: a clock that can be trusted, mains, a network",
         ),
         key(
             "stop_without",

@@ -36,6 +36,7 @@ fn need(word: &str) -> Option<Need> {
     match word {
         "clock" => Some(Need::Clock),
         "mains" => Some(Need::Mains),
+        "network" => Some(Need::Network),
         _ => None,
     }
 }

@@ -124,6 +124,8 @@ pub enum Source {
     Load,
     /// The kernel's opinion of its own clock.
     Clock,
+    /// The way out of the machine. It is looked at only where a service needs it.
+    Network,
     /// The battery-backed clock. Machines without one do not have this source at all.
     Rtc,
     /// What is known to be past.
@@ -172,6 +174,11 @@ pub enum Reading {
         synced: bool,
         /// What it shows; `None` where nobody looked, or for a year beyond 9999.
         shown: Option<Shown>,
+    },
+    /// The way out of the machine.
+    Network {
+        /// There is a default route over a link that is up.
+        up: bool,
     },
     /// The battery-backed clock.
     Rtc(RtcSeen),

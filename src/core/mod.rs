@@ -31,6 +31,7 @@ pub mod light;
 mod marker;
 pub mod memo;
 mod memory;
+mod network;
 pub mod note;
 mod past;
 pub mod picture;
@@ -115,6 +116,7 @@ pub struct Core {
     thermal: thermal::Thermal,
     throttle: throttle::Throttle,
     memory: memory::Memory,
+    network: network::Network,
     storage: storage::Storage,
     daemon: daemon::Daemon,
     services: services::Services,
@@ -138,6 +140,7 @@ impl Core {
             thermal: thermal::Thermal::default(),
             throttle: throttle::Throttle::default(),
             memory: memory::Memory::default(),
+            network: network::Network::default(),
             storage: storage::Storage::new(known),
             daemon: daemon::Daemon::default(),
             services: services::Services::new(known, boot.seed),
@@ -182,13 +185,14 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 14], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 14] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 15], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 15] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
             &mut self.throttle,
             &mut self.memory,
+            &mut self.network,
             &mut self.storage,
             &mut self.daemon,
             &mut self.services,
@@ -295,6 +299,11 @@ impl Core {
     /// What is thought of available memory, and of load.
     pub fn memory_verdicts(&self) -> (picture::Verdict, picture::Verdict) {
         self.memory.verdicts()
+    }
+
+    /// Whether there is a way out of the machine; `None` where nobody looks or can tell.
+    pub fn network(&self) -> Option<bool> {
+        self.network.up()
     }
 
     /// Free space, free inodes and read-only state of each file system that could be looked at.

@@ -8,12 +8,14 @@ mod group;
 mod halt;
 mod machine;
 mod notify;
+mod severity;
 
 pub use finish::Finish;
 pub use group::GroupNote;
 pub use halt::HaltNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
+pub use severity::Severity;
 
 use super::fact::{
     Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, Request, RunId, ServiceId,
@@ -23,17 +25,6 @@ use super::memo::Left;
 pub use super::trust::{Doubt, RtcDoubt, Trust};
 use crate::units::{MilliCelsius, Millivolts, Permille};
 use std::time::Duration;
-
-/// How much a note matters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Severity {
-    /// Expected course of things.
-    Info,
-    /// Something needs a look some day. Synced to disk at once.
-    Warning,
-    /// Something is broken now. Synced to disk at once.
-    Error,
-}
 
 /// Something that happened, or that was decided, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -429,6 +420,10 @@ pub enum Note {
     },
     /// Nothing speaks against it any more.
     RtcRight,
+    /// There is a way out of the machine again.
+    NetworkUp,
+    /// There is no way out of the machine.
+    NetworkDown,
     /// Mains are gone and the machine runs on its battery.
     MainsLost,
     /// An outage goes on that a daemon before this one has seen begin: its times count on.
@@ -504,13 +499,8 @@ pub enum Note {
 impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
-        use super::picture::Verdict;
         use Severity::{Error, Info, Warning};
-        let of = |v: Verdict| match v {
-            Verdict::Ok => Info,
-            Verdict::Warn | Verdict::Unknown => Warning,
-            Verdict::Critical => Error,
-        };
+        let of = Severity::of;
         match self {
             Note::Halt(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
@@ -545,6 +535,8 @@ impl Note {
             | Note::ClockTrust { .. }
             | Note::ClockStepped { .. }
             | Note::RtcRight
+            | Note::NetworkUp
+            | Note::NetworkDown
             | Note::MainsBack { .. }
             | Note::ThrottleEnded { .. }
             | Note::ThrottleEarlier { .. } => Info,
@@ -594,7 +586,7 @@ impl Note {
             | Note::PetWithheld { .. }
             | Note::MountReadOnly { .. }
             | Note::BatteryLow { .. } => Error,
-            Note::ServiceRecalled { left, .. } => recalled(*left),
+            Note::ServiceRecalled { left, .. } => Severity::of_recalled(*left),
             Note::Heat { verdict, .. }
             | Note::Memory { verdict, .. }
             | Note::Load { verdict, .. }
@@ -602,18 +594,5 @@ impl Note {
             | Note::Inodes { verdict, .. }
             | Note::MountErrors { verdict, .. } => of(*verdict),
         }
-    }
-}
-
-/// That a process ended and nobody saw it needs a look; all else is as it was.
-fn recalled(left: Left) -> Severity {
-    match left {
-        Left::Running => Severity::Warning,
-        Left::Over
-        | Left::Waiting
-        | Left::Ending
-        | Left::Resting { .. }
-        | Left::Backoff { .. }
-        | Left::GaveUp { .. } => Severity::Info,
     }
 }

@@ -204,6 +204,8 @@ pub struct Picture {
     /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
     /// on battery, `None` where nobody can tell.
     pub mains: Option<bool>,
+    /// Whether there is a way out of the machine; `None` where nobody looks or can tell.
+    pub network: Option<bool>,
     /// The outage that goes on, for a successor in this boot.
     pub outage: Option<Outage>,
     /// Halts for want of mains, over all boots since mains were seen last.
@@ -286,6 +288,7 @@ impl Picture {
         match need {
             Need::Clock => self.time,
             Need::Mains => self.mains,
+            Need::Network => self.network,
         }
     }
 

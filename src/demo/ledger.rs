@@ -292,6 +292,8 @@ impl Ledger {
             | Note::MountReadOnly { .. }
             | Note::MountErrors { .. }
             | Note::MountWritable { .. }
+            | Note::NetworkUp
+            | Note::NetworkDown
             | Note::ClockSynced
             | Note::ClockUnsynced
             | Note::ClockTrust { .. }
@@ -330,6 +332,7 @@ impl Signs {
             Reading::Mains { present } => self.mains = Some(*present),
             Reading::Rtc(_) | Reading::Floor { .. } | Reading::Throttle(_) => {}
             Reading::Mount { .. }
+            | Reading::Network { .. }
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }
             | Reading::Marker(_)

@@ -349,7 +349,7 @@ fn mains_and_clock() {
         t.lines()[2..],
         [
             "2000 x mains are gone: running on battery",
-            "9000 + mains are back after 4 s",
+            "9000 + mains are back, they were gone for 4 s",
         ]
     );
     t.lines = t.narrator.unmoved(&before, &t.ledger);

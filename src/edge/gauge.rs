@@ -10,8 +10,8 @@
 //! in its place. If several chips tell of one battery, it is lost when none of them tells anything.
 //!
 //! Whether there is power from outside follows from a register where the board file says so; and when
-//! it cannot be read, that is lost as well. Where the current tells, the core judges it: here it
-//! only makes the next look come sooner.
+//! it cannot be read, or says what a stuck bus says while no gauge is heard, that is lost as well.
+//! Where the current tells, the core judges it: here it only makes the next look come sooner.
 
 use super::bound_chips::BoundChips;
 use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Sample, Trouble};
@@ -104,8 +104,12 @@ impl Gauge {
 
     /// One round: the battery if any chip tells of it, and mains if a register does.
     pub fn look(&mut self) -> Look {
+        // Mains first: a bus that was stuck for that is stuck for the gauge too, or was for a moment.
+        let byte = self.mains.map(|register| self.read(register));
         let battery = self.battery();
-        let mains = self.mains.map(|register| self.mains(register));
+        let unheard = matches!(battery, Some(Err(_)));
+        let mains = self.mains.zip(byte);
+        let mains = mains.map(|(register, byte)| register.tells(byte?, unheard));
         let flows_out = match (&battery, self.dead_band) {
             (Some(Ok(sample)), Some(band)) => sample.current.is_some_and(|a| a.0 < -band.0),
             (Some(_) | None, Some(_) | None) => false,
@@ -152,13 +156,12 @@ impl Gauge {
         together
     }
 
-    fn mains(&mut self, register: Register) -> Result<bool, Fault> {
+    fn read(&mut self, register: Register) -> Result<u8, Fault> {
         let Register {
             bus: number,
             address,
             register,
-            mask,
-            present,
+            ..
         } = register;
         if let Some(driver) = self.bound.driver(number, address) {
             return Err(Fault::Taken {
@@ -170,8 +173,20 @@ impl Gauge {
             let mut byte = [0];
             let read = bus.read(address, register, &mut byte);
             read.map_err(|errno| fault_of(Trouble::Bus(errno)))?;
-            Ok(byte[0] & mask == present & mask)
+            Ok(byte[0])
         })
+    }
+}
+
+impl Register {
+    /// What its byte says of mains. A data line that is held low acknowledges every address and reads
+    /// as zeros, one that nobody drives as ones: neither is believed while the gauge on the same bus
+    /// is not heard either.
+    fn tells(self, byte: u8, unheard: bool) -> Result<bool, Fault> {
+        match byte {
+            0x00 | 0xff if unheard => Err(Fault::Implausible),
+            _ => Ok(byte & self.mask == self.present & self.mask),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub mod mailbox;
 pub mod marker_file;
 pub mod memo;
 pub mod mountinfo;
+pub mod network;
 pub mod notify_sender;
 pub mod orders;
 pub mod output;

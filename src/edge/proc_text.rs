@@ -55,6 +55,42 @@ pub fn load_centi(text: &[u8]) -> Option<u32> {
     whole.checked_mul(100)?.checked_add(digits(hundredths)?)
 }
 
+/// Links of the default routes in `/proc/net/route`, in its order. Its numbers are those of the
+/// processor, the flags those of kernel: include/uapi/linux/route.h.
+pub fn default_links(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (link, to) = (fields.next()?, fields.next()?);
+        let flags = flags(fields.nth(1)?)?;
+        let mask = fields.nth(3)?;
+        (to == "00000000" && mask == "00000000" && leads_out(flags, link)).then_some(link)
+    })
+}
+
+/// The same out of `/proc/net/ipv6_route`, which has no line of titles.
+pub fn default_links_6(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (to, length) = (fields.next()?, fields.next()?);
+        let flags = flags(fields.nth(6)?)?;
+        let link = fields.next()?;
+        let all = length == "00" && to.len() == 32 && to.bytes().all(|b| b == b'0');
+        (all && leads_out(flags, link)).then_some(link)
+    })
+}
+
+fn flags(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 16).ok()
+}
+
+/// A route that is up and refuses nothing, and not over the loop: the kernel keeps one there that
+/// refuses all of IPv6.
+fn leads_out(flags: u32, link: &str) -> bool {
+    const UP: u32 = 0x0001;
+    const REJECT: u32 = 0x0200;
+    flags & UP != 0 && flags & REJECT == 0 && link != "lo"
+}
+
 /// The number of processors in a list such as `0-3` or `0,2-3`.
 pub fn cpu_count(text: &[u8]) -> Option<u32> {
     let mut count: u32 = 0;

@@ -81,7 +81,12 @@ const CLOSELY: Duration = Duration::from_secs(1);
 /// by a reading that is as old as that.
 const SETTLED: Duration = Duration::from_secs(7);
 
-/// When the vitals are read whole, and when only the throttle flags and mains are looked at.
+/// Time between two looks for the network while there is none. Longer: whoever needs one starts late.
+/// Shorter: wake-ups of a machine that never has one.
+const FIND: Duration = Duration::from_secs(5);
+
+/// When the vitals are read whole, and when only the throttle flags, mains and the network are looked
+/// at.
 pub struct Rhythm {
     every: Duration,
     /// When the next whole sample is due; at once, in the beginning.
@@ -91,6 +96,8 @@ pub struct Rhythm {
     /// Until then they are looked at often.
     lively: Mono,
     mains: Mains,
+    /// There is no network, and somebody needs one: when it is looked for next.
+    find: Option<Mono>,
 }
 
 /// What the kernel's power supplies said last.
@@ -138,15 +145,18 @@ impl Rhythm {
             told: None,
             lively: Mono(0),
             mains: Mains::Calm,
+            find: None,
         }
     }
 
-    /// One look: a whole sample if that is due, otherwise a glance at the flags and at mains.
+    /// One look: a whole sample if that is due, otherwise a glance at the flags, at mains and at the
+    /// network.
     pub fn look(&mut self, now: Mono, vitals: &mut impl VitalSigns) -> Look {
         let facts = match self.due {
             Some(due) if now < due => {
                 let mut facts = self.glance(now, vitals);
                 facts.extend(self.glance_at_mains(now, vitals));
+                facts.extend(self.find_network(now, vitals));
                 facts
             }
             Some(_) | None => {
@@ -156,6 +166,7 @@ impl Rhythm {
                 self.note(now, flags);
                 let mains = facts.iter().find(|f| is_about_mains(f));
                 self.mains = self.mains.see(now, mains);
+                self.find = facts.iter().any(no_network).then(|| just_before(now, FIND));
                 facts
             }
         };
@@ -169,7 +180,20 @@ impl Rhythm {
             Mains::Calm => next,
             Mains::Gone { .. } | Mains::Back(_) => next.min(CLOSELY),
         };
-        Look { facts, next }
+        let find = self.find.map_or(next, |at| at.since(now));
+        Look {
+            facts,
+            next: next.min(find),
+        }
+    }
+
+    /// The network, if there was none and there is one now.
+    fn find_network(&mut self, now: Mono, vitals: &mut impl VitalSigns) -> Option<Fact> {
+        self.find.filter(|at| *at <= now)?;
+        let fact = vitals.network();
+        let none = fact.as_ref().is_none_or(no_network);
+        self.find = none.then(|| just_before(now, FIND));
+        fact.filter(|_| !none)
     }
 
     /// What is new about mains. While they come back each look is told, because the core believes them
@@ -218,6 +242,20 @@ pub trait VitalSigns {
     fn flags_fade(&self) -> bool;
     /// Mains alone, where the kernel's power supplies tell of them.
     fn mains(&mut self) -> Option<Fact>;
+    /// The way out of the machine alone, where somebody needs one.
+    fn network(&mut self) -> Option<Fact>;
+}
+
+/// There is no network, or it cannot be told.
+fn no_network(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Seen(Reading::Network { up: false })
+            | Fact::Lost {
+                source: Source::Network,
+                ..
+            }
+    )
 }
 
 /// Some flag is set now.
@@ -287,13 +325,14 @@ mod tests {
         fades: bool,
         samples: u32,
         mains: Option<bool>,
+        network: Option<bool>,
     }
 
     impl VitalSigns for Machine {
         fn sample(&mut self) -> Vec<Fact> {
             self.samples += 1;
             let load = Fact::Seen(Reading::Load { centi_per_cpu: 10 });
-            let facts = [Some(load), self.mains(), self.glance()];
+            let facts = [Some(load), self.mains(), self.glance(), self.network()];
             facts.into_iter().flatten().collect()
         }
 
@@ -309,6 +348,11 @@ mod tests {
         fn mains(&mut self) -> Option<Fact> {
             let present = self.mains?;
             Some(Fact::Seen(Reading::Mains { present }))
+        }
+
+        fn network(&mut self) -> Option<Fact> {
+            let up = self.network?;
+            Some(Fact::Seen(Reading::Network { up }))
         }
     }
 
@@ -334,6 +378,7 @@ mod tests {
             fades: true,
             samples: 0,
             mains: None,
+            network: None,
         };
         let flags = |at| if at < 10_000 { 0 } else { 0x50005 };
         let looks = looks(&mut machine, flags, 32_000);
@@ -353,6 +398,7 @@ mod tests {
             fades: false,
             samples: 0,
             mains: None,
+            network: None,
         };
         let flags = |at| match at {
             20_000..30_000 => 0x50005,
@@ -381,6 +427,7 @@ mod tests {
             fades: true,
             samples: 0,
             mains: Some(true),
+            network: None,
         };
         let mut rhythm = Rhythm::new(Duration::from_secs(60));
         let mut now = Mono(0);
@@ -415,11 +462,52 @@ mod tests {
             fades: true,
             samples: 0,
             mains: Some(true),
+            network: None,
         };
         let mut rhythm = Rhythm::new(every);
         for now in [Mono(0), Mono(15_000)] {
             assert_eq!(rhythm.look(now, &mut machine).next, every - AHEAD);
         }
         assert_eq!(machine.samples, 2);
+    }
+
+    /// A network that somebody needs is looked for every 5 s while there is none; that it is there now
+    /// is told at once, everything else with the samples.
+    #[test]
+    fn a_network_is_looked_for_while_there_is_none() {
+        let mut machine = Machine {
+            flags: None,
+            fades: true,
+            samples: 0,
+            mains: None,
+            network: None,
+        };
+        let mut rhythm = Rhythm::new(Duration::from_secs(60));
+        let (mut now, mut looks, mut told) = (Mono(0), Vec::new(), Vec::new());
+        while now < Mono(200_000) {
+            machine.network = Some((22_000..70_000).contains(&now.0));
+            let look = rhythm.look(now, &mut machine);
+            looks.push(now.0 / 100);
+            let network = |fact: &Fact| match fact {
+                Fact::Seen(Reading::Network { up }) => Some(*up),
+                _ => None,
+            };
+            let seen = look.facts.iter().find_map(network);
+            told.extend(seen.map(|up| (now.0 / 100, up)));
+            now = now.after(look.next);
+        }
+        let early = [0, 49, 99, 149, 199, 249];
+        let late: Vec<u64> = (0..=16).map(|at| 1199 + 50 * at).collect();
+        assert_eq!(looks, [&early[..], &[599], &late].concat());
+        assert_eq!(
+            told,
+            [
+                (0, false),
+                (249, true),
+                (599, true),
+                (1199, false),
+                (1799, false)
+            ]
+        );
     }
 }

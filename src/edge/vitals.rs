@@ -3,12 +3,13 @@
 //!
 //! Every sample gives a fact for each of temperature, memory, load and the kernel's clock, in this
 //! order: a reading or its loss; then one each for mains, the battery-backed clock and the flags, on
-//! machines that have them. Files are opened once and read in place, so a sample costs four short
-//! reads and a look for power supplies and for flags; a file that fails is opened again for the next
-//! sample, because drivers come and go. Never judges a reading, except that one which cannot be true
-//! is lost.
+//! machines that have them, and for the network, where somebody needs it. Files are opened once and
+//! read in place, so a sample costs four short reads and a look for power supplies and for flags; a
+//! file that fails is opened again for the next sample, because drivers come and go. Never judges a
+//! reading, except that one which cannot be true is lost.
 
 use super::clock;
+use super::network::Network;
 use super::power_supply::{PowerSupplies, Supplies, fault_of};
 use super::proc_text;
 use super::rtc::Rtc;
@@ -43,6 +44,7 @@ pub struct Vitals {
     cpus: KeptFile,
     mains: Option<PowerSupplies>,
     rtc: Option<Rtc>,
+    network: Option<Network>,
     throttle: ThrottleSources,
     room: Box<[u8; ROOM]>,
 }
@@ -68,6 +70,7 @@ impl Vitals {
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
             mains: PowerSupplies::new(&root, Supplies::Any),
             rtc: None,
+            network: None,
             throttle: ThrottleSources::new(&root),
             room: Box::new([0; ROOM]),
             root,
@@ -78,6 +81,13 @@ impl Vitals {
     #[must_use]
     pub fn with_rtc(mut self, rtc: Rtc) -> Vitals {
         self.rtc = Some(rtc);
+        self
+    }
+
+    /// Looks for a way out of the machine, too.
+    #[must_use]
+    pub fn with_network(mut self) -> Vitals {
+        self.network = Some(Network::new(&self.root));
         self
     }
 
@@ -105,7 +115,13 @@ impl Vitals {
         facts.extend(self.mains());
         facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
         facts.extend(self.throttle.sample());
+        facts.extend(self.network());
         facts
+    }
+
+    /// Looks for a way out of the machine alone, where somebody needs one.
+    pub fn network(&mut self) -> Option<Fact> {
+        self.network.as_mut().map(Network::sample)
     }
 
     /// Looks at the throttle flags alone, on machines that have any.

@@ -55,10 +55,10 @@ pub struct ServiceStatus {
     /// Its group, while that is restarted and it is stopped or waits for that.
     #[serde(default)]
     pub with_group: Option<String>,
-    /// What it needs and lacks: `clock` or `mains`.
+    /// What it needs and lacks: `clock`, `mains` or `network`.
     #[serde(default)]
     pub lacks: Option<String>,
-    /// How that stands: the trust in the clock; `gone` or `unknown`.
+    /// How that stands: the trust in the clock; `gone`, `down` or `unknown`.
     #[serde(default)]
     pub lacks_because: Option<String>,
     /// Its process was started by an earlier daemon and taken over.
@@ -203,6 +203,9 @@ fn standing(need: Need, core: &Core) -> String {
         (Need::Mains, Some(false)) => "gone".to_owned(),
         (Need::Mains, Some(true)) => "back".to_owned(),
         (Need::Mains, None) => "unknown".to_owned(),
+        (Need::Network, Some(false)) => "down".to_owned(),
+        (Need::Network, Some(true)) => "up".to_owned(),
+        (Need::Network, None) => "unknown".to_owned(),
     }
 }
 

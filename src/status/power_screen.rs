@@ -112,7 +112,12 @@ fn battery_lines(power: &PowerStatus) -> String {
     if power.outage_seconds.is_some() {
         let left = match power.remaining_seconds {
             Some(left) => format!("at least {}", for_people(left.0)),
-            None => "not known".to_owned(),
+            None if power.millivolts_per_hour.is_none()
+                && power.charge_percent_per_hour.is_none() =>
+            {
+                "not known yet: that takes a minute of readings".to_owned()
+            }
+            None => "not known: its level does not fall all the time".to_owned(),
         };
         row("left", left, Style::new());
     }
@@ -125,13 +130,26 @@ fn battery_lines(power: &PowerStatus) -> String {
         row("low at", low.join(" or "), Style::new());
     }
     if !power.signs.is_empty() {
-        row("signs", power.signs.join(", "), DOUBTFUL);
+        let signs: Vec<&str> = power.signs.iter().map(|s| sign(s)).collect();
+        row("signs", signs.join(", "), DOUBTFUL);
     }
     if let Some(dispute) = &power.dispute {
         let text = format!("{dispute}: look at the board, and at its file");
         row("disagree", text, DOUBTFUL);
     }
     lines(2, &rows)
+}
+
+/// A sign of an outage or of an empty battery, in words.
+fn sign(word: &str) -> &str {
+    match word {
+        "mains-gone" => "mains are gone",
+        "charge" => "its charge is low",
+        "voltage" => "its voltage is low",
+        "falling" => "its voltage falls all the time",
+        "current" => "it is in use",
+        other => other,
+    }
 }
 
 /// A change in an hour: `-0.31V an hour`.
@@ -268,7 +286,7 @@ battery
   charge    -25.4% an hour
   left      at least 41 min
   low at    15% or 3.20V
-  signs     mains-gone, falling
+  signs     mains are gone, its voltage falls all the time
   disagree  charged-on-battery: look at the board, and at its file
 
 if mains stay away

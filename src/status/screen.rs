@@ -4,7 +4,8 @@ use super::clock::{clock_line, rtc_line};
 use super::service_screen::services;
 use super::table::{Cell, harmless, lines};
 use super::{
-    BatteryStatus, HaltStatus, LedStatus, MachineStatus, MountStatus, Status, WatchdogStatus,
+    BatteryStatus, HaltStatus, LastBootStatus, LedStatus, MachineStatus, MountStatus, Status,
+    WatchdogStatus,
 };
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
@@ -202,6 +203,9 @@ fn machine(status: &Status) -> String {
         };
         rows.push(vec![Cell::plain("rtc"), cell(Some(rtc_line(rtc)), verdict)]);
     }
+    if let Some(network) = &machine.network {
+        rows.push(vec![Cell::plain("network"), Cell::plain(network)]);
+    }
     // A machine on which nothing tells has no such line.
     if let Some(verdict) = &verdicts.power {
         rows.push(vec![Cell::plain("power"), cell(power(machine), verdict)]);
@@ -213,18 +217,24 @@ fn machine(status: &Status) -> String {
         ]);
     }
     if let (Some(verdict), Some(throttle)) = (&verdicts.throttle, &machine.throttle) {
-        rows.push(vec![
-            Cell::plain("throttle"),
-            cell(throttle.line(), verdict),
-        ]);
+        let names = std::iter::once("throttle").chain(std::iter::repeat(""));
+        for (name, line) in names.zip(throttle.lines()) {
+            rows.push(vec![Cell::plain(name), cell(line, verdict)]);
+        }
     }
-    if let Some(last) = &status.last_boot {
-        let orderly = ["first-boot", "halted", "asked-to-end"].contains(&last.end.as_str());
-        let style = if orderly { QUIET } else { DOUBTFUL };
-        let text = format!("{} ({})", last.text, last.confidence);
-        rows.push(vec![Cell::plain("boot before"), Cell::new(&text, style)]);
-    }
+    rows.extend(status.last_boot.as_ref().map(boot_before));
     lines(2, &rows)
+}
+
+fn boot_before(last: &LastBootStatus) -> Vec<Cell> {
+    let orderly = ["first-boot", "halted", "asked-to-end"].contains(&last.end.as_str());
+    let style = if orderly { QUIET } else { DOUBTFUL };
+    // Of what is not known nothing is likely.
+    let text = match last.end.as_str() {
+        "first-boot" | "unknown" => last.text.clone(),
+        _ => format!("{} ({})", last.text, last.confidence),
+    };
+    vec![Cell::plain("boot before"), Cell::new(&text, style)]
 }
 
 /// The temperature, and the level that it is judged to be at, which it may be below for a while.

@@ -65,22 +65,7 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     let ago = |s: Option<Seconds>| s.map_or_else(String::new, |s| for_people(s.0));
     let why = service.why.as_deref();
     match service.state.as_str() {
-        "down" => match why {
-            Some("waiting") if service.with_group.is_some() => {
-                let group = service.with_group.as_deref().unwrap_or("?");
-                notes.push(format!("waits for its group {group}"));
-            }
-            Some("waiting") if service.lacks.is_some() => notes.push(lacks(service)),
-            Some("waiting") if service.waits_for.is_empty() => notes.push("starts next".into()),
-            Some("waiting") => notes.push(format!("waits for {}", service.waits_for.join(", "))),
-            Some("stopped") => notes.push("stopped by request".into()),
-            Some("finished") => notes.push("finished".into()),
-            Some("failed") => notes.push("failed, and is not restarted".into()),
-            Some("not-started") if service.wish == "rest" => {
-                notes.push("nobody has asked for it".into());
-            }
-            _ => notes.push("not started".into()),
-        },
+        "down" => notes.push(down(service)),
         "starting" if service.pid.is_none() => notes.push("process is being made".into()),
         "starting" => notes.push("not ready yet".into()),
         "stopping" => {
@@ -106,7 +91,10 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
         notes.push(format!("{} failures in a row", service.failures));
     }
     if service.failures > 0 && service.excused > 0 {
-        notes.push(format!("{} put down to power", service.excused));
+        notes.push(format!(
+            "{} put down to power or throttling",
+            service.excused
+        ));
     }
     if service.adopted {
         notes.push(match service.since_seconds {
@@ -119,6 +107,23 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     }
     notes.extend(own_words(service));
     notes
+}
+
+/// Why it is down.
+fn down(service: &ServiceStatus) -> String {
+    match service.why.as_deref() {
+        Some("waiting") => match &service.with_group {
+            Some(group) => format!("waits for its group {group}"),
+            None if service.lacks.is_some() => lacks(service),
+            None if service.waits_for.is_empty() => "starts next".to_owned(),
+            None => format!("waits for {}", service.waits_for.join(", ")),
+        },
+        Some("stopped") => "stopped by request".to_owned(),
+        Some("finished") => "finished".to_owned(),
+        Some("failed") => "failed, and is not restarted".to_owned(),
+        Some("not-started") if service.wish == "rest" => "nobody has asked for it".to_owned(),
+        _ => "not started".to_owned(),
+    }
 }
 
 /// What a service has told of itself.

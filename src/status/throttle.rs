@@ -74,35 +74,36 @@ fn episodes(watched: &Watched, now: Mono) -> EpisodeStatus {
 impl ThrottleStatus {
     /// What is wrong now, for the headline.
     pub(super) fn troubles(&self) -> Vec<String> {
-        let active = self.episodes.iter().filter(|e| e.active);
-        active
-            .map(|e| {
-                let clause =
-                    throttle_named(&e.flag).map_or(e.flag.as_str(), |f| throttle_clause(f));
-                let lasted = e.active_seconds.filter(|s| !s.0.is_zero());
-                match (e.clear_seconds, lasted) {
-                    (Some(clear), _) => {
-                        format!("{} lately, clear for {}", e.flag, for_people(clear.0))
-                    }
-                    (None, Some(s)) => format!("{clause}, for {}", for_people(s.0)),
-                    (None, None) => clause.to_owned(),
-                }
-            })
-            .collect()
+        let active = || self.episodes.iter().filter(|e| e.active);
+        let now = active().filter(|e| e.clear_seconds.is_none()).map(|e| {
+            let clause = throttle_named(&e.flag).map_or(e.flag.as_str(), |f| throttle_clause(f));
+            match e.active_seconds.filter(|s| !s.0.is_zero()) {
+                Some(s) => format!("{clause}, for {}", for_people(s.0)),
+                None => clause.to_owned(),
+            }
+        });
+        let lately: Vec<&EpisodeStatus> = active().filter(|e| e.clear_seconds.is_some()).collect();
+        let flags: Vec<&str> = lately.iter().map(|e| e.flag.as_str()).collect();
+        let clear = lately.iter().filter_map(|e| e.clear_seconds).min();
+        let lately =
+            clear.map(|s| format!("{} lately, clear for {}", flags.join(", "), for_people(s.0)));
+        now.chain(lately).collect()
     }
 
-    /// One line for people: what is, and what has been since the daemon began.
-    pub(super) fn line(&self) -> Option<String> {
-        self.flags.as_ref()?;
+    /// For people: what is, and what has been since the daemon began, a line for each flag.
+    pub(super) fn lines(&self) -> Vec<Option<String>> {
+        let flags = self.flags.as_ref();
+        let Some(bits) = flags else { return vec![None] };
         if self.episodes.is_empty() {
-            return Some(format!("never seen; flags {}", self.bits()));
+            return vec![Some(format!("never seen; flags {bits}"))];
         }
-        let parts: Vec<String> = self.episodes.iter().map(EpisodeStatus::line).collect();
-        Some(format!("{}; flags {}", parts.join("; "), self.bits()))
-    }
-
-    fn bits(&self) -> &str {
-        self.flags.as_deref().unwrap_or("unknown")
+        let mut lines: Vec<String> = self.episodes.iter().map(EpisodeStatus::line).collect();
+        let bits = format!("flags {bits}");
+        match &mut *lines {
+            [line] => line.push_str(&format!("; {bits}")),
+            _ => lines.push(bits),
+        }
+        lines.into_iter().map(Some).collect()
     }
 }
 

@@ -30,6 +30,7 @@ const OF_MAINS: &[&str] = &[
     "mains-doubted",
 ];
 const OF_CLOCK: &[&str] = &["clock-synced", "clock-unsynced", "clock-trust"];
+const OF_NETWORK: &[&str] = &["network-up", "network-down"];
 const OF_HEAT: &[&str] = &["heat-level", "heat-shedding"];
 const OF_THE_END: &[&str] = &["ending", "leaving", "halting", "halt-taken-up"];
 
@@ -123,6 +124,15 @@ impl Chain {
                 self.events.extend(OF_CLOCK);
                 let clock = clock_line(machine).unwrap_or_else(|| "nothing is known".to_owned());
                 self.add(depth, DOUBTFUL, "clock", clock);
+            }
+            Some("network") => {
+                self.events.extend(OF_NETWORK);
+                let network = match machine.network.as_deref() {
+                    Some("down") => "no default route over a link that is up",
+                    Some(_) => "is up",
+                    None => "it cannot be told whether it is up",
+                };
+                self.add(depth, DOUBTFUL, "network", network.to_owned());
             }
             Some(_) | None if service.state == "held" => self.add_shedding(status, depth),
             Some(_) | None => {}
@@ -297,12 +307,18 @@ mod tests {
                 lacks_because: Some("floor".to_owned()),
                 ..waiting("logger", &[])
             },
+            ServiceStatus {
+                lacks: Some("network".to_owned()),
+                lacks_because: Some("down".to_owned()),
+                ..waiting("mirror", &[])
+            },
             service("screen", "held", Some("shed")),
             service("web", "stopping", Some("asked")),
         ]);
         status.machine = MachineStatus {
             power: Some("battery".to_owned()),
             on_battery_seconds: Some(Seconds(Duration::from_secs(90))),
+            network: Some("down".to_owned()),
             clock_synced: Some(false),
             clock_trust: "floor".to_owned(),
             temperature_celsius: Some(crate::status::Celsius(MilliCelsius(84_000))),
@@ -314,6 +330,8 @@ mod tests {
         assert_eq!(last(&status, "upload"), line);
         let clock = "  ●  clock  floor: not synced, its time may be wrong";
         assert_eq!(last(&status, "logger"), clock);
+        let network = "  ●  network  no default route over a link that is up";
+        assert_eq!(last(&status, "mirror"), network);
         // Held back for heat, as long as power sheds nothing.
         let heat = "  ●  temperature  84.0C (hot)";
         assert_eq!(last(&status, "screen"), heat);

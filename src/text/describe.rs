@@ -319,6 +319,8 @@ impl Describer<'_> {
             ),
             Note::RtcWrong { why } => ("rtc-wrong", clock::doubt(*why)),
             Note::RtcRight => ("rtc-right", vec![]),
+            Note::NetworkUp => ("network-up", vec![]),
+            Note::NetworkDown => ("network-down", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::OutageTakenUp { lasted } => ("outage-taken-up", vec![("lasted", time(*lasted))]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),

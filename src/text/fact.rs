@@ -78,6 +78,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             let shown = shown.map_or_else(String::new, self::shown);
             format!("clock synced={}{shown}", flag(*synced))
         }
+        Reading::Network { up } => format!("network up={}", flag(*up)),
         Reading::Rtc(seen) => rtc(seen),
         Reading::Floor { time } => format!("floor time={}", wall(*time)),
         Reading::Mains { present } => format!("mains present={}", flag(*present)),

@@ -588,6 +588,14 @@ fn clocks() -> Vec<(Note, &'static str)> {
     vec![
         (Note::ClockSynced, "the clock is synchronised"),
         (
+            Note::NetworkUp,
+            "the network is up: there is a way out of this machine",
+        ),
+        (
+            Note::NetworkDown,
+            "the network is down: no way leads out of this machine",
+        ),
+        (
             Note::ClockUnsynced,
             "the clock is not synchronised any more: wall times may drift",
         ),

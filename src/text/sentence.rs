@@ -286,13 +286,15 @@ impl Speaker<'_> {
             Note::ClockStepped { by, ahead } => clock::stepped(*by, *ahead),
             Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
             Note::RtcRight => "the battery-backed clock is right again".to_owned(),
+            Note::NetworkUp => "the network is up: there is a way out of this machine".to_owned(),
+            Note::NetworkDown => "the network is down: no way leads out of this machine".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),
             Note::OutageTakenUp { lasted } => format!(
                 "mains have been gone for {} by the daemon before this one: times count on from there",
                 for_people(*lasted)
             ),
             Note::MainsBack { lasted } => {
-                format!("mains are back after {}", for_people(*lasted))
+                format!("mains are back, they were gone for {}", for_people(*lasted))
             }
             Note::BatteryLow {
                 voltage,
@@ -353,6 +355,7 @@ impl Speaker<'_> {
             Source::Temperature => "the temperature".to_owned(),
             Source::Memory => "available memory".to_owned(),
             Source::Load => "the load".to_owned(),
+            Source::Network => "the network".to_owned(),
             Source::Clock => "the state of the clock".to_owned(),
             Source::Rtc => "the battery-backed clock".to_owned(),
             Source::Floor => "what is known to be past".to_owned(),

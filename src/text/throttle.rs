@@ -128,8 +128,9 @@ pub fn explain(flags: ThrottleFlags) -> Vec<String> {
             ));
         }
     }
-    for bit in (0..32).filter(|bit| flags.0 & !KNOWN & (1 << bit) != 0) {
-        paragraphs.push(format!("bit {bit}: not known to this version."));
+    if flags.0 & !KNOWN != 0 {
+        let bits = bits(flags.0 & !KNOWN);
+        paragraphs.push(format!("{bits}: not known to this version."));
     }
     if flags.0 >> ThrottleFlags::OCCURRED != 0 {
         paragraphs.push(
@@ -147,6 +148,28 @@ pub fn explain(flags: ThrottleFlags) -> Vec<String> {
         );
     }
     paragraphs
+}
+
+/// The bits that are set, as `bit 4` or `bits 4, 6 to 9`.
+fn bits(set: u32) -> String {
+    let is_set = |bit: &u32| set & (1 << bit) != 0;
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for bit in (0..u32::BITS).filter(is_set) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == bit => *last = bit,
+            Some(_) | None => runs.push((bit, bit)),
+        }
+    }
+    let names: Vec<String> = runs
+        .iter()
+        .map(|(first, last)| match last - first {
+            0 => first.to_string(),
+            1 => format!("{first}, {last}"),
+            _ => format!("{first} to {last}"),
+        })
+        .collect();
+    let bits = if set.count_ones() == 1 { "bit" } else { "bits" };
+    format!("{bits} {}", names.join(", "))
 }
 
 fn summary(flags: ThrottleFlags) -> &'static str {
@@ -221,7 +244,7 @@ mod tests {
         let nothing = explain(ThrottleFlags(0));
         let good = "0x0: all is well: voltage and temperature are and were in order";
         assert_eq!((nothing.len(), &*nothing[0]), (2, good));
-        assert_eq!(explain(ThrottleFlags(u32::MAX)).len(), 34);
+        assert_eq!(explain(ThrottleFlags(u32::MAX)).len(), 11);
     }
 
     /// No line is wider than a terminal of usual width times a quarter more.

@@ -198,6 +198,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Memory => "memory".to_owned(),
         Source::Load => "load".to_owned(),
         Source::Clock => "clock".to_owned(),
+        Source::Network => "network".to_owned(),
         Source::Rtc => "rtc".to_owned(),
         Source::Floor => "floor".to_owned(),
         Source::Mains => "mains".to_owned(),
@@ -221,11 +222,12 @@ words! {
     Normal => "normal",
 }
 
-/// What a service needs: `clock`, `mains`.
+/// What a service needs: `clock`, `mains`, `network`.
 pub fn need_word(need: Need) -> &'static str {
     match need {
         Need::Clock => "clock",
         Need::Mains => "mains",
+        Need::Network => "network",
     }
 }
 

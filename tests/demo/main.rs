@@ -68,7 +68,7 @@ fn tells_its_story() {
         "▶ the demo cuts the mains",
         "of memory available: critical",
         "✗ mains are gone: running on battery",
-        "✓ mains are back after",
+        "✓ mains are back",
         "✓ watchdog armed",
         "── 6. ",
         STUCK,

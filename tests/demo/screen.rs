@@ -27,7 +27,7 @@ fn interactive() {
     terminal.ours.write_all(b"p").unwrap();
     terminal.see("mains are gone");
     terminal.ours.write_all(b"p").unwrap();
-    terminal.see("mains are back after");
+    terminal.see("mains are back");
     terminal.ours.write_all(b"s").unwrap();
     terminal.see("you step the clock: 12:");
     terminal.see("somebody set the clock ahead by");

@@ -236,6 +236,48 @@ fn mains_by_a_register() {
     assert_eq!(gauge.look().facts, [lost(Source::Mains, why)]);
 }
 
+/// A bus that is stuck reads as zeros or ones at every address. Mains are not told by that while the
+/// gauge beside it is not heard; any other byte, and any byte beside a gauge that is heard, tells.
+#[test]
+fn a_stuck_bus_tells_nothing_of_mains() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let board = described(
+        "name = \"test\"\ntitle = \"Controller\"\n\
+         [battery]\ncells = 1\nempty = \"3V\"\nlow = \"3.2V\"\nfull = \"4.2V\"\n\
+         [chip.cell]\ndriver = \"max1704x\"\nmodel = \"max17048\"\naddress = 0x36\n\
+         [chip.mcu]\ndriver = \"registers\"\naddress = 0x2d\n\
+         [mains.register]\nchip = \"mcu\"\nregister = 2\nmask = 0x20\npresent = 0x20\n",
+    );
+    let bus = charged();
+    let mut gauge = gauge(&board, &bus, nowhere.path());
+    for (byte, present) in [(0x20, true), (0x00, false), (0xff, true), (0x01, false)] {
+        bus.set(0x2d, 0x02, &[byte, 0]);
+        let facts = gauge.look().facts;
+        assert_eq!(
+            facts[1],
+            mains(present),
+            "{byte:#x} beside a gauge that is heard"
+        );
+    }
+    for stuck in [0x00, 0xff] {
+        for register in [0x02, 0x04, 0x06, 0x08, 0x0c, 0x16, 0x1a] {
+            bus.set(0x36, register, &[stuck, stuck]);
+        }
+        bus.set(0x2d, 0x02, &[stuck, stuck]);
+        let (gauge_lost, why) = (lost(Source::Gauge, Fault::Implausible), Fault::Implausible);
+        let look = gauge.look();
+        assert_eq!(
+            look.facts,
+            [gauge_lost, lost(Source::Mains, why)],
+            "{stuck:#x}"
+        );
+        assert!(!look.doubtful);
+        // A byte that no stuck bus makes tells on.
+        bus.set(0x2d, 0x02, &[0x5f, 0]);
+        assert_eq!(gauge.look().facts[1], mains(false));
+    }
+}
+
 /// Two chips complete each other, and one that is lost does not take the other with it.
 #[test]
 fn two_chips_tell_of_one_battery() {

@@ -12,6 +12,7 @@ mod disk;
 mod gauge;
 mod led;
 mod mounts;
+mod network;
 mod power_supply;
 mod rtc;
 mod sim_board;

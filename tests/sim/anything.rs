@@ -252,6 +252,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Temperature,
         Source::Memory,
         Source::Load,
+        Source::Network,
         Source::Clock,
         Source::Rtc,
         Source::Floor,
@@ -293,6 +294,7 @@ fn reading(rng: &mut Rng) -> Reading {
         Source::Load => Reading::Load {
             centi_per_cpu: rng.pick(&[0, 399, 400, u32::MAX]),
         },
+        Source::Network => Reading::Network { up: rng.chance(50) },
         Source::Clock => Reading::Clock {
             synced: rng.chance(50),
             shown: shown(rng),

@@ -1,11 +1,13 @@
-//! What a service cannot run without: the invariants B1 to B4.
+//! What a service cannot run without: the invariants B1 to B5.
 //!
-//! They are told from what the core says of services, clock and mains, and know nothing of how it
-//! decides who may run.
+//! They are told from what the core says of services, clock and mains, and what it was told of the
+//! network, and know nothing of how it decides who may run.
 
 use crate::checks::View;
 use fieldwarden::core::action::Action;
-use fieldwarden::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
+use fieldwarden::core::fact::{
+    Change, Fact, OrderId, Pulse, Reading, RunId, ServiceId, Source, Thread,
+};
 use fieldwarden::core::note::{Note, Trust};
 use fieldwarden::core::settings::{Need, Settings};
 use fieldwarden::core::{Core, Down, State, Wish};
@@ -22,12 +24,15 @@ pub struct Bars {
     /// The latest run of each service that the core has not been told the end of, and the order of its
     /// start.
     there: BTreeMap<ServiceId, (RunId, Option<OrderId>)>,
+    /// What the core was told of the network last, if that still stands.
+    network: Option<bool>,
 }
 
 impl Bars {
     /// B1: nothing starts before what it requires is up; B2: nothing starts while its need is unmet;
     /// B3: nothing runs on without what it is to be stopped without; B4: nothing is stopped before
-    /// those that require it, unless there is no time for that.
+    /// those that require it, unless there is no time for that; B5: the network is as it was told last,
+    /// and unknown while nobody can tell.
     pub fn nobody_runs_without(
         &mut self,
         v: &View,
@@ -35,6 +40,9 @@ impl Bars {
         rushed: bool,
     ) -> Result<(), String> {
         self.hear(v);
+        if v.core.picture().network != self.network {
+            return Err(format!("B5: the network was told to be {:?}", self.network));
+        }
         for order in v.orders {
             if let Action::Start { service, run } = order.action {
                 may_start(v.core, settings, service)?;
@@ -69,6 +77,15 @@ impl Bars {
             } => self
                 .there
                 .retain(|of, (latest, _)| of != service || latest != run),
+            Fact::Seen(Reading::Network { up }) => self.network = Some(*up),
+            Fact::Lost {
+                source: Source::Network,
+                ..
+            }
+            | Fact::Thread {
+                thread: Thread::Vitals,
+                pulse: Pulse::Late { .. },
+            } => self.network = None,
             Fact::Done {
                 order,
                 outcome: Err(_),
@@ -157,6 +174,7 @@ pub fn is_met(core: &Core, need: Need) -> Option<bool> {
             Trust::Unset => core.picture().time.filter(|right| !right),
         },
         Need::Mains => core.picture().mains,
+        Need::Network => core.picture().network,
     }
 }
 

@@ -222,7 +222,7 @@ fn bars(rng: &mut Rng, before: &[&str], out: &mut String) {
         names.filter(|_| rng.chance(percent)).collect()
     };
     let (requires, wants) = (some(20), some(15));
-    let needs: Vec<&str> = ["clock", "mains"]
+    let needs: Vec<&str> = ["clock", "mains", "network"]
         .into_iter()
         .filter(|_| rng.chance(12))
         .collect();

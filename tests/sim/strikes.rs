@@ -161,6 +161,7 @@ impl World {
             (Source::Temperature, self.temperature(bad)),
             (Source::Memory, self.memory(bad)),
             (Source::Load, self.load(bad)),
+            (Source::Network, self.network()),
         ];
         for (source, reading) in readings {
             let fact = match self.strikes(Kind::SensorLost, 10) {
@@ -212,6 +213,12 @@ impl World {
             50
         };
         Reading::Load { centi_per_cpu }
+    }
+
+    /// It comes and goes, and is there in the end.
+    fn network(&mut self) -> Reading {
+        self.network = self.calm || self.network != self.rng.chance(15);
+        Reading::Network { up: self.network }
     }
 
     pub fn read_disks(&mut self) {

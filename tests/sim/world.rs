@@ -118,6 +118,8 @@ pub struct World {
     pub trouble: Trouble,
     pub remains: Remains,
     pub next_ticket: u64,
+    /// There is a way out of the machine.
+    pub network: bool,
     pub checks: Checks,
     pub tally: Tally,
     pub book: Book,
@@ -182,6 +184,7 @@ impl World {
             well_since: None,
             trouble: Trouble::default(),
             next_ticket: 1,
+            network: false,
             tally: Tally::default(),
             book,
             failure: None,

@@ -91,7 +91,7 @@ impl Samplers {
     fn simulated(board: &SimBoard, config: &Config, settings: &Settings) -> Samplers {
         let mounts = u16::try_from(settings.mounts.len()).unwrap_or(u16::MAX);
         let [disk, gauge] = [board.clone(), board.clone()];
-        let mut vitals = SimVitals(board.clone());
+        let mut vitals = SimVitals::new(board.clone(), settings);
         let mut rhythm = Rhythm::new(config.wiring.vitals_every);
         let next = config.wiring.disk_every;
         Samplers {

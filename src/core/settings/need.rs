@@ -7,9 +7,11 @@ pub enum Need {
     Clock,
     /// Mains.
     Mains,
+    /// A network: a default route over a link that is up.
+    Network,
 }
 
 impl Need {
     /// All of them.
-    pub const ALL: [Need; 2] = [Need::Clock, Need::Mains];
+    pub const ALL: [Need; 3] = [Need::Clock, Need::Mains, Need::Network];
 }

@@ -17,7 +17,7 @@ pub(super) fn power() -> Vec<(Note, &'static str)> {
         ),
         (
             Note::MainsBack { lasted: seconds(4) },
-            "mains are back after 4 s",
+            "mains are back, they were gone for 4 s",
         ),
         (
             Note::BatteryLow {

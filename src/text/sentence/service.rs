@@ -129,9 +129,10 @@ pub(super) fn excused(name: &str, strain: Strain) -> String {
 }
 
 pub(super) fn restarts_excused(name: &str, strain: Strain, restarts: u32) -> String {
+    let does = if restarts == 1 { "does" } else { "do" };
     let restarts = counted(u64::from(restarts), "restart");
     let strain = strained(strain);
-    format!("{restarts} of {name} do not count towards giving up: {strain} soon afterwards")
+    format!("{restarts} of {name} {does} not count towards giving up: {strain} soon afterwards")
 }
 
 /// A service lacks something that the machine should have.
@@ -140,6 +141,8 @@ pub(super) fn in_need(name: &str, need: Need, stopped: bool) -> String {
         (Need::Clock, false) => format!("{name} waits until the time is right"),
         (Need::Clock, true) => format!("{name} is stopped until the time is right"),
         (Need::Mains, false) => format!("{name} waits for mains"),
+        (Need::Network, false) => format!("{name} waits for the network"),
+        (Need::Network, true) => format!("{name} is stopped until the network is up"),
         (Need::Mains, true) => format!("{name} is stopped until mains are back"),
     }
 }

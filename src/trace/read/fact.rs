@@ -91,6 +91,7 @@ impl Line<'_, '_> {
                 synced: self.flag("synced")?,
                 shown: self.shown()?,
             },
+            Source::Network => self.network()?,
             Source::Rtc => self.rtc().map(Reading::Rtc)?,
             Source::Floor => Reading::Floor {
                 time: value::wall(&self.words.keyed("time", "2031-07-04T12:34:56Z")?)?,
@@ -193,8 +194,13 @@ impl Line<'_, '_> {
         lack_named(&word).ok_or_else(|| expected(LACKS, &word))
     }
 
+    fn network(&mut self) -> Result<Reading, Problem> {
+        let up = self.flag("up")?;
+        Ok(Reading::Network { up })
+    }
+
     fn source(&mut self) -> Result<Source, Problem> {
-        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `rtc`, `floor`, `mains`, \
+        const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `network`, `rtc`, `floor`, `mains`, \
              `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts` or `limits`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
@@ -202,6 +208,7 @@ impl Line<'_, '_> {
             "memory" => Ok(Source::Memory),
             "load" => Ok(Source::Load),
             "clock" => Ok(Source::Clock),
+            "network" => Ok(Source::Network),
             "rtc" => Ok(Source::Rtc),
             "floor" => Ok(Source::Floor),
             "mains" => Ok(Source::Mains),

@@ -17,6 +17,7 @@ mod install;
 mod lab;
 mod led;
 mod limits;
+mod needs;
 mod notify;
 mod pi;
 mod power_cut;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Case> {
         throttle::CASES,
         led::CASES,
         limits::CASES,
+        needs::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,

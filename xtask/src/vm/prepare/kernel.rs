@@ -113,11 +113,13 @@ impl Modules<'_> {
                 .arg(self.root)
                 .args(["-S", self.version, "--show-depends", name]);
             for line in text(&mut ask)?.lines() {
-                // Others say `builtin NAME`: nothing to insert.
-                let Some(file) = line.strip_prefix("insmod ") else {
+                // Others say `builtin NAME`: nothing to insert. Behind the file there may be options of
+                // the host's own configuration.
+                let file = line.strip_prefix("insmod ");
+                let Some(file) = file.and_then(|file| file.split_whitespace().next()) else {
                     continue;
                 };
-                let file = PathBuf::from(file.trim());
+                let file = PathBuf::from(file);
                 if !files.contains(&file) {
                     files.push(file);
                 }
