@@ -77,6 +77,8 @@ pub struct Life {
     pub unanswered: BTreeSet<OrderId>,
     /// The gauge is to be looked at closely.
     pub closely: bool,
+    /// It is, because of what its latest look has shown.
+    pub doubtful: bool,
 }
 
 impl Life {
@@ -130,6 +132,7 @@ impl World {
             starting: vec![0; n],
             unanswered: BTreeSet::new(),
             closely: false,
+            doubtful: false,
         });
         self.note_trouble();
         if let Some(timeout) = self.plan.init_watchdog {
@@ -501,7 +504,7 @@ impl World {
         let charging = self.truth.battery.is_some()
             && life.core.picture().power == Some(Verdict::Warn)
             && life.core.picture().mains == Some(true);
-        if life.core.picture().power != mains && !charging {
+        if life.core.picture().power != mains && !charging && !self.is_contradicted() {
             return Err(format!("mains: {:?}", life.core.supply()));
         }
         if let Some(rtc) = life.core.rtc()

@@ -198,10 +198,11 @@ impl World {
         let (Some(asked), true) = (self.remains.asked, boot == self.remains.boot) else {
             return;
         };
+        let sees = self.hook_sees_mains();
         let deed = match (asked, self.remains.here) {
             (HaltKind::PowerOff, Some(marker)) => {
                 let ahead = self.plan.settings.board.cut_ahead;
-                decide(&marker, ahead, &mut || self.hook_sees_mains())
+                decide(&marker, ahead, &mut || sees)
             }
             (HaltKind::PowerOff | HaltKind::Reboot, _) => Deed::Nothing,
         };
@@ -231,7 +232,7 @@ impl World {
             }
         };
         if !runs && asked == HaltKind::PowerOff {
-            self.nothing_else_starts_it();
+            self.nothing_else_starts_it(sees);
         }
         self.machine_ends(match runs {
             true => HaltKind::Reboot,
@@ -246,19 +247,26 @@ impl World {
     }
 
     /// The hook sees what the sensor says, as the daemon did: neither through one that is silent, nor
-    /// without one.
-    pub fn hook_sees_mains(&self) -> bool {
+    /// without one. A current has to flow into the battery, and the daemon to have believed that mains
+    /// are gone.
+    fn hook_sees_mains(&mut self) -> bool {
+        if let Some(band) = self.plan.settings.board.dead_band {
+            let gone = self.remains.here.is_some_and(|m| m.mains == Some(false));
+            return gone && self.hook_sees_charging(band);
+        }
         let there = Fact::Seen(Reading::Mains { present: true });
         self.mains.sensor && self.mains.fact(self.now) == there
     }
 
     /// The machine is off, or starts again. Somebody, or mains, starts one that is off.
     fn machine_ends(&mut self, kind: HaltKind) {
+        if kind == HaltKind::PowerOff {
+            self.turned_off();
+        }
         self.end_life();
         match kind {
             HaltKind::PowerOff => {
                 self.tally.offs += 1;
-                self.turned_off();
                 self.board.holds = self.has_ahead();
                 self.truth.off = self.board.holds || !self.mains.is_present();
                 if self.truth.off && self.strikes(Kind::SwitchedOn, 20) {

@@ -3,6 +3,7 @@
 //! The invariants are told from the facts that the core has heard, and know nothing of how it decides.
 //! What is true of power is judged in `truth.rs`.
 
+use crate::by_current::Said;
 use crate::checks::View;
 use crate::faults::Kind;
 use crate::plan::Plan;
@@ -92,7 +93,11 @@ impl World {
     }
 
     pub fn blind_mains(&mut self) {
-        self.mains.silent_until = self.now + self.rng.range(1_000, 90_000);
+        let until = self.now + self.rng.range(1_000, 90_000);
+        match self.by_current() {
+            true => self.silence_gauge(until),
+            false => self.mains.silent_until = until,
+        }
     }
 
     pub fn turn_mains(&mut self, present: bool) {
@@ -101,8 +106,9 @@ impl World {
             return;
         }
         self.drain();
+        let there = self.plainly(true);
         self.mains.present = present;
-        self.mains_turn();
+        self.mains_turn(there);
         self.edge();
         if present && !self.board.holds && std::mem::take(&mut self.truth.off) {
             self.switch_on();
@@ -123,11 +129,16 @@ pub struct Heard {
     /// The verdict after the step before, and whether mains were believed to be gone.
     verdict: Option<Verdict>,
     lost: bool,
+    /// What the current has said, where that tells.
+    current: Said,
 }
 
 impl Heard {
     /// Takes a step in, and says what is wrong with the verdict after it.
     pub fn mains_are_judged(&mut self, v: &View) -> Result<(), String> {
+        if v.core.settings().board.dead_band.is_some() {
+            return self.current.mains_are_judged(v);
+        }
         let (gone, before) = (self.gone, self.verdict);
         self.inherited &= gone.is_none_or(|since| v.now < since + LOST_AFTER);
         let inherited = self.inherited;
@@ -189,15 +200,8 @@ impl Heard {
 
     /// Nobody sees mains, and the battery is low or not heard of: that is why the machine is halted.
     fn is_low_unseen(&self, v: &View) -> bool {
-        let by_battery = matches!(
-            v.core.supply(),
-            Some(Supply::ForcedShutdown {
-                cause: HaltCause::LowBattery | HaltCause::GaugeSilent,
-                ..
-            })
-        );
         let battery = v.core.settings().board.battery.is_some();
-        battery && by_battery && self.back.is_none()
+        battery && is_halted_by_battery(v) && self.back.is_none()
     }
 
     fn looks_again(&self, v: &View) -> bool {
@@ -237,4 +241,15 @@ impl Heard {
             _ => {}
         }
     }
+}
+
+/// The machine is halted because its battery is low or not heard of.
+pub fn is_halted_by_battery(v: &View) -> bool {
+    matches!(
+        v.core.supply(),
+        Some(Supply::ForcedShutdown {
+            cause: HaltCause::LowBattery | HaltCause::GaugeSilent,
+            ..
+        })
+    )
 }

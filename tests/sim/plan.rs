@@ -151,8 +151,18 @@ fn configuration(rng: &mut Rng) -> String {
         "nobody",
     ]);
     let timeout = rng.pick(&[2, 5, 15, 15, 40]);
-    // Those on which a line tells of mains: the sign of a current is judged in the world of outages.
-    let board = rng.pick(&["none", "none", "x728", "x120x", "ups-lite-1.2"]);
+    // On the last three the sign of the current tells of mains, on the others a line.
+    let board = rng.pick(&[
+        "none",
+        "none",
+        "none",
+        "x728",
+        "x120x",
+        "ups-lite-1.2",
+        "waveshare-ups-hat",
+        "waveshare-ups-hat-c",
+        "waveshare-ups-hat-d",
+    ]);
     let ride = match board {
         "none" => rng.pick(&["10s", "30s", "60s"]),
         _ => rng.pick(&["10s", "30s", "60s", "never"]),

@@ -1,5 +1,6 @@
 //! Counts: how often each fault occurred, each note was seen, and how much was done.
 
+use crate::chips::Ails;
 use crate::faults::Kind;
 use fieldwarden::core::note::Note;
 use fieldwarden::core::picture::Rung;
@@ -56,6 +57,8 @@ pub struct Power {
     pub deaf: u64,
     /// See `cuts`.
     pub stranded: u64,
+    /// Looks at a gauge that met with this.
+    pub ails: BTreeMap<Ails, u64>,
     /// Rungs that were reached, and those on which the daemon was killed and the machine was reset.
     pub rungs: BTreeMap<Rung, u64>,
     /// See `rungs`.
@@ -115,6 +118,7 @@ impl Tally {
         ] {
             *to += n;
         }
+        add(&mut self.power.ails, &other.power.ails);
         add(&mut self.power.rungs, &other.power.rungs);
         add(&mut self.power.killed, &other.power.killed);
         add(&mut self.power.reset, &other.power.reset);
@@ -184,6 +188,7 @@ impl Display for Tally {
         ] {
             line(f, what, n)?;
         }
+        lines(f, "looks at a gauge with", &self.power.ails)?;
         lines(f, "halts that came to", &self.power.rungs)?;
         lines(f, "daemons killed on", &self.power.killed)?;
         lines(f, "machines reset on", &self.power.reset)

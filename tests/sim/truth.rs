@@ -4,6 +4,7 @@
 //! Terms: a span is *clear* while nothing keeps the daemon from seeing mains and from acting: it lives,
 //! does not stand still, and what tells of mains works. Only clear spans count for anything.
 
+use crate::by_current::{self, ByCurrent, LEAST_LOAD};
 use crate::chips::{Ails, Chips};
 use crate::faults::Kind;
 use crate::mains::{BACK_AFTER, LOST_AFTER};
@@ -15,6 +16,7 @@ use fieldwarden::core::fact::{HaltKind, Thread};
 use fieldwarden::core::intent::Intent;
 use fieldwarden::core::note::{HaltNote, Note};
 use fieldwarden::core::picture::{Ending, HaltCause, Halting, Rung};
+use fieldwarden::units::Milliamps;
 
 /// Time between two looks at the gauge, as usual and closely. In milliseconds, as all here.
 const USUALLY: u64 = 5_000;
@@ -36,8 +38,8 @@ const LOOKING: u64 = 10_000;
 /// Boots in a row that try to finish a halt.
 const ATTEMPTS: u8 = 3;
 
-/// Voltage at which the battery is low, by the board files, and what a reading may be off by.
-const LOW: i64 = 3_200 - 8;
+/// What a reading of the voltage may be off by.
+const OFF_BY: i64 = 8;
 
 /// For so long must a low level be told before it is acted upon: fifteen readings that agree on a leap,
 /// five seconds of agreement, and another reading.
@@ -52,13 +54,26 @@ const PLENTY: (i64, i64) = (250, 3_400);
 /// The battery and its chips.
 pub struct Battery {
     pub cell: Cell,
+    /// Voltage of a cell at which the battery is low, by the board file, in millivolts.
+    low: i64,
+    /// What the machine takes, in the mean and now, in milliamperes.
+    mean: i64,
     load: i64,
     chips: Chips,
     ails: Option<(Ails, u64)>,
     /// The gauge was last wrong, or its bus stuck, at this time.
     ailed: u64,
+    /// A reading of it was last wrong, or none, at this time.
+    pub lied: u64,
     /// Up to when its charge was told.
     passed: u64,
+}
+
+impl Battery {
+    /// It takes the machine over.
+    pub fn carry(&mut self) {
+        self.cell.pass(0, false, self.load, 0);
+    }
 }
 
 /// What is true of power.
@@ -75,6 +90,8 @@ pub struct Truth {
     /// In this boot mains were plainly seen gone, since then, and have not been back.
     seen_gone: Option<(u32, u64)>,
     ride: Option<u64>,
+    /// Where the current tells of mains, what is known of that.
+    pub by_current: ByCurrent,
 }
 
 impl Truth {
@@ -82,13 +99,21 @@ impl Truth {
         Truth {
             battery: Chips::of(&plan.board, rng).map(|chips| {
                 let cell = Cell::small(rng);
-                let load = cell.drain_of(rng.range(8, 30));
+                let mut mean = cell.drain_of(rng.range(8, 30));
+                if plan.settings.board.dead_band.is_some() {
+                    // Less than any Pi takes would be a battery at rest.
+                    mean = mean.max(LEAST_LOAD);
+                }
+                let limits = plan.board.battery;
                 Battery {
                     cell,
-                    load,
+                    low: limits.map_or(0, |b| i64::from(b.low.0) / i64::from(b.cells)),
+                    mean,
+                    load: mean,
                     chips,
                     ails: None,
                     ailed: 0,
+                    lied: 0,
                     passed: 0,
                 }
             }),
@@ -98,6 +123,7 @@ impl Truth {
             left: false,
             seen_gone: None,
             ride: plan.settings.power.ride_through.map(millis),
+            by_current: ByCurrent::default(),
         }
     }
 
@@ -117,12 +143,13 @@ impl World {
     fn interval(&self) -> u64 {
         match self.watches_mains() {
             Thread::Line => LOOK,
+            Thread::Bus => by_current::INTERVAL,
             _ => self.plan.vitals_every,
         }
     }
 
     /// Since when nothing has kept the daemon from seeing mains; `None` while something does.
-    fn clear_since(&self) -> Option<u64> {
+    pub fn clear_since(&self) -> Option<u64> {
         let life = self.life.as_ref().filter(|_| self.mains.sensor)?;
         let hand = life
             .hands
@@ -134,12 +161,13 @@ impl World {
             life.frozen_since,
             hand.stuck_until,
             self.mains.silent_until(),
+            self.current_is_believed_from(),
         ];
         ends.into_iter().max().filter(|at| *at <= self.now)
     }
 
     /// For how long mains have been there, or gone, in the clear.
-    fn plainly(&self, present: bool) -> u64 {
+    pub fn plainly(&self, present: bool) -> u64 {
         let so = self.mains.is_present() == present;
         let since = self.clear_since().filter(|_| so);
         since.map_or(0, |since| self.now - since.max(self.truth.turned))
@@ -188,6 +216,7 @@ impl World {
         if halting.is_none() && !parting {
             self.nothing_is_missed();
         }
+        self.belief_follows_current();
     }
 
     /// What a halt is begun for is true of the battery, where its gauge has long been telling the
@@ -217,7 +246,8 @@ impl World {
             HaltCause::BatterySinks => charged || self.mains.is_present(),
             HaltCause::RideThrough | HaltCause::Services | HaltCause::Asked { .. } => false,
         };
-        if wrong && well > WELL {
+        let nothing = self.there_was_no_outage(cause, charged);
+        if wrong && well > WELL || nothing {
             self.fail(format!(
                 "zero spurious: {cause:?}, with {share} thousandths, {volts} mV, {lasts} ms left"
             ));
@@ -229,9 +259,10 @@ impl World {
         self.plainly(true) > BACK_AFTER + 2 * self.interval() + 2 * LATE
     }
 
-    /// Mains are back, or gone.
-    pub fn mains_turn(&mut self) {
+    /// Mains are back, or gone. They were plainly there for so long before.
+    pub fn mains_turn(&mut self, there: u64) {
         (self.truth.turned, self.truth.seen_gone) = (self.now, None);
+        self.current_turns(there);
     }
 
     /// For how long an outage has lasted that must be known: whichever daemon of this boot has
@@ -263,8 +294,10 @@ impl World {
             .life
             .as_ref()
             .is_some_and(|l| l.core.picture().mains_doubted);
+        let borne_out = self.borne_out_after();
         if let Some(ride) = self.truth.ride.filter(|_| !doubted)
-            && gone > ride + known
+            && gone > ride + known + borne_out
+            && (borne_out == 0 || self.plainly(false) > known + borne_out)
         {
             self.fail(format!(
                 "zero missed: mains have been plainly gone for {gone} ms, ride-through {ride} ms"
@@ -311,14 +344,19 @@ impl World {
     pub fn drain(&mut self) {
         let (now, mains) = (self.now, self.mains.is_present());
         let runs = !self.truth.off;
+        // What flows into a cell that is full, or out of it: the charger never rests quite.
+        let rest = match self.by_current() {
+            true => self.rng.range(0, 40).cast_signed() - 20,
+            false => 0,
+        };
         let Some(battery) = &mut self.truth.battery else {
             return;
         };
         let load = if runs { battery.load } else { 0 };
         let passed = now - battery.passed;
         battery.passed = now;
-        battery.cell.pass(passed, mains, load, 0);
-        let low = !mains && battery.cell.voltage() <= LOW;
+        battery.cell.pass(passed, mains, load, rest);
+        let low = !mains && battery.cell.voltage() <= battery.low - OFF_BY;
         self.truth.low = match (self.truth.low, low) {
             (since, true) => since.or(Some(now)),
             (_, false) => None,
@@ -328,6 +366,7 @@ impl World {
     /// Looks whether the battery is empty, every second.
     pub fn battery_looks(&mut self) {
         self.drain();
+        self.load_wanders();
         self.after(1_000, Event::Drain);
         let empty = |b: &Battery| b.cell.is_empty();
         let is_empty = self.truth.battery.as_ref().is_some_and(empty);
@@ -354,8 +393,14 @@ impl World {
             let clear = since.max(ailed).max(stuck).max(self.now - gone);
             self.now.saturating_sub(clear)
         });
-        let by_time = self.truth.ride.is_some_and(|r| gone > r + known + need);
-        let by_level = told > LOW_TOLD + known + need;
+        let borne_out = self.borne_out_after();
+        let here = self.plainly(false);
+        let shown = borne_out == 0 || here > known + need + borne_out;
+        let by_time = self
+            .truth
+            .ride
+            .is_some_and(|r| shown && gone > r + known + need + borne_out);
+        let by_level = told > LOW_TOLD.max(borne_out) + known + need;
         if !down && (by_time || by_level) {
             self.fail(format!(
                 "zero missed (S7): empty after {gone} ms in the clear, low for {told} ms, on {halting:?}"
@@ -363,19 +408,23 @@ impl World {
         }
         self.tally.power.empty_in_halt += u64::from(halting.is_some());
         self.truth.off = true;
+        let now = self.now;
+        if let Some(battery) = &mut self.truth.battery {
+            battery.chips.lose_power(now);
+        }
         self.power_gone();
     }
 
     /// Something is wrong with the gauge for a while.
     pub fn ail(&mut self, kind: Kind) {
         let until = self.now + self.rng.range(2_000, 120_000);
-        let lie = self.rng.pick(&Ails::LIES);
         let burst = self
             .rng
             .pick(&[Ails::Naks, Ails::Naks, Ails::Gone, Ails::Stretched]);
         let Some(battery) = &mut self.truth.battery else {
             return;
         };
+        let lie = self.rng.pick(battery.chips.lies());
         let ails = match kind {
             Kind::GaugeLies => lie,
             Kind::GaugeNaks => burst,
@@ -383,6 +432,34 @@ impl World {
             _ => return self.stick(Thread::Bus, until),
         };
         battery.ails = Some((ails, until));
+    }
+
+    /// Nobody hears of the battery until then.
+    pub fn silence_gauge(&mut self, until: u64) {
+        if let Some(battery) = &mut self.truth.battery {
+            battery.ails = Some((Ails::Gone, until));
+        }
+    }
+
+    /// What systemd's hook sees of the current at the very end.
+    pub fn hook_sees_charging(&mut self, band: Milliamps) -> bool {
+        self.drain();
+        let now = self.now;
+        self.truth.battery.as_mut().is_some_and(|battery| {
+            let ails = battery.ails.filter(|(_, until)| now < *until);
+            let ails = ails.map(|(ails, _)| ails);
+            battery.chips.fills(now, &battery.cell, ails, band)
+        })
+    }
+
+    /// The load is never quite the same where its current is told.
+    fn load_wanders(&mut self) {
+        if self.by_current()
+            && self.rng.chance(2)
+            && let Some(battery) = &mut self.truth.battery
+        {
+            battery.load = battery.mean * self.rng.range(60, 140).cast_signed() / 100;
+        }
     }
 
     /// The thread of the bus looks at the gauge.
@@ -394,11 +471,20 @@ impl World {
         };
         battery.ails = battery.ails.filter(|(_, until)| now < *until);
         let ails = battery.ails.map(|(ails, _)| ails);
-        if ails.is_some() {
-            battery.ailed = now;
+        if ails.is_some_and(|ails| !ails.is_harmless()) {
+            (battery.ailed, battery.lied) = (now, now);
         }
-        let facts = battery.chips.look(&battery.cell, ails);
-        for fact in facts {
+        let look = battery.chips.look(now, &battery.cell, ails);
+        if let Some(ails) = ails {
+            *self.tally.power.ails.entry(ails).or_default() += 1;
+        }
+        if let Some(life) = &mut self.life {
+            life.doubtful = look.doubtful;
+            if ails.is_some_and(Ails::contradicts) {
+                self.truth.by_current.contradicted_in = life.no;
+            }
+        }
+        for fact in look.facts {
             self.send(Thread::Bus, fact);
         }
         if ails == Some(Ails::Stretched) {
@@ -409,7 +495,7 @@ impl World {
 
     /// Time between two looks at the gauge.
     pub fn gauge_every(&self) -> u64 {
-        let closely = self.life.as_ref().is_some_and(|l| l.closely);
+        let closely = self.life.as_ref().is_some_and(|l| l.closely || l.doubtful);
         if closely { CLOSELY } else { USUALLY }
     }
 
@@ -435,7 +521,7 @@ impl World {
 
     /// What the sensor of mains says, if the machine has one.
     pub fn read_mains(&mut self) {
-        if self.mains.sensor {
+        if self.mains.sensor && !self.by_current() {
             let fact = self.mains.fact(self.now);
             let thread = self.watches_mains();
             self.send(thread, fact);

@@ -1,0 +1,352 @@
+//! The chips of a board, register by register, on a bus on which transfers go wrong.
+//!
+//! They are read by the code that is shipped (`edge::gauge`), with its tries and its judgement.
+
+mod ina219;
+
+use crate::outage::cell::Cell;
+use crate::rng::Rng;
+use fieldwarden::chip::Bus;
+use fieldwarden::config::board::{Board, ChipPlan, Driver};
+use fieldwarden::core::fact::{Errno, Fact, Reading};
+use fieldwarden::edge::bound_chips::BoundChips;
+use fieldwarden::edge::gauge::{Gauge, Look};
+use fieldwarden::units::Milliamps;
+use ina219::Ina219;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a chip or its bus does wrong for a while.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Ails {
+    /// Most transfers are not acknowledged.
+    Naks,
+    /// No transfer is.
+    Gone,
+    /// They are drawn out: the chip holds the clock.
+    Stretched,
+    /// The data line is held down: all bits are zero.
+    HeldDown,
+    /// It is held up: all bits are one.
+    HeldUp,
+    /// The bytes of each word change places.
+    Swapped,
+    /// The charge is zero.
+    ChargeEmpty,
+    /// The charge is all there is.
+    ChargeFull,
+    /// The registers do not change any more.
+    Frozen,
+    /// The chip was without power for a moment since the last look: its calibration is lost.
+    Reset,
+    /// It keeps no settings that are written.
+    Forgets,
+    /// Current and power are too large for their registers (OVF).
+    Overflown,
+    /// The current has the other sign.
+    Negated,
+    /// The current does not change any more, the voltage does.
+    CurrentStuck,
+    /// The voltage does not change any more, the current does.
+    VoltageStuck,
+    /// No conversion is ever told to have ended (CNVR).
+    Unready,
+}
+
+impl Ails {
+    /// All of them.
+    pub const ALL: [Ails; 16] = [
+        Ails::Naks,
+        Ails::Gone,
+        Ails::Stretched,
+        Ails::HeldDown,
+        Ails::HeldUp,
+        Ails::Swapped,
+        Ails::ChargeEmpty,
+        Ails::ChargeFull,
+        Ails::Frozen,
+        Ails::Reset,
+        Ails::Forgets,
+        Ails::Overflown,
+        Ails::Negated,
+        Ails::CurrentStuck,
+        Ails::VoltageStuck,
+        Ails::Unready,
+    ];
+
+    /// Readings of a MAX1704x that are not those of the battery.
+    const LIES: [Ails; 5] = [
+        Ails::HeldDown,
+        Ails::HeldUp,
+        Ails::Swapped,
+        Ails::ChargeEmpty,
+        Ails::ChargeFull,
+    ];
+
+    /// The same of an INA219, and what it does to its settings.
+    const LIES_OF_CURRENT: [Ails; 10] = [
+        Ails::HeldDown,
+        Ails::HeldUp,
+        Ails::Swapped,
+        Ails::Reset,
+        Ails::Forgets,
+        Ails::Overflown,
+        Ails::Negated,
+        Ails::CurrentStuck,
+        Ails::VoltageStuck,
+        Ails::Unready,
+    ];
+
+    /// The daemon is to notice nothing of it.
+    pub fn is_harmless(self) -> bool {
+        matches!(self, Ails::Reset | Ails::Unready)
+    }
+
+    /// Current and voltage contradict each other, in it or at its end: the sign of the current may be
+    /// distrusted until the voltage bears it out.
+    pub fn contradicts(self) -> bool {
+        matches!(
+            self,
+            Ails::Negated | Ails::CurrentStuck | Ails::VoltageStuck
+        )
+    }
+}
+
+/// A bus, and what is behind it.
+#[derive(Clone)]
+struct Wire(Arc<Mutex<Inside>>);
+
+struct Inside {
+    /// By address.
+    parts: Vec<(u8, Part)>,
+    ails: Option<Ails>,
+    rng: Rng,
+    /// When this look began, in milliseconds.
+    now: u64,
+}
+
+/// A chip as it is inside.
+enum Part {
+    /// VCELL in steps of 1.25 mV above four bits, SOC in 256ths of a percent.
+    Max1704x { volts: u16, charge: u16 },
+    Ina219(Ina219),
+}
+
+std::thread_local! {
+    /// For how long the driver has waited between its tries in this look, in milliseconds.
+    static WAITED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+fn wait(time: Duration) {
+    WAITED.set(WAITED.get() + crate::plan::millis(time));
+}
+
+impl Wire {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    fn transfer(&mut self) -> Result<(), Errno> {
+        let nak = match self.ails {
+            Some(Ails::Naks) => self.rng.chance(90),
+            Some(Ails::Gone) => true,
+            Some(_) | None => false,
+        };
+        // EREMOTEIO: how the Pi's controller says that nobody answers.
+        if nak { Err(Errno(121)) } else { Ok(()) }
+    }
+
+    /// What becomes of a word on its way.
+    fn carried(&self, word: u16) -> u16 {
+        match self.ails {
+            Some(Ails::HeldDown) => 0,
+            Some(Ails::HeldUp) => u16::MAX,
+            Some(Ails::Swapped) => word.swap_bytes(),
+            Some(_) | None => word,
+        }
+    }
+
+    fn read(&mut self, address: u8, register: u8) -> Result<u16, Errno> {
+        self.transfer()?;
+        let (now, ails) = (self.now + WAITED.get(), self.ails);
+        let part = self.parts.iter_mut().find(|(at, _)| *at == address);
+        let word = match part.ok_or(Errno(121))? {
+            (_, Part::Max1704x { volts, .. }) if register == 0x02 => Some(*volts),
+            (_, Part::Max1704x { charge, .. }) if register == 0x04 => Some(*charge),
+            (_, Part::Max1704x { .. }) => None,
+            (_, Part::Ina219(chip)) => chip.read(register, now, ails, &mut self.rng),
+        };
+        Ok(self.carried(word.ok_or(Errno(121))?))
+    }
+
+    fn write(&mut self, address: u8, register: u8, word: u16) -> Result<(), Errno> {
+        self.transfer()?;
+        let (now, ails, word) = (self.now + WAITED.get(), self.ails, self.carried(word));
+        match self.parts.iter_mut().find(|(at, _)| *at == address) {
+            Some((_, Part::Ina219(chip))) => chip.write(register, word, now, ails),
+            // Nothing is written to a gauge whose charge would jump.
+            Some((_, Part::Max1704x { .. })) | None => return Err(Errno(121)),
+        }
+        Ok(())
+    }
+}
+
+impl Bus for Wire {
+    fn read(&mut self, address: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+        let bytes = self.inside().read(address, register)?.to_be_bytes();
+        for (to, from) in into.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
+        match *bytes {
+            [high, low] => {
+                let word = u16::from_be_bytes([high, low]);
+                self.inside().write(address, register, word)
+            }
+            _ => Err(Errno(121)),
+        }
+    }
+}
+
+/// The chips of a board, and what they measure.
+pub struct Chips {
+    board: Board,
+    wire: Wire,
+    driver: Gauge,
+}
+
+impl Chips {
+    /// Those of a board; `None` if it has none.
+    pub fn of(board: &Board, rng: &mut Rng) -> Option<Chips> {
+        if board.chips.is_empty() {
+            return None;
+        }
+        let part = |chip: &ChipPlan| match chip.driver {
+            Driver::Max1704x(_) => Some(Part::Max1704x {
+                volts: 0,
+                charge: 0,
+            }),
+            Driver::Ina219 { .. } => Some(Part::Ina219(Ina219::new())),
+            Driver::Registers => None,
+        };
+        let parts = board.chips.iter();
+        let wire = Wire(Arc::new(Mutex::new(Inside {
+            parts: parts
+                .filter_map(|chip| Some((chip.address, part(chip)?)))
+                .collect(),
+            ails: None,
+            rng: Rng::new(rng.next()),
+            now: 0,
+        })));
+        let driver = driver(board, &wire);
+        Some(Chips {
+            board: board.clone(),
+            wire,
+            driver,
+        })
+    }
+
+    /// Another daemon: it knows nothing of what the one before it did to them.
+    pub fn open(&mut self) {
+        self.driver = driver(&self.board, &self.wire);
+    }
+
+    /// The battery is empty: they are without power, too.
+    pub fn lose_power(&mut self, now: u64) {
+        for (_, part) in &mut self.wire.inside().parts {
+            match part {
+                Part::Max1704x { .. } => {}
+                Part::Ina219(chip) => chip.lose_power(now),
+            }
+        }
+    }
+
+    /// Readings that are wrong, of which these chips are capable.
+    pub fn lies(&self) -> &'static [Ails] {
+        let current = self.board.battery.is_some_and(|battery| battery.current);
+        match current {
+            true => &Ails::LIES_OF_CURRENT,
+            false => &Ails::LIES,
+        }
+    }
+
+    /// One look, as the shipped code takes it.
+    pub fn look(&mut self, now: u64, cell: &Cell, ails: Option<Ails>) -> Look {
+        WAITED.set(0);
+        {
+            let mut inside = self.wire.inside();
+            (inside.now, inside.ails) = (now, ails);
+            if ails != Some(Ails::Frozen) {
+                measure(&self.board, cell, &mut inside);
+            }
+        }
+        self.driver.look()
+    }
+
+    /// Current flows into the battery, as systemd's hook sees it: in three looks one after the other.
+    pub fn fills(&mut self, now: u64, cell: &Cell, ails: Option<Ails>, band: Milliamps) -> bool {
+        self.open();
+        let into = |fact: &Fact| match fact {
+            Fact::Seen(Reading::Gauge { current, .. }) => current.is_some_and(|c| c > band),
+            _ => false,
+        };
+        (1..=3).all(|look| self.look(now + 50 * look, cell, ails).facts.iter().any(into))
+    }
+}
+
+fn driver(board: &Board, wire: &Wire) -> Gauge {
+    // No driver of this machine's kernel is asked: nothing is below this path.
+    let nowhere = BoundChips::new(Path::new("/dev/null/simulated"));
+    Gauge::of(board, Box::new(wire.clone()), nowhere).pausing(wait)
+}
+
+fn word(n: i64) -> u16 {
+    u16::try_from(n.clamp(0, 65_535)).unwrap_or(0)
+}
+
+/// What the chips have at their pins, with a little noise.
+fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
+    let cells = board.battery.map_or(1, |battery| battery.cells);
+    let mut noise = || inside.rng.range(0, 6).cast_signed() - 3;
+    // All cells of a pack are the same.
+    let voltage = cell.voltage() * i64::from(cells) + noise();
+    let current = cell.current + noise();
+    let (now, ails) = (inside.now, inside.ails);
+    for (address, part) in &mut inside.parts {
+        let plan = board.chips.iter().find(|plan| plan.address == *address);
+        let Some(driver) = plan.map(|plan| plan.driver) else {
+            continue;
+        };
+        match (part, driver) {
+            (Part::Max1704x { volts, charge }, _) => {
+                *volts = word(voltage * 4 / 5) << 4;
+                *charge = match ails {
+                    Some(Ails::ChargeEmpty) => 0,
+                    Some(Ails::ChargeFull) => 25_600,
+                    Some(_) | None => word(cell.share() * 256 / 10),
+                };
+            }
+            (
+                Part::Ina219(chip),
+                Driver::Ina219 {
+                    micro_ohms,
+                    charging_positive,
+                    ..
+                },
+            ) => {
+                let sign = if charging_positive { 1 } else { -1 };
+                chip.feel(sign * current * i64::from(micro_ohms) / 1_000, voltage);
+                if ails == Some(Ails::Reset) {
+                    chip.lose_power(now);
+                }
+            }
+            (Part::Ina219(_), Driver::Max1704x(_) | Driver::Registers) => {}
+        }
+    }
+}
