@@ -160,7 +160,9 @@ impl Said {
         let twice_gone = self
             .gone
             .is_some_and(|(since, times, _)| times >= 2 && v.now >= since + LOST_AFTER);
-        let back = self.there.is_some_and(|(since, _)| v.now >= since + BACK_AFTER);
+        let back = self
+            .there
+            .is_some_and(|(since, _)| v.now >= since + BACK_AFTER);
         let fresh = self.there.is_some_and(|(_, at)| v.now < at + SILENT);
         // What was seen to go on is an outage like any other.
         self.inherited &= !twice_gone;
@@ -171,7 +173,10 @@ impl Said {
                 verdict.is_some() && !self.any && !by_battery,
                 "P1: a verdict on mains, and no current was ever heard",
             ),
-            (!fits, "P2: the verdict and what is believed of mains differ"),
+            (
+                !fits,
+                "P2: the verdict and what is believed of mains differ",
+            ),
             (
                 lost && !was_lost && !(twice_gone || inherited || by_battery),
                 "P2: mains count as lost, and no two readings said so",

@@ -12,6 +12,7 @@
 
 mod anything;
 mod bars;
+mod battery;
 mod board;
 mod by_current;
 mod checks;
@@ -168,9 +169,7 @@ fn seeds() {
         .filter(|k| !all.faults.contains_key(k))
         .collect();
     let ails = Ails::ALL.iter();
-    let sound: Vec<_> = ails
-        .filter(|a| !all.power.ails.contains_key(a))
-        .collect();
+    let sound: Vec<_> = ails.filter(|a| !all.power.ails.contains_key(a)).collect();
     assert!(
         series.count < SEEDS || missing.is_empty() && sound.is_empty(),
         "never occurred: {missing:?} {sound:?}"

@@ -4,23 +4,16 @@
 //! Terms: a span is *clear* while nothing keeps the daemon from seeing mains and from acting: it lives,
 //! does not stand still, and what tells of mains works. Only clear spans count for anything.
 
-use crate::by_current::{self, ByCurrent, LEAST_LOAD};
-use crate::chips::{Ails, Chips};
-use crate::faults::Kind;
+use crate::battery::Battery;
+use crate::by_current::{self, ByCurrent};
 use crate::mains::{BACK_AFTER, LOST_AFTER};
-use crate::outage::cell::Cell;
 use crate::plan::{Plan, millis};
 use crate::rng::Rng;
-use crate::world::{EVER, Event, World};
+use crate::world::{EVER, World};
 use fieldwarden::core::fact::{HaltKind, Thread};
 use fieldwarden::core::intent::Intent;
 use fieldwarden::core::note::{HaltNote, Note};
 use fieldwarden::core::picture::{Ending, HaltCause, Halting, Rung};
-use fieldwarden::units::Milliamps;
-
-/// Time between two looks at the gauge, as usual and closely. In milliseconds, as all here.
-const USUALLY: u64 = 5_000;
-const CLOSELY: u64 = 1_000;
 
 /// Time between two looks at a line that has edges.
 pub const LOOK: u64 = 5_000;
@@ -38,9 +31,6 @@ const LOOKING: u64 = 10_000;
 /// Boots in a row that try to finish a halt.
 const ATTEMPTS: u8 = 3;
 
-/// What a reading of the voltage may be off by.
-const OFF_BY: i64 = 8;
-
 /// For so long must a low level be told before it is acted upon: fifteen readings that agree on a leap,
 /// five seconds of agreement, and another reading.
 const LOW_TOLD: u64 = 40_000;
@@ -51,38 +41,13 @@ const WELL: u64 = 90_000;
 /// More than this, in thousandths and in millivolts, is no low battery on any board.
 const PLENTY: (i64, i64) = (250, 3_400);
 
-/// The battery and its chips.
-pub struct Battery {
-    pub cell: Cell,
-    /// Voltage of a cell at which the battery is low, by the board file, in millivolts.
-    low: i64,
-    /// What the machine takes, in the mean and now, in milliamperes.
-    mean: i64,
-    load: i64,
-    chips: Chips,
-    ails: Option<(Ails, u64)>,
-    /// The gauge was last wrong, or its bus stuck, at this time.
-    ailed: u64,
-    /// A reading of it was last wrong, or none, at this time.
-    pub lied: u64,
-    /// Up to when its charge was told.
-    passed: u64,
-}
-
-impl Battery {
-    /// It takes the machine over.
-    pub fn carry(&mut self) {
-        self.cell.pass(0, false, self.load, 0);
-    }
-}
-
 /// What is true of power.
 pub struct Truth {
     pub battery: Option<Battery>,
     /// Mains have been as they are now since then.
     pub turned: u64,
     /// Since when the voltage has been low, on battery.
-    low: Option<u64>,
+    pub low: Option<u64>,
     /// The machine is off until mains are back, or somebody switches it on.
     pub off: bool,
     /// The daemon was told of an interrupted halt, which it is to finish.
@@ -97,26 +62,7 @@ pub struct Truth {
 impl Truth {
     pub fn of(plan: &Plan, rng: &mut Rng) -> Truth {
         Truth {
-            battery: Chips::of(&plan.board, rng).map(|chips| {
-                let cell = Cell::small(rng);
-                let mut mean = cell.drain_of(rng.range(8, 30));
-                if plan.settings.board.dead_band.is_some() {
-                    // Less than any Pi takes would be a battery at rest.
-                    mean = mean.max(LEAST_LOAD);
-                }
-                let limits = plan.board.battery;
-                Battery {
-                    cell,
-                    low: limits.map_or(0, |b| i64::from(b.low.0) / i64::from(b.cells)),
-                    mean,
-                    load: mean,
-                    chips,
-                    ails: None,
-                    ailed: 0,
-                    lied: 0,
-                    passed: 0,
-                }
-            }),
+            battery: Battery::of(plan, rng),
             turned: 0,
             low: None,
             off: false,
@@ -129,7 +75,7 @@ impl Truth {
 
     pub fn heal(&mut self, now: u64) {
         if let Some(battery) = &mut self.battery {
-            battery.ails = battery.ails.map(|(ails, until)| (ails, until.min(now)));
+            battery.heal(now);
         }
     }
 }
@@ -340,43 +286,8 @@ impl World {
         self.tally.power.off_by_mains += u64::from(by_mains);
     }
 
-    /// Lets the cell carry the load, or be charged, up to now.
-    pub fn drain(&mut self) {
-        let (now, mains) = (self.now, self.mains.is_present());
-        let runs = !self.truth.off;
-        // What flows into a cell that is full, or out of it: the charger never rests quite.
-        let rest = match self.by_current() {
-            true => self.rng.range(0, 40).cast_signed() - 20,
-            false => 0,
-        };
-        let Some(battery) = &mut self.truth.battery else {
-            return;
-        };
-        let load = if runs { battery.load } else { 0 };
-        let passed = now - battery.passed;
-        battery.passed = now;
-        battery.cell.pass(passed, mains, load, rest);
-        let low = !mains && battery.cell.voltage() <= battery.low - OFF_BY;
-        self.truth.low = match (self.truth.low, low) {
-            (since, true) => since.or(Some(now)),
-            (_, false) => None,
-        };
-    }
-
-    /// Looks whether the battery is empty, every second.
-    pub fn battery_looks(&mut self) {
-        self.drain();
-        self.load_wanders();
-        self.after(1_000, Event::Drain);
-        let empty = |b: &Battery| b.cell.is_empty();
-        let is_empty = self.truth.battery.as_ref().is_some_and(empty);
-        if !self.mains.is_present() && is_empty && !self.truth.off {
-            self.ran_empty();
-        }
-    }
-
     /// S7: the battery is empty. A halt must have come as far as init, if that was fair to ask.
-    fn ran_empty(&mut self) {
+    pub fn ran_empty(&mut self) {
         self.tally.power.empty += 1;
         let halting = self
             .life
@@ -413,110 +324,6 @@ impl World {
             battery.chips.lose_power(now);
         }
         self.power_gone();
-    }
-
-    /// Something is wrong with the gauge for a while.
-    pub fn ail(&mut self, kind: Kind) {
-        let until = self.now + self.rng.range(2_000, 120_000);
-        let burst = self
-            .rng
-            .pick(&[Ails::Naks, Ails::Naks, Ails::Gone, Ails::Stretched]);
-        let Some(battery) = &mut self.truth.battery else {
-            return;
-        };
-        let lie = self.rng.pick(battery.chips.lies());
-        let ails = match kind {
-            Kind::GaugeLies => lie,
-            Kind::GaugeNaks => burst,
-            Kind::GaugeFreezes => Ails::Frozen,
-            _ => return self.stick(Thread::Bus, until),
-        };
-        battery.ails = Some((ails, until));
-    }
-
-    /// Nobody hears of the battery until then.
-    pub fn silence_gauge(&mut self, until: u64) {
-        if let Some(battery) = &mut self.truth.battery {
-            battery.ails = Some((Ails::Gone, until));
-        }
-    }
-
-    /// What systemd's hook sees of the current at the very end.
-    pub fn hook_sees_charging(&mut self, band: Milliamps) -> bool {
-        self.drain();
-        let now = self.now;
-        self.truth.battery.as_mut().is_some_and(|battery| {
-            let ails = battery.ails.filter(|(_, until)| now < *until);
-            let ails = ails.map(|(ails, _)| ails);
-            battery.chips.fills(now, &battery.cell, ails, band)
-        })
-    }
-
-    /// The load is never quite the same where its current is told.
-    fn load_wanders(&mut self) {
-        if self.by_current()
-            && self.rng.chance(2)
-            && let Some(battery) = &mut self.truth.battery
-        {
-            battery.load = battery.mean * self.rng.range(60, 140).cast_signed() / 100;
-        }
-    }
-
-    /// The thread of the bus looks at the gauge.
-    pub fn read_gauge(&mut self) {
-        self.drain();
-        let now = self.now;
-        let Some(battery) = &mut self.truth.battery else {
-            return;
-        };
-        battery.ails = battery.ails.filter(|(_, until)| now < *until);
-        let ails = battery.ails.map(|(ails, _)| ails);
-        if ails.is_some_and(|ails| !ails.is_harmless()) {
-            (battery.ailed, battery.lied) = (now, now);
-        }
-        let look = battery.chips.look(now, &battery.cell, ails);
-        if let Some(ails) = ails {
-            *self.tally.power.ails.entry(ails).or_default() += 1;
-        }
-        if let Some(life) = &mut self.life {
-            life.doubtful = look.doubtful;
-            if ails.is_some_and(Ails::contradicts) {
-                self.truth.by_current.contradicted_in = life.no;
-            }
-        }
-        for fact in look.facts {
-            self.send(Thread::Bus, fact);
-        }
-        if ails == Some(Ails::Stretched) {
-            let until = now + self.rng.range(200, 4_000);
-            self.stick(Thread::Bus, until);
-        }
-    }
-
-    /// Time between two looks at the gauge.
-    pub fn gauge_every(&self) -> u64 {
-        let closely = self.life.as_ref().is_some_and(|l| l.closely || l.doubtful);
-        if closely { CLOSELY } else { USUALLY }
-    }
-
-    /// How closely the gauge is to be looked at.
-    pub fn watch_gauge(&mut self, closely: bool) {
-        let Some(life) = &mut self.life else { return };
-        life.closely = closely;
-        if closely && self.truth.battery.is_some() {
-            self.plan_poll(Thread::Bus, CLOSELY);
-        }
-    }
-
-    /// Another daemon opens the bus.
-    pub fn open_bus(&mut self) {
-        let now = self.now;
-        if let Some(battery) = &mut self.truth.battery {
-            battery.chips.open();
-            // Its first readings are believed when they agree.
-            battery.ailed = battery.ailed.max(now);
-            self.plan_poll(Thread::Bus, 100);
-        }
     }
 
     /// What the sensor of mains says, if the machine has one.

@@ -173,10 +173,7 @@ fn as_its_data_sheet_says() {
     assert_eq!(read(&mut chip, 2), [2_000, 0x5D98 | READY, 0, 0]);
     chip.write(CALIBRATION, 0x5001, 10, None);
     assert_eq!(read(&mut chip, 11)[2], 0, "it needs a moment");
-    assert_eq!(
-        read(&mut chip, 12),
-        [2_000, 0x5D98 | READY, 10_000, 0x1766]
-    );
+    assert_eq!(read(&mut chip, 12), [2_000, 0x5D98 | READY, 10_000, 0x1766]);
     chip.write(CONFIGURATION, 0x3EEF, 20, None);
     chip.feel(-20_000, 11_980);
     assert_eq!(read(&mut chip, 54)[..3], [2_000, 0x5D98, 10_000]);

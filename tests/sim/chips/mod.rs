@@ -129,7 +129,10 @@ struct Inside {
 /// A chip as it is inside.
 enum Part {
     /// VCELL in steps of 1.25 mV above four bits, SOC in 256ths of a percent.
-    Max1704x { volts: u16, charge: u16 },
+    Max1704x {
+        volts: u16,
+        charge: u16,
+    },
     Ina219(Ina219),
 }
 
@@ -296,7 +299,12 @@ impl Chips {
             Fact::Seen(Reading::Gauge { current, .. }) => current.is_some_and(|c| c > band),
             _ => false,
         };
-        (1..=3).all(|look| self.look(now + 50 * look, cell, ails).facts.iter().any(into))
+        (1..=3).all(|look| {
+            self.look(now + 50 * look, cell, ails)
+                .facts
+                .iter()
+                .any(into)
+        })
     }
 }
 
