@@ -99,8 +99,8 @@ impl World {
         if self.by_current() && !seen { FALLS } else { 0 }
     }
 
-    /// A board that never lost its mains is not halted for that, whatever its gauge says: only a battery
-    /// that is really low, or of which nothing is known, may be taken for one in use.
+    /// A board that never lost its mains is not halted for that, whatever its gauge says: only a
+    /// battery that is really low, or of which nothing is known, may be taken for one in use.
     pub fn there_was_no_outage(&self, cause: HaltCause, charged: bool) -> bool {
         let possible = match cause {
             HaltCause::RideThrough | HaltCause::BatterySinks => false,
@@ -137,6 +137,8 @@ pub struct Said {
     any: bool,
     /// Since when it has said that mains are gone, how often, and when it did last.
     gone: Option<(u64, u32, u64)>,
+    /// The same, with no reading in between that says otherwise.
+    in_a_row: Option<(u64, u32)>,
     /// Since when it has said that they are there, and when it did last.
     there: Option<(u64, u64)>,
     /// An earlier daemon has left an outage.
@@ -165,7 +167,10 @@ impl Said {
             .is_some_and(|(since, _)| v.now >= since + BACK_AFTER);
         let fresh = self.there.is_some_and(|(_, at)| v.now < at + SILENT);
         // What was seen to go on is an outage like any other.
-        self.inherited &= !twice_gone;
+        let goes_on = self
+            .in_a_row
+            .is_some_and(|(since, times)| times >= 2 && v.now >= since + LOST_AFTER);
+        self.inherited &= !goes_on;
         let inherited = self.inherited;
         self.inherited &= lost;
         for (wrong, what) in [
@@ -219,11 +224,14 @@ impl Said {
             true => {
                 let since = self.there.map_or(v.now, |(since, _)| since);
                 self.there = Some((since, v.now));
+                self.in_a_row = None;
                 self.gone = self.gone.filter(|(_, _, at)| v.now < at + SILENT);
             }
             false => {
                 let (since, times) = self.gone.map_or((v.now, 0), |(since, n, _)| (since, n));
                 self.gone = Some((since, times + 1, v.now));
+                let (since, times) = self.in_a_row.unwrap_or((v.now, 0));
+                self.in_a_row = Some((since, times + 1));
                 self.there = self.there.filter(|(_, at)| v.now < at + SILENT);
             }
         }

@@ -64,11 +64,18 @@ impl Plan {
         let (mut settings, board) = (loaded.config.settings, loaded.config.wiring.board);
         // From a quiet world to one in which nearly everything fails.
         let share = rng.pick(&[0, 10, 25, 50, 80]);
-        let faults = Kind::ALL
+        let mut faults = Kind::ALL
             .into_iter()
             .filter(|_| rng.chance(share))
             .collect::<BTreeSet<_>>();
-        let calm_at = rng.range(60, 400) * 1000;
+        let mut calm_at = rng.range(60, 400) * 1000;
+        if settings.board.dead_band.is_some() {
+            // Where the current tells, it takes longer until anything is plain, so there is more time;
+            // and what is new there are outages and gauges that are wrong.
+            calm_at *= 3;
+            let often = [Kind::MainsOut, Kind::MainsOut, Kind::GaugeLies];
+            faults.extend(often.into_iter().filter(|_| rng.chance(50)));
+        }
         // A board that is told of a power-off before init is, on one seed in four.
         let mut boards = Rng::new(!seed);
         settings.board.cut_ahead = boards.chance(25).then(|| CutAhead {

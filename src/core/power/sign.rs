@@ -131,6 +131,11 @@ impl Sign {
             let rest = current.abs() <= self.band.0;
             self.rest = rest.then_some(now);
         }
+        self.rests_still(now)
+    }
+
+    /// It was seen to be at rest a while ago, and nothing speaks against that.
+    fn rests_still(&self, now: Mono) -> bool {
         self.rest.is_some_and(|at| now.since(at) < ZERO_RESTS)
     }
 
@@ -188,10 +193,11 @@ impl Sign {
         let Some((current, voltage)) = gauge.current.zip(gauge.voltage) else {
             return;
         };
-        // Exactly zero is what a chip says that has lost its calibration.
+        // Exactly zero is what a chip says that has lost its calibration, and a full battery as well.
         let (i, v) = (current.0, voltage.0);
-        let before = std::mem::replace(&mut self.before, (i != 0).then_some((now, i, v)));
-        let before = before.filter(|(at, ..)| i != 0 && now.since(*at) < STALE);
+        let known = i != 0 || self.rests_still(now);
+        let before = std::mem::replace(&mut self.before, known.then_some((now, i, v)));
+        let before = before.filter(|(at, ..)| known && now.since(*at) < STALE);
         if let Some((_, i, v)) = before {
             let (down, up) = (v.saturating_sub(voltage.0), voltage.0.saturating_sub(v));
             let (less, more) = (i.saturating_sub(current.0), current.0.saturating_sub(i));
@@ -390,6 +396,34 @@ mod tests {
         // It begins anew.
         assert!(!see(-900, 4_080));
         assert!(see(-500, 4_000));
+    }
+
+    /// A full battery may say exactly zero right before a cut: that is known by it as well. A zero that is
+    /// no rest is compared with nothing.
+    #[test]
+    fn a_cut_out_of_a_rest_that_reads_zero() {
+        let cut = |first, gives_way| {
+            let mut sign = Sign::default();
+            for (second, current, millivolts) in [
+                (0, first, 4_180),
+                (5, 0, gives_way),
+                (10, 0, gives_way),
+                (15, -800, 4_020),
+            ] {
+                sign.see(
+                    Mono(second * 1_000),
+                    gauge(current, millivolts),
+                    None,
+                    1,
+                    true,
+                );
+            }
+            sign.cut_near(Mono(15_000))
+        };
+        assert!(cut(7, 4_180));
+        assert!(!cut(500, 4_180), "it was charged: the calibration is lost");
+        assert!(!cut(7, 4_150), "the voltage gave way meanwhile: the same");
+        assert!(!cut(0, 4_180), "never seen at rest");
     }
 
     /// Zeros go on resting for a while, unless the voltage gives way; after anything else they say
