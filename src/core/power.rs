@@ -36,6 +36,7 @@ mod low;
 mod outlook;
 mod plan;
 mod publish;
+mod rise;
 mod sign;
 mod sink;
 mod supply;
@@ -61,6 +62,7 @@ use dispute::Disputed;
 use doubt::Doubt;
 use gauge::Believed;
 use look::Look;
+use rise::Rise;
 use sign::Sign;
 use sink::Sink;
 use std::time::Duration;
@@ -86,6 +88,7 @@ pub(crate) struct Power {
     gauge: Believed,
     volts: Creep,
     charge: Window,
+    rise: Rise,
     /// Charge when the outage began.
     charge_then: Option<u16>,
     confirmed: bool,
@@ -121,6 +124,7 @@ impl Power {
             gauge: Believed::default(),
             volts: Creep::default(),
             charge: Window::default(),
+            rise: Rise::default(),
             charge_then: None,
             confirmed: false,
             agreed: None,
@@ -172,6 +176,7 @@ impl Power {
             // Another story begins; nothing of the old one may come due in it.
             self.volts.forget();
             self.charge.forget();
+            self.rise.forget();
             self.charge_then = self.gauge.last().charge.map(|c| c.0);
             self.confirmed = false;
             self.agreed = None;
@@ -230,6 +235,7 @@ impl Power {
             // The battery goes another way now; what it did before says nothing about that.
             self.volts.forget();
             self.charge.forget();
+            self.rise.forget();
         }
         if let Some(v) = heard.voltage {
             let current = heard.current.map(|c| c.0).filter(|c| *c != 0);
@@ -237,6 +243,8 @@ impl Power {
         }
         if let Some(c) = heard.charge {
             self.charge.see(pass.now, i64::from(c.0), CHARGE_GRAIN);
+            let rises = self.charge.trend().map(|t| t.course) == Some(Course::Rising);
+            self.rise.see(rises, c.0, pass.now);
         }
         let course = self.course();
         let said = self

@@ -105,7 +105,7 @@ impl World {
         let possible = match cause {
             HaltCause::RideThrough | HaltCause::BatterySinks => false,
             HaltCause::LowBattery => !charged,
-            HaltCause::GaugeSilent | HaltCause::Asked { .. } => true,
+            HaltCause::GaugeSilent | HaltCause::Asked { .. } | HaltCause::Services => true,
         };
         self.by_current() && !self.truth.by_current.cut && !possible
     }

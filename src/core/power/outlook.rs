@@ -51,6 +51,7 @@ impl Power {
             let moved = |then: u16| (then + now.0).saturating_sub(before.0);
             self.charge_then = self.charge_then.map(moved);
             self.charge.shift(i64::from(now.0) - i64::from(before.0));
+            self.rise.forget();
         }
     }
 
@@ -95,7 +96,7 @@ impl Power {
 
     pub(super) fn held(&self, now: Mono) -> Option<Held> {
         let supply = self.supply?;
-        let (line, battery) = (self.line_heard, (self.confirmed, self.rises(now)));
+        let (line, battery) = (self.line_heard, (self.confirmed, self.keeps_rising(now)));
         let held = plan::held(supply, self.mains_at, &self.gauge, line, battery, now);
         match held {
             Some(Held::Returning) => held,
@@ -128,6 +129,12 @@ impl Power {
             None => self.course(),
         };
         of == Some(Course::Rising) && self.gauge.sound() && !self.gauge.stands_still(now)
+    }
+
+    /// The same, though a dip of the charge may hide it now.
+    fn keeps_rising(&self, now: Mono) -> bool {
+        let hidden = self.rise.goes_on(now) && self.gauge.sound();
+        self.rises(now) || hidden && !self.gauge.stands_still(now)
     }
 
     /// The battery fills, by its level or by its current.

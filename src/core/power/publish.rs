@@ -108,6 +108,7 @@ impl Power {
             .chain(agreed.map(|since| since.after(proof + gauge::STALE)))
             .chain(plan.and_then(|_| self.gauge.still_from()))
             .chain(self.dispute.due())
+            .chain(plan.and_then(|_| self.rise.due()))
             .chain(self.doubt.due())
             .chain(self.look.due())
             .chain(plan.and_then(|_| self.gauge.expected()))

@@ -80,11 +80,17 @@ impl Gauge {
         }
     }
 
-    /// What a poll brings; `None` if it does not come back.
-    pub fn read(&mut self, cell: &Cell, wrong: Option<Wrong>, rng: &mut Rng) -> Option<Fact> {
+    /// What a poll brings; `None` if it does not come back. `dip`: so much less charge than it would say
+    /// otherwise, because of a load.
+    pub fn read(
+        &mut self,
+        cell: &Cell,
+        (wrong, dip): (Option<Wrong>, i64),
+        rng: &mut Rng,
+    ) -> Option<Fact> {
         let noise = rng.range(0, 6).cast_signed() - 3;
         let volts = (cell.voltage() + noise) / self.step * self.step;
-        let charge = (cell.share() + self.bias).clamp(0, 1_000);
+        let charge = (cell.share() + self.bias - dip).clamp(0, 1_000);
         let current = cell.current + noise;
         let word = |n: i64| u16::try_from(n.clamp(0, 65_535)).unwrap_or(0);
         // As registers, each a word: volts in 1.25 mV/16, charge in 1/256 %, current with an offset.

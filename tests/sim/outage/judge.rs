@@ -4,7 +4,7 @@
 //! mains or of the battery works, or if the cell is all but empty when the outage begins.
 
 use super::gauge::Wrong;
-use super::story::{Line, Story, millis};
+use super::story::{Line, MOST_DIP, Story, millis};
 use super::world::LOOK;
 use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::picture::Picture;
@@ -23,8 +23,8 @@ const BY_CURRENT: u64 = 24_000;
 const REGAINED: u64 = 60_000;
 
 /// Above both of these a battery is not low by any gauge that tells the truth: the limits of the board,
-/// and what a reading may be off by.
-const LOW_SHARE: i64 = 150 + 45;
+/// and what a reading may be off by, a load among it.
+const LOW_SHARE: i64 = 150 + 45 + MOST_DIP;
 const LOW_VOLTS: i64 = 3_300 + 8;
 
 /// So much less is low by a gauge that says too much, in thousandths.
@@ -33,6 +33,11 @@ const SUNK_SHARE: i64 = 150 - 45;
 /// A battery that sinks has shown it after this time: a minute of it, two in which it must last, and a
 /// percent that is used.
 const SINKS: u64 = 240_000;
+
+/// A cell that is charged has been seen to be for long after this time, by its charge alone: a trend
+/// needs a minute where it is charged fast, and four quarters that differ by a thousandth where it is
+/// charged slowly.
+const CHARGED: u64 = 300_000;
 
 /// A battery that was low a moment ago may be acted upon: signs that agreed for long enough count at
 /// their instant, and the reading that ends them comes with it or after it.
@@ -56,6 +61,8 @@ pub struct Now<'a> {
     pub unheard: u64,
     /// The voltage is at its low limit, whatever a gauge says.
     pub low: bool,
+    /// The cell is being charged, and that shows in what it holds.
+    pub charging: bool,
     /// What the cell holds, in thousandths, what it shows, in millivolts, and for how long it lasts.
     pub share: i64,
     pub voltage: i64,
@@ -90,6 +97,9 @@ pub struct Judge {
     sinking: u64,
     /// For how long the battery has been above what is low, without a gap.
     full: u64,
+    /// For how long a line that is stuck has said that mains are gone, while a gauge that is well told
+    /// this daemon of a charge that rises.
+    charged: u64,
     /// The current had the wrong sign in this outage.
     flipped: bool,
     /// It had once: from then on the board may be blind until the voltage bears the sign out.
@@ -124,6 +134,7 @@ impl Judge {
             told: 0,
             sinking: 0,
             full: 0,
+            charged: 0,
             flipped: false,
             ever_flipped: false,
             well: REGAINED,
@@ -249,6 +260,9 @@ impl Judge {
         let low = now.low && now.share <= SUNK_SHARE && now.voltage <= LOW_VOLTS - 16;
         let sinking = now.hidden && low && self.well > REGAINED && story.gauge.is_some();
         self.sinking = if sinking { self.sinking + ms } else { 0 };
+        let told = story.gauge.as_ref().is_some_and(|gauge| gauge.charge);
+        let charged = told && now.stuck && now.charging && !now.blind && self.well > REGAINED;
+        self.charged = if charged { self.charged + ms } else { 0 };
         let full = now.share > LOW_SHARE && now.voltage > LOW_VOLTS;
         self.full = if full { self.full + ms } else { 0 };
         // What an earlier boot has begun is looked at first.
@@ -294,7 +308,7 @@ impl Judge {
             // A current alone may have told of an outage before there was one.
             Some(HaltCause::RideThrough) => {
                 let line = story.line != Line::None;
-                line && self.ride.is_none_or(|ride| lasted < ride)
+                line && self.ride.is_none_or(|ride| lasted < ride) || self.charged > CHARGED
             }
             Some(HaltCause::LowBattery) => {
                 well && self.full > A_MOMENT && now.lasts > AT_EASE * (2 * self.stops + 30_000)

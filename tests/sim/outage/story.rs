@@ -20,6 +20,9 @@ pub enum Line {
     None,
 }
 
+/// By how much a load makes a gauge say less charge at most, in thousandths.
+pub const MOST_DIP: i64 = 8;
+
 /// A span of time, from the first to the second millisecond.
 pub type Span = (u64, u64);
 
@@ -43,6 +46,8 @@ pub struct Story {
     pub stuck: Option<Span>,
     /// When it says that they are there.
     pub present: Option<Span>,
+    /// When a load makes the gauge say so much less charge, in thousandths, in order.
+    pub dips: Vec<(Span, i64)>,
     /// When the daemon is killed, and for how long there is none then, in order.
     pub kills: Vec<(u64, u64)>,
     pub end: u64,
@@ -84,6 +89,10 @@ impl Story {
             Some(_) | None => None,
         };
         let end = stuck.map_or(end, |(_, to)| end.max(to + 60_000));
+        let dips = match rng.chance(40) {
+            true => dips(&mut rng, end),
+            false => Vec::new(),
+        };
         let kills = match rng.chance(30) {
             true => kills(&mut rng, &cuts),
             false => Vec::new(),
@@ -100,9 +109,16 @@ impl Story {
             blind,
             stuck,
             present,
+            dips,
             kills,
             end,
         }
+    }
+
+    /// How much less charge the gauge says now, because of a load.
+    pub fn dip(&self, now: u64) -> i64 {
+        let dip = self.dips.iter().find(|(span, _)| within(*span, now));
+        dip.map_or(0, |(_, less)| *less)
     }
 
     pub fn mains(&self, now: u64) -> bool {
@@ -260,6 +276,23 @@ fn stuck_present(rng: &mut Rng, cuts: &[Span]) -> Span {
             )
         }
     }
+}
+
+/// A camera that uploads its pictures, a modem that dials: seconds to a minute and a half, again and
+/// again.
+fn dips(rng: &mut Rng, end: u64) -> Vec<(Span, i64)> {
+    let mut dips = Vec::new();
+    let mut from = rng.range(0, 400_000);
+    let every = rng.pick(&[120_000, 600_000, 3_600_000]);
+    while from < end && dips.len() < 100 {
+        let to = from + rng.range(2_000, 90_000);
+        dips.push((
+            (from, to),
+            rng.range(1, MOST_DIP.unsigned_abs()).cast_signed(),
+        ));
+        from = to + rng.range(60_000, every);
+    }
+    dips
 }
 
 /// For minutes or for hours.

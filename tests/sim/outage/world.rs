@@ -37,6 +37,10 @@ const LOW: i64 = 3_300;
 /// A gauge that stands still is noticed after this time of an outage, and not before.
 const FROZEN: u64 = 600_000;
 
+/// Between these shares, in thousandths, every gauge tells the charge of a cell that is charged, and not
+/// merely that it is empty or full.
+const TOLD: std::ops::Range<i64> = 100..950;
+
 /// Silence of the gauge that a daemon leaves to the next one.
 const STALE: u64 = 16_000;
 
@@ -287,6 +291,7 @@ impl World {
             // What a reading is off by, at most.
             low: self.cell.voltage() <= LOW - 8,
             share: self.cell.share(),
+            charging: self.cell.current > 0 && TOLD.contains(&self.cell.share()),
             voltage: self.cell.voltage(),
             lasts: self.cell.lasts(self.load),
             picture: life.core.picture(),
@@ -459,7 +464,8 @@ impl World {
         let Some(gauge) = &mut self.gauge else {
             return Ok(());
         };
-        let fact = gauge.read(&self.cell, wrong, &mut self.rng);
+        let dip = self.story.dip(self.now);
+        let fact = gauge.read(&self.cell, (wrong, dip), &mut self.rng);
         let usable = match wrong {
             Some(Wrong::Frozen) => {
                 let since = self.story.wrong_since(self.now).max(self.started);
