@@ -132,7 +132,7 @@ impl Power {
     }
 
     /// The same, though a dip of the charge may hide it now.
-    fn keeps_rising(&self, now: Mono) -> bool {
+    pub(super) fn keeps_rising(&self, now: Mono) -> bool {
         let hidden = self.rise.goes_on(now) && self.gauge.sound();
         self.rises(now) || hidden && !self.gauge.stands_still(now)
     }

@@ -18,7 +18,7 @@ impl Power {
         let current = gauge.current.filter(|_| fresh);
         let line = self.line.value();
         let mains = self.supply.and_then(Supply::mains);
-        let rises = self.rises(pass.now);
+        let rises = self.keeps_rising(pass.now);
         let sinks = self.sink.begins();
         let found = dispute::of(line, mains, current, course, (rises, sinks));
         if let Some(note) = self.dispute.hear(found, pass.now) {
