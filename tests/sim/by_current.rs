@@ -37,6 +37,10 @@ pub const LEAST_LOAD: i64 = 200;
 /// millivolts of a cell: twice what a cut is known by.
 const PLAIN_CUT: (i64, i64) = (240, 40);
 
+/// What was said before this time is no part of what is said now. After nonsense the next readings are
+/// not believed, whatever they say, and one that was believed before it still counts.
+const ONE_STORY: u64 = REGAINED;
+
 /// A sign that has said nothing for so long is silent.
 const SILENT: u64 = 15_000;
 
@@ -225,7 +229,7 @@ impl Said {
                 let since = self.there.map_or(v.now, |(since, _)| since);
                 self.there = Some((since, v.now));
                 self.in_a_row = None;
-                self.gone = self.gone.filter(|(_, _, at)| v.now < at + SILENT);
+                self.gone = self.gone.filter(|(_, _, at)| v.now < at + ONE_STORY);
             }
             false => {
                 let (since, times) = self.gone.map_or((v.now, 0), |(since, n, _)| (since, n));

@@ -398,8 +398,8 @@ mod tests {
         assert!(see(-500, 4_000));
     }
 
-    /// A full battery may say exactly zero right before a cut: that is known by it as well. A zero that is
-    /// no rest is compared with nothing.
+    /// A full battery may say exactly zero right before a cut: that is known by it as well. A zero
+    /// that is no rest is compared with nothing.
     #[test]
     fn a_cut_out_of_a_rest_that_reads_zero() {
         let cut = |first, gives_way| {

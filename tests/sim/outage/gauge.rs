@@ -80,8 +80,8 @@ impl Gauge {
         }
     }
 
-    /// What a poll brings; `None` if it does not come back. `dip`: so much less charge than it would say
-    /// otherwise, because of a load.
+    /// What a poll brings; `None` if it does not come back. `dip`: so much less charge than it would
+    /// say otherwise, because of a load.
     pub fn read(
         &mut self,
         cell: &Cell,

@@ -37,8 +37,8 @@ const LOW: i64 = 3_300;
 /// A gauge that stands still is noticed after this time of an outage, and not before.
 const FROZEN: u64 = 600_000;
 
-/// Between these shares, in thousandths, every gauge tells the charge of a cell that is charged, and not
-/// merely that it is empty or full.
+/// Between these shares, in thousandths, every gauge tells the charge of a cell that is charged, and
+/// not merely that it is empty or full.
 const TOLD: std::ops::Range<i64> = 100..950;
 
 /// Silence of the gauge that a daemon leaves to the next one.
