@@ -177,7 +177,7 @@ impl Recorder {
         let (events, settings) = (&self.events, &self.settings);
         // Those who follow do not wait for the card.
         self.journal
-            .append_all(&notes, settings, |json| events.push(&json));
+            .append_all(&notes, settings, |json| events.push(json));
         let now = clock::now();
         if self.journal.deadline().is_some_and(|at| at <= now) {
             self.journal.flush(self.stamp(now));

@@ -92,7 +92,8 @@ pub struct Spawning {
     prepared: Vec<Option<Prepared>>,
     leaves: Vec<Option<Leaf>>,
     roster: Roster,
-    /// All memory of this machine in bytes, of which limits may be shares.
+    /// All memory of this machine in bytes, of which limits may be shares; 0 without a pool, where
+    /// there are no limits.
     memory: u64,
     places: Places,
     table: Arc<RunTable>,
@@ -133,7 +134,7 @@ impl Spawning {
             prepared,
             leaves,
             roster,
-            memory: pool::all_memory(),
+            memory: pool.as_ref().map_or(0, |_| pool::all_memory()),
             places,
             table,
             pool,

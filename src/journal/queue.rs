@@ -1,13 +1,39 @@
 //! Records that are not synced yet.
 
-use super::record::Record;
+use super::record::{Record, put_line};
 use crate::units::Mono;
 use std::collections::VecDeque;
+
+/// A record that is not synced yet: its text, as it will be written. To form it again for that would
+/// take as long as the first time, in the last moment of a daemon too; and the record itself takes
+/// three times as much memory.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub seq: u64,
+    json: Box<str>,
+}
+
+impl Waiting {
+    /// Length of its line.
+    pub fn length(&self) -> u64 {
+        Record::line_length(&self.json)
+    }
+
+    /// Gives it a number that is larger by so much.
+    fn renumber(&mut self, shift: u64) {
+        self.seq += shift;
+        // What was formed here can be read here.
+        if let Ok(record) = serde_json::from_str::<Record>(&self.json) {
+            let seq = self.seq;
+            self.json = Record { seq, ..record }.json().into();
+        }
+    }
+}
 
 /// Records that are not synced yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub records: VecDeque<Record>,
+    pub records: VecDeque<Waiting>,
     /// Length of their lines. Only used to see when a batch is full.
     pub bytes: u64,
     /// When the oldest came.
@@ -17,10 +43,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn push(&mut self, record: Record, length: u64) {
+    /// Puts a record in, of which this is the JSON.
+    pub fn push(&mut self, record: &Record, json: &str) {
         self.since.get_or_insert(record.mono);
-        self.records.push_back(record);
-        self.bytes += length;
+        self.bytes += Record::line_length(json);
+        let (seq, json) = (record.seq, json.into());
+        self.records.push_back(Waiting { seq, json });
     }
 
     /// The lines of as many records as fit into `room`, at least one, and how many those are.
@@ -28,11 +56,10 @@ impl Queue {
         let mut bytes = Vec::new();
         let mut count = 0;
         for record in &self.records {
-            let line = record.line();
-            if count > 0 && (bytes.len() + line.len()) as u64 > room {
+            if count > 0 && bytes.len() as u64 + record.length() > room {
                 break;
             }
-            bytes.extend(line);
+            put_line(&record.json, &mut bytes);
             count += 1;
         }
         (bytes, count)
@@ -52,6 +79,14 @@ impl Queue {
         while self.records.len() > most {
             self.records.pop_front();
             self.lost += 1;
+        }
+    }
+
+    /// Gives all of them numbers that are larger by so much.
+    pub fn renumber(&mut self, shift: u64) {
+        if shift > 0 {
+            let records = self.records.iter_mut();
+            records.for_each(|record| record.renumber(shift));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::text::{describe, sentence};
 use crate::units::Mono;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 
 /// Version of the form of a record. A record with a larger one is left alone.
 pub const FORMAT: u32 = 1;
@@ -118,11 +119,18 @@ impl Record {
         json.len() as u64 + 10
     }
 
-    /// The line of this record: checksum, space, JSON, line feed.
+    /// The line of this record.
     pub(super) fn line(&self) -> Vec<u8> {
-        let json = self.json();
-        format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
+        let mut line = Vec::new();
+        put_line(&self.json(), &mut line);
+        line
     }
+}
+
+/// Appends the line of a record with this JSON: checksum, space, JSON, line feed.
+pub(super) fn put_line(json: &str, into: &mut Vec<u8>) {
+    // Writing into memory cannot fail.
+    let _ = writeln!(into, "{:08x} {json}", crc32fast::hash(json.as_bytes()));
 }
 
 impl Line {

@@ -147,7 +147,7 @@ impl<S: Store> Journal<S> {
     /// [`Journal::unsynced`] is 0, all records are safe.
     pub fn append(&mut self, stamp: Stamp, note: &Note, settings: &Settings) -> String {
         let mut record = String::new();
-        self.append_all(&[(stamp, note)], settings, |json| record = json);
+        self.append_all(&[(stamp, note)], settings, |json| record = json.to_owned());
         record
     }
 
@@ -157,7 +157,7 @@ impl<S: Store> Journal<S> {
         &mut self,
         notes: &[(Stamp, &Note)],
         settings: &Settings,
-        mut tell: impl FnMut(String),
+        mut tell: impl FnMut(&str),
     ) {
         let Some((last, _)) = notes.last() else {
             return;
@@ -166,7 +166,7 @@ impl<S: Store> Journal<S> {
         for (stamp, note) in notes {
             let (json, now) = self.take_up(*stamp, note, settings);
             urgent |= now;
-            tell(json);
+            tell(&json);
         }
         if urgent || self.queue.bytes >= self.sizes.batch || self.due(last.mono) {
             self.flush(*last);
@@ -183,7 +183,7 @@ impl<S: Store> Journal<S> {
         let length = Record::line_length(&json);
         if self.budget.admit(length, urgent) {
             self.next += 1;
-            self.queue.push(record, length);
+            self.queue.push(&record, &json);
         }
         (json, urgent || spoke)
     }
@@ -307,9 +307,7 @@ impl<S: Store> Journal<S> {
     /// Sees to it that everything in the queue has a number of at least `floor`.
     fn renumber(&mut self, floor: u64) {
         let shift = self.queue.shift(floor, self.next);
-        for record in &mut self.queue.records {
-            record.seq += shift;
-        }
+        self.queue.renumber(shift);
         self.next += shift;
     }
 
@@ -358,7 +356,7 @@ impl<S: Store> Journal<S> {
         };
         let bounds = (self.sizes.segment, self.sizes.segments);
         while let Some(first) = self.queue.records.front() {
-            let needed = (first.seq, first.line().len() as u64);
+            let needed = (first.seq, first.length());
             let room = files.room(&mut self.store, needed, bounds)?;
             let (bytes, count) = self.queue.lines(room);
             files.append(&mut self.store, &bytes)?;
@@ -416,9 +414,9 @@ impl<S: Store> Journal<S> {
     }
 
     fn add(&mut self, record: Record) {
-        let length = Record::line_length(&record.json());
-        self.budget.charge(length);
+        let json = record.json();
+        self.budget.charge(Record::line_length(&json));
         self.next += 1;
-        self.queue.push(record, length);
+        self.queue.push(&record, &json);
     }
 }

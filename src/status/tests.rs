@@ -53,7 +53,7 @@ impl Rig {
         let events = &mut self.events;
         self.journal
             .append_all(&notes, self.core.settings(), |json| {
-                events.push(serde_json::from_str(&json).unwrap());
+                events.push(serde_json::from_str(json).unwrap());
             });
         out.orders.into_iter().map(|order| order.action).collect()
     }

@@ -102,23 +102,28 @@ impl Hands {
 
     /// Lets all threads end, and waits for those that do.
     pub fn go_ashore(self, bridge: Bridge) {
-        let Bridge { queues, ledger, .. } = bridge;
+        let Bridge {
+            queues,
+            ledger,
+            core,
+            ..
+        } = bridge;
         let now = clock::now();
-        // The children thread first: it feeds the guards, and nothing feeds it but the spawner.
+        // The recorder first, it has most to do; all others end beside it.
+        ledger.close();
         let _ = queues.children.give(now, ChildOrder::Quit);
         let _ = queues.output.give(now, OutputOrder::Quit);
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
         }
-        drop(self.senses);
-        ledger.close();
-        // Who follows the events is to see the last one, so the recorder goes before the control.
+        let control = queues.control.clone();
+        drop((queues, self.senses, core));
+        // But for the control: who follows the events is to see the last one.
         if let Some(written) = self.written {
             let _ = written.recv_timeout(LAST_WORDS);
         }
-        let _ = queues.control.give(clock::now(), ControlOrder::Close);
-        drop(queues);
-        drop(self.aboard);
+        let _ = control.give(clock::now(), ControlOrder::Close);
+        drop((control, self.aboard));
         // Nothing is ever received: this ends when the last thread has, or when time is up.
         if self.ashore.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected) {
             return;
