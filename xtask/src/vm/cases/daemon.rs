@@ -1,4 +1,5 @@
-//! The shipped daemon with the shipped units: services, and how they fare when the daemon does not.
+//! The shipped daemon with the shipped units: services, and how they fare when it is restarted or the
+//! disks are bad.
 
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]
@@ -13,12 +14,6 @@ use super::super::machine::Machine;
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
-    Case::daemon(
-        "daemon-is-killed",
-        "kill -9 of the daemon, again and again: back in seconds, no service doubled, restarted or \
-         run against its wish",
-        is_killed,
-    ),
     Case::daemon(
         "daemon-is-restarted",
         "systemctl restart leaves services running; systemctl stop takes them down in order",
@@ -46,10 +41,6 @@ pub const SOON: Duration = Duration::from_secs(40);
 
 /// Control groups of the services.
 const POOL: &str = "/sys/fs/cgroup/system.slice/fieldwarden-pool.service";
-
-/// So many kills in a minute would rightly be taken for a daemon that keeps breaking off; that is the
-/// business of another case.
-const NOT_A_LOOP: &str = "rm -f /run/fieldwarden/starts";
 
 /// Starts the shipped unit and waits until all services are up.
 pub fn start(machine: &Machine) -> Result<()> {
@@ -89,7 +80,7 @@ pub fn service(machine: &Machine, name: &str) -> Result<Value> {
 }
 
 /// Main process of a service that is up.
-fn pid(machine: &Machine, name: &str) -> Result<u64> {
+pub(super) fn pid(machine: &Machine, name: &str) -> Result<u64> {
     let service = service(machine, name)?;
     service["pid"]
         .as_u64()
@@ -109,7 +100,7 @@ fn main_pid(machine: &Machine) -> Result<String> {
 }
 
 /// Waits until another daemon than this one answers.
-fn wait_successor(machine: &Machine, old: &str) -> Result<()> {
+pub(super) fn wait_successor(machine: &Machine, old: &str) -> Result<()> {
     let script = format!(
         "p=$(systemctl show -P MainPID fieldwarden); [ \"$p\" != 0 ] && [ \"$p\" != {old} ] && \
          fieldwarden status --json | grep -q \"\\\"pid\\\":$p,\""
@@ -119,84 +110,10 @@ fn wait_successor(machine: &Machine, old: &str) -> Result<()> {
 }
 
 /// How many processes of all services there are.
-fn population(machine: &Machine) -> Result<String> {
+pub(super) fn population(machine: &Machine) -> Result<String> {
     machine.ok(&format!(
         "find {POOL}/service-* -name cgroup.procs -exec cat {{}} + | wc -l"
     ))
-}
-
-fn is_killed(machine: &mut Machine) -> Result<()> {
-    configure(
-        machine,
-        &(include_str!("../../../../tests/vm/config/fieldwarden.toml").to_owned()
-            + "[service.more]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"beating\"]\n"
-            + "[service.stopped]\ncommand = [\"/bin/sleep\", \"infinity\"]\n"
-            + "[service.job]\ncommand = [\"/bin/sh\", \"-c\", \"echo done >> /run/job\"]\n\
-               restart = \"never\"\n"),
-    )?;
-    start(machine)?;
-    let mark = machine.mark();
-    machine.ok("fieldwarden stop stopped")?;
-    at_rest(machine)?;
-    let names = ["steady", "beating", "more"];
-    let pids = |machine: &Machine| -> Result<Vec<u64>> {
-        names.iter().map(|name| pid(machine, name)).collect()
-    };
-    let before = pids(machine)?;
-    for round in 0..5 {
-        let daemon = main_pid(machine)?;
-        machine.ok(&format!("kill -9 {daemon}; {NOT_A_LOOP}"))?;
-        wait_successor(machine, &daemon)?;
-        let now = pids(machine)?;
-        ensure!(now == before, "round {round}: {now:?}, before {before:?}");
-        for name in names {
-            let service = service(machine, name)?;
-            ensure!(
-                service["adopted"] == true && service["run"] == 1,
-                "round {round}: {service}"
-            );
-        }
-        at_rest(machine)?;
-    }
-    // In quick succession: it dies while it starts, while it adopts, while it arms.
-    // Each daemon arms the device first of all, so all this time the machine stays guarded.
-    for _ in 0..6 {
-        machine.ok(&format!(
-            "systemctl kill -s KILL fieldwarden || true; {NOT_A_LOOP}; sleep 1.5"
-        ))?;
-    }
-    wait_successor(machine, "0")?;
-    ensure!(
-        pids(machine)? == before,
-        "after six more kills in quick succession: {:?}",
-        pids(machine)?
-    );
-    at_rest(machine)?;
-    // One process each; the shell of `beating` may have its sleep beside it.
-    let population: u32 = population(machine)?.trim().parse()?;
-    ensure!(
-        (3..=4).contains(&population),
-        "{population} processes for three services"
-    );
-    ensure!(
-        machine.events_since(mark).is_empty(),
-        "the machine was reset"
-    );
-    Ok(())
-}
-
-/// What was stopped is down, and what has finished was done once.
-fn at_rest(machine: &Machine) -> Result<()> {
-    let down = |name: &str, why: &str| {
-        format!(
-            "fieldwarden status --json | grep -q '\"name\":\"{name}\",\"state\":\"down\",[^}}]*\"why\":\"{why}\"'"
-        )
-    };
-    machine.wait_until("the stop", &down("stopped", "stopped"), SOON)?;
-    machine.wait_until("the job's end", &down("job", "finished"), SOON)?;
-    let done = machine.ok("cat /run/job")?;
-    ensure!(done.trim() == "done", "the job was run again: {done}");
-    Ok(())
 }
 
 fn is_restarted(machine: &mut Machine) -> Result<()> {
@@ -224,7 +141,10 @@ fn is_restarted(machine: &mut Machine) -> Result<()> {
 }
 
 fn heals_services(machine: &mut Machine) -> Result<()> {
-    let hanger = "systemd-notify --ready; systemd-notify WATCHDOG=1; sleep infinity";
+    // It hangs in its first run, and is well in its second.
+    let hanger = "systemd-notify --ready; systemd-notify WATCHDOG=1; \
+                  [ -e /run/hung ] || { touch /run/hung; sleep infinity; }; \
+                  while :; do systemd-notify WATCHDOG=1; sleep 1; done";
     let forker = "sleep 987 & sleep 3; exit 1";
     configure(
         machine,
@@ -249,6 +169,13 @@ fn heals_services(machine: &mut Machine) -> Result<()> {
     wait_event(machine, "service-hung", "\"service\":\"hanger\"")?;
     wait_event(machine, "service-exited", "\"service\":\"hanger\"")?;
     wait_event(machine, "service-exited", "\"service\":\"forker\"")?;
+    let again = "fieldwarden status --json | \
+                 grep -q '\"name\":\"hanger\",\"state\":\"up\",[^}]*\"run\":2,'";
+    machine.wait_until("the hung service to be up again", again, SOON)?;
+    // Longer than its heartbeat: it beats now, and is still in that run.
+    machine.sh_within("sleep 6", SOON)?;
+    let hanger = service(machine, "hanger")?;
+    ensure!(hanger["state"] == "up" && hanger["run"] == 2, "{hanger}");
     // Each run of the forker leaves one sleep behind; never more than the latest may live.
     let left = machine.ok("pgrep -cxf 'sleep 987' || true")?;
     ensure!(

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use super::super::case::Case;
 use super::super::machine::Machine;
 use super::daemon::{SOON, all_up, configure, start, status, wait_event};
-use super::guard::{SLACK, STATE, TIMEOUT};
+use super::guard::{SLACK, STATE, TIMEOUT, ensure_timeout};
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[Case::daemon(
@@ -103,6 +103,7 @@ fn daemon_is_replaced(machine: &Machine) -> Result<()> {
 
 /// systemd hangs: nobody pets the device, and it bites.
 fn init_is_bitten(machine: &mut Machine) -> Result<()> {
+    ensure_timeout(machine)?;
     let mark = machine.mark();
     machine.ok("setsid hold-thread 1 systemd > /run/held-init 2>&1 < /dev/null &")?;
     machine.wait_until("systemd to stand", "grep -q held /run/held-init", SOON)?;

@@ -11,15 +11,16 @@ use super::super::case::{Case, Modules};
 use super::super::machine::Machine;
 use super::cuse;
 use super::daemon::{SOON, all_up, configure, start, wait_event};
+use super::devices::STUB;
 use super::halt::{ended_in_order, wait_end, was_halted};
-use super::ups::{HEADER, pull, wait_machine};
+use super::ups::{HEADER, own_board, pull, wait_machine};
 
 /// The cases of this module.
 pub const CASES: &[Case] = &[
     Case::daemon(
         "halt-low-battery",
-        "the power line drops and the gauge reads low: long before the ride-through is over services \
-         end in order, file systems are clean, the machine is off",
+        "the power line drops and the gauge, a chip on a bus of the kernel's, reads low: long before the \
+         ride-through is over services end in order, file systems are clean, the machine is off",
         low_battery,
     )
     .with(Modules::Devices)
@@ -34,15 +35,17 @@ pub const CASES: &[Case] = &[
     .for_long(),
 ];
 
-/// Registers of the MAX17040 from 2 on, 1.25 mV and one percent a step: 3.30 V and 18 %, and what is
-/// left of it under load, 3.15 V and 14 %. The board calls 3.2 V and 15 % low.
-const LITTLE: &str = "a5001200";
-const LOW: &str = "9d800e00";
+/// What the gauge on the kernel's stub says: 3.30 V and 18 %, and what is left of it under load, 3.15 V
+/// and 14 %. The board calls 3.2 V and 15 % low. The MAX17040 counts 1.25 mV and one percent a step.
+const LITTLE: &str = "i2cset -y $bus 0x36 2 0x00a5 w; i2cset -y $bus 0x36 4 0x0012 w";
+const LOW: &str = "i2cset -y $bus 0x36 2 0x809d w; i2cset -y $bus 0x36 4 0x000e w";
 
 fn low_battery(machine: &mut Machine) -> Result<()> {
-    machine.ok(&format!("set -e\n{HEADER}"))?;
-    cuse::start(machine, "i2c-1", "i2c 0x36=bytes")?;
-    cuse::ask(machine, "i2c-1", &format!("set 0x36 2 {LITTLE}"))?;
+    machine.ok(&format!("set -e\n{HEADER}\n{STUB}\n{LITTLE}"))?;
+    let bus = machine.ok(&format!("{STUB}; echo $bus"))?;
+    let shipped = include_str!("../../../../boards/x728.toml");
+    let board = shipped.replace("address = 0x36", &format!("address = 0x36\nbus = {bus}"));
+    own_board(machine, "x728", &board)?;
     let usual = include_str!("../../../../tests/vm/config/fieldwarden.toml");
     let late = "[service.late]\ncommand = [\"/bin/sleep\", \"infinity\"]\nafter = [\"steady\"]\n";
     let ride = "[power]\nride_through = \"10m\"\n";
@@ -55,7 +58,7 @@ fn low_battery(machine: &mut Machine) -> Result<()> {
     )?;
 
     // A battery that is low while mains are there halts nothing.
-    cuse::ask(machine, "i2c-1", &format!("set 0x36 2 {LOW}"))?;
+    machine.ok(&format!("{STUB}; set -e; {LOW}"))?;
     wait_event(machine, "battery-low", "\"on-mains\":true")?;
     let halting = "fieldwarden events --json --last 256 | grep -c halting || true";
     ensure!(machine.ok(halting)? == "0", "halted on mains");

@@ -12,7 +12,7 @@ use super::super::disk::Disk;
 use super::super::machine::Machine;
 use super::cut_register::WAITS;
 use super::daemon::{SOON, all_up, wait_event};
-use super::halt::{BOARD, begin_on, mains, wait_end, was_clean};
+use super::halt::{BOARD, begin_on, mains, wait_end, was_clean, was_finished_first};
 use super::halt_end::SLOWLY;
 
 /// The cases of this module.
@@ -172,14 +172,7 @@ fn is_finished_first(machine: &mut Machine) -> Result<()> {
     comes_down(machine)?;
     machine.power_on()?;
     machine.wait_boot()?;
-    all_up(machine)?;
-    let started = machine.ok(
-        "journalctl -u fieldwarden --no-pager -o cat -b -1 | grep -cE 'starting (steady|beating)' || true",
-    )?;
-    ensure!(
-        started.trim() == "0",
-        "services were started in the boot that finished the halt"
-    );
+    was_finished_first(machine)?;
     let taken_up = machine
         .ok("cat /var/lib/fieldwarden/journal/*.journal | grep -c '\"event\":\"halt-taken-up\"'")?;
     ensure!(taken_up.trim() != "0", "no daemon took the halt up");

@@ -4,6 +4,7 @@ mod clock;
 mod cuse;
 mod cut_register;
 mod daemon;
+mod daemon_killed;
 mod devices;
 mod escalate;
 mod guard;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Case> {
         holder::CASES,
         install::CASES,
         daemon::CASES,
+        daemon_killed::CASES,
         notify::CASES,
         guard::CASES,
         guard_systemd::CASES,

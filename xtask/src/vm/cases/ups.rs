@@ -76,7 +76,7 @@ pub(super) fn on_board(machine: &Machine, board: &str) -> Result<()> {
 }
 
 /// A board file of the owner's, made of a shipped one.
-fn own_board(machine: &Machine, name: &str, text: &str) -> Result<()> {
+pub(super) fn own_board(machine: &Machine, name: &str, text: &str) -> Result<()> {
     machine.ok("mkdir -p /etc/fieldwarden/boards")?;
     let file = format!("/etc/fieldwarden/boards/{name}.toml");
     machine.put_bytes(text.as_bytes(), &file, 0o644)
