@@ -139,7 +139,7 @@ fn a_service_has_the_documented_defaults() {
         swap_max: Amount::Unlimited,
         oom_group: true,
         io_weight: 100,
-        pids_max: Some(1024),
+        pids_max: Some(512),
         asked: vec![],
     };
     assert_eq!(command.share, share);
@@ -177,7 +177,7 @@ fn every_limit_of_a_service_arrives() {
     assert!(all.is_own());
     for (keys, own) in [
         ("cpu_weight = 7\nio_weight = 7\noom_group = true\n", false),
-        ("pids_max = 1024\n", true),
+        ("pids_max = 512\n", true),
         ("memory_high = \"50%\"\n", true),
         ("cpu_quota = \"50%\"\n", true),
     ] {

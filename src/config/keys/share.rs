@@ -58,7 +58,7 @@ pub(super) const IO_WEIGHT: Key = key(
 pub(super) const PIDS_MAX: Key = key(
     "pids_max",
     Kind::WordOrCount(UNLIMITED, 1, 4_194_304),
-    Default("1024"),
+    Default("512"),
     "Processes and threads of it that there may be at a time",
 );
 

@@ -14,6 +14,12 @@ use std::path::Path;
 /// Period of the processor's quota in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 
+/// Memory of a service that its neighbours cannot press out of it, in bytes; less if it has less. What
+/// is short then is taken from whoever has more, or the kernel ends that one. Larger: many small services
+/// hold on to what they do not use. Smaller: the code of one that beats is read from the card over and
+/// over while another one eats, and the beat is late.
+const KEPT: u64 = 8 << 20;
+
 /// A limit that could not be set.
 #[derive(Debug)]
 pub struct Refusal {
@@ -93,6 +99,7 @@ fn values(share: &Share, memory: u64) -> Vec<(Controller, &'static str, String)>
         ),
         (ram, "memory.high", bytes(share.memory_high)),
         (ram, "memory.max", bytes(share.memory_max)),
+        (ram, "memory.min", KEPT.to_string()),
         (ram, "memory.swap.max", bytes(share.swap_max)),
         (io, "io.weight", format!("default {}", share.io_weight)),
         (io, "io.bfq.weight", share.io_weight.to_string()),
@@ -152,6 +159,7 @@ mod tests {
             ("cpu.weight", "50"),
             ("memory.high", "67108864"),
             ("memory.max", "786432000"),
+            ("memory.min", "8388608"),
             ("memory.oom.group", "1"),
             ("io.weight", "default 10"),
             ("io.bfq.weight", "10"),

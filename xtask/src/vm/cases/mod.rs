@@ -23,6 +23,7 @@ mod notify;
 mod pi;
 mod power_cut;
 mod programs;
+mod runaway;
 mod throttle;
 mod unit;
 mod ups;
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Case> {
         led::CASES,
         limits::CASES,
         needs::CASES,
+        runaway::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,
