@@ -14,10 +14,10 @@ use std::path::Path;
 /// Period of the processor's quota in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 
-/// Memory of a service that its neighbours cannot press out of it, in bytes; less if it has less. What
-/// is short then is taken from whoever has more, or the kernel ends that one. Larger: many small services
-/// hold on to what they do not use. Smaller: the code of one that beats is read from the card over and
-/// over while another one eats, and the beat is late.
+/// Memory of a service that its neighbours cannot press out of it, in bytes; less if it has less.
+/// What is short then is taken from whoever has more, or the kernel ends that one. Larger: many small
+/// services hold on to what they do not use. Smaller: the code of one that beats is read from the card
+/// over and over while another one eats, and the beat is late.
 const KEPT: u64 = 8 << 20;
 
 /// A limit that could not be set.

@@ -20,8 +20,9 @@ pub const CASES: &[Case] = &[Case::daemon(
 
 const POOL: &str = "/sys/fs/cgroup/system.slice/fieldwarden-pool.service";
 
-/// A service that says by itself that it is alive: a helper for each heartbeat would be most of the load
-/// on an emulated processor. It also notes the longest time between two of them, by the guest's clock.
+/// A service that says by itself that it is alive: a helper for each heartbeat would be most of the
+/// load on an emulated processor. It also notes the longest time between two of them, by the guest's
+/// clock.
 const BEATING: &str = "use Socket; use Time::HiRes qw(time sleep); \
     socket(S, AF_UNIX, SOCK_DGRAM, 0) and connect(S, pack_sockaddr_un($ENV{NOTIFY_SOCKET})) or die; \
     send(S, \"READY=1\", 0); my ($last, $worst) = (time, 0); \
@@ -38,8 +39,8 @@ const HEARTBEAT: u64 = 10;
 /// How long everything runs wild, by the guest's clock, in seconds.
 const WILD: u64 = 60;
 
-/// What the timeout of the watchdog is, in milliseconds, and how old a pet may be.
-const TIMEOUT: u64 = 8_000;
+/// The timeout of the watchdog without a key, in milliseconds, and how old a pet may be.
+const TIMEOUT: u64 = 15_000;
 const LATEST: u64 = TIMEOUT * 6 / 10;
 
 /// The five that run wild, as somebody has them who never thought of limits, and what shows that they
@@ -81,7 +82,7 @@ const LONGEST_GAP: &str = "cat /run/fieldwarden/trace.1 /run/fieldwarden/trace 2
 
 /// The configuration of all of them.
 fn crowd() -> String {
-    let mut text = String::from("[watchdog]\ntimeout = \"8s\"\n[vitals]\nevery = \"5s\"\n");
+    let mut text = String::from("[vitals]\nevery = \"5s\"\n");
     for number in 0..OTHERS {
         text.push_str(&format!(
             "[service.s{number:02}]\ncommand = [\"/usr/bin/perl\", \"/srv/beating\", \"s{number:02}\"]\n\
@@ -126,12 +127,12 @@ fn runaway(machine: &mut Machine) -> Result<()> {
     ensure!(asked.code == 0, "no status within 10 s: {asked:?}");
     let times: u32 = asked.stdout.trim().parse().context("times asked")?;
     ensure!(times > 3, "asked {times} times only");
+    wild(machine)?;
     ensure!(
         machine.events_since(mark).is_empty(),
         "the machine was reset"
     );
     well(machine)?;
-    wild(machine)?;
     machine.sh_within(&format!("fieldwarden stop {names}"), 2 * SOON)?;
     Ok(())
 }
@@ -139,8 +140,9 @@ fn runaway(machine: &mut Machine) -> Result<()> {
 /// They did run wild, each within its bounds.
 fn wild(machine: &Machine) -> Result<()> {
     for (name, _, script) in WILD_ONES {
-        let ran = machine.sh_within(&script.replace("POOL", POOL), SOON)?;
-        ensure!(ran.code == 0, "{name} did not run wild: {ran:?}");
+        // On a busy host it takes its time to get there.
+        let script = script.replace("POOL", POOL);
+        machine.wait_until(&format!("{name} to run wild"), &script, 3 * SOON)?;
     }
     Ok(())
 }
