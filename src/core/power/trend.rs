@@ -6,10 +6,12 @@
 //! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. Only
 //! the creep is looked for: what is older than a jump is moved by the height of it. A jump that was
 //! not noticed can set apart two neighbouring quarters, and two more if it falls into one of them, but
-//! not all four; only a creep does that.
+//! not all four; only a creep does that. What changes in a silence beside a current is left out as well:
+//! mains may have been gone meanwhile.
 //!
 //! Never looks at a limit: what a fall means is not known here.
 
+use super::gauge::STALE;
 use crate::units::Mono;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,20 +43,22 @@ const JUMPS: u32 = 20;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Creep {
     window: Window,
-    /// Voltage and current of the latest reading.
-    before: Option<(u32, Option<i32>)>,
+    /// When the latest reading was taken, its voltage, and its current.
+    before: Option<(Mono, u32, Option<i32>)>,
 }
 
 impl Creep {
     /// Takes a reading in.
     pub fn see(&mut self, now: Mono, voltage: u32, current: Option<i32>, cells: u8, grain: i64) {
         let cells = u32::from(cells.max(1));
-        if let Some((v, i)) = self.before.replace((voltage, current)) {
+        if let Some((at, v, i)) = self.before.replace((now, voltage, current)) {
             let jumps = match i.zip(current) {
                 Some((before, now)) => before.abs_diff(now) >= LOAD_CHANGES,
                 None => v.abs_diff(voltage) >= JUMPS * cells,
             };
-            if jumps {
+            // Nobody knows what the battery went through in a silence, and whether it is over.
+            let silent = i.is_some() && now.since(at) >= STALE;
+            if jumps || silent {
                 self.window.shift(i64::from(voltage) - i64::from(v));
             }
         }
@@ -65,7 +69,7 @@ impl Creep {
     /// It rose all the time, and is now lower by a jump.
     pub fn gives_way(&self, voltage: u32, cells: u8) -> bool {
         let rose = self.trend().is_some_and(|t| t.course == Course::Rising);
-        let before = self.before.map_or(0, |(v, _)| v);
+        let before = self.before.map_or(0, |(_, v, _)| v);
         rose && before.saturating_sub(voltage) >= JUMPS * u32::from(cells.max(1))
     }
 
@@ -317,6 +321,26 @@ mod tests {
             assert_eq!(gives_way, wanted, "{slope}, {cells} cells, {fall} mV");
             assert!(!creep.gives_way(voltage + fall, cells), "a jump upwards");
         }
+    }
+
+    /// What changes in a silence beside a current is no creep; between two readings it is, and so is what
+    /// follows.
+    #[test]
+    fn a_silence_is_no_creep() {
+        let course = |silence: u64, slope: i32| {
+            let mut creep = Creep::default();
+            let mut at = 0;
+            for n in 0..48i32 {
+                at += if n > 0 && n % 12 == 0 { silence } else { 5_000 };
+                let voltage = u32::try_from(3_940 - n / 12 * 20 + n % 12 * slope).unwrap();
+                creep.see(Mono(at), voltage, Some(66), 1, 2);
+            }
+            creep.trend().expect("long enough").course
+        };
+        assert_eq!(course(14_999, 0), Course::Falling);
+        assert_eq!(course(15_000, 0), Course::Steady);
+        assert_eq!(course(15_000, 1), Course::Rising);
+        assert_eq!(course(15_000, -1), Course::Falling);
     }
 
     /// A battery that drains goes down whatever its load does, with a current beside it and without.
