@@ -6,8 +6,8 @@
 //! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. Only
 //! the creep is looked for: what is older than a jump is moved by the height of it. A jump that was
 //! not noticed can set apart two neighbouring quarters, and two more if it falls into one of them, but
-//! not all four; only a creep does that. What changes in a silence beside a current is left out as well:
-//! mains may have been gone meanwhile.
+//! not all four; only a creep does that. What changes in a silence beside a current is left out as
+//! well: mains may have been gone meanwhile.
 //!
 //! Never looks at a limit: what a fall means is not known here.
 
@@ -323,8 +323,8 @@ mod tests {
         }
     }
 
-    /// What changes in a silence beside a current is no creep; between two readings it is, and so is what
-    /// follows.
+    /// What changes in a silence beside a current is no creep; between two readings it is, and so is
+    /// what follows.
     #[test]
     fn a_silence_is_no_creep() {
         let course = |silence: u64, slope: i32| {
