@@ -170,10 +170,11 @@ impl Said {
             .there
             .is_some_and(|(since, _)| v.now >= since + BACK_AFTER);
         let fresh = self.there.is_some_and(|(_, at)| v.now < at + SILENT);
-        // What was seen to go on is an outage like any other.
+        // What was seen to go on is an outage like any other; but a leap of the voltage is not believed
+        // at once, and the current beside it neither.
         let goes_on = self
             .in_a_row
-            .is_some_and(|(since, times)| times >= 2 && v.now >= since + LOST_AFTER);
+            .is_some_and(|(since, times)| times >= 2 && v.now >= since + INTERVAL);
         self.inherited &= !goes_on;
         let inherited = self.inherited;
         self.inherited &= lost;
