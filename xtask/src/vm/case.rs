@@ -34,6 +34,8 @@ pub struct Case {
     pub append: &'static str,
     /// Limit of the machine's life.
     pub limit: Duration,
+    /// It uses all of the host's processors, so no other machine may run beside it.
+    pub alone: bool,
     /// The case itself.
     pub run: fn(&mut Machine) -> Result<()>,
 }
@@ -56,6 +58,7 @@ impl Case {
             disk: None,
             append: "",
             limit: USUAL_LIMIT,
+            alone: false,
             run,
         }
     }
@@ -117,6 +120,16 @@ impl Case {
     pub const fn for_long(self) -> Self {
         let limit = Duration::from_secs(420);
         Case { limit, ..self }
+    }
+
+    /// The same case with no other machine beside it: it measures times under a load that takes all
+    /// that the host has.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Case {
+            alone: true,
+            ..self
+        }
     }
 
     /// The same case with other modules.

@@ -45,10 +45,24 @@ struct Outcome {
     result: Result<()>,
 }
 
-/// Runs the cases, `jobs` at a time; an error if one of them failed.
+/// Runs the cases, `jobs` at a time, and then those that need the host for themselves; an error if one
+/// of them failed.
 pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Result<()> {
     let loads = Loads::build(repository, cases)?;
     let started = Instant::now();
+    let (alone, beside): (Vec<Case>, Vec<Case>) = cases.iter().partition(|case| case.alone);
+    let run = |case: &Case| run_one(repository, lab, &loads, case);
+    let mut outcomes = run_beside(&beside, jobs, &run);
+    outcomes.extend(run_beside(&alone, 1, &run));
+    report(&outcomes, cases.len(), started.elapsed())
+}
+
+/// Runs these, so many at a time.
+fn run_beside(
+    cases: &[Case],
+    jobs: usize,
+    run: &(dyn Fn(&Case) -> Outcome + Sync),
+) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     // The machine dies with the thread that started it, so a worker lives as long as its cases.
@@ -56,7 +70,7 @@ pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Res
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = run_one(repository, lab, &loads, case);
+                    let outcome = run(case);
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.push(outcome);
                     }
@@ -64,10 +78,9 @@ pub fn run_all(repository: &Path, lab: &Lab, cases: &[Case], jobs: usize) -> Res
             });
         }
     });
-    let outcomes = outcomes
+    outcomes
         .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    report(&outcomes, cases.len(), started.elapsed())
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Runs a script of the host in a resumed guest and shows its output; for looking around.

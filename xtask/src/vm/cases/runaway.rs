@@ -16,7 +16,8 @@ pub const CASES: &[Case] = &[Case::daemon(
      heartbeat, and pets are in time",
     runaway,
 )
-.for_long()];
+.for_long()
+.alone()];
 
 const POOL: &str = "/sys/fs/cgroup/system.slice/fieldwarden-pool.service";
 
