@@ -33,7 +33,7 @@ use super::case::Case;
 /// Cases that are only run by name: too long or too much at the mercy of the host's load for every
 /// change. No promise of the daemon rests on them.
 pub fn by_name() -> Vec<Case> {
-    power_cut::CASES.to_vec()
+    [power_cut::CASES, runaway::CASES].concat()
 }
 
 /// Says what the suite leaves out, and why: nothing is skipped in silence.
@@ -68,7 +68,6 @@ pub fn all() -> Vec<Case> {
         led::CASES,
         limits::CASES,
         needs::CASES,
-        runaway::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,
