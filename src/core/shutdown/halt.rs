@@ -87,7 +87,9 @@ impl Halt {
         }
     }
 
-    pub(super) fn mains_are_back(&self, pass: &Pass) -> bool {
+    /// What it was begun for does not hold any more: mains are back, the battery fills, or, where it is
+    /// for the sake of services, the battery has to give.
+    pub(super) fn no_longer_holds(&self, pass: &Pass) -> bool {
         match self.cause {
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
                 pass.picture.mains == Some(true)

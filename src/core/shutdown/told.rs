@@ -157,7 +157,7 @@ impl Halt {
             pass.tell(note);
         }
         // Mains were back when it was asked to forget.
-        if told != Forgotten && !self.mains_are_back(pass) {
+        if told != Forgotten && !self.no_longer_holds(pass) {
             return false;
         }
         let ahead = pass.settings.board.cut_ahead;

@@ -40,7 +40,7 @@ pub fn by_name() -> Vec<Case> {
 pub fn tell_left_out() {
     for case in by_name() {
         println!(
-            "vm: left out: {} ({}): its time and outcome depend on the host's load; run it with \
+            "vm: left out: {} ({}): its outcome is not the same on every host and in every run; run it with \
              `cargo xtask vm {}`",
             case.name, case.purpose, case.name
         );
