@@ -142,6 +142,12 @@ impl Bridge {
         for order in &out.orders {
             self.dispatch(now, order);
         }
+        let starts = |order: &Order| matches!(order.action, Action::Start { .. });
+        if out.orders.iter().any(starts) {
+            // Where the kernel put the spawner behind us on this processor, it goes first: somebody
+            // waits for the service, and for nothing that follows.
+            std::thread::yield_now();
+        }
         let memos = std::mem::take(&mut out.memos);
         self.leave(now, memos);
         self.ledger.enter(Entry {
@@ -186,7 +192,7 @@ impl Bridge {
     fn dispatch(&mut self, now: Mono, order: &Order) {
         let (id, queues) = (order.id, &self.queues);
         let given = match &order.action {
-            Action::Start { service, run } => queues.spawner.give(
+            Action::Start { service, run } => queues.spawner(*service).give(
                 now,
                 SpawnOrder::Start {
                     service: *service,
@@ -304,7 +310,8 @@ impl Bridge {
 
     fn call(&mut self, now: Mono, order: OrderId, thread: Thread) -> Result<(), Fault> {
         match thread {
-            Thread::Spawner => self.queues.spawner.give(now, SpawnOrder::RollCall),
+            Thread::Spawner => self.queues.spawners[0].give(now, SpawnOrder::RollCall),
+            Thread::SecondSpawner => self.queues.spawners[1].give(now, SpawnOrder::RollCall),
             Thread::Control => self
                 .queues
                 .control

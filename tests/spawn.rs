@@ -193,9 +193,9 @@ fn arguments_and_environment_are_exactly_those_given() {
 #[test]
 fn signal_mask_and_dispositions_are_fresh() {
     let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: SIGURG means nothing to this process, and by default it is ignored anyway.
+    unsafe { sigaction(Signal::SIGURG, &ignored) }.unwrap();
     with_each_method(|spawner| {
-        // SAFETY: SIGURG means nothing to this process, and by default it is ignored anyway.
-        unsafe { sigaction(Signal::SIGURG, &ignored) }.unwrap();
         SigSet::all().thread_block().unwrap();
         let status = text(spawner, &mut program("/bin/cat", &["/proc/self/status"]));
         let still = SigSet::thread_get_mask().unwrap();

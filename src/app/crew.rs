@@ -213,7 +213,8 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
                 pidfd,
             },
         );
-        queues.spawner.hand(now, SpawnOrder::Prepare { service });
+        let prepare = SpawnOrder::Prepare { service };
+        queues.spawner(service).hand(now, prepare);
     }
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));

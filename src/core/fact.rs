@@ -413,8 +413,10 @@ pub enum Thread {
     Children,
     /// Owns the hardware watchdog. Essential.
     Watchdog,
-    /// Starts processes. May wait for the card.
+    /// Starts processes of every other service. May wait for the card.
     Spawner,
+    /// Starts those of the rest, so that the next start need not wait for an exec to end.
+    SecondSpawner,
     /// Reads temperature, memory, load, clock; mains and throttle flags where the kernel tells.
     Vitals,
     /// Looks at file systems. May wait for the card.
@@ -445,10 +447,11 @@ pub enum Thread {
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 16] = [
+    pub const ALL: [Thread; 17] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
+        Thread::SecondSpawner,
         Thread::Vitals,
         Thread::Disk,
         Thread::Control,
@@ -469,6 +472,7 @@ impl Thread {
         match self {
             Thread::Children | Thread::Watchdog => true,
             Thread::Spawner
+            | Thread::SecondSpawner
             | Thread::Vitals
             | Thread::Disk
             | Thread::Control

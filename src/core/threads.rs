@@ -20,8 +20,9 @@ use std::time::Duration;
 const ROLL_CALL: Duration = Duration::from_secs(60);
 
 /// Threads that have no poll of their own and may go without orders for days.
-const CALLED: [Thread; 5] = [
+const CALLED: [Thread; 6] = [
     Thread::Spawner,
+    Thread::SecondSpawner,
     Thread::Control,
     Thread::Recorder,
     Thread::Output,

@@ -108,6 +108,8 @@ pub struct Children {
     closed: Vec<Closed>,
     /// What this turn has brought, to reach the core together.
     news: Vec<Fact>,
+    /// Pidfds of runs that ended in this turn.
+    spent: Vec<Arc<OwnedFd>>,
 }
 
 /// What an epoll event is about.
@@ -193,6 +195,7 @@ impl Children {
             inbox,
             closed: Vec::new(),
             news: Vec::new(),
+            spent: Vec::new(),
         })
     }
 
@@ -238,6 +241,7 @@ impl Children {
                 }
             }
             self.pass_news_on();
+            self.forget_spent();
             if !self.take_orders(work) {
                 return Ok(());
             }
@@ -358,15 +362,22 @@ impl Children {
         let Some(run) = slot.run.take_if(is_over) else {
             return;
         };
-        // Closing the pidfd would not do: a child that is being started holds a copy of it until
-        // its exec, and so long the dead run would stay ready.
-        let _gone = epoll::delete(&self.epoll, &run.pidfd);
         let exit = end::clear_up(&run, &slot.child.name, self.pool.as_ref());
         // By a record that is there a successor knows that it ended while nobody was looking.
         self.table.strike_out(ServiceId(at));
         self.forget_newline(run.newline);
         self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
         self.bury(at, run.first);
+        self.spent.push(run.pidfd);
+    }
+
+    /// Lets go of the pidfds of runs that are over, when their ends were told.
+    fn forget_spent(&mut self) {
+        for pidfd in self.spent.drain(..) {
+            // Closing it would not do: a child that is being started holds a copy of it until its
+            // exec, and so long the dead run would stay ready.
+            let _gone = epoll::delete(&self.epoll, &pidfd);
+        }
     }
 
     fn signal(&mut self, service: ServiceId, run: RunId, signal: Signal, reach: Reach) {

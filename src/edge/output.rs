@@ -71,6 +71,7 @@ struct Source {
 }
 
 /// Where FIFOs are put for the output thread to watch.
+#[derive(Clone)]
 pub struct Taps {
     epoll: Arc<OwnedFd>,
     orders: Orders<OutputOrder>,

@@ -27,6 +27,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
@@ -151,14 +152,17 @@ impl Spawned {
 /// Starts programs, one at a time. Owns the stack that their first instructions run on.
 pub struct Spawner {
     stack: Stack,
-    null: OwnedFd,
+    null: Arc<OwnedFd>,
     method: Method,
     /// Our own adjustment, -1000 to 1000.
     oom_score: i32,
+    /// Signals that this process ignores: bit 0 is signal 1.
+    ignored: u64,
 }
 
 impl Spawner {
-    /// Finds the best method that works here, by trying it on a child that exits at once.
+    /// Finds the best method that works here, by trying it on a child that exits at once. Signals that
+    /// are to be ignored here must be so before: later ones would be ignored in children, too.
     ///
     /// # Errors
     /// No memory, no `/dev/null`, or no method works: a kernel before 5.3, or a sandbox.
@@ -178,17 +182,31 @@ impl Spawner {
         let null = OpenOptions::new()
             .read(true)
             .write(true)
-            .open("/dev/null")?
-            .into();
-        let oom_score = own_oom_score()?;
+            .open("/dev/null")?;
+        let (oom_score, ignored) = (own_oom_score()?, ignored());
         let mut spawner = Spawner {
             stack: Stack::new()?,
-            null,
+            null: Arc::new(null.into()),
             method,
             oom_score,
+            ignored,
         };
         spawner.prove()?;
         Ok(spawner)
+    }
+
+    /// Another one that starts programs as this one does, for another thread.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn twin(&self) -> io::Result<Spawner> {
+        Ok(Spawner {
+            stack: Stack::new()?,
+            null: self.null.clone(),
+            method: self.method,
+            oom_score: self.oom_score,
+            ignored: self.ignored,
+        })
     }
 
     /// The method in use.
@@ -259,6 +277,11 @@ impl Spawner {
             task,
             null: self.null.as_raw_fd(),
             cut: (self.method == Method::Sharing).then(|| self.null.as_raw_fd().max(2) + 1),
+            // `clone3` takes handlers away, and leaves what is ignored.
+            altered: match self.method {
+                Method::Sharing | Method::Clone3 => self.ignored,
+                Method::Clone | Method::Emulated => u64::MAX,
+            },
             pipe,
             report: AtomicU32::new(0),
         }
@@ -324,6 +347,15 @@ fn own_oom_score() -> io::Result<i32> {
             "/proc/self/oom_score_adj is not a number",
         )
     })
+}
+
+/// Signals that this process ignores, by its own choice or by that of whoever started it. All, where
+/// that cannot be read.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(u64::MAX)
 }
 
 /// A pipe that exec closes: reading, writing.

@@ -1,8 +1,10 @@
-//! The spawner thread: starts processes and does nothing else.
+//! A spawner thread: starts processes and does nothing else. There are two, each with services of its
+//! own.
 //!
 //! It is suspended from the birth of a child until its program has been executed, and the card may
 //! make that last for minutes. So nobody waits for it: a start that brings no news is, after a while,
-//! a start that is stuck, and not a daemon that hangs.
+//! a start that is stuck, and not a daemon that hangs. Of many starts one half
+//! goes on while the other waits for an exec, and processors that would be idle meanwhile are not.
 //!
 //! Terms: a *recipe* says how to run a service; *preparing* it makes its directory, FIFO and control
 //! group, once.
@@ -66,11 +68,12 @@ pub struct Recipe {
 }
 
 /// How to run all of them.
+#[derive(Clone)]
 pub struct Recipes {
     /// Each.
-    pub each: Vec<Recipe>,
+    pub each: Arc<[Recipe]>,
     /// The environment that all of them begin with.
-    pub inherited: Vec<(OsString, OsString)>,
+    pub inherited: Arc<[(OsString, OsString)]>,
     /// The limit of open descriptors that they are to have, if that is not ours.
     pub descriptors: Option<Limit>,
 }
@@ -83,11 +86,11 @@ struct Prepared {
     old_output: bool,
 }
 
-/// The spawner thread's own state.
+/// A spawner thread's own state.
 pub struct Spawning {
     spawner: Spawner,
-    recipes: Vec<Recipe>,
-    inherited: Vec<(OsString, OsString)>,
+    recipes: Arc<[Recipe]>,
+    inherited: Arc<[(OsString, OsString)]>,
     descriptors: Option<Limit>,
     prepared: Vec<Option<Prepared>>,
     leaves: Vec<Option<Leaf>>,
@@ -104,44 +107,48 @@ pub struct Spawning {
 }
 
 impl Spawning {
-    /// Ready to start what these recipes say.
+    /// Two that are ready to start what these recipes say. Each service is to be left to one of them.
     ///
     /// # Errors
     /// When this kernel offers no way to start a process.
-    pub fn new(
+    pub fn pair(
         recipes: Recipes,
         (places, table): (Places, Arc<RunTable>),
         pool: Option<Pool>,
         taps: Taps,
         births: Births,
         inbox: Inbox,
-    ) -> io::Result<Spawning> {
+    ) -> io::Result<[Spawning; 2]> {
         let spawner = Spawner::new()?;
         log::debug!("starting processes with {}", spawner.method().name());
-        let Recipes {
-            each: recipes,
-            inherited,
-            descriptors,
-        } = recipes;
-        let prepared = recipes.iter().map(|_| None).collect();
-        let leaves = recipes.iter().map(|_| None).collect();
-        let roster = Roster::new(recipes.len());
-        Ok(Spawning {
-            spawner,
-            recipes,
-            inherited,
-            descriptors,
-            prepared,
-            leaves,
-            roster,
-            memory: pool.as_ref().map_or(0, |_| pool::all_memory()),
-            places,
-            table,
-            pool,
-            taps,
-            births,
-            inbox,
-        })
+        let memory = pool.as_ref().map_or(0, |_| pool::all_memory());
+        let with = |spawner| {
+            let Recipes {
+                each: recipes,
+                inherited,
+                descriptors,
+            } = recipes.clone();
+            let prepared = recipes.iter().map(|_| None).collect();
+            let leaves = recipes.iter().map(|_| None).collect();
+            Spawning {
+                spawner,
+                roster: Roster::new(recipes.len()),
+                recipes,
+                inherited,
+                descriptors,
+                prepared,
+                leaves,
+                memory,
+                places: places.clone(),
+                table: table.clone(),
+                pool: pool.clone(),
+                taps: taps.clone(),
+                births: births.clone(),
+                inbox: inbox.clone(),
+            }
+        };
+        let twin = spawner.twin()?;
+        Ok([with(spawner), with(twin)])
     }
 
     /// Carries out orders until nobody gives any.

@@ -45,9 +45,12 @@ pub(super) fn safe_start(aborted: u32) -> String {
 /// What a late thread most likely waits for.
 pub(super) fn blame(thread: Thread) -> &'static str {
     match thread {
-        Thread::Disk | Thread::Recorder | Thread::Spawner | Thread::Marker | Thread::Sync => {
-            ": the storage may hang"
-        }
+        Thread::Disk
+        | Thread::Recorder
+        | Thread::Spawner
+        | Thread::SecondSpawner
+        | Thread::Marker
+        | Thread::Sync => ": the storage may hang",
         Thread::Bus => ": the bus may be stuck",
         Thread::Log => ": nobody reads our log",
         Thread::Led => ": the driver of the LED may hang",

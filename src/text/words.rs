@@ -40,6 +40,7 @@ words! {
     Children => "children",
     Watchdog => "watchdog",
     Spawner => "spawner",
+    SecondSpawner => "spawner-2",
     Vitals => "vitals",
     Disk => "disk",
     Control => "control",

@@ -2,7 +2,7 @@
 
 use crate::bars::waits_rightly;
 use crate::faults::Kind;
-use crate::hands::Hand;
+use crate::hands::{Hand, spawner};
 use crate::truth::LOOK;
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::Actions;
@@ -201,12 +201,12 @@ impl World {
         };
         self.note_trouble();
         // A process that was just being created may have come into being.
-        let spawner = life.hands.iter().find(|h| h.thread == Thread::Spawner);
-        if let Some(crate::hands::Work::Start(_, service, run)) =
-            spawner.and_then(|h| h.queue.front())
-            && self.rng.chance(50)
-        {
-            self.spawn(*service, *run);
+        for hand in &life.hands {
+            if let Some(crate::hands::Work::Start(_, service, run)) = hand.queue.front()
+                && self.rng.chance(50)
+            {
+                self.spawn(*service, *run);
+            }
         }
     }
 
@@ -422,18 +422,19 @@ impl World {
             let pid = self.spawn(service, run);
             Change::Started { pid: known(pid) }
         };
+        let spawner = spawner(service);
         self.send(
-            Thread::Spawner,
+            spawner,
             Fact::Child {
                 service,
                 run,
                 change,
             },
         );
-        self.done(Thread::Spawner, order, Ok(()));
+        self.done(spawner, order, Ok(()));
         if self.strikes(Kind::StartStuck, 5) {
             let until = self.now + self.rng.range(5_000, 60_000);
-            self.stick(Thread::Spawner, until);
+            self.stick(spawner, until);
         }
     }
 
@@ -476,6 +477,7 @@ impl World {
             Thread::Children
             | Thread::Watchdog
             | Thread::Spawner
+            | Thread::SecondSpawner
             | Thread::Control
             | Thread::Recorder
             | Thread::Marker

@@ -33,6 +33,14 @@ pub enum Work {
     Other(OrderId),
 }
 
+/// The spawner that starts a service.
+pub fn spawner(service: ServiceId) -> Thread {
+    match service.0 % 2 {
+        0 => Thread::Spawner,
+        _ => Thread::SecondSpawner,
+    }
+}
+
 /// One thread.
 #[derive(Debug)]
 pub struct Hand {
@@ -94,7 +102,7 @@ impl World {
     /// What the loop that drives the core does with an order.
     pub fn dispatch(&mut self, Order { id, action }: Order) {
         let (thread, work) = match action {
-            Action::Start { service, run } => (Thread::Spawner, Work::Start(id, service, run)),
+            Action::Start { service, run } => (spawner(service), Work::Start(id, service, run)),
             Action::Signal {
                 service,
                 run,
@@ -159,7 +167,7 @@ impl World {
     /// Plans the end of the first work in the queue.
     fn begin(&mut self, thread: Thread) {
         let latency = match thread {
-            Thread::Spawner => self.rng.range(2, 40),
+            Thread::Spawner | Thread::SecondSpawner => self.rng.range(2, 40),
             Thread::Children | Thread::Watchdog => self.rng.range(0, 4),
             Thread::Vitals
             | Thread::Disk

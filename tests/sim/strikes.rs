@@ -16,8 +16,9 @@ use std::time::Duration;
 const NOBODY: ServiceId = ServiceId(9999);
 
 /// Threads that wait for the card.
-const ON_THE_CARD: [Thread; 5] = [
+const ON_THE_CARD: [Thread; 6] = [
     Thread::Spawner,
+    Thread::SecondSpawner,
     Thread::Disk,
     Thread::Recorder,
     Thread::Marker,
@@ -46,6 +47,7 @@ impl World {
             Kind::OtherStuck => {
                 let others = [
                     Thread::Spawner,
+                    Thread::SecondSpawner,
                     Thread::Vitals,
                     Thread::Disk,
                     Thread::Control,

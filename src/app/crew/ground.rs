@@ -151,7 +151,7 @@ impl Ground {
         };
         Recipes {
             each: services.zip(&self.stores).map(recipe).collect(),
-            inherited: environment.for_children(),
+            inherited: environment.for_children().into(),
             descriptors: self.descriptors,
         }
     }

@@ -210,7 +210,7 @@ impl Hands {
         self.man("children", move || {
             fatal("children", children.run(&works.children))
         })?;
-        let spawning = Spawning::new(
+        let spawning = Spawning::pair(
             recipes,
             (places.clone(), table.clone()),
             pool.clone(),
@@ -219,7 +219,10 @@ impl Hands {
             inbox.clone(),
         )
         .map_err(AppError::kernel("starting processes"))?;
-        self.man("spawner", move || spawning.run(&works.spawner))?;
+        let [first, second] = spawning;
+        let [first_work, second_work] = works.spawners;
+        self.man("spawner", move || first.run(&first_work))?;
+        self.man("spawner-2", move || second.run(&second_work))?;
         Ok(())
     }
 

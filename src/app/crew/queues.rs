@@ -2,7 +2,7 @@
 
 use super::halt::{self, HaltQueues, HaltWorks};
 use crate::config::board::{Board, Cut, MainsBy};
-use crate::core::fact::Thread;
+use crate::core::fact::{ServiceId, Thread};
 use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{CLIENTS_MAX, ControlOrder};
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// orders takes, on a machine that is merely busy.
 const ESSENTIAL: Duration = Duration::from_secs(3);
 
-/// The spawner may wait for the card: this is when a start is called stuck, too.
+/// A spawner may wait for the card: this is when a start is called stuck, too.
 const SPAWNER: Duration = Duration::from_secs(30);
 
 /// Vitals are read from memory; half a minute late means that something is wrong.
@@ -54,7 +54,8 @@ const GUARD_QUEUE: usize = 32;
 
 /// Where the core's orders go.
 pub(in crate::app) struct Queues {
-    pub spawner: Orders<SpawnOrder>,
+    /// See [`Queues::spawner`].
+    pub spawners: [Orders<SpawnOrder>; 2],
     pub children: Orders<ChildOrder>,
     pub guards: Orders<GuardOrder>,
     pub control: Orders<ControlOrder>,
@@ -77,9 +78,18 @@ pub(in crate::app) struct Queues {
 }
 
 impl Queues {
+    /// The spawner of a service: they take turns, so that services that stand side by side start side
+    /// by side.
+    pub fn spawner(&self, service: ServiceId) -> &Orders<SpawnOrder> {
+        let [even, odd] = &self.spawners;
+        match service.0 % 2 {
+            0 => even,
+            _ => odd,
+        }
+    }
+
     pub fn pulses(&self) -> Vec<Arc<Pulse>> {
         let queues = [
-            self.spawner.pulse(),
             self.children.pulse(),
             self.guards.pulse(),
             self.control.pulse(),
@@ -88,11 +98,17 @@ impl Queues {
             &self.disk,
             &self.recorder,
         ];
+        let spawners = self.spawners.iter().map(Orders::pulse);
         let signals = self.signals.iter().map(Orders::pulse);
         let bus = self.bus.iter().map(Orders::pulse);
         let line = self.line.iter().map(Orders::pulse);
         let led = self.led.iter().map(Orders::pulse);
-        let some = signals.chain(bus).chain(line).chain(led).chain(&self.log);
+        let some = spawners
+            .chain(signals)
+            .chain(bus)
+            .chain(line)
+            .chain(led)
+            .chain(&self.log);
         let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
     }
@@ -100,7 +116,7 @@ impl Queues {
 
 /// The other ends of the queues that services need.
 pub(super) struct ServiceWorks {
-    pub spawner: Work<SpawnOrder>,
+    pub spawners: [Work<SpawnOrder>; 2],
     pub children: Work<ChildOrder>,
     pub guards: Work<GuardOrder>,
     pub output: Work<OutputOrder>,
@@ -122,6 +138,7 @@ pub(super) fn queues(
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
     let room = 4 * services + 64;
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
+    let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
     let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
     let (control, control_work) =
@@ -143,7 +160,7 @@ pub(super) fn queues(
         cut,
         uncut,
         halt,
-        spawner,
+        spawners: [spawner, second],
         children,
         guards,
         control,
@@ -155,7 +172,7 @@ pub(super) fn queues(
         log: logging::pulse(),
     };
     let services = ServiceWorks {
-        spawner: spawner_work,
+        spawners: [spawner_work, second_work],
         children: children_work,
         guards: guards_work,
         output: output_work,

@@ -22,7 +22,8 @@ use std::time::Duration;
 /// one that the kernel takes its time over is reaped by nobody.
 const DYING: Duration = Duration::from_millis(100);
 
-/// Where the spawner puts new runs.
+/// Where a spawner puts new runs.
+#[derive(Clone)]
 pub struct Births {
     epoll: Arc<OwnedFd>,
     orders: Orders<ChildOrder>,

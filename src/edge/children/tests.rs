@@ -109,6 +109,12 @@ impl Stage {
         .unwrap();
     }
 
+    /// What the thread does when a run of the service has ended.
+    fn reap(&mut self) {
+        self.children.reap(0);
+        self.children.forget_spent();
+    }
+
     /// There is an event for the thread.
     fn wakes(&self) -> bool {
         self.wakes_within(0)
@@ -216,13 +222,13 @@ fn last_words_are_those_of_the_run_that_said_them() {
     let first = stage.born(1);
     stage.say(b"READY=1");
     kill(&first);
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.told(), [(1, "started"), (1, "ready"), (1, "exited")]);
     let second = stage.born(2);
     stage.children.hear(0);
     assert_eq!(stage.told(), [(2, "started")]);
     kill(&second);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A message that overtakes the news of its run is kept for it.
@@ -237,7 +243,7 @@ fn early_words_are_kept() {
     stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "started"), (1, "ready")]);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A service that says without end that it is ready is heard once: each time would be a write and a
@@ -252,7 +258,7 @@ fn being_ready_is_news_once() {
     }
     assert_eq!(stage.told(), [(1, "started"), (1, "ready")]);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A record that is there proves to a successor that nobody has seen the end of its run.
@@ -262,7 +268,7 @@ fn the_record_of_a_run_ends_with_it() {
     let run = stage.born(1);
     stage.record(&record(1, &run));
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.recorded(), None);
 }
 
@@ -277,7 +283,7 @@ fn a_number_that_was_given_out_again_is_left_alone() {
     reused.start += 1;
     let pidfd = dead.pidfd.try_clone().unwrap();
     stage.children.adopt(ServiceId(0), reused, pidfd);
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.told(), [(1, "exited")]);
     // Whoever was first has ended it.
     process::pidfd_send_signal(&stranger.pidfd, process::Signal::TERM).unwrap();
@@ -301,13 +307,13 @@ fn a_signal_that_overtakes_its_run_is_kept() {
     stage.children.signal(web, RunId(1), stop, Reach::Main);
     let first = stage.born(1);
     assert_eq!(end_of(&first), Some(libc::SIGTERM));
-    stage.children.reap(0);
+    stage.reap();
     // Whoever is to be killed is not asked instead.
     stage.children.signal(web, RunId(2), kill, Reach::All);
     stage.children.signal(web, RunId(2), stop, Reach::Main);
     let second = stage.born(2);
     assert_eq!(end_of(&second), Some(libc::SIGKILL));
-    stage.children.reap(0);
+    stage.reap();
     // It was for that run alone.
     let third = stage.born(3);
     stage.children.signal(web, RunId(3), stop, Reach::Main);
@@ -320,7 +326,7 @@ fn a_signal_for_a_run_that_is_over_is_dropped() {
     let mut stage = stage();
     let run = stage.born(1);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
     let web = ServiceId(0);
     stage
         .children
@@ -356,7 +362,7 @@ fn a_run_that_is_awaited_wakes_the_thread() {
     assert!(!rung());
     assert!(stage.children.take_orders(&work));
     kill(&first);
-    stage.children.reap(0);
+    stage.reap();
     stage
         .children
         .signal(ServiceId(0), RunId(2), Signal::Stop, Reach::Main);
@@ -412,7 +418,7 @@ fn what_is_said_is_told() {
     ];
     assert_eq!(told, expected);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A service may promise heartbeats that its configuration does not ask for, and take that back. What
@@ -442,7 +448,7 @@ fn a_window_of_its_own() {
     assert_eq!(stage.told(), [(1, "window")]);
     assert_eq!(window(&stage), Some(None));
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// Somebody who is sure to be no part of the service: a process of another service.
@@ -484,7 +490,7 @@ fn a_stranger_is_not_heeded_and_told_once() {
     stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "started"), (1, "stranger")]);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// One that talks without end is read on when the second is over, and told once.
@@ -518,7 +524,7 @@ fn a_flood_is_dammed() {
     stage.children.hear(0);
     assert_eq!(stage.told(), [(1, "status")]);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// What is left in the socket when a run has ended is not the next one's, however much it is.
@@ -531,13 +537,13 @@ fn a_flood_ends_with_its_run() {
     }
     stage.children.slots[0].ears.drown();
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
     let next = stage.born(2);
     stage.told();
     stage.children.hear(0);
     assert_eq!(stage.told(), []);
     kill(&next);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A service may name another of its processes as the main one: that is signalled and waited for, and
@@ -557,7 +563,7 @@ fn another_process_becomes_the_main_one() {
     assert_eq!(kept.leader(), record(1, &shell).leader());
 
     kill(&shell);
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.told(), []);
     assert!(!stage.wakes());
     let web = ServiceId(0);
@@ -566,7 +572,7 @@ fn another_process_becomes_the_main_one() {
         .signal(web, RunId(1), Signal::Stop, Reach::Main);
     let run = stage.children.slots[0].run.as_ref().unwrap();
     assert!(end::comes_within(run, Duration::from_secs(10)));
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.told(), [(1, "exited")]);
     assert_eq!(stage.recorded(), None);
     let who = process::WaitId::PidFd(shell.pidfd.as_fd());
@@ -587,7 +593,7 @@ fn the_first_process_does_not_outlive_its_run() {
     process::kill_process(child, process::Signal::KILL).unwrap();
     let run = stage.children.slots[0].run.as_ref().unwrap();
     assert!(end::comes_within(run, Duration::from_secs(10)));
-    stage.children.reap(0);
+    stage.reap();
     assert_eq!(stage.told(), [(1, "started"), (1, "main"), (1, "exited")]);
     let mut fds = [PollFd::new(&shell.pidfd, PollFlags::IN)];
     let wait = Timespec {
@@ -623,7 +629,7 @@ fn a_barrier_is_let_go_in_its_turn() {
         "what came before is told"
     );
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// What a run leaves is kept for the next one, within bounds, and let go of when it is of no use.
@@ -640,7 +646,7 @@ fn descriptors_are_kept() {
     let expected = [(1, "started"), (1, "kept"), (1, "kept"), (1, "store")];
     assert_eq!(stage.told(), expected);
     kill(&run);
-    stage.children.reap(0);
+    stage.reap();
     let next = stage.born(2);
     stage.told();
     let names = |stage: &Stage| -> Vec<String> {
@@ -659,7 +665,7 @@ fn descriptors_are_kept() {
     assert_eq!(stage.told(), [(2, "kept"), (2, "kept")]);
     assert_eq!(names(&stage), [""; 0]);
     kill(&next);
-    stage.children.reap(0);
+    stage.reap();
 }
 
 /// A newline makes ready, whatever stands before it; a descriptor that is closed without one does not.
@@ -687,7 +693,7 @@ fn a_newline_is_readiness() {
         stage.children.read_newline(0);
         assert!(!stage.wakes());
         kill(&spawned);
-        stage.children.reap(0);
+        stage.reap();
         stage.told();
     }
 }

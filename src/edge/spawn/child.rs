@@ -26,6 +26,9 @@ pub(super) struct Order<'a> {
     /// The child shares our descriptors, and has to cut itself off from those from this number on
     /// before it does anything with one.
     pub cut: Option<RawFd>,
+    /// Signals that may have another disposition than the default when the child begins: bit 0 is
+    /// signal 1.
+    pub altered: u64,
     /// Write end of a pipe for the report, where memory is not shared.
     pub pipe: Option<RawFd>,
     /// Zero, or what went wrong: the stage in the upper half, the error number in the lower.
@@ -98,7 +101,7 @@ fn prepare(
     oom_score: i32,
 ) -> Result<Infallible, (Stage, Code)> {
     let at = |stage| move |code| (stage, code);
-    reset_signals();
+    reset_signals(order.altered);
     if program.session {
         raw::new_session().map_err(at(Stage::Session))?;
     }
@@ -141,8 +144,8 @@ fn prepare(
 }
 
 /// Every signal to its default. Exec would keep ignored ones ignored, and Rust ignores SIGPIPE.
-fn reset_signals() {
-    for signal in SIGNALS {
+fn reset_signals(altered: u64) {
+    for signal in SIGNALS.filter(|signal| altered >> (signal - 1) & 1 == 1) {
         // Only KILL and STOP refuse, and they have no other action than the default.
         let _refused = raw::default_action(signal);
     }

@@ -15,8 +15,9 @@
 //!    locks nor unwinds, built from the wrappers below, which are bare system call instructions.
 //!    This also keeps out glibc's `setuid` family, which would signal *our* threads.
 //! 3. *No signal handlers.* Every signal, the two that glibc keeps for itself included, is blocked
-//!    before the call and until the child has set every disposition to default. So no handler of
-//!    ours can run in the child. The dispositions are the child's own (no `CLONE_SIGHAND`).
+//!    before the call and until no disposition of the child is a handler: `clone3` takes them all
+//!    away (`CLONE_CLEAR_SIGHAND`), and after a `clone` the child does. So no handler of ours can run
+//!    in the child. The dispositions are the child's own (no `CLONE_SIGHAND`).
 //! 4. *Written memory.* The child writes to its stack and to the atomic report in [`Order`]; it
 //!    reads the order and what that borrows, all of which outlive the suspension.
 //! 5. *Descriptors.* With `CLONE_FILES` the child begins with *our* table of descriptors, which
@@ -170,7 +171,7 @@ pub(super) fn start(
     let blocked = Blocked::all();
     let into = call.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let arguments = CloneArguments {
-        flags: u64::from(flags.cast_unsigned()) | into,
+        flags: u64::from(flags.cast_unsigned()) | CLONE_CLEAR_SIGHAND | into,
         pidfd: pidfd_at as u64,
         exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
         stack: base as u64,
@@ -195,6 +196,9 @@ pub(super) fn start(
     let pidfd = call.pidfd.then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
     Ok((pid, pidfd))
 }
+
+/// `CLONE_CLEAR_SIGHAND`, since Linux 5.5; libc has it in a type that does not fit.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
 /// `CLONE_INTO_CGROUP`; libc has it in a type that does not fit.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;

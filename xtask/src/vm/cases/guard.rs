@@ -214,11 +214,19 @@ fn others_blocked(machine: &mut Machine) -> Result<()> {
     start(machine)?;
     let mark = machine.mark();
     let steady = service(machine, "steady")?["pid"].clone();
-    let others = ["vitals", "disk", "spawner", "output", "signals", "recorder"];
+    let others = [
+        "vitals",
+        "disk",
+        "spawner",
+        "spawner-2",
+        "output",
+        "signals",
+        "recorder",
+    ];
     for thread in others.into_iter().chain(["control"]) {
         hold(machine, thread)?;
     }
-    // Work for the recorder and the spawner. The others are called up, or owe a look of their own.
+    // Work for the recorder and a spawner. The others are called up, or owe a look of their own.
     machine.ok(&format!("kill -9 {steady}"))?;
     // Nobody can be asked, and nobody writes anything down, until all of them are late.
     machine.sh_within(&format!("sleep {}", CALLED_UP.as_secs()), CALLED_UP + SOON)?;
