@@ -225,6 +225,11 @@ pub const STORY: &[Act] = &[
             Step::Do(Cue::Burn("vision", s(10))),
             Step::See(Sight::Heat(Verdict::Warn), PATIENT),
             Step::See(Sight::Heat(Verdict::Critical), PATIENT),
+            Step::Pause(s(1)),
+            Step::Say(
+                "near such an episode no failure is held against a service: who made it crash, \
+                 fieldwarden cannot know",
+            ),
             Step::Do(Cue::Cool),
             Step::See(Sight::Cooled, PATIENT),
             Step::Neighbours("vision"),

@@ -91,7 +91,10 @@ fn figures(ledger: &Ledger, pace: Pace) -> Vec<(&'static str, String)> {
             "board without a guard for",
             match watchdog.unguarded(ledger.now) {
                 Duration::ZERO => "no time".to_owned(),
-                time => format!("{}, while another program had the device", for_people(time)),
+                time => format!(
+                    "{}, while its device was gone, or another program had it",
+                    for_people(time)
+                ),
             },
         ),
         (

@@ -10,6 +10,7 @@ mod births;
 mod ears;
 mod end;
 mod heed;
+mod heir;
 mod message;
 mod newline;
 mod notify;
@@ -18,6 +19,7 @@ mod speaker;
 mod store;
 
 pub use births::Births;
+pub use heir::Birth;
 pub use notify::listen;
 pub use order::{Child, ChildOrder};
 
@@ -33,6 +35,7 @@ use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
 use births::Early;
 use ears::{Closed, Ears};
+use heir::{Coming, Heir};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process;
@@ -110,6 +113,8 @@ pub struct Children {
     news: Vec<Fact>,
     /// Pidfds of runs that ended in this turn.
     spent: Vec<Arc<OwnedFd>>,
+    heir: Heir,
+    coming: Arc<Coming>,
 }
 
 /// What an epoll event is about.
@@ -121,6 +126,7 @@ enum Key {
     Former(u16),
     Newline(u16),
     Stored(u16),
+    Orphans,
 }
 
 impl Key {
@@ -132,6 +138,7 @@ impl Key {
             Key::Former(at) => 3 << 32 | u64::from(at),
             Key::Newline(at) => 4 << 32 | u64::from(at),
             Key::Stored(at) => 5 << 32 | u64::from(at),
+            Key::Orphans => 6 << 32,
         })
     }
 
@@ -145,6 +152,7 @@ impl Key {
             3 => Some(Key::Former(at)),
             4 => Some(Key::Newline(at)),
             5 => Some(Key::Stored(at)),
+            6 => Some(Key::Orphans),
             _ => None,
         }
     }
@@ -196,13 +204,16 @@ impl Children {
             closed: Vec::new(),
             news: Vec::new(),
             spent: Vec::new(),
+            heir: Heir::default(),
+            coming: Arc::default(),
         })
     }
 
     /// Where new runs are put for this thread, whose orders are given here.
     pub fn births(&self, orders: Orders<ChildOrder>) -> Births {
         let (epoll, inbox) = (self.epoll.clone(), self.inbox.clone());
-        Births::new(epoll, orders, inbox, self.awaited.clone())
+        let (awaited, coming) = (self.awaited.clone(), self.coming.clone());
+        Births::new(epoll, orders, inbox, awaited, coming)
     }
 
     /// Carries out orders and reports changes until told to quit.
@@ -229,9 +240,12 @@ impl Children {
             let keys = events.iter().filter_map(|e| Key::of(e.data));
             let ended = keys.filter_map(|key| match key {
                 Key::Run(at) => Some(at),
-                Key::Bell | Key::Notify(_) | Key::Former(_) | Key::Newline(_) | Key::Stored(_) => {
-                    None
-                }
+                Key::Bell
+                | Key::Notify(_)
+                | Key::Former(_)
+                | Key::Newline(_)
+                | Key::Stored(_)
+                | Key::Orphans => None,
             });
             for (number, at) in ended.enumerate() {
                 self.reap(at);
@@ -252,10 +266,14 @@ impl Children {
                     Key::Former(at) => self.reap_former(at),
                     Key::Newline(at) => self.read_newline(at),
                     Key::Stored(at) => self.drop_dead(at),
+                    Key::Orphans => self.hear_of_end(),
                     Key::Bell | Key::Run(_) => {}
                 }
             }
             self.open_due_ears();
+            if !self.reap_orphans(work) {
+                return Ok(());
+            }
             self.pass_news_on();
         }
     }

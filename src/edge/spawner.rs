@@ -184,6 +184,8 @@ impl Spawning {
         self.enter_leaf(at)
             .map_err(|e| (Stage::Cgroup, errno(&e)))?;
         let (program, mut newline) = self.make(at)?;
+        let births = self.births.clone();
+        let _coming = births.begin();
         let spawned = match self.spawn(at, &program) {
             Err((
                 stage @ (Stage::Clone | Stage::Cgroup | Stage::Output),

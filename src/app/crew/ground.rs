@@ -53,6 +53,8 @@ pub(super) struct Ground {
     pub unenforced: Vec<Fact>,
     /// The limit of open descriptors that we were given, if we have raised it.
     pub descriptors: Option<Limit>,
+    /// This process is the first of its container: the orphans in there are its own.
+    pub first_process: bool,
 }
 
 impl Ground {
@@ -111,6 +113,7 @@ impl Ground {
             marker,
             found,
             descriptors: plan.own_process.then(process::open_more).flatten(),
+            first_process: plan.own_process && std::process::id() == 1,
         };
         Ok(ground)
     }

@@ -204,8 +204,11 @@ impl Hands {
         let to_core = inbox.clone();
         self.man("watchdog", move || guards.run(&works.guards, &to_core))?;
         let guards = queues.guards.clone();
-        let children = Children::new(kin, table.clone(), pool.clone(), guards, inbox.clone())
+        let mut children = Children::new(kin, table.clone(), pool.clone(), guards, inbox.clone())
             .map_err(AppError::kernel("children"))?;
+        if ground.first_process {
+            children.inherit().map_err(AppError::kernel("orphans"))?;
+        }
         let births = children.births(queues.children.clone());
         self.man("children", move || {
             fatal("children", children.run(&works.children))

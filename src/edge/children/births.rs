@@ -4,6 +4,7 @@
 //! started. So the spawner tells the core itself and has the new process watched; the thread finds out
 //! when it has a reason to wake up, and the first may be the end of that very run.
 
+use super::heir::{Birth, Coming};
 use super::{ChildOrder, Children, Key, Run, Slot, end, newline};
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Exit, Fact, RunId, ServiceId};
@@ -29,6 +30,7 @@ pub struct Births {
     orders: Orders<ChildOrder>,
     inbox: Inbox,
     awaited: Arc<[AtomicBool]>,
+    coming: Arc<Coming>,
 }
 
 /// A signal for a run that was not known yet when it came: the core is told of a run first, and may
@@ -71,12 +73,14 @@ impl Births {
         orders: Orders<ChildOrder>,
         inbox: Inbox,
         awaited: Arc<[AtomicBool]>,
+        coming: Arc<Coming>,
     ) -> Births {
         Births {
             epoll,
             orders,
             inbox,
             awaited,
+            coming,
         }
     }
 
@@ -85,6 +89,11 @@ impl Births {
     pub(super) fn watch_nothing(&mut self) {
         let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
         self.epoll = Arc::new(pipe.unwrap().0);
+    }
+
+    /// A run is about to come into being: held until it was told, or will not be.
+    pub fn begin(&self) -> Birth<'_> {
+        Birth::begin(&self.coming, &self.orders)
     }
 
     /// A run has come into being. `speaks`: it has a notify socket, and may have used it already.

@@ -89,6 +89,9 @@ fn kind(why: Refusal) -> usize {
 impl Children {
     /// How long to wait for events at most.
     pub(super) fn patience(&self) -> Option<rustix::event::Timespec> {
+        if self.heir.is_busy() {
+            return Some(rustix::event::Timespec::default());
+        }
         let next = self.closed.iter().map(|closed| closed.until).min()?;
         clock::wait(next.since(clock::now())).try_into().ok()
     }

@@ -7,6 +7,7 @@ mod daemon;
 mod daemon_killed;
 mod devices;
 mod escalate;
+mod first;
 mod guard;
 mod guard_systemd;
 mod halt;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Case> {
         install::CASES,
         daemon::CASES,
         daemon_killed::CASES,
+        first::CASES,
         notify::CASES,
         guard::CASES,
         guard_systemd::CASES,

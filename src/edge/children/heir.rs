@@ -1,0 +1,187 @@
+//! The heir of orphans. As the first process of a container the daemon is the parent of every process
+//! whose own parent has ended, and reaps it: otherwise dead processes pile up until there is no number
+//! left for another one.
+//!
+//! Never reaps a service: how that ended is for [`end`](super::end) to see.
+
+use super::{ChildOrder, Children, Key};
+use crate::edge::orders::{Orders, Work};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+use rustix::event::epoll;
+use signal_hook::consts::SIGCHLD;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+
+/// Orphans that are reaped at once. More wait for a turn of whatever else there is.
+const AT_ONCE: usize = 64;
+
+/// Births that are under way: a process of ours that is there already, and that nobody was told of.
+#[derive(Default)]
+pub(super) struct Coming {
+    count: AtomicU32,
+    /// The thread waits until there are none.
+    awaited: AtomicBool,
+}
+
+impl Coming {
+    fn any(&self) -> bool {
+        if self.count.load(SeqCst) == 0 {
+            return false;
+        }
+        self.awaited.store(true, SeqCst);
+        // Said before it is looked at once more: either this sees that the last one is over, or that
+        // one sees that it is awaited.
+        self.count.load(SeqCst) > 0
+    }
+}
+
+/// A birth that is under way, until this is let go of.
+pub struct Birth<'a> {
+    coming: &'a Coming,
+    orders: &'a Orders<ChildOrder>,
+}
+
+impl<'a> Birth<'a> {
+    pub(super) fn begin(coming: &'a Coming, orders: &'a Orders<ChildOrder>) -> Birth<'a> {
+        coming.count.fetch_add(1, SeqCst);
+        Birth { coming, orders }
+    }
+}
+
+impl Drop for Birth<'_> {
+    fn drop(&mut self) {
+        let last = self.coming.count.fetch_sub(1, SeqCst) == 1;
+        if last && self.coming.awaited.swap(false, SeqCst) {
+            self.orders.knock();
+        }
+    }
+}
+
+/// That there may be orphans to reap.
+#[derive(Default)]
+pub(super) struct Heir {
+    /// Readable when a child of this process has ended; only where orphans are ours.
+    ended: Option<UnixStream>,
+    /// There may be some.
+    due: bool,
+    /// There are, and nothing else will wake the thread for them.
+    more: bool,
+}
+
+impl Heir {
+    /// There is more to do at once.
+    pub fn is_busy(&self) -> bool {
+        self.more
+    }
+}
+
+impl Children {
+    /// From now on this thread reaps the orphans that this process is given. For the first process of a
+    /// container, and only if the process is ours alone: in another one they may be somebody else's.
+    ///
+    /// # Errors
+    /// When the kernel does not tell of them.
+    pub fn inherit(&mut self) -> io::Result<()> {
+        let (ended, told) = UnixStream::pair()?;
+        ended.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(SIGCHLD, told)?;
+        let key = Key::Orphans.data();
+        epoll::add(&self.epoll, &ended, key, epoll::EventFlags::IN)?;
+        self.heir = Heir {
+            ended: Some(ended),
+            // What ended before.
+            due: true,
+            more: true,
+        };
+        Ok(())
+    }
+
+    /// A child of this process has ended, whoever that is.
+    pub(super) fn hear_of_end(&mut self) {
+        self.heir.due = true;
+        if let Some(ended) = &mut self.heir.ended {
+            // Emptied, or it would go on telling. It does not matter how often it was told.
+            while matches!(ended.read(&mut [0; 64]), Ok(1..)) {}
+        }
+    }
+
+    /// Reaps orphans that have ended. Returns whether the thread is to go on.
+    pub(super) fn reap_orphans(&mut self, work: &Work<ChildOrder>) -> bool {
+        self.heir.more = false;
+        if !self.heir.due {
+            return true;
+        }
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        for _ in 0..AT_ONCE {
+            let pid = match waitid(Id::All, look) {
+                Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => pid,
+                Err(nix::errno::Errno::EINTR) => continue,
+                // None has ended, or there are no children at all.
+                Ok(_) | Err(_) => {
+                    self.heir.due = false;
+                    return true;
+                }
+            };
+            // It may be one that is being born: then the end of that wakes us.
+            if self.coming.any() {
+                return true;
+            }
+            // What was born is known once that is read.
+            if !self.take_orders(work) {
+                return false;
+            }
+            // The end of a service wakes us by its own descriptor, and takes it out of the way.
+            if self.is_of_run(pid) {
+                return true;
+            }
+            let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+        }
+        self.heir.more = true;
+        true
+    }
+
+    fn is_of_run(&self, pid: Pid) -> bool {
+        let number = u32::try_from(pid.as_raw()).unwrap_or(0);
+        let mut runs = self.slots.iter().filter_map(|slot| slot.run.as_ref());
+        runs.any(|run| run.record.pid.number() == number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::Thread;
+    use crate::edge::orders::with_bell;
+    use crate::edge::pulse::Pulse;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// Whoever waits for births is woken by the end of the last one, and by no other.
+    #[test]
+    fn the_last_birth_wakes_who_waits_for_it() {
+        let pulse = Arc::new(Pulse::new(Thread::Children, Duration::from_secs(1)));
+        let (orders, work) = with_bell(1, pulse).unwrap();
+        let sounds = || {
+            let bell = work.bell().unwrap();
+            let mut watched = [PollFd::new(&bell, PollFlags::IN)];
+            poll(&mut watched, Some(&Timespec::default())).unwrap() > 0
+        };
+        let coming = Coming::default();
+        assert!(!coming.any());
+        let (first, second) = (
+            Birth::begin(&coming, &orders),
+            Birth::begin(&coming, &orders),
+        );
+        assert!(coming.any());
+        drop(first);
+        assert!(!sounds() && coming.any());
+        drop(second);
+        assert!(sounds() && !coming.any());
+        work.silence();
+        drop(Birth::begin(&coming, &orders));
+        assert!(!sounds(), "nobody waited");
+    }
+}
