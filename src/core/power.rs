@@ -217,16 +217,25 @@ impl Power {
         self.hear(said.ok(), pass);
     }
 
+    /// What the gauge said a moment ago is not used where it talks nonsense.
+    fn look_away(&mut self, now: Mono) {
+        if self.gauge.nonsense {
+            self.sign.lose_sight();
+        }
+        if self.gauge.impossible {
+            self.sign.blur(now);
+        }
+    }
+
     fn hear_gauge(&mut self, said: Gauge, pass: &mut Pass) {
         self.raw.see(said, Source::Gauge, pass);
         self.gauge_spoke(pass);
         let battery = pass.settings.board.battery.as_ref();
         let before = self.gauge.last().charge;
+        let stood = self.gauge.stands_still(pass.now);
         let heard = self.gauge.see(pass.now, said, battery);
         self.move_charge(before, heard.charge);
-        if self.gauge.nonsense {
-            self.sign.lose_sight();
-        }
+        self.look_away(pass.now);
         if self.supply.is_none() {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
@@ -239,7 +248,8 @@ impl Power {
         }
         if let Some(v) = heard.voltage {
             let current = heard.current.map(|c| c.0).filter(|c| *c != 0);
-            self.volts.see(pass.now, v.0, current, cells, VOLTAGE_GRAIN);
+            let said = (v.0, current);
+            self.volts.see(pass.now, said, stood, cells, VOLTAGE_GRAIN);
         }
         if let Some(c) = heard.charge {
             self.charge.see(pass.now, i64::from(c.0), CHARGE_GRAIN);
@@ -247,9 +257,13 @@ impl Power {
             self.rise.see(rises, c.0, pass.now);
         }
         let course = self.course();
-        let said = self
-            .sign
-            .see(pass.now, heard, course, cells, self.gauge.sound());
+        // Jumps at the end of a stand-still are those of all that was missed in it.
+        let sound = self.gauge.sound() && !stood;
+        let said = self.sign.see(pass.now, heard, course, cells, sound);
+        // Bytes in the wrong order make sense now and then, and a silence after that counts down.
+        let outage = self.supply.and_then(Supply::outage).is_some();
+        let begins = said == Some(false) && !outage;
+        let said = said.filter(|_| !begins || !self.sign.is_blurred(pass.now));
         if let (Some(present), false) = (said, self.line_heard) {
             self.hear(Some(present), pass);
         }
@@ -327,9 +341,7 @@ impl Policy for Power {
             } => {
                 self.raw.lose(Source::Gauge, why, pass);
                 self.gauge.lose(why);
-                if self.gauge.nonsense {
-                    self.sign.lose_sight();
-                }
+                self.look_away(pass.now);
                 self.gauge_spoke(pass);
             }
             Fact::Thread {

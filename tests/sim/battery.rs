@@ -8,8 +8,7 @@ use crate::outage::cell::Cell;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::world::{Event, World};
-use fieldwarden::core::fact::Thread;
-use fieldwarden::units::Milliamps;
+use fieldwarden::core::fact::{Fact, Thread};
 
 /// Time between two looks at the gauge, as usual and closely. In milliseconds, as all here.
 const USUALLY: u64 = 5_000;
@@ -39,6 +38,7 @@ pub struct Battery {
 impl Battery {
     /// That of a board; `None` if it has none.
     pub fn of(plan: &Plan, rng: &mut Rng) -> Option<Battery> {
+        let limits = plan.board.battery?;
         Chips::of(&plan.board, rng).map(|chips| {
             let cell = Cell::small(rng);
             let mut mean = cell.drain_of(rng.range(8, 30));
@@ -46,10 +46,9 @@ impl Battery {
                 // Less than any Pi takes would be a battery at rest.
                 mean = mean.max(LEAST_LOAD);
             }
-            let limits = plan.board.battery;
             Battery {
                 cell,
-                low: limits.map_or(0, |b| i64::from(b.low.0) / i64::from(b.cells)),
+                low: i64::from(limits.low.0) / i64::from(limits.cells),
                 mean,
                 load: mean,
                 chips,
@@ -134,14 +133,20 @@ impl World {
         }
     }
 
-    /// What systemd's hook sees of the current at the very end.
-    pub fn hook_sees_charging(&mut self, band: Milliamps) -> bool {
+    /// What systemd's hook sees of the chips at the very end: this, three times.
+    pub fn hook_sees(&mut self, of: &dyn Fn(&Fact) -> bool) -> bool {
         self.drain();
-        let now = self.now;
+        let (now, mains) = (self.now, self.mains.seen(self.now));
         self.truth.battery.as_mut().is_some_and(|battery| {
             let ails = battery.ails.filter(|(_, until)| now < *until);
             let ails = ails.map(|(ails, _)| ails);
-            battery.chips.fills(now, &battery.cell, ails, band)
+            battery.chips.open();
+            (1..=3).all(|look| {
+                let look = battery
+                    .chips
+                    .look(now + 50 * look, &battery.cell, ails, mains);
+                look.facts.iter().any(of)
+            })
         })
     }
 
@@ -158,7 +163,7 @@ impl World {
     /// The thread of the bus looks at the gauge.
     pub fn read_gauge(&mut self) {
         self.drain();
-        let now = self.now;
+        let (now, mains) = (self.now, self.mains.seen(self.now));
         let Some(battery) = &mut self.truth.battery else {
             return;
         };
@@ -167,8 +172,9 @@ impl World {
         if ails.is_some_and(|ails| !ails.is_harmless()) {
             (battery.ailed, battery.lied) = (now, now);
         }
-        let look = battery.chips.look(now, &battery.cell, ails);
-        if let Some(ails) = ails {
+        let look = battery.chips.look(now, &battery.cell, ails, mains);
+        let felt = battery.chips.felt() || ails == Some(Ails::Stretched);
+        if let Some(ails) = ails.filter(|_| felt) {
             *self.tally.power.ails.entry(ails).or_default() += 1;
         }
         if let Some(life) = &mut self.life {

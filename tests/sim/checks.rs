@@ -1,6 +1,7 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
 use crate::bars::{Bars, called};
+use crate::ends::End;
 use crate::groups::Groups;
 use crate::heat::Felt;
 use crate::heritage::Heritage;
@@ -72,6 +73,8 @@ struct Seen {
     own: Option<u64>,
     /// When its present run was last killed.
     killed: Option<u64>,
+    /// That was for want of time, while it was about to end by itself: it may have done so.
+    cut_short: bool,
     /// No start before this time.
     not_before: u64,
     /// The next start is somebody's wish, or the first.
@@ -238,7 +241,9 @@ impl Checks {
             &self.settings,
             |service| {
                 let seen = &self.services[usize::from(service.0)];
-                seen.told.or(seen.killed).is_some()
+                let cut_short = seen.cut_short.then_some(End::CutShort);
+                let told = seen.told.or(seen.killed).map(|_| End::Told);
+                cut_short.or(told).unwrap_or(End::ByItself)
             },
             |service| self.services[usize::from(service.0)].asked,
         )?;
@@ -588,6 +593,8 @@ impl Checks {
             match signal {
                 Signal::Stop | Signal::Abort => seen.told = Some(v.now),
                 Signal::Kill => {
+                    let by_itself = seen.told.or(seen.killed).is_none() && seen.own.is_some();
+                    seen.cut_short |= rushed && by_itself;
                     let told = seen.told.or(seen.own);
                     let told = told.map(|t| t + millis(s.stop_timeout));
                     // One that was killed rightly and is still there is killed again, in peace.
@@ -780,6 +787,7 @@ impl Checks {
             seen.told = None;
             seen.own = None;
             seen.killed = None;
+            seen.cut_short = false;
             seen.asked = false;
             seen.ready = false;
             seen.window = None;

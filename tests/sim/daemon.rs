@@ -3,7 +3,7 @@
 use crate::bars::waits_rightly;
 use crate::faults::Kind;
 use crate::hands::{Hand, spawner};
-use crate::truth::LOOK;
+use crate::truth::{BACKWARDS, LOOK};
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::Actions;
 use fieldwarden::core::fact::{
@@ -342,7 +342,7 @@ impl World {
             (true, false) => self.rng.range(1, 5_000),
         };
         let back = match self.strikes(Kind::TimeBackwards, 3) {
-            true => self.rng.range(1, 10_000),
+            true => self.rng.range(1, BACKWARDS),
             false => 0,
         };
         let (now, twice) = (self.now, self.strikes(Kind::NewsTwice, 5));

@@ -6,13 +6,23 @@ use fieldwarden::core::note::{Finish, Note};
 use fieldwarden::core::settings::{Restart, Service, Settings};
 use fieldwarden::core::{State, Wish};
 
-/// Services stay down after exactly those ends after which they should. `told` says whether the
-/// present run of a service was told to end or killed, `asked` whether its next start is somebody's
-/// wish.
+/// What came before the end of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nothing.
+    ByItself,
+    /// It was told to end, or killed: what was ended because it hung says nothing by the way it ends.
+    Told,
+    /// It was about to end by itself, and was killed for want of time. Its own end may have come first.
+    CutShort,
+}
+
+/// Services stay down after exactly those ends after which they should. `before` says what came before
+/// the end of the present run of a service, `asked` whether its next start is somebody's wish.
 pub fn ends_are_judged(
     v: &View,
     settings: &Settings,
-    told: impl Fn(ServiceId) -> bool,
+    before: impl Fn(ServiceId) -> End,
     asked: impl Fn(ServiceId) -> bool,
 ) -> Result<(), String> {
     for note in v.notes {
@@ -26,28 +36,30 @@ pub fn ends_are_judged(
             continue;
         };
         let s = &settings.services[usize::from(service.0)];
-        // What was ended because it hung says nothing by the way it ends.
-        let exit = match told(*service) {
-            true => Exit::Unknown,
-            false => *exit,
+        let before = before(*service);
+        let said = match before {
+            End::Told => Exit::Unknown,
+            End::ByItself | End::CutShort => *exit,
         };
         let finish = v.notes.iter().find_map(|n| match n {
             Note::ServiceFinished { service: of, how } if of == service => Some(*how),
             _ => None,
         });
-        let due = stays_down(s, exit);
+        let due = stays_down(s, said);
+        let also = (before == End::CutShort).then(|| stays_down(s, Exit::Unknown));
         let comes_back = v.core.services().any(|view| {
             let waits = matches!(view.state, State::Backoff { .. } | State::GaveUp { .. });
             view.service == *service && view.wish == Wish::Run && waits
         });
-        let wrong = match finish {
-            Some(how) => due != Some(how),
-            None => due.is_some() && comes_back && !asked(*service),
+        let right = |due: Option<Finish>| match finish {
+            Some(how) => due == Some(how),
+            None => due.is_none() || !comes_back || asked(*service),
         };
+        let wrong = !right(due) && !also.is_some_and(right);
         if wrong {
             let name = &s.name;
             return Err(format!(
-                "{name} ended ({exit:?}): {finish:?}, and {due:?} was due"
+                "{name} ended ({said:?}): {finish:?}, and {due:?} was due"
             ));
         }
     }

@@ -59,9 +59,7 @@ impl Remains {
 
     pub fn new_boot(&mut self, bitten: Option<bool>, card: Card) {
         if self.boot == 0 {
-            // Nobody makes a card read-only in the middle of a halt.
-            let halts = |marker: &Marker| matches!(marker.intent, Intent::Halt { .. });
-            self.after_first = self.there.filter(|(_, marker)| !halts(marker));
+            self.after_first = self.there;
         }
         self.there = match card {
             Card::Keeps => self.there,
@@ -149,6 +147,11 @@ impl World {
             return self.done(Thread::Halt, order, Err(Fault::Errno(Errno(1))));
         }
         self.tally.forced += 1;
+        let halting = self.life.as_ref().and_then(|l| l.core.picture().halting);
+        if kind == HaltKind::Reboot && halting.is_some_and(|h| h.cut == CutTold::Maybe) {
+            // Nobody knows whether it took the cut, and one that is off may stay off: the lesser harm.
+            self.board.excuse();
+        }
         self.machine_ends(kind);
     }
 
@@ -252,9 +255,16 @@ impl World {
     fn hook_sees_mains(&mut self) -> bool {
         if let Some(band) = self.plan.settings.board.dead_band {
             let gone = self.remains.here.is_some_and(|m| m.mains == Some(false));
-            return gone && self.hook_sees_charging(band);
+            let flows_in = |fact: &Fact| match fact {
+                Fact::Seen(Reading::Gauge { current, .. }) => current.is_some_and(|c| c > band),
+                _ => false,
+            };
+            return gone && self.hook_sees(&flows_in);
         }
         let there = Fact::Seen(Reading::Mains { present: true });
+        if self.plan.by_register() {
+            return self.hook_sees(&|fact| *fact == there);
+        }
         self.mains.sensor && self.mains.fact(self.now) == there
     }
 
@@ -292,10 +302,13 @@ impl World {
     /// A halt has come to a rung: that is when a kill and a reset hurt most.
     pub fn strike_on(&mut self, rung: Rung) {
         *self.tally.power.rungs.entry(rung).or_default() += 1;
-        if self.strikes(Kind::KilledOnRung, 15) {
+        // Not many halts come to these.
+        let rare = matches!(rung, Rung::Killing) || rung >= Rung::Rescuing;
+        let (killed, reset) = if rare { (50, 30) } else { (15, 8) };
+        if self.strikes(Kind::KilledOnRung, killed) {
             *self.tally.power.killed.entry(rung).or_default() += 1;
             self.soon(Event::KillOf(self.lives));
-        } else if self.strikes(Kind::ResetOnRung, 8) {
+        } else if self.strikes(Kind::ResetOnRung, reset) {
             *self.tally.power.reset.entry(rung).or_default() += 1;
             self.soon(Event::ResetOf(self.remains.boot));
         }

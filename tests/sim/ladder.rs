@@ -38,6 +38,8 @@ pub struct Ladder {
     record: Option<(OrderId, u64)>,
     /// The board was told to cut the power, and is not known to have refused or forgotten it.
     cut: bool,
+    /// It has said that it took that.
+    taken: bool,
     /// The latest order to the board, and whether it was to cut.
     told: Option<(OrderId, bool)>,
     /// Init was asked.
@@ -70,13 +72,16 @@ impl Ladder {
                 late,
                 "S8: a halt is taken back after the point of no return",
             )?;
-            (self.asked, self.committed, self.cut) = (false, false, false);
+            (self.asked, self.committed) = (false, false);
+            (self.cut, self.taken) = (false, false);
             self.init_asked &= !spared;
             self.begun = None;
         }
         if let Some(halting) = halting {
+            // At the very end, a machine that may lose its power is better than one that may stay off.
+            let at_the_end = halting.rung >= Rung::Rescuing && !self.taken;
             wrong(
-                halting.kind == HaltKind::Reboot && self.cut,
+                halting.kind == HaltKind::Reboot && self.cut && !at_the_end,
                 "S8: a restart, and the board may cut the power of the next boot",
             )?;
             let back = v.core.picture().mains == Some(true) && halting.cause.ends_with_mains();
@@ -98,13 +103,15 @@ impl Ladder {
             && let Intent::Halt { phase, cause, .. } = left.marker.intent
         {
             self.record = None;
-            self.found = true;
+            // One that is left from long ago is no reason for anything.
+            self.found = left.same_boot || left.lasts;
             let begun = left.same_boot && phase == HaltPhase::Begun;
             self.begun = (begun && cause.ends_with_mains()).then_some(v.now);
             self.committed = left.same_boot && phase == HaltPhase::Committed;
             // The board cuts the power whoever follows, and mains that are back start the machine then.
             let taken = matches!(left.marker.cut, CutTold::Taken { .. });
             self.cut = self.committed && taken;
+            self.taken = self.cut;
         }
         if let Fact::Done { order, .. } = v.fact
             && self.record.is_some_and(|(record, _)| record == *order)
@@ -113,9 +120,9 @@ impl Ladder {
         }
         if let (Fact::Done { order, outcome }, Some((told, cut))) = (v.fact, self.told)
             && *order == told
-            && outcome.is_ok() != cut
         {
-            self.cut = false;
+            self.cut &= outcome.is_ok() == cut;
+            self.taken = self.cut && (self.taken || cut);
         }
         let accepted = v.orders.iter().any(|o| {
             matches!(
@@ -211,7 +218,7 @@ impl Ladder {
                     self.init_asked = true;
                 }
                 Action::ForceHalt { kind } => {
-                    if !self.cut {
+                    if !self.taken {
                         ends_in_a_running_machine(*kind, halting, v)?;
                     }
                     let rung = halting.map(|h| h.rung);

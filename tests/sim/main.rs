@@ -14,6 +14,7 @@ mod anything;
 mod bars;
 mod battery;
 mod board;
+mod board_file;
 mod by_current;
 mod checks;
 mod chips;
@@ -47,6 +48,7 @@ mod world;
 
 use chips::Ails;
 use faults::Kind;
+use fieldwarden::core::picture::Rung;
 use plan::Plan;
 use series::{Outcome, Series};
 use std::fs;
@@ -60,6 +62,20 @@ use world::World;
 
 /// Seeds of a usual run.
 const SEEDS: u64 = 1_000;
+
+/// All rungs of a halt.
+const RUNGS: [Rung; 10] = [
+    Rung::Looking,
+    Rung::Stopping,
+    Rung::Killing,
+    Rung::Recording,
+    Rung::Syncing,
+    Rung::Cutting,
+    Rung::Asked,
+    Rung::Rescuing,
+    Rung::Forced,
+    Rung::WatchdogReset,
+];
 
 /// Runs one seed. `Err` tells what went wrong.
 fn play(seed: u64, book: &Book) -> Result<Tally, String> {
@@ -85,7 +101,7 @@ fn tell(seed: u64, why: &str) -> String {
     let plan = Plan::of(seed);
     let book = Book::of(plan.settings.clone());
     let again = play(seed, &book).err();
-    let written = save(seed, &book, &plan);
+    let written = save_seed(seed, &book, &plan);
     let same = again.as_deref() == Some(why);
     let journal = match written {
         Ok(file) => format!("{} (the last life, as a scenario)", file.display()),
@@ -103,11 +119,17 @@ fn tell(seed: u64, why: &str) -> String {
 }
 
 /// Writes the last life of a run as a scenario file.
-fn save(seed: u64, book: &Book, plan: &Plan) -> io::Result<PathBuf> {
+fn save_seed(seed: u64, book: &Book, plan: &Plan) -> io::Result<PathBuf> {
+    let scenario = book.scenario(&format!("seed {seed}"), &plan.toml, plan.file.as_deref());
+    save(&format!("seed-{seed}.txt"), &scenario)
+}
+
+/// Writes a scenario file.
+fn save(name: &str, scenario: &str) -> io::Result<PathBuf> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sim");
-    let file = directory.join(format!("seed-{seed}.txt"));
+    let file = directory.join(name);
     fs::create_dir_all(&directory)?;
-    fs::write(&file, book.scenario(seed, &plan.toml))?;
+    fs::write(&file, scenario)?;
     Ok(file)
 }
 
@@ -127,7 +149,7 @@ fn replay(seed: u64) {
     let plan = Plan::of(seed);
     let book = Book::of(plan.settings.clone());
     let outcome = play(seed, &book);
-    save(seed, &book, &plan).unwrap_or_else(|e| panic!("{e}"));
+    save_seed(seed, &book, &plan).unwrap_or_else(|e| panic!("{e}"));
     println!("seed {seed}\nfaults {:?}\n{}", plan.faults, plan.toml);
     println!("{}", book.text());
     match outcome {
@@ -174,6 +196,19 @@ fn seeds() {
         series.count < SEEDS || missing.is_empty() && sound.is_empty(),
         "never occurred: {missing:?} {sound:?}"
     );
+    // Whatever a rung promises was put to the test only where something happened on it.
+    let power = &all.power;
+    for (what, rungs) in [
+        ("reached", &power.rungs),
+        ("daemon killed on", &power.killed),
+        ("machine reset on", &power.reset),
+    ] {
+        let missing: Vec<_> = RUNGS.iter().filter(|r| !rungs.contains_key(r)).collect();
+        assert!(
+            series.count < SEEDS || missing.is_empty(),
+            "never {what}: {missing:?}"
+        );
+    }
     // E1 says nothing about a machine that is never restarted, or always.
     for note in ["MachineRestarting", "MachineKept"] {
         assert!(

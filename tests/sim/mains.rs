@@ -54,16 +54,19 @@ impl Mains {
         self.present
     }
 
-    /// What the sensor says.
+    /// What the sensor sees; `None`: it does not answer.
+    pub fn seen(&self, now: u64) -> Option<bool> {
+        (now >= self.silent_until).then_some(self.present)
+    }
+
+    /// What it says.
     pub fn fact(&self, now: u64) -> Fact {
-        match now < self.silent_until {
-            true => Fact::Lost {
+        match self.seen(now) {
+            None => Fact::Lost {
                 source: Source::Mains,
                 why: Fault::Errno(Errno(5)),
             },
-            false => Fact::Seen(Reading::Mains {
-                present: self.present,
-            }),
+            Some(present) => Fact::Seen(Reading::Mains { present }),
         }
     }
 }

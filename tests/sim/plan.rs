@@ -1,9 +1,10 @@
 //! What a seed decides before anything happens: the configuration, and which faults there are.
 
+use crate::board_file::Extras;
 use crate::faults::Kind;
 use crate::rng::Rng;
-use fieldwarden::config;
-use fieldwarden::config::board::Board;
+use fieldwarden::config::board::{Board, MainsBy};
+use fieldwarden::config::{self, Loaded, Shelf};
 use fieldwarden::core::fact::ServiceId;
 use fieldwarden::core::settings::{CutAhead, Settings};
 use std::collections::BTreeSet;
@@ -19,8 +20,10 @@ const NAMES: [&str; 8] = [
 pub struct Plan {
     pub seed: u64,
     pub toml: String,
+    /// The text of its board's file, if that is none of the shipped ones.
+    pub file: Option<String>,
     pub settings: Settings,
-    /// The board, as its shipped file describes it.
+    /// The board, as its file describes it.
     pub board: Board,
     pub faults: BTreeSet<Kind>,
     /// Init's watchdog over the daemon.
@@ -37,6 +40,13 @@ pub struct Plan {
     pub calm_at: u64,
     /// After this time, without faults, everything must be well.
     pub well_by: u64,
+}
+
+impl Plan {
+    /// A register of a chip tells of mains.
+    pub fn by_register(&self) -> bool {
+        matches!(self.board.mains, MainsBy::Register { .. })
+    }
 }
 
 /// What becomes of a marker at the end of a boot.
@@ -61,6 +71,12 @@ impl Plan {
         let toml = configuration(&mut rng);
         let loaded = config::parse("simulated.toml", &toml)
             .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"));
+        let extras = extras(seed, &loaded.config.wiring.board);
+        let file = extras.file(&loaded.config.wiring.board.source);
+        let loaded = match &file {
+            Some(file) => with_board(&toml, file),
+            None => loaded,
+        };
         let (mut settings, board) = (loaded.config.settings, loaded.config.wiring.board);
         // From a quiet world to one in which nearly everything fails.
         let share = rng.pick(&[0, 10, 25, 50, 80]);
@@ -76,12 +92,6 @@ impl Plan {
             let often = [Kind::MainsOut, Kind::MainsOut, Kind::GaugeLies];
             faults.extend(often.into_iter().filter(|_| rng.chance(50)));
         }
-        // A board that is told of a power-off before init is, on one seed in four.
-        let mut boards = Rng::new(!seed);
-        settings.board.cut_ahead = boards.chance(25).then(|| CutAhead {
-            can_be_cancelled: boards.chance(50),
-            delay: Duration::from_secs(boards.range(30, 120)),
-        });
         // What escalates, and what knows of that, is drawn apart: the other draws stay as they are.
         let mut last = Rng::new(seed.rotate_left(32));
         for at in 0..settings.services.len() {
@@ -96,6 +106,7 @@ impl Plan {
             let grouped = settings.groups.iter().any(|g| g.members.contains(&id));
             settings.services[usize::from(id.0)].escalates = !grouped;
         }
+        let toml = escalating(&toml, &settings);
         let card = last.pick(&[
             Card::Keeps,
             Card::Keeps,
@@ -118,11 +129,41 @@ impl Plan {
             calm_at,
             well_by: calm_at + patience(&settings),
             toml,
+            file,
             settings,
             board,
             faults,
         }
     }
+}
+
+/// The configuration with what escalates in it.
+fn escalating(toml: &str, settings: &Settings) -> String {
+    let escalates = settings.services.iter().filter(|s| s.escalates);
+    escalates.fold(toml.to_owned(), |toml, s| {
+        let header = format!("[service.{}]\n", s.name);
+        toml.replace(&header, &format!("{header}escalate = \"machine\"\n"))
+    })
+}
+
+/// A board that is told of a power-off before init is, on one seed in four; and one with a register
+/// that tells of mains, on one in six of those with a battery.
+fn extras(seed: u64, board: &Board) -> Extras {
+    let mut rng = Rng::new(!seed);
+    let cut = rng.chance(25).then(|| CutAhead {
+        can_be_cancelled: rng.chance(50),
+        delay: Duration::from_secs(rng.range(30, 120)),
+    });
+    let register = board.battery.is_some() && rng.chance(17);
+    let mains = register.then(|| rng.chance(50));
+    Extras { cut, mains }
+}
+
+/// The same configuration, with a board of which this is the file.
+fn with_board(toml: &str, file: &str) -> Loaded {
+    let shelf = Shelf::recorded(file.to_owned());
+    let loaded = config::parse_with("simulated.toml", toml, &shelf);
+    loaded.unwrap_or_else(|p| panic!("{p}\n{file}\n{toml}"))
 }
 
 /// How long it may take until everything is well again: the longest a service can be held back, one
@@ -293,4 +334,17 @@ fn service(rng: &mut Rng, name: &str, after: &[&str], out: &mut String) {
         rng.range(20, 90),
         rng.range(5, 40),
     );
+}
+
+/// What a seed writes down is what it plays: its scenario is its story.
+#[test]
+fn plans_are_their_files() {
+    for seed in 0..300 {
+        let plan = Plan::of(seed);
+        let loaded = match &plan.file {
+            Some(file) => with_board(&plan.toml, file),
+            None => config::parse("simulated.toml", &plan.toml).unwrap_or_else(|p| panic!("{p}")),
+        };
+        assert_eq!(loaded.config.settings, plan.settings, "seed {seed}");
+    }
 }

@@ -66,8 +66,9 @@ impl Book {
         out
     }
 
-    /// The last life as a scenario file.
-    pub fn scenario(&self, seed: u64, toml: &str) -> String {
+    /// The last life as a scenario file. `board`: the text of its board file, if that is not one in the
+    /// program.
+    pub fn scenario(&self, of: &str, toml: &str, board: Option<&str>) -> String {
         let Some(pages) = &self.0 else {
             return String::new();
         };
@@ -80,12 +81,15 @@ impl Book {
             .init_watchdog
             .map_or("none".to_owned(), |d| format!("{}ms", d.as_millis()));
         let meta = [
-            ("about", format!("simulator, seed {seed}, life {}", c.life)),
+            ("about", format!("simulator, {of}, life {}", c.life)),
             ("first", if c.boot.first { "yes" } else { "no" }.to_owned()),
             ("init-watchdog", init),
             ("jitter", c.boot.seed.to_string()),
         ];
-        let meta: Vec<_> = meta.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let meta = meta.iter().map(|(k, v)| (*k, v.as_str()));
+        let lines = board.into_iter().flat_map(str::lines);
+        let lines = lines.filter(|line| !line.is_empty());
+        let meta: Vec<_> = meta.chain(lines.map(|line| ("board", line))).collect();
         let mut out = trace::opening(&meta, toml);
         for line in c.lines.lines() {
             out.push_str(&writable(line));

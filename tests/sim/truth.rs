@@ -6,8 +6,9 @@
 
 use crate::battery::Battery;
 use crate::by_current::{self, ByCurrent};
+use crate::faults::Kind;
 use crate::mains::{BACK_AFTER, LOST_AFTER};
-use crate::plan::{Plan, millis};
+use crate::plan::{Card, Plan, millis};
 use crate::rng::Rng;
 use crate::world::{EVER, World};
 use fieldwarden::core::fact::{HaltKind, Thread};
@@ -41,11 +42,16 @@ const WELL: u64 = 90_000;
 /// More than this, in thousandths and in millivolts, is no low battery on any board.
 const PLENTY: (i64, i64) = (250, 3_400);
 
+/// By so much at most time goes backwards from one fact to the next.
+pub const BACKWARDS: u64 = 10_000;
+
 /// What is true of power.
 pub struct Truth {
     pub battery: Option<Battery>,
     /// Mains have been as they are now since then.
     pub turned: u64,
+    /// Since when mains have been gone, but for returns that nobody could see for certain.
+    away: Option<u64>,
     /// Since when the voltage has been low, on battery.
     pub low: Option<u64>,
     /// The machine is off until mains are back, or somebody switches it on.
@@ -64,6 +70,7 @@ impl Truth {
         Truth {
             battery: Battery::of(plan, rng),
             turned: 0,
+            away: None,
             low: None,
             off: false,
             left: false,
@@ -89,7 +96,8 @@ impl World {
     fn interval(&self) -> u64 {
         match self.watches_mains() {
             Thread::Line => LOOK,
-            Thread::Bus => by_current::INTERVAL,
+            Thread::Bus if self.by_current() => by_current::INTERVAL,
+            Thread::Bus => LOOK,
             _ => self.plan.vitals_every,
         }
     }
@@ -108,8 +116,16 @@ impl World {
             hand.stuck_until,
             self.mains.silent_until(),
             self.current_is_believed_from(),
+            self.register_is_read_from(),
         ];
         ends.into_iter().max().filter(|at| *at <= self.now)
+    }
+
+    /// A register that tells of mains was last out of reach, or nonsense, then.
+    fn register_is_read_from(&self) -> u64 {
+        let battery = self.truth.battery.as_ref();
+        let by_register = battery.filter(|_| self.plan.by_register());
+        by_register.map_or(0, |battery| battery.ailed)
     }
 
     /// For how long mains have been there, or gone, in the clear.
@@ -121,6 +137,9 @@ impl World {
 
     /// What must be true after each step of the core.
     pub fn judge_power(&mut self, before: Option<Halting>, notes: &[Note]) {
+        if self.are_plainly_back() {
+            self.truth.away = None;
+        }
         let Some(life) = &self.life else { return };
         let picture = life.core.picture();
         let (halting, ending) = (picture.halting, picture.ending);
@@ -167,9 +186,29 @@ impl World {
         self.belief_follows_current();
     }
 
+    /// A ride-through lasts as long as it is to last. Where the current tells, the outage may have
+    /// begun with a gauge that was wrong.
+    fn ride_through_is_over(&self) -> bool {
+        let lasted = self.truth.away.map_or(0, |since| self.now - since);
+        let lied = self.truth.battery.as_ref().is_some_and(|b| b.lied > 0);
+        let unsure = self.by_current() && lied;
+        // Where time goes backwards, the outage may seem to have begun earlier.
+        let slack = match self.plan.faults.contains(&Kind::TimeBackwards) {
+            true => BACKWARDS,
+            false => 0,
+        };
+        unsure || self.truth.ride.is_some_and(|ride| lasted + slack >= ride)
+    }
+
     /// What a halt is begun for is true of the battery, where its gauge has long been telling the
     /// truth.
     fn has_its_cause(&mut self, cause: HaltCause) {
+        if cause == HaltCause::RideThrough && !self.ride_through_is_over() {
+            let (away, ride) = (self.truth.away, self.truth.ride);
+            self.fail(format!(
+                "zero spurious: {cause:?}, mains gone since {away:?}, ride-through {ride:?}"
+            ));
+        }
         let stuck = self.hand(Thread::Bus).map_or(EVER, |h| h.stuck_until);
         let (now, need) = (
             self.now,
@@ -203,13 +242,23 @@ impl World {
     }
 
     fn are_plainly_back(&self) -> bool {
-        // The first reading of the return may be late, and so may be the one that bears it out.
-        self.plainly(true) > BACK_AFTER + 2 * self.interval() + 2 * LATE
+        self.plainly(true) > self.surely_back()
+    }
+
+    /// The first reading of a return may be late, and so may be the one that bears it out.
+    fn surely_back(&self) -> u64 {
+        BACK_AFTER + 2 * self.interval() + 2 * LATE
     }
 
     /// Mains are back, or gone. They were plainly there for so long before.
     pub fn mains_turn(&mut self, there: u64) {
         (self.truth.turned, self.truth.seen_gone) = (self.now, None);
+        if there > self.surely_back() {
+            self.truth.away = None;
+        }
+        if !self.mains.is_present() {
+            self.truth.away.get_or_insert(self.now);
+        }
         self.current_turns(there);
     }
 
@@ -260,7 +309,12 @@ impl World {
 
     /// A daemon is told what the one before it has left.
     pub fn remember_left(&mut self) {
-        let marker = self.remains.marker();
+        // What does not outlive a boot is no word of the one before.
+        let stale = self.plan.card == Card::Stale;
+        let marker = match self.remains.here {
+            None if stale => None,
+            Some(_) | None => self.remains.marker(),
+        };
         self.truth.left = marker.is_some_and(|marker| {
             let halt = match marker.intent {
                 Intent::Halt { kind, cause, .. } => {
@@ -330,7 +384,7 @@ impl World {
 
     /// What the sensor of mains says, if the machine has one.
     pub fn read_mains(&mut self) {
-        if self.mains.sensor && !self.by_current() {
+        if self.mains.sensor && !self.by_current() && !self.plan.by_register() {
             let fact = self.mains.fact(self.now);
             let thread = self.watches_mains();
             self.send(thread, fact);

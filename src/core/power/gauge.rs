@@ -173,6 +173,8 @@ pub(super) struct Believed {
     pub doubtful: bool,
     /// It said what no battery says, or what no load makes of this one.
     pub nonsense: bool,
+    /// It said what no battery says.
+    pub impossible: bool,
     /// Why the latest reading failed, if it did.
     pub fault: Option<Fault>,
 }
@@ -187,7 +189,8 @@ impl Believed {
             Some((since, before)) if before == said => Some((since, before)),
             Some(_) | None => Some((now, said)),
         };
-        self.nonsense = self.is_nonsense(said, battery);
+        self.impossible = is_impossible(said, battery);
+        self.nonsense = self.impossible || said.voltage.is_some_and(|v| self.leaps(v, battery));
         let voltage = said
             .voltage
             .filter(|v| self.voltage_holds(now, *v, battery));
@@ -236,6 +239,7 @@ impl Believed {
         self.heard = true;
         self.fault = Some(why.clone());
         self.nonsense = *why == Fault::Implausible;
+        self.impossible = self.nonsense;
         if self.nonsense {
             self.voltage.shake();
             // Beside a voltage the charge waits for it anyway.
@@ -244,15 +248,6 @@ impl Believed {
             }
             self.in_a_row = 0;
         }
-    }
-
-    fn is_nonsense(&self, said: Gauge, battery: Option<&Battery>) -> bool {
-        let voltage = said
-            .voltage
-            .is_some_and(|v| !possible(v, battery) || self.leaps(v, battery));
-        let charge = said.charge.is_some_and(|c| c.0 > CHARGE_MOST);
-        let current = said.current;
-        voltage || charge || current.is_some_and(|c| c.0.unsigned_abs() > CURRENT_MOST)
     }
 
     fn leaps(&self, v: Millivolts, battery: Option<&Battery>) -> bool {
@@ -387,6 +382,14 @@ impl Believed {
 
 fn cells(battery: Option<&Battery>) -> u32 {
     battery.map_or(4, |b| u32::from(b.cells.max(1)))
+}
+
+/// No battery of this kind says that.
+fn is_impossible(said: Gauge, battery: Option<&Battery>) -> bool {
+    let voltage = said.voltage.is_some_and(|v| !possible(v, battery));
+    let charge = said.charge.is_some_and(|c| c.0 > CHARGE_MOST);
+    let current = said.current;
+    voltage || charge || current.is_some_and(|c| c.0.unsigned_abs() > CURRENT_MOST)
 }
 
 /// A pack of these cells can have this voltage.

@@ -89,9 +89,18 @@ impl Power {
             .charge_then
             .zip(charge)
             .is_some_and(|(then, now)| now + sign::CHARGE_LOST <= then);
-        let falling = self.falls(pass.now);
         let line = self.line_heard && !self.doubt.stands();
-        self.confirmed |= line || drained || falling || self.sign.cut_near(since);
+        let used = self.falls(pass.now) && self.fall_is_use(pass);
+        self.confirmed |= line || drained || used || self.sign.cut_near(since);
+    }
+
+    /// A voltage that falls shows that the battery is used: a current out of it is heard beside it, or
+    /// it is low. Without its current, a battery that is full by now falls just as well when its
+    /// charger rests.
+    fn fall_is_use(&self, pass: &Pass) -> bool {
+        let current = self.gauge.now(pass.now).current;
+        let out = current.is_some_and(|c| c.0 < -low::DEAD_BAND.0);
+        out || self.signs(pass.now, pass.settings).level()
     }
 
     pub(super) fn held(&self, now: Mono) -> Option<Held> {

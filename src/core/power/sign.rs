@@ -70,6 +70,8 @@ pub(super) struct Sign {
     /// Current and voltage of the latest reading that had both, and when that was.
     before: Option<(Mono, i32, u32)>,
     cut: Option<Mono>,
+    /// When the gauge last said what no battery says.
+    blurred: Option<Mono>,
 }
 
 impl Default for Sign {
@@ -94,6 +96,7 @@ impl Sign {
             distrusted: false,
             before: None,
             cut: None,
+            blurred: None,
         }
     }
 
@@ -218,6 +221,16 @@ impl Sign {
     /// in the wrong order that happen to make sense would look like a cut.
     pub fn lose_sight(&mut self) {
         self.before = None;
+    }
+
+    /// The gauge says what no battery says.
+    pub fn blur(&mut self, now: Mono) {
+        self.blurred = Some(now);
+    }
+
+    /// That was a moment ago: no outage is begun for the sake of a current.
+    pub fn is_blurred(&self, now: Mono) -> bool {
+        self.blurred.is_some_and(|at| now.since(at) < STALE)
     }
 
     /// It has said nothing for long. True once.
@@ -345,6 +358,9 @@ mod tests {
         let mut sign = Sign::default();
         sign.see(Mono(95_000), gauge(500, 4_150), None, 1, true);
         sign.lose_sight();
+        assert!(!sign.is_blurred(Mono(95_000)));
+        sign.blur(Mono(95_000));
+        assert!(sign.is_blurred(Mono(109_999)) && !sign.is_blurred(Mono(110_000)));
         sign.see(Mono(100_000), gauge(-800, 4_020), None, 1, true);
         assert!(!sign.cut_near(Mono(100_000)));
     }

@@ -6,8 +6,8 @@
 //! A battery's voltage jumps when the load changes and creeps when the battery fills or drains. Only
 //! the creep is looked for: what is older than a jump is moved by the height of it. A jump that was
 //! not noticed can set apart two neighbouring quarters, and two more if it falls into one of them, but
-//! not all four; only a creep does that. What changes in a silence beside a current is left out as
-//! well: mains may have been gone meanwhile.
+//! not all four; only a creep does that. What changes in a silence beside a current, or while the gauge
+//! stands still, is left out as well: mains may have been gone meanwhile.
 //!
 //! Never looks at a limit: what a fall means is not known here.
 
@@ -48,17 +48,25 @@ pub(super) struct Creep {
 }
 
 impl Creep {
-    /// Takes a reading in.
-    pub fn see(&mut self, now: Mono, voltage: u32, current: Option<i32>, cells: u8, grain: i64) {
+    /// Takes a reading in. `stood`: what was said before it had stood still.
+    pub fn see(
+        &mut self,
+        now: Mono,
+        (voltage, current): (u32, Option<i32>),
+        stood: bool,
+        cells: u8,
+        grain: i64,
+    ) {
         let cells = u32::from(cells.max(1));
         if let Some((at, v, i)) = self.before.replace((now, voltage, current)) {
             let jumps = match i.zip(current) {
                 Some((before, now)) => before.abs_diff(now) >= LOAD_CHANGES,
                 None => v.abs_diff(voltage) >= JUMPS * cells,
             };
-            // Nobody knows what the battery went through in a silence, and whether it is over.
+            // Nobody knows what the battery went through in a silence, and whether it is over; nor
+            // while its gauge said the same all the time.
             let silent = i.is_some() && now.since(at) >= STALE;
-            if jumps || silent {
+            if jumps || silent || stood {
                 self.window.shift(i64::from(voltage) - i64::from(v));
             }
         }
@@ -315,7 +323,7 @@ mod tests {
             for n in 0..24 {
                 voltage = u32::try_from(7_000 + n * slope).unwrap();
                 let at = Mono(u64::try_from(n).unwrap() * 5_000);
-                creep.see(at, voltage, None, cells, 1);
+                creep.see(at, (voltage, None), false, cells, 1);
             }
             let gives_way = creep.gives_way(voltage - fall, cells);
             assert_eq!(gives_way, wanted, "{slope}, {cells} cells, {fall} mV");
@@ -333,7 +341,7 @@ mod tests {
             for n in 0..48i32 {
                 at += if n > 0 && n % 12 == 0 { silence } else { 5_000 };
                 let voltage = u32::try_from(3_940 - n / 12 * 20 + n % 12 * slope).unwrap();
-                creep.see(Mono(at), voltage, Some(66), 1, 2);
+                creep.see(Mono(at), (voltage, Some(66)), false, 1, 2);
             }
             creep.trend().expect("long enough").course
         };
@@ -341,6 +349,25 @@ mod tests {
         assert_eq!(course(15_000, 0), Course::Steady);
         assert_eq!(course(15_000, 1), Course::Rising);
         assert_eq!(course(15_000, -1), Course::Falling);
+    }
+
+    /// What changes at the end of a stand-still is no creep; what changes after it is.
+    #[test]
+    fn a_stand_still_is_no_creep() {
+        let course = |stands: bool, slope: i32| {
+            let mut creep = Creep::default();
+            for n in 0..48i32 {
+                let at = Mono(u64::from(n.unsigned_abs()) * 5_000);
+                let voltage = u32::try_from(3_940 - n / 12 * 20 + n % 12 * slope).unwrap();
+                let stood = stands && n > 0 && n % 12 == 0;
+                creep.see(at, (voltage, Some(66)), stood, 1, 2);
+            }
+            creep.trend().expect("long enough").course
+        };
+        assert_eq!(course(false, 0), Course::Falling);
+        assert_eq!(course(true, 0), Course::Steady);
+        assert_eq!(course(true, 1), Course::Rising);
+        assert_eq!(course(true, -1), Course::Falling);
     }
 
     /// A battery that drains goes down whatever its load does, with a current beside it and without.
@@ -353,13 +380,8 @@ mod tests {
                 let steps = n / 20;
                 let voltage = u32::try_from(3_600 - n + steps * height).unwrap();
                 let current = told.then_some(-2_000 + steps * 300);
-                creep.see(
-                    Mono(u64::from(n.unsigned_abs()) * 5_000),
-                    voltage,
-                    current,
-                    1,
-                    2,
-                );
+                let at = Mono(u64::from(n.unsigned_abs()) * 5_000);
+                creep.see(at, (voltage, current), false, 1, 2);
             }
             let trend = creep.trend().expect("long enough");
             assert_eq!(trend.course, Course::Falling, "{told}, {height}");

@@ -649,6 +649,47 @@ fn dismissed_and_asked() {
     }
 }
 
+/// Mains are back when init has not halted the machine: one that surely loses its power is turned off, and
+/// one of which nobody knows that is restarted, because it might stay off. While init may still do it, the
+/// hook decides that, which can ask the board.
+#[test]
+fn a_cut_that_nobody_knows_of() {
+    let (order, since) = (None, NOW);
+    let stays = |taken| Told::Stays {
+        order,
+        since,
+        taken,
+    };
+    let cut = Told::Cut {
+        order: OrderId(9),
+        since,
+    };
+    let (off, on_again) = (Some(HaltKind::PowerOff), Some(HaltKind::Reboot));
+    for (board, kind) in [
+        (cut, on_again),
+        (stays(false), on_again),
+        (stays(true), off),
+        (Told::Taken { since }, off),
+    ] {
+        for rung in [Rung::Rescuing, Rung::Forced, Rung::WatchdogReset] {
+            for (input, wanted) in [("back", kind), ("tick", off)] {
+                let mut shutdown = on(rung);
+                if let State::Halting(halt) = &mut shutdown.state {
+                    halt.board = board;
+                }
+                step(&mut shutdown, &Fact::Tick, NOW, &mut picture(input));
+                assert_eq!(kind_of(&shutdown), wanted, "{board:?}, {rung:?}, {input}");
+            }
+        }
+        let mut shutdown = on(Rung::Asked);
+        if let State::Halting(halt) = &mut shutdown.state {
+            halt.board = board;
+        }
+        step(&mut shutdown, &Fact::Tick, NOW, &mut picture("back"));
+        assert_eq!(kind_of(&shutdown), off, "{board:?}");
+    }
+}
+
 /// What is done about a marker: by cause, phase, boot, mains and attempts.
 #[test]
 fn what_an_earlier_daemon_left() {
@@ -745,6 +786,26 @@ fn what_an_earlier_daemon_left() {
             "running",
             "running",
             "running",
+        ),
+        // Nothing outlives a boot here, so this is not what the boot before has left.
+        (
+            FoundMarker {
+                lasts: false,
+                reset: Some(true),
+                ..left(CAUSE, Begun, false, 0)
+            },
+            "running",
+            "running",
+            "running",
+        ),
+        (
+            FoundMarker {
+                lasts: false,
+                ..left(CAUSE, Begun, true, 0)
+            },
+            "stopping",
+            "stopping",
+            "killing",
         ),
     ] {
         let fact = Fact::Seen(Reading::Marker(left));

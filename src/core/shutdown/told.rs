@@ -9,7 +9,8 @@
 //!
 //! An answer counts however late it comes: a board that heard it late cuts the power all the same.
 //! What cannot be taken back for certain is not taken back: a machine that is off is better off than
-//! one that loses its power while it runs.
+//! one that loses its power while it runs. But where nobody knows that the board took the cut, and init
+//! does nothing, the machine is restarted: it might stay off for ever.
 
 use super::super::Pass;
 use super::super::action::Action;
@@ -130,6 +131,15 @@ impl Told {
         }
     }
 
+    /// It took the cut, for certain, and is not known to have forgotten it.
+    fn is_certain(self) -> bool {
+        match self {
+            Taken { .. } | TakingBack { taken: true, .. } | Stays { taken: true, .. } => true,
+            Nothing | Forgotten | Cut { .. } => false,
+            TakingBack { taken: false, .. } | Stays { taken: false, .. } => false,
+        }
+    }
+
     /// When it should have answered.
     pub fn due(self) -> Option<Mono> {
         match self {
@@ -186,6 +196,10 @@ impl Halt {
             }
             // It loses its power in any case, or may do so: better off than on then.
             Cut { .. } | Taken { .. } | TakingBack { .. } | Stays { .. } => {}
+        }
+        // Up to here the hook, which runs last, would learn from the board what becomes of it.
+        if self.rung >= Rung::Rescuing && !self.board.is_certain() {
+            self.turn_round(pass);
         }
         false
     }

@@ -43,6 +43,8 @@ pub struct Ina219 {
     input: Input,
     /// When the conversion that is under way began, in milliseconds.
     began: u64,
+    /// What it ails has made a difference since it was last asked.
+    pub felt: bool,
 }
 
 impl Ina219 {
@@ -56,15 +58,17 @@ impl Ina219 {
             power: 0,
             input: Input::default(),
             began: 0,
+            felt: false,
         }
     }
 
     /// It was without power until now.
     pub fn lose_power(&mut self, now: u64) {
-        let (input, began) = (self.input, now);
+        let (input, began, felt) = (self.input, now, self.calibration != 0);
         *self = Ina219 {
             input,
             began,
+            felt,
             ..Ina219::new()
         };
     }
@@ -89,16 +93,21 @@ impl Ina219 {
         if !both || ails == Some(Ails::Frozen) || now < self.began + self.takes() {
             return;
         }
-        if ails != Some(Ails::CurrentStuck) {
-            let sign = if ails == Some(Ails::Negated) { -1 } else { 1 };
-            let range = 40_000 << (self.configuration >> 11 & 3);
-            let steps = (sign * self.input.shunt).clamp(-range, range) / 10;
-            self.shunt = i16::try_from(steps).unwrap_or(i16::MAX);
-        }
+        let range = 40_000 << (self.configuration >> 11 & 3);
+        let steps = |shunt: i64| i16::try_from(shunt.clamp(-range, range) / 10).unwrap_or(i16::MAX);
+        let shunt = steps(self.input.shunt);
+        let told = match ails {
+            Some(Ails::CurrentStuck) => self.shunt,
+            Some(Ails::Negated) => steps(-self.input.shunt),
+            Some(_) | None => shunt,
+        };
+        let measured = (self.input.pack / 4).clamp(0, 8_000);
         let pack = match ails {
             Some(Ails::VoltageStuck) => i64::from(self.bus >> 3),
-            Some(_) | None => (self.input.pack / 4).clamp(0, 8_000),
+            Some(_) | None => measured,
         };
+        self.felt |= told != shunt || pack != measured || ails == Some(Ails::Overflown);
+        self.shunt = told;
         let current = i64::from(self.shunt) * i64::from(self.calibration) / 4_096;
         let power = current.abs() * pack / 5_000;
         let fits = i16::try_from(current).ok().zip(u16::try_from(power).ok());
@@ -128,7 +137,10 @@ impl Ina219 {
         Some(match register {
             CONFIGURATION => self.configuration,
             SHUNT => self.shunt.cast_unsigned(),
-            BUS if ails == Some(Ails::Unready) => self.bus & !READY,
+            BUS if ails == Some(Ails::Unready) => {
+                self.felt |= self.bus & READY != 0;
+                self.bus & !READY
+            }
             BUS => self.bus,
             POWER => {
                 self.bus &= !READY;
@@ -143,6 +155,7 @@ impl Ina219 {
     /// Something is written. A conversion begins anew with each setting.
     pub fn write(&mut self, register: u8, word: u16, now: u64, ails: Option<Ails>) {
         let keeps = ails != Some(Ails::Forgets);
+        self.felt |= !keeps;
         match register {
             CONFIGURATION if word & RESET != 0 => self.lose_power(now),
             CONFIGURATION if keeps => {

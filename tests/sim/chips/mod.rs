@@ -4,14 +4,14 @@
 
 mod ina219;
 
+use crate::board_file::OTHERS;
 use crate::outage::cell::Cell;
 use crate::rng::Rng;
 use fieldwarden::chip::Bus;
-use fieldwarden::config::board::{Board, ChipPlan, Driver};
-use fieldwarden::core::fact::{Errno, Fact, Reading};
+use fieldwarden::config::board::{Board, ChipPlan, Driver, MainsBy};
+use fieldwarden::core::fact::Errno;
 use fieldwarden::edge::bound_chips::BoundChips;
 use fieldwarden::edge::gauge::{Gauge, Look};
-use fieldwarden::units::Milliamps;
 use ina219::Ina219;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ pub enum Ails {
     Naks,
     /// No transfer is.
     Gone,
-    /// They are drawn out: the chip holds the clock.
+    /// They are drawn out: the chip holds the clock, and the controller loses bits then.
     Stretched,
     /// The data line is held down: all bits are zero.
     HeldDown,
@@ -108,7 +108,7 @@ impl Ails {
     pub fn contradicts(self) -> bool {
         matches!(
             self,
-            Ails::Negated | Ails::CurrentStuck | Ails::VoltageStuck
+            Ails::Negated | Ails::CurrentStuck | Ails::VoltageStuck | Ails::Stretched
         )
     }
 }
@@ -124,6 +124,8 @@ struct Inside {
     rng: Rng,
     /// When this look began, in milliseconds.
     now: u64,
+    /// What it ails has made a difference in this look.
+    felt: bool,
 }
 
 /// A chip as it is inside.
@@ -134,6 +136,10 @@ enum Part {
         charge: u16,
     },
     Ina219(Ina219),
+    /// A register, one byte, that tells of mains by some of its bits. It is silent now and then.
+    Mcu {
+        byte: Option<u8>,
+    },
 }
 
 std::thread_local! {
@@ -152,12 +158,24 @@ impl Wire {
 }
 
 impl Inside {
+    /// A look begins.
+    fn begin(&mut self, now: u64, ails: Option<Ails>) {
+        (self.now, self.ails, self.felt) = (now, ails, false);
+        for (_, part) in &mut self.parts {
+            match part {
+                Part::Ina219(chip) => chip.felt = false,
+                Part::Max1704x { .. } | Part::Mcu { .. } => {}
+            }
+        }
+    }
+
     fn transfer(&mut self) -> Result<(), Errno> {
         let nak = match self.ails {
             Some(Ails::Naks) => self.rng.chance(90),
             Some(Ails::Gone) => true,
             Some(_) | None => false,
         };
+        self.felt |= nak;
         // EREMOTEIO: how the Pi's controller says that nobody answers.
         if nak { Err(Errno(121)) } else { Ok(()) }
     }
@@ -179,10 +197,48 @@ impl Inside {
         let word = match part.ok_or(Errno(121))? {
             (_, Part::Max1704x { volts, .. }) if register == 0x02 => Some(*volts),
             (_, Part::Max1704x { charge, .. }) if register == 0x04 => Some(*charge),
-            (_, Part::Max1704x { .. }) => None,
+            (_, Part::Max1704x { .. } | Part::Mcu { .. }) => None,
             (_, Part::Ina219(chip)) => chip.read(register, now, ails, &mut self.rng),
         };
-        Ok(self.carried(word.ok_or(Errno(121))?))
+        let word = self.stretched(word.ok_or(Errno(121))?);
+        let carried = self.carried(word);
+        self.felt |= carried != word;
+        Ok(carried)
+    }
+
+    /// A chip that holds the clock at the wrong moment: the Pi's controller loses the first bit of a
+    /// byte, or takes the next one for it (facts: BCM2835 errata). Only words of a gauge: no other
+    /// chip of these boards holds it.
+    fn stretched(&mut self, word: u16) -> u16 {
+        if self.ails != Some(Ails::Stretched) || !self.rng.chance(30) {
+            return word;
+        }
+        let mut bytes = word.to_be_bytes();
+        let hit = usize::from(self.rng.chance(50));
+        bytes[hit] = match self.rng.chance(50) {
+            true => bytes[hit] & 0x7f,
+            // The line is up when nobody holds it.
+            false => bytes[hit] << 1 | 1,
+        };
+        u16::from_be_bytes(bytes)
+    }
+
+    /// A register of one byte.
+    fn read_byte(&mut self, address: u8) -> Result<u8, Errno> {
+        self.transfer()?;
+        let part = self.parts.iter().find(|(at, _)| *at == address);
+        let byte = match part {
+            Some((_, Part::Mcu { byte: Some(byte) })) => *byte,
+            Some((_, Part::Mcu { byte: None } | Part::Max1704x { .. } | Part::Ina219(_)))
+            | None => {
+                return Err(Errno(121));
+            }
+        };
+        Ok(match self.ails {
+            Some(Ails::HeldDown) => 0,
+            Some(Ails::HeldUp) => u8::MAX,
+            Some(_) | None => byte,
+        })
     }
 
     fn write(&mut self, address: u8, register: u8, word: u16) -> Result<(), Errno> {
@@ -191,7 +247,7 @@ impl Inside {
         match self.parts.iter_mut().find(|(at, _)| *at == address) {
             Some((_, Part::Ina219(chip))) => chip.write(register, word, now, ails),
             // Nothing is written to a gauge whose charge would jump.
-            Some((_, Part::Max1704x { .. })) | None => return Err(Errno(121)),
+            Some((_, Part::Max1704x { .. } | Part::Mcu { .. })) | None => return Err(Errno(121)),
         }
         Ok(())
     }
@@ -199,6 +255,10 @@ impl Inside {
 
 impl Bus for Wire {
     fn read(&mut self, address: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+        if let [byte] = into {
+            *byte = self.inside().read_byte(address)?;
+            return Ok(());
+        }
         let bytes = self.inside().read(address, register)?.to_be_bytes();
         for (to, from) in into.iter_mut().zip(bytes) {
             *to = from;
@@ -222,6 +282,8 @@ pub struct Chips {
     board: Board,
     wire: Wire,
     driver: Gauge,
+    /// Voltage and current that were measured last.
+    measured: (i64, i64),
 }
 
 impl Chips {
@@ -236,7 +298,7 @@ impl Chips {
                 charge: 0,
             }),
             Driver::Ina219 { .. } => Some(Part::Ina219(Ina219::new())),
-            Driver::Registers => None,
+            Driver::Registers => Some(Part::Mcu { byte: None }),
         };
         let parts = board.chips.iter();
         let wire = Wire(Arc::new(Mutex::new(Inside {
@@ -246,12 +308,14 @@ impl Chips {
             ails: None,
             rng: Rng::new(rng.next()),
             now: 0,
+            felt: false,
         })));
         let driver = driver(board, &wire);
         Some(Chips {
             board: board.clone(),
             wire,
             driver,
+            measured: (0, 0),
         })
     }
 
@@ -264,7 +328,7 @@ impl Chips {
     pub fn lose_power(&mut self, now: u64) {
         for (_, part) in &mut self.wire.inside().parts {
             match part {
-                Part::Max1704x { .. } => {}
+                Part::Max1704x { .. } | Part::Mcu { .. } => {}
                 Part::Ina219(chip) => chip.lose_power(now),
             }
         }
@@ -279,32 +343,32 @@ impl Chips {
         }
     }
 
-    /// One look, as the shipped code takes it.
-    pub fn look(&mut self, now: u64, cell: &Cell, ails: Option<Ails>) -> Look {
+    /// One look, as the shipped code takes it. `mains`: what its register knows of them, if it answers.
+    pub fn look(&mut self, now: u64, cell: &Cell, ails: Option<Ails>, mains: Option<bool>) -> Look {
         WAITED.set(0);
+        let truth = (cell.voltage(), cell.current);
         {
             let mut inside = self.wire.inside();
-            (inside.now, inside.ails) = (now, ails);
-            if ails != Some(Ails::Frozen) {
+            inside.begin(now, ails);
+            if ails == Some(Ails::Frozen) {
+                inside.felt = truth != self.measured;
+            } else {
                 measure(&self.board, cell, &mut inside);
+                self.measured = truth;
             }
+            tell(&self.board, mains, &mut inside);
         }
         self.driver.look()
     }
 
-    /// Current flows into the battery, as systemd's hook sees it: in three looks one after the other.
-    pub fn fills(&mut self, now: u64, cell: &Cell, ails: Option<Ails>, band: Milliamps) -> bool {
-        self.open();
-        let into = |fact: &Fact| match fact {
-            Fact::Seen(Reading::Gauge { current, .. }) => current.is_some_and(|c| c > band),
-            _ => false,
+    /// What the chips ail, or their bus, has made a difference in the latest look.
+    pub fn felt(&self) -> bool {
+        let inside = self.wire.inside();
+        let chip = |(_, part): &(u8, Part)| match part {
+            Part::Ina219(chip) => chip.felt,
+            Part::Max1704x { .. } | Part::Mcu { .. } => false,
         };
-        (1..=3).all(|look| {
-            self.look(now + 50 * look, cell, ails)
-                .facts
-                .iter()
-                .any(into)
-        })
+        inside.felt || inside.parts.iter().any(chip)
     }
 }
 
@@ -312,6 +376,19 @@ fn driver(board: &Board, wire: &Wire) -> Gauge {
     // No driver of this machine's kernel is asked: nothing is below this path.
     let nowhere = BoundChips::new(Path::new("/dev/null/simulated"));
     Gauge::of(board, Box::new(wire.clone()), nowhere).pausing(wait)
+}
+
+/// What the register that tells of mains is to say.
+fn tell(board: &Board, mains: Option<bool>, inside: &mut Inside) {
+    let MainsBy::Register { mask, present, .. } = board.mains else {
+        return;
+    };
+    let bits = |there: bool| if there { present } else { present ^ mask };
+    for (_, part) in &mut inside.parts {
+        if let Part::Mcu { byte } = part {
+            *byte = mains.map(|there| bits(there) & mask | OTHERS);
+        }
+    }
 }
 
 fn word(n: i64) -> u16 {
@@ -334,11 +411,13 @@ fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
         match (part, driver) {
             (Part::Max1704x { volts, charge }, _) => {
                 *volts = word(voltage * 4 / 5) << 4;
+                let truth = word(cell.share() * 256 / 10);
                 *charge = match ails {
                     Some(Ails::ChargeEmpty) => 0,
                     Some(Ails::ChargeFull) => 25_600,
-                    Some(_) | None => word(cell.share() * 256 / 10),
+                    Some(_) | None => truth,
                 };
+                inside.felt |= *charge != truth;
             }
             (
                 Part::Ina219(chip),
@@ -355,6 +434,7 @@ fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
                 }
             }
             (Part::Ina219(_), Driver::Max1704x(_) | Driver::Registers) => {}
+            (Part::Mcu { .. }, _) => {}
         }
     }
 }

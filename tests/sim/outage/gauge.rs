@@ -80,14 +80,14 @@ impl Gauge {
         }
     }
 
-    /// What a poll brings; `None` if it does not come back. `dip`: so much less charge than it would
-    /// say otherwise, because of a load.
+    /// What a poll brings, `None` if it does not come back; and whether that is not the truth. `dip`:
+    /// so much less charge than it would say otherwise, because of a load.
     pub fn read(
         &mut self,
         cell: &Cell,
         (wrong, dip): (Option<Wrong>, i64),
         rng: &mut Rng,
-    ) -> Option<Fact> {
+    ) -> (Option<Fact>, bool) {
         let noise = rng.range(0, 6).cast_signed() - 3;
         let volts = (cell.voltage() + noise) / self.step * self.step;
         let charge = (cell.share() + self.bias - dip).clamp(0, 1_000);
@@ -101,12 +101,13 @@ impl Gauge {
         ];
         let words = match wrong {
             Some(Wrong::NakBurst) if rng.chance(90) => {
-                return Some(Fact::Lost {
+                let nobody_answers = Fact::Lost {
                     source: Source::Gauge,
                     why: Fault::Errno(Errno(121)),
-                });
+                };
+                return (Some(nobody_answers), true);
             }
-            Some(Wrong::LockUp) => return None,
+            Some(Wrong::LockUp) => return (None, true),
             Some(Wrong::Frozen) => self.before.unwrap_or(truth),
             Some(Wrong::Zeros) => [0, 0, 32_768],
             Some(Wrong::Ones) => [65_535, 65_535, 32_767],
@@ -120,7 +121,8 @@ impl Gauge {
         if wrong.is_none() {
             self.before = Some(words);
         }
-        Some(told(self.sample(words)))
+        let said = self.sample(words);
+        (Some(told(said)), said != self.sample(truth))
     }
 
     fn sample(&self, [volts, charge, current]: [u16; 3]) -> Sample {

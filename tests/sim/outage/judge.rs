@@ -104,6 +104,10 @@ pub struct Judge {
     flipped: bool,
     /// It had once: from then on the board may be blind until the voltage bears the sign out.
     ever_flipped: bool,
+    /// For how long they have been there, whoever could see that.
+    there: u64,
+    /// The latest outage is long over, and the core has seen that since.
+    settled: bool,
     /// For how long the core has believed that mains are gone.
     believed: u64,
     /// For how long the gauge has been well.
@@ -138,6 +142,8 @@ impl Judge {
             flipped: false,
             ever_flipped: false,
             well: REGAINED,
+            there: 0,
+            settled: false,
             believed: 0,
             in_vain: 0,
             was_stuck: false,
@@ -167,6 +173,12 @@ impl Judge {
             followed: true,
             flipped: self.flipped,
             ever_flipped: self.ever_flipped,
+            there: if same && self.there > 0 {
+                self.there + away
+            } else {
+                0
+            },
+            settled: same && self.settled,
             believed: if same { self.believed } else { 0 },
             in_vain: self.in_vain,
             was_stuck: self.was_stuck,
@@ -243,6 +255,9 @@ impl Judge {
         if self.plain > BACK {
             self.in_vain = 0;
         }
+        self.there = if now.mains { self.there + ms } else { 0 };
+        let seen = now.picture.mains == Some(true) && self.there > Self::surely_back(story);
+        self.settled = now.mains && (self.settled || seen);
         let believed = now.picture.mains == Some(false);
         self.believed = if believed { self.believed + ms } else { 0 };
         if now.mains {
@@ -278,10 +293,11 @@ impl Judge {
         self.belief_follows(story, now)
     }
 
-    /// No halt is asked for without an outage.
+    /// No halt is asked for without an outage: none before the first one, and none after mains were
+    /// seen to be back, whatever is wrong with the gauge.
     fn nothing_spurious(&self, story: &Story, now: &Now) -> Result<(), String> {
         let known = Self::surely_back(story);
-        let ever = story.cuts.first().is_some_and(|c| c.0 <= now.at);
+        let ever = story.cuts.first().is_some_and(|c| c.0 <= now.at) && !self.settled;
         let why = now.picture.halt_ask;
         let ever = ever || self.was_stuck;
         match now.mains && (!ever || self.plain > known) {

@@ -14,11 +14,14 @@ mod world;
 
 use crate::series::Series;
 use crate::story::Book;
+use fieldwarden::config::{self, Shelf};
+use fieldwarden::core::action::Actions;
+use fieldwarden::core::{BootFacts, Core};
+use fieldwarden::trace;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use story::Story;
 use world::{Counts, World};
 
@@ -39,7 +42,7 @@ fn tell(seed: u64, why: &str) -> String {
     let book = Book::of(story.settings.clone());
     let again = play(seed, &book).err();
     let journal = match save(seed, &book, &story) {
-        Ok(file) => file.display().to_string(),
+        Ok(file) => format!("{} (the last life, as a scenario)", file.display()),
         Err(e) => format!("could not be written: {e}"),
     };
     let differs = match again.as_deref() == Some(why) {
@@ -53,13 +56,10 @@ fn tell(seed: u64, why: &str) -> String {
     )
 }
 
-/// Writes the story and what was heard and answered in it. No scenario: its board has no file.
+/// Writes the last life of a story as a scenario file.
 fn save(seed: u64, book: &Book, story: &Story) -> io::Result<PathBuf> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sim");
-    let file = directory.join(format!("outage-{seed}.txt"));
-    fs::create_dir_all(&directory)?;
-    fs::write(&file, format!("{}\n{}", opening(seed, story), book.text()))?;
-    Ok(file)
+    let scenario = book.scenario(&format!("outage {seed}"), &story.toml, Some(&story.board));
+    crate::save(&format!("outage-{seed}.txt"), &scenario)
 }
 
 /// What a seed has decided.
@@ -87,6 +87,7 @@ fn replay(seed: u64) {
     println!("{}", opening(seed, &story));
     let outcome = play(seed, &book);
     println!("{}", book.text());
+    save(seed, &book, &story).unwrap_or_else(|e| panic!("{e}"));
     if let Err(why) = outcome {
         panic!("{}", tell(seed, &why));
     }
@@ -118,4 +119,41 @@ fn outages() {
         series.count < STORIES || missing.is_empty(),
         "never occurred: {missing:?}"
     );
+}
+
+/// What is written down of a story is a scenario: played by itself, it comes out the same.
+#[test]
+fn stories_are_scenarios() {
+    for seed in 0..20 {
+        let story = Story::of(seed);
+        let book = Book::of(story.settings.clone());
+        play(seed, &book).unwrap_or_else(|why| panic!("outage {seed} fails {why}"));
+        let text = book.scenario(&format!("outage {seed}"), &story.toml, Some(&story.board));
+        let document = trace::open("simulated.txt", &text).unwrap_or_else(|e| panic!("{e}"));
+        let board: Vec<_> = document.metas("board").collect();
+        let shelf = Shelf::recorded(board.join("\n"));
+        let loaded = config::parse_with("simulated.txt", document.config, &shelf);
+        let settings = loaded.unwrap_or_else(|p| panic!("{p}")).config.settings;
+        let boot = BootFacts {
+            seed: 1,
+            init_watchdog: None,
+            first: document.metas("first").all(|word| word == "yes"),
+        };
+        let (mut core, mut out) = (Core::new(settings.clone(), boot), Actions::default());
+        let header = document.config.lines().count() + 1;
+        let (mut was, mut is) = (String::new(), String::new());
+        for line in text.lines().skip(header) {
+            was.push_str(line);
+            was.push('\n');
+            if !line.starts_with(' ') {
+                let (at, fact) =
+                    trace::parse_fact(line, &settings).unwrap_or_else(|e| panic!("{e}"));
+                out.clear();
+                core.step(at, &fact, &mut out);
+                is.push_str(&trace::step_lines(at, &fact, &out, &settings));
+            }
+        }
+        assert!(was.lines().count() > 10, "outage {seed}");
+        assert_eq!(was, is, "outage {seed}");
+    }
 }

@@ -3,9 +3,8 @@
 use super::gauge::{Gauge, Wrong};
 use crate::outage::cell::Cell;
 use crate::rng::Rng;
-use fieldwarden::core::fact::Thread;
-use fieldwarden::core::settings::{Battery, Board, Settings};
-use fieldwarden::units::{Milliamps, Millivolts, Permille};
+use fieldwarden::config::{self, Shelf};
+use fieldwarden::core::settings::Settings;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -29,6 +28,8 @@ pub type Span = (u64, u64);
 /// Everything that is fixed for one run. Times in milliseconds.
 pub struct Story {
     pub toml: String,
+    /// The file of its board.
+    pub board: String,
     pub settings: Settings,
     pub line: Line,
     pub cell: Cell,
@@ -71,8 +72,8 @@ impl Story {
             gauge = Some(told);
         }
         let never = gauge.is_some() && rng.chance(35);
-        let (toml, mut settings) = settings(&mut rng, never);
-        settings.board = board(gauge.as_ref(), line);
+        let board = board(gauge.as_ref(), line);
+        let (toml, settings) = settings(&mut rng, never, &board);
         let load = cell.drain_of(rng.range(30, 90));
         let (cuts, end) = cuts(&mut rng);
         let wrongs = match gauge {
@@ -99,6 +100,7 @@ impl Story {
         };
         Story {
             toml,
+            board,
             settings,
             line,
             cell,
@@ -159,10 +161,12 @@ fn within((from, to): Span, now: u64) -> bool {
     (from..to).contains(&now)
 }
 
-fn settings(rng: &mut Rng, never: bool) -> (String, Settings) {
+fn settings(rng: &mut Rng, never: bool, board: &str) -> (String, Settings) {
     let ride = rng.pick(&["5s", "30s", "60s", "60s", "5m"]);
     let ride = if never { "never" } else { ride };
-    let mut toml = format!("[watchdog]\nowner = \"nobody\"\n[power]\nride_through = \"{ride}\"\n");
+    let mut toml = format!(
+        "board = \"simulated\"\n[watchdog]\nowner = \"nobody\"\n[power]\nride_through = \"{ride}\"\n"
+    );
     let optional = rng.pick(&[2, 10, 10, 30]);
     // Writing to a string cannot fail.
     let _ = write!(
@@ -181,30 +185,35 @@ fn settings(rng: &mut Rng, never: bool) -> (String, Settings) {
              [{after}]\nstop_timeout = \"{stop}s\"\n"
         );
     }
-    let config = fieldwarden::config::parse("simulated.toml", &toml);
-    let loaded = config.unwrap_or_else(|p| panic!("{p}\n{toml}"));
+    let shelf = Shelf::recorded(board.to_owned());
+    let config = config::parse_with("simulated.toml", &toml, &shelf);
+    let loaded = config.unwrap_or_else(|p| panic!("{p}\n{board}\n{toml}"));
     (toml, loaded.config.settings)
 }
 
-fn board(gauge: Option<&Gauge>, line: Line) -> Board {
-    Board {
-        mains_by: match line {
-            Line::Gpio => Thread::Line,
-            Line::Polled(_) => Thread::Vitals,
-            Line::None => Thread::Bus,
-        },
-        dead_band: (line == Line::None).then_some(Milliamps(50)),
-        cut_hold: Duration::ZERO,
-        cut_ahead: None,
-        battery: gauge.map(|gauge| Battery {
-            cells: 1,
-            empty: Millivolts(3_000),
-            low: Millivolts(3_300),
-            full: Millivolts(4_200),
-            low_charge: gauge.charge.then_some(Permille(150)),
-            current: gauge.current,
-        }),
+/// The file of a board with this gauge and this line.
+fn board(gauge: Option<&Gauge>, line: Line) -> String {
+    let mut file = "name = \"simulated\"\ntitle = \"A board of the simulator\"\n".to_owned();
+    if let Some(gauge) = gauge {
+        file.push_str("[battery]\ncells = 1\nempty = \"3V\"\nlow = \"3.3V\"\nfull = \"4.2V\"\n");
+        if gauge.charge {
+            file.push_str("low_charge = \"15%\"\n");
+            file.push_str(
+                "[chip.charge]\ndriver = \"max1704x\"\nmodel = \"max17040\"\naddress = 0x36\n",
+            );
+        }
+        if gauge.current {
+            file.push_str("[chip.current]\ndriver = \"ina219\"\naddress = 0x43\n");
+            file.push_str("shunt = \"10mOhm\"\nrange = \"5A\"\ncharging = \"positive\"\n");
+        }
     }
+    file.push_str(match line {
+        Line::Gpio => "[mains.line]\nline = 6\nlost = \"high\"\n",
+        // The kernel's power supplies.
+        Line::Polled(_) => "",
+        Line::None => "[mains.current]\ndead_band = \"50mA\"\n",
+    });
+    file
 }
 
 /// Flickers, short outages, and ones that outlast any battery.

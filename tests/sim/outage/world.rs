@@ -60,6 +60,7 @@ pub struct Counts {
     /// Of these, without an ask; all of them unfair.
     unasked: u64,
     asks: BTreeMap<&'static str, u64>,
+    /// Readings that were not the truth, because of this.
     wrongs: BTreeMap<Wrong, u64>,
     sheds: BTreeMap<Shed, u64>,
     /// Lives in which a stuck line was doubted.
@@ -125,7 +126,7 @@ impl fmt::Display for Counts {
             "{} h simulated, {} steps, {} outages, asks {:?}, {} batteries ran empty, {} before \
              anybody could know, {} halts in vain by a stuck line, which was doubted in {} boots, {} daemons \
              started again in an outage\n  \
-             wrong {:?}\n  shed {:?}",
+             readings that were wrong {:?}\n  shed {:?}",
             self.seconds / 3600,
             self.steps,
             self.outages,
@@ -224,9 +225,6 @@ impl World {
         }
         self.counts.seconds += self.now / 1000;
         self.counts.outages += self.story.cuts.len() as u64;
-        for (_, wrong) in &self.story.wrongs {
-            *self.counts.wrongs.entry(*wrong).or_default() += 1;
-        }
         Ok(())
     }
 
@@ -465,7 +463,10 @@ impl World {
             return Ok(());
         };
         let dip = self.story.dip(self.now);
-        let fact = gauge.read(&self.cell, (wrong, dip), &mut self.rng);
+        let (fact, untrue) = gauge.read(&self.cell, (wrong, dip), &mut self.rng);
+        if let Some(wrong) = wrong.filter(|_| untrue) {
+            *self.counts.wrongs.entry(wrong).or_default() += 1;
+        }
         let usable = match wrong {
             Some(Wrong::Frozen) => {
                 let since = self.story.wrong_since(self.now).max(self.started);
