@@ -13,6 +13,7 @@
 mod clock;
 mod halt;
 mod headline;
+mod job;
 mod led;
 mod list;
 mod power;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use clock::RtcStatus;
 pub use halt::{HaltStatus, LastBootStatus};
+pub use job::JobStatus;
 pub use led::LedStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use power::{PowerSource, PowerStatus, PowerStep};
@@ -101,6 +103,9 @@ pub struct Verdicts {
     pub watchdog: String,
     /// The services.
     pub services: String,
+    /// The jobs; null where there is none.
+    #[serde(default)]
+    pub jobs: Option<String>,
     /// Mains; null where nothing tells.
     pub power: Option<String>,
     /// Temperature of the processor.
@@ -271,6 +276,7 @@ fn verdicts(core: &Core, picture: &Picture) -> Verdicts {
     Verdicts {
         watchdog: word(picture.watchdog),
         services: word(picture.services),
+        jobs: picture.jobs.map(word),
         power: picture.power.map(word),
         temperature: word(picture.thermal),
         throttle: picture.throttle.map(word),

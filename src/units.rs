@@ -70,6 +70,11 @@ impl Wall {
         Wall(self.0.saturating_add(d.as_secs())).min(Wall::MAX)
     }
 
+    /// The time `d` earlier; `None` before 1970.
+    pub fn earlier(self, d: Duration) -> Option<Wall> {
+        self.0.checked_sub(d.as_secs()).map(Wall)
+    }
+
     /// By how much this time is later than `other`; `None` if it is earlier.
     pub fn beyond(self, other: Wall) -> Option<Duration> {
         self.0.checked_sub(other.0).map(Duration::from_secs)

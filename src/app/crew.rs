@@ -195,6 +195,7 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     let told = safe.map(Fact::Seen).into_iter().chain(no_pool);
     let mut facts: VecDeque<Fact> = told.chain(unenforced).collect();
     facts.extend(memos);
+    facts.extend(ground.job_pasts());
     for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
         let (run, pid, ready) = (record.run, record.pid, record.ready);
         let own_window = record.window.map(|w| Change::Said(Said::Window(w)));

@@ -54,6 +54,7 @@ fn groups(
             good &= known(&mut table, member, services, whole);
             good &= free(&mut table, member, name, &mut taken);
             good &= decided(&mut table, member, name, sound);
+            good &= is_kept_running(&mut table, member, sound);
         }
         if let Some(sound) = sound {
             good &= in_order(&mut table, &members, sound);
@@ -123,6 +124,27 @@ fn decided(
         value::key(group)
     );
     let span = member.span.clone().unwrap_or(table.header());
+    table.report().error(span, what, help);
+    false
+}
+
+/// Reports a member that is a job: nobody restarts it, and it goes down by itself.
+fn is_kept_running(
+    table: &mut Table<'_, '_, '_>,
+    member: &At<String>,
+    sound: Option<&[(Service, Command)]>,
+) -> bool {
+    let is_job =
+        |(service, _): &(Service, Command)| *service.name == *member.value && service.job.is_some();
+    if !sound.is_some_and(|services| services.iter().any(is_job)) {
+        return true;
+    }
+    let what = format!(
+        "{} is a job, and no member of a group",
+        value::key(&member.value)
+    );
+    let span = member.span.clone().unwrap_or(table.header());
+    let help = "remove it here; a job has `exclusive` and `after`".to_owned();
     table.report().error(span, what, help);
     false
 }

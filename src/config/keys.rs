@@ -4,6 +4,7 @@
 
 mod backoff;
 mod group;
+mod job;
 pub mod led;
 mod reboots;
 mod rights;
@@ -261,7 +262,8 @@ const FREE: Kind = Kind::Table(&[
 /// One service.
 pub const SERVICE: Section = Section {
     header: "service.NAME",
-    meaning: "One service, a program that is kept running; there may be many such sections.",
+    meaning: "One service, a program that is kept running, or a job, which runs from time to time; there may be \
+              many such sections.",
     keys: &[
         key(
             "command",
@@ -269,6 +271,7 @@ pub const SERVICE: Section = Section {
             Required("[\"/usr/bin/web\", \"--port\", \"80\"]"),
             "Its program by absolute path, then its arguments as they are; must be given",
         ),
+        job::KIND,
         key(
             "autostart",
             Kind::Flag,
@@ -417,6 +420,15 @@ pub const SERVICE: Section = Section {
         share::OOM_GROUP,
         share::IO_WEIGHT,
         share::PIDS_MAX,
+        job::EVERY,
+        job::CALENDAR,
+        job::ZONE,
+        job::ANY_CLOCK,
+        job::JITTER,
+        job::TIMEOUT,
+        job::EXCLUSIVE,
+        job::NOT_WHILE,
+        job::FRESH_WITHIN,
     ],
 };
 

@@ -17,6 +17,7 @@ mod command;
 pub mod controllers;
 pub mod elf;
 mod groups;
+pub mod job;
 pub mod keys;
 mod led;
 mod limits;
@@ -36,6 +37,7 @@ mod size;
 mod syntax;
 mod table;
 mod value;
+mod zone;
 
 pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;

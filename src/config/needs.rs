@@ -10,8 +10,8 @@ use crate::core::settings::Need;
 /// Reads `needs` and `stop_without`. Whatever is in the second must be in the first: without it, a
 /// service would be started again the moment it was stopped.
 pub(super) fn needs(table: &mut Table<'_, '_, '_>) -> (Option<Vec<Need>>, Option<Vec<Need>>) {
-    let needs = table.other("needs", words);
-    let stop_without = table.other("stop_without", words);
+    let needs = table.other("needs", clock);
+    let stop_without = table.other("stop_without", clock);
     if let (Some(needs), Some(stop)) = (&needs, &stop_without) {
         let named = |word: &str| needs.value.iter().any(|need| need.value == word);
         for word in stop.value.iter().filter(|word| !named(word.value)) {
@@ -41,17 +41,27 @@ fn need(word: &str) -> Option<Need> {
     }
 }
 
-/// Reads words of a list, none of them twice.
-fn words(
+fn clock(
     report: &mut Report<'_>,
     path: &str,
     node: &Node<'_>,
     kind: Kind,
 ) -> Option<Vec<At<&'static str>>> {
+    words(report, path, node, kind, "[\"clock\"]")
+}
+
+/// Reads words of a list, none of them twice.
+pub(super) fn words(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+    example: &str,
+) -> Option<Vec<At<&'static str>>> {
     let Kind::Words(allowed) = kind else {
         return None;
     };
-    let items = value::list(report, path, node, &kind, "[\"clock\"]")?;
+    let items = value::list(report, path, node, &kind, example)?;
     let mut words: Vec<At<&'static str>> = Vec::new();
     let mut good = true;
     for item in items {

@@ -8,6 +8,7 @@ use super::report::Report;
 use super::schema::{Kind, brief};
 use super::value::{Node, mistyped};
 use crate::units::{MilliCelsius, Permille};
+use jiff::SpanRelativeTo;
 use jiff::fmt::friendly::SpanParser;
 use std::ops::Range;
 use std::time::Duration;
@@ -126,7 +127,7 @@ pub(super) fn duration_as(
     kind: &Kind,
 ) -> Option<Duration> {
     let text = text(report, path, node, kind, "s")?;
-    let Ok(duration) = SpanParser::new().parse_unsigned_duration(text) else {
+    let Some(duration) = duration_in(text) else {
         let form = "write a number with its unit, as in \"500ms\", \"30s\", \"1m 30s\" or \"2h\"";
         let help = with_unit(text, "s").unwrap_or(form.to_owned());
         unreadable(report, path, node, text, "duration", &help);
@@ -137,6 +138,17 @@ pub(super) fn duration_as(
     }
     outside(report, path, node.span(), &brief(duration), kind);
     None
+}
+
+/// Days and weeks are so many hours, whatever clocks do.
+fn duration_in(text: &str) -> Option<Duration> {
+    let parser = SpanParser::new();
+    if let Ok(duration) = parser.parse_unsigned_duration(text) {
+        return Some(duration);
+    }
+    let span = parser.parse_span(text).ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    duration.try_into().ok()
 }
 
 /// A number with at most one decimal, in tenths.

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, keys, needs, restart};
+use super::{Command, SERVICES_MAX, job, keys, needs, restart};
 use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
@@ -175,7 +175,8 @@ fn service(
     let no_restart_on = table.other("no_restart_on", restart::codes);
     let (needs, stop_without) = needs::needs(table);
     let backoff = restart::backoff(table.inner("backoff"));
-    Some(Service {
+    let job = job::job(table);
+    let service = Service {
         name: name.into(),
         autostart: autostart?.value,
         class: match class?.value {
@@ -210,7 +211,9 @@ fn service(
         no_restart_on: no_restart_on?.value,
         backoff: backoff?,
         escalates: escalate?.value == "machine",
-    })
+        job: None,
+    };
+    job::settle(table, service, job?)
 }
 
 /// Reads names of services.

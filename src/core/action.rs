@@ -6,6 +6,7 @@
 
 use super::fact::{HaltKind, OrderId, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
+use super::job::JobPast;
 use super::light::Light;
 use super::memo::Memo;
 use super::note::Note;
@@ -165,6 +166,9 @@ pub struct Actions {
     pub notes: Vec<Note>,
     /// To be kept for a successor; whatever was kept about the same service before is out of date.
     pub memos: Vec<(ServiceId, RunId, Memo)>,
+    /// What is known of the runs of jobs, to be kept over boots; whatever was kept about the same job
+    /// before is out of date.
+    pub pasts: Vec<(ServiceId, JobPast)>,
 }
 
 impl Actions {
@@ -193,6 +197,7 @@ impl Actions {
             orders,
             notes,
             memos: std::mem::take(&mut self.memos),
+            pasts: std::mem::take(&mut self.pasts),
         }
     }
 
@@ -201,5 +206,6 @@ impl Actions {
         self.orders.clear();
         self.notes.clear();
         self.memos.clear();
+        self.pasts.clear();
     }
 }

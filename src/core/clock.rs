@@ -16,7 +16,8 @@
 //!
 //! Never sets a clock, neither the kernel's nor the rtc: what they show is only judged. Never uses
 //! wall time for a decision: no other policy acts on what is found here, but that a service can be
-//! made to wait until the time is right.
+//! made to wait until the time is right, and that a job has times of a calendar or runs so long after a
+//! run of an earlier boot.
 
 mod rtc;
 
@@ -246,6 +247,7 @@ impl Policy for Clock {
         self.judge(stepped, pass);
         pass.picture.clock = self.verdict();
         pass.picture.time = self.time();
+        pass.picture.shown = self.shown.or(pass.picture.shown);
     }
 
     fn deadline(&self) -> Option<Mono> {

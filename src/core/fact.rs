@@ -12,6 +12,7 @@ mod said;
 mod throttle;
 
 use super::intent::FoundMarker;
+use super::job::JobPast;
 use super::light::LedState;
 use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
@@ -305,6 +306,8 @@ pub enum Change {
     },
     /// What an earlier daemon left about this service was found; the run is its latest then.
     Recalled(Memo),
+    /// What an earlier daemon, of this boot or of another, left about the runs of this job was found.
+    Remembered(JobPast),
     /// It said `READY=1`.
     Ready,
     /// It said `WATCHDOG=1`.

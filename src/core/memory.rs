@@ -107,6 +107,7 @@ impl Policy for Memory {
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }
         pass.picture.memory = self.memory.max(self.pressure);
+        pass.picture.memory_low = self.memory >= Verdict::Warn;
     }
 
     fn deadline(&self) -> Option<Mono> {

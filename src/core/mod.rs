@@ -24,6 +24,7 @@ mod daemon;
 mod desk;
 pub mod fact;
 pub mod intent;
+pub mod job;
 pub mod last_words;
 mod led;
 mod level;
@@ -62,7 +63,7 @@ pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
 };
 pub use service::{Account, Bar, Down, Reload, State, StopCause, Wish};
-pub use services::View;
+pub use services::{JobPlan, JobView, View};
 use settings::Settings;
 use std::borrow::Borrow;
 use std::time::Duration;
@@ -224,6 +225,12 @@ impl Core {
     /// How each service stands.
     pub fn services(&self) -> impl Iterator<Item = View> + '_ {
         self.services.views()
+    }
+
+    /// How a job stands; `None` for a service that is none.
+    pub fn job(&self, service: fact::ServiceId, now: Mono) -> Option<JobView> {
+        let services = &self.settings().services;
+        self.services.job(service, services, &self.picture, now)
     }
 
     /// What the latest run of a service has told of itself; `None` for a number that is no service.

@@ -6,6 +6,7 @@
 mod finish;
 mod group;
 mod halt;
+mod job;
 mod machine;
 mod notify;
 mod severity;
@@ -13,6 +14,7 @@ mod severity;
 pub use finish::Finish;
 pub use group::GroupNote;
 pub use halt::HaltNote;
+pub use job::JobNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
 pub use severity::Severity;
@@ -243,6 +245,8 @@ pub enum Note {
     Notify(ServiceId, NotifyNote),
     /// What has become of a group because this member of it failed.
     Group(GroupId, ServiceId, GroupNote),
+    /// Something about a job.
+    Job(ServiceId, JobNote),
 
     /// The hardware watchdog runs.
     WatchdogArmed {
@@ -505,6 +509,7 @@ impl Note {
             Note::Halt(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),
+            Note::Job(_, note) => note.severity(),
             Note::Began { .. }
             | Note::Ending { .. }
             | Note::Leaving { .. }

@@ -4,7 +4,7 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
-use super::fact::{Asker, HaltKind, ServiceId, Thread, Ticket};
+use super::fact::{Asker, HaltKind, ServiceId, Shown, Thread, Ticket};
 use super::intent::{CutTold, Outage};
 use super::reboots::Reboots;
 use super::settings::{Class, Need};
@@ -199,6 +199,8 @@ pub struct Picture {
     /// The time is right as far as anybody knows: `Some(true)` if something vouches for it,
     /// `Some(false)` if it cannot be true, `None` where nobody can tell.
     pub time: Option<bool>,
+    /// What the clock showed last, right or wrong. Jobs alone go by it.
+    pub shown: Option<Shown>,
     /// Power from outside: warn on battery. `None` where nothing tells.
     pub power: Option<Verdict>,
     /// Whether mains are there, as the power policy believes it: `Some(true)` on line, `Some(false)`
@@ -246,12 +248,16 @@ pub struct Picture {
     pub throttle: Option<Verdict>,
     /// Memory and load.
     pub memory: Verdict,
+    /// Memory is low.
+    pub memory_low: bool,
     /// File systems.
     pub storage: Verdict,
     /// The daemon's own journal and pool.
     pub daemon: Verdict,
     /// Services: critical if one gave up, warn if one that should be up is not.
     pub services: Verdict,
+    /// Jobs: the worst of what there is to think of each. `None` where there is none.
+    pub jobs: Option<Verdict>,
     /// Services that are up.
     pub up: u16,
     /// Services that should be up.
@@ -319,6 +325,7 @@ impl Picture {
         .chain(self.power)
         .chain(self.throttle)
         .chain(self.led)
+        .chain(self.jobs)
         .max()
         .unwrap_or_default()
     }

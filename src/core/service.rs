@@ -33,9 +33,10 @@ pub(crate) use news::Turn;
 use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
 use super::fact::{GroupId, OrderId, Pid, RunId, ServiceId};
+use super::job::Outcome;
 use super::memo::Left;
 use super::note::Note;
-use super::settings::{Need, Service as Settings};
+use super::settings::{Hindrance, Need, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -81,6 +82,13 @@ pub enum Bar {
         group: GroupId,
         /// No member of it was given up.
         coming: bool,
+    },
+    /// It is a job, and this is the case.
+    Hindered(Hindrance),
+    /// It is a job, and another one runs, or runs first, that must not run at the same time.
+    Taken {
+        /// Which.
+        by: ServiceId,
     },
 }
 
@@ -164,6 +172,8 @@ pub enum State {
 /// One service of the set.
 pub(crate) struct Service {
     pub id: ServiceId,
+    /// It is a job: it rests most of the time, and nothing is missing then.
+    pub job: bool,
     pub state: State,
     pub wish: Wish,
     pub run: RunId,
@@ -209,9 +219,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub fn new(id: ServiceId) -> Service {
+    /// `job`: it is one.
+    pub fn new(id: ServiceId, job: bool) -> Service {
         Service {
             id,
+            job,
             state: State::Down {
                 why: Down::NotStarted,
             },
@@ -260,7 +272,7 @@ impl Service {
         let coming = match self.bar {
             None => true,
             Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => coming,
-            Some(Bar::Need(_)) => false,
+            Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => false,
         };
         let comes = match self.state {
             State::Up { .. } => self.must_stop(),
@@ -293,6 +305,25 @@ impl Service {
     /// It should be started as soon as the services before it allow.
     pub fn wants_start(&self) -> bool {
         self.called_for() && self.bar.is_none() && matches!(self.state, State::Down { .. })
+    }
+
+    /// It is to run, and there is no process: neither does it wait after a failure.
+    pub fn is_at_the_start(&self) -> bool {
+        self.called_for() && matches!(self.state, State::Down { .. })
+    }
+
+    /// How its latest run ended, while there is none; `None` if it was stopped, and before the first.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.state {
+            State::Down {
+                why: Down::Finished,
+            } => Some(Outcome::Good),
+            State::Down { why: Down::Failed } | State::Backoff { .. } | State::GaveUp { .. } => {
+                Some(Outcome::Failed)
+            }
+            State::Down { .. } => self.again.then_some(Outcome::Failed),
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => None,
+        }
     }
 
     /// Nothing is known of it from an earlier daemon.

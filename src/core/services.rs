@@ -9,53 +9,36 @@
 
 mod bars;
 mod count;
+mod exclusive;
 mod group;
 mod groups;
+mod jobs;
 mod legacy;
 mod order;
 mod strain;
 #[cfg(test)]
 mod tests;
+mod timetable;
+mod view;
 
 use super::action::{Actions, Answer};
 use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
 use super::note::Note;
 use super::picture::{Ending, Shed, Verdict};
-use super::service::{Account, Bar, Service, State, Turn, Wish};
+use super::service::{Service, Turn};
 use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use bars::Needs;
 use count::{Count, Part};
 use groups::Groups;
+pub use jobs::JobView;
+use jobs::Jobs;
 use legacy::Legacy;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use strain::Strains;
-
-/// How one service stands, for those who ask.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct View {
-    /// Which.
-    pub service: ServiceId,
-    /// What it is doing.
-    pub state: State,
-    /// What it should be doing.
-    pub wish: Wish,
-    /// It must not run now, whatever its wish is.
-    pub held: bool,
-    /// Why it must not run now for the sake of others.
-    pub bar: Option<Bar>,
-    /// Its latest run.
-    pub run: RunId,
-    /// Its process was started by an earlier daemon.
-    pub adopted: bool,
-    /// Times it was started again without being asked to, since the daemon began.
-    pub restarts: u32,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Failures that were put down to the machine, since the daemon began.
-    pub excuses: u32,
-}
+pub use timetable::Plan as JobPlan;
+pub use view::View;
 
 /// State of the policy.
 pub(crate) struct Services {
@@ -67,6 +50,7 @@ pub(crate) struct Services {
     strains: Strains,
     needs: Needs,
     groups: Groups,
+    jobs: Jobs,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
@@ -113,13 +97,17 @@ impl Services {
             }
         }
         Services {
-            services: ids().map(Service::new).collect(),
+            services: ids()
+                .zip(&settings.services)
+                .map(|(id, s)| Service::new(id, s.job.is_some()))
+                .collect(),
             parts: vec![Part::default(); n],
             classes: order::classes(&settings.services),
             shedding: Shed::Nothing,
             strains: Strains::default(),
             needs: Needs::of(&settings.services),
             groups: Groups::of(settings),
+            jobs: Jobs::of(&settings.services),
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
@@ -134,26 +122,6 @@ impl Services {
             deaf: false,
             random: seed,
         }
-    }
-
-    pub fn views(&self) -> impl Iterator<Item = View> + '_ {
-        self.services.iter().map(|s| View {
-            service: s.id,
-            state: s.state,
-            wish: s.wish,
-            held: s.held,
-            bar: s.bar,
-            run: s.run,
-            adopted: s.adopted,
-            restarts: s.restarts,
-            failures: s.backoff.failures(),
-            excuses: s.excuses,
-        })
-    }
-
-    /// What the latest run of a service has told of itself.
-    pub fn account(&self, service: ServiceId) -> Option<&Account> {
-        Some(&self.services.get(usize::from(service.0))?.account)
     }
 
     fn ids(&self) -> impl Iterator<Item = ServiceId> + use<> {
@@ -172,6 +140,7 @@ impl Services {
     /// The first tick: everything that was found has been told; run what is to run.
     fn begin(&mut self, pass: &mut Pass) {
         self.begun = true;
+        self.begin_jobs(pass.now);
         let adopted = self.services.iter().filter(|s| s.adopted).count();
         pass.out.note(Note::Began {
             services: u16::try_from(self.services.len()).unwrap_or(u16::MAX),
@@ -193,7 +162,8 @@ impl Services {
                 out: pass.out,
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {
-                self.services[at].begin(s.autostart, &mut turn);
+                let autostart = s.autostart && s.job.is_none();
+                self.services[at].begin(autostart, &mut turn);
             }
             self.touch(id);
             self.moved.push_back(id);
@@ -229,6 +199,11 @@ impl Services {
         self.legacy.look(id, service.digest());
         let part = Part::of(service);
         let before = self.parts[at];
+        let kept = self.course == Course::Kept;
+        if self.jobs.see(service, kept) && part != before {
+            self.move_others(id);
+        }
+        let service = &self.services[at];
         if part != before || service.wants_start() {
             self.count.replace(before, part);
             self.parts[at] = part;
@@ -274,10 +249,16 @@ impl Services {
 
     fn child(&mut self, id: ServiceId, run: RunId, change: &Change, pass: &mut Pass) {
         // All that is to be adopted was told before the first tick; run numbers have gone on.
-        let old = matches!(change, Change::Adopted { .. } | Change::Recalled(_));
+        let old = matches!(
+            change,
+            Change::Adopted { .. } | Change::Recalled(_) | Change::Remembered(_)
+        );
         let too_late = self.begun && old;
         if too_late || self.course == Course::Left {
             return;
+        }
+        if let Change::Remembered(past) = change {
+            return self.jobs.remember(id, *past);
         }
         let at = usize::from(id.0);
         let jitter = self.jitter();
@@ -293,6 +274,9 @@ impl Services {
             out: pass.out,
         };
         service.change(run, change, &mut turn);
+        if let (Change::Adopted { .. }, Some(began)) = (change, self.jobs.began(id)) {
+            service.has_run_since(began, s);
+        }
         self.tell_group(id, pass);
         self.keep_out(id, pass);
         self.touch(id);
@@ -417,13 +401,16 @@ impl Policy for Services {
         }
         self.strain(pass);
         self.look_at_needs(pass);
+        self.call_jobs(pass);
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);
         }
         self.settle(pass);
+        self.follow_jobs(pass);
         self.leave_memos(pass.out);
         self.publish(pass);
+        self.publish_jobs(pass.picture);
     }
 
     fn deadline(&self) -> Option<Mono> {
@@ -431,7 +418,8 @@ impl Policy for Services {
             Course::Left => None,
             Course::Kept | Course::Stopped { .. } | Course::Held { .. } => {
                 let timer = self.timers.first().map(|(due, _)| *due);
-                timer.into_iter().chain(self.needs.due()).min()
+                let jobs = self.jobs.due().filter(|_| self.course == Course::Kept);
+                timer.into_iter().chain(self.needs.due()).chain(jobs).min()
             }
         }
     }

@@ -1,14 +1,18 @@
 //! What the core is told once, at its start: validated, with units, without any text of the
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
+mod calendar;
 mod group;
+mod job;
 mod need;
 mod reboots;
 mod restart;
 
 use super::fact::{GroupId, MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
+pub use calendar::{Calendar, When, Zone};
 pub use group::{Escalate, Group, Strategy};
+pub use job::{Hindrance, Job, Schedule};
 pub use need::Need;
 pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};
@@ -276,6 +280,9 @@ pub struct Service {
     pub backoff: Backoff,
     /// When it is given up, the machine is restarted, within the budget for that.
     pub escalates: bool,
+    /// What makes it a job, if it is one. Such a one is not restarted always, and counts as up as soon
+    /// as its program is executed.
+    pub job: Option<Box<Job>>,
 }
 
 impl Service {
@@ -299,6 +306,7 @@ impl Service {
             no_restart_on: Box::default(),
             backoff: Backoff::DEFAULT,
             escalates: false,
+            job: None,
         }
     }
 }

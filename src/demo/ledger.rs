@@ -214,6 +214,7 @@ impl Ledger {
             | Change::StartFailed { .. }
             | Change::Adopted { .. }
             | Change::Recalled(_)
+            | Change::Remembered(_)
             | Change::Ready
             | Change::Said(_)
             | Change::Refused { .. }
@@ -273,6 +274,7 @@ impl Ledger {
             | Note::ServiceKilled { .. }
             | Note::Notify(..)
             | Note::Group(..)
+            | Note::Job(..)
             | Note::MachineRestarting { .. }
             | Note::MachineKept { .. }
             | Note::WatchdogClamped { .. }

@@ -196,7 +196,7 @@ fn parse(text: &str) -> Option<Written> {
 }
 
 /// Replaces a file so that a power cut at any instant leaves the old or the new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;

@@ -25,6 +25,7 @@ pub mod hardware;
 pub mod holder;
 pub mod i2c;
 pub mod inbox;
+pub mod job_file;
 pub mod led;
 pub mod ledger;
 pub mod line;

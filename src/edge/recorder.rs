@@ -7,6 +7,7 @@
 use super::clock;
 use super::control::EventRing;
 use super::inbox::Inbox;
+use super::job_file::JobFiles;
 use super::ledger::{Batch, Entry, Reader};
 use crate::core::fact::{Change, Fact, Pid, Reading, RunId, Said, ServiceId, Source};
 use crate::core::note::{Note, Severity};
@@ -42,6 +43,8 @@ pub struct Recorder {
     /// The runs that live, as they were before the passes that are about to be written.
     alive: Alive,
     trust: Trust,
+    /// Where is kept what is known of jobs.
+    jobs: Option<JobFiles>,
 }
 
 /// Run, main process, and whether it has said that it is ready.
@@ -89,7 +92,14 @@ impl Recorder {
             told_away: false,
             alive,
             trust,
+            jobs: None,
         }
+    }
+
+    /// What is known of jobs is kept there.
+    pub fn with_jobs(mut self, jobs: JobFiles) -> Recorder {
+        self.jobs = Some(jobs);
+        self
     }
 
     /// Writes until the ledger is closed.
@@ -114,6 +124,7 @@ impl Recorder {
         }
         self.trace(batch);
         self.tell(batch);
+        self.keep_jobs(batch);
         self.keep(batch);
         if let Some(observer) = &mut self.observer {
             for entry in &batch.entries {
@@ -159,6 +170,22 @@ impl Recorder {
                 Severity::Error => log::Level::Error,
             };
             log::log!(level, "{}", text::sentence(note, &self.settings));
+        }
+    }
+
+    /// What is known of jobs: the latest of each.
+    fn keep_jobs(&self, batch: &Batch) {
+        let Some(files) = &self.jobs else { return };
+        let pasts = batch.entries.iter().flat_map(|e| &e.answer.pasts);
+        let latest: BTreeMap<_, _> = pasts.copied().collect();
+        for (service, past) in latest {
+            let change = Change::Remembered(past);
+            if let Err(e) = files.keep(service, change, &self.settings) {
+                log::warn!(
+                    "{}: when it ran last is not known after the next boot: {e}",
+                    self.settings.name(service)
+                );
+            }
         }
     }
 
@@ -243,6 +270,7 @@ impl Recorder {
             }
             Change::StartFailed { .. }
             | Change::Recalled(_)
+            | Change::Remembered(_)
             | Change::Heartbeat
             | Change::Said(_)
             | Change::Refused { .. } => {}

@@ -1,7 +1,7 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
 use super::service_screen;
-use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock};
+use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock, job};
 use crate::text::for_people;
 
 /// Services that are named in the first line. More are only counted, so that the line stays one.
@@ -44,6 +44,7 @@ fn reasons(status: &Status) -> Vec<String> {
         phase(status),
         watchdog(status),
         services(status),
+        jobs(status),
         storage(status),
         machine(status),
         clock::reasons(status),
@@ -101,7 +102,7 @@ fn services(status: &Status) -> Vec<String> {
         let wanted = status
             .services
             .iter()
-            .filter(|s| s.wish == "run" || is_bad(s));
+            .filter(|s| s.job.is_none() && s.wish == "run" || is_bad(s));
         return vec![format!(
             "{} of {} services not well",
             bad.len(),
@@ -111,7 +112,20 @@ fn services(status: &Status) -> Vec<String> {
     bad.iter().map(|s| trouble(s)).collect()
 }
 
+/// Jobs that somebody should look at.
+fn jobs(status: &Status) -> Vec<String> {
+    let bad: Vec<String> = status.services.iter().filter_map(job::trouble).collect();
+    match bad.len() {
+        0..=NAMED => bad,
+        n => vec![format!("{n} jobs not well")],
+    }
+}
+
 fn is_bad(service: &ServiceStatus) -> bool {
+    if service.job.is_some() {
+        // What there is to say of it is said apart.
+        return false;
+    }
     let failed = service.why.as_deref() == Some("failed");
     let missing = !matches!(service.state.as_str(), "up" | "held");
     failed || service.wish == "run" && (missing || failing(service))

@@ -1,5 +1,6 @@
 //! What there are many of: services, file systems, threads.
 
+use super::job::{self, JobStatus};
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
 use crate::core::settings::{Need, Settings};
@@ -81,6 +82,9 @@ pub struct ServiceStatus {
     /// What its latest run said that had failed (`ERRNO=`), for example `ENOENT`.
     #[serde(default)]
     pub errno: Option<String>,
+    /// What makes it a job; null for a service that is kept running.
+    #[serde(default)]
+    pub job: Option<JobStatus>,
 }
 
 /// One file system.
@@ -127,6 +131,7 @@ pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
             lacks: lacks(view).map(|need| text::need_word(need).to_owned()),
             lacks_because: lacks(view).map(|need| standing(need, core)),
             machine_kept: machine_kept(view, core, now),
+            job: job::job(view, core, now),
             ..service(view, &views, core, now)
         })
         .collect()
@@ -192,7 +197,14 @@ fn machine_kept(view: &View, core: &Core, now: Mono) -> Option<String> {
 fn lacks(view: &View) -> Option<Need> {
     match view.bar {
         Some(Bar::Need(need)) if view.wish == Wish::Run && !view.held => Some(need),
-        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. }) | None => None,
+        Some(
+            Bar::Need(_)
+            | Bar::Requirement { .. }
+            | Bar::Group { .. }
+            | Bar::Hindered(_)
+            | Bar::Taken { .. },
+        )
+        | None => None,
     }
 }
 
@@ -247,12 +259,7 @@ fn stateless(
         group: group_of(view.service, settings),
         machine_kept: None,
         waits_for: Vec::new(),
-        with_group: match view.bar {
-            Some(Bar::Group { group, .. }) if view.wish == Wish::Run => {
-                Some(settings.group(group).to_owned())
-            }
-            Some(Bar::Group { .. } | Bar::Need(_) | Bar::Requirement { .. }) | None => None,
-        },
+        with_group: with_group(view, settings),
         lacks: None,
         lacks_because: None,
         adopted: view.adopted,
@@ -263,6 +270,24 @@ fn stateless(
         status_text: account.and_then(|account| account.status.as_deref().map(str::to_owned)),
         kept_descriptors: account.map_or(0, |account| account.kept),
         errno: errno.map(text::errno_word),
+        job: None,
+    }
+}
+
+/// Its group, while it goes with that.
+fn with_group(view: &View, settings: &Settings) -> Option<String> {
+    match view.bar {
+        Some(Bar::Group { group, .. }) if view.wish == Wish::Run => {
+            Some(settings.group(group).to_owned())
+        }
+        Some(
+            Bar::Group { .. }
+            | Bar::Need(_)
+            | Bar::Requirement { .. }
+            | Bar::Hindered(_)
+            | Bar::Taken { .. },
+        )
+        | None => None,
     }
 }
 

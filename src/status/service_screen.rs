@@ -3,7 +3,7 @@
 use super::quantity::Seconds;
 use super::screen::{BAD, DOUBTFUL, GOOD, QUIET, mark};
 use super::table::{Cell, lines};
-use super::{ServiceStatus, Status};
+use super::{JobStatus, ServiceStatus, Status};
 use crate::text::for_people;
 use anstyle::Style;
 
@@ -42,6 +42,15 @@ fn service(service: &ServiceStatus) -> Vec<Cell> {
 
 /// The colour of its mark and of its state.
 pub(super) fn style(service: &ServiceStatus) -> Style {
+    if let Some(job) = &service.job {
+        return match (job.verdict.as_str(), service.state.as_str()) {
+            ("critical", _) => BAD,
+            ("warn" | "unknown", _) => DOUBTFUL,
+            (_, "up") => GOOD,
+            (_, "down") if job.waits().is_none() => QUIET,
+            _ => DOUBTFUL,
+        };
+    }
     let failed = service.why.as_deref() == Some("failed");
     match service.state.as_str() {
         "up" => GOOD,
@@ -105,13 +114,24 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
     }
+    if let Some(job) = &service.job {
+        notes.extend(job.next());
+        notes.push(job.good());
+    }
     notes.extend(own_words(service));
     notes
 }
 
 /// Why it is down.
 fn down(service: &ServiceStatus) -> String {
+    let job = service.job.as_ref();
     match service.why.as_deref() {
+        Some("waiting") if job.is_some_and(|job| job.waits().is_some()) => {
+            job.and_then(JobStatus::waits).unwrap_or_default()
+        }
+        Some("failed") if job.is_some() => "its latest run failed".to_owned(),
+        Some("finished") if job.is_some() => "done".to_owned(),
+        Some("not-started") if job.is_some() => "has not run yet".to_owned(),
         Some("waiting") => match &service.with_group {
             Some(group) => format!("waits for its group {group}"),
             None if service.lacks.is_some() => lacks(service),

@@ -8,6 +8,7 @@ mod value;
 
 use super::group;
 use super::halt;
+use super::job;
 use super::led;
 use super::legacy::left_word;
 use super::notify;
@@ -189,6 +190,7 @@ impl Describer<'_> {
             Note::Group(of, service, note) => {
                 group::describe(note, service::group(*of, *service, self.0))
             }
+            Note::Job(service, note) => job::describe(note, self.of(*service, [])),
             Note::WatchdogArmed {
                 identity,
                 timeout,

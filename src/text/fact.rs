@@ -168,6 +168,7 @@ fn change(change: &Change) -> String {
             memo.failures,
             times(&memo.restarts)
         ),
+        Change::Remembered(past) => format!("remembered {}", super::job::past(past)),
         Change::Ready => "ready".to_owned(),
         Change::Heartbeat => "heartbeat".to_owned(),
         Change::Said(said) => format!("said {}", notify::said(said)),

@@ -5,6 +5,7 @@
 
 mod group;
 mod halt;
+mod job;
 mod made;
 mod notify;
 mod power;
@@ -43,6 +44,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         notify::notes(),
         group::notes(),
         group::machine(),
+        job::notes(),
         guard(),
         readings(),
         power::power(),

@@ -11,6 +11,7 @@ use super::daemon;
 use super::errno_message;
 use super::group;
 use super::halt;
+use super::job;
 use super::led;
 use super::legacy::recalled;
 use super::notify;
@@ -18,7 +19,6 @@ use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
 use super::words::thread_word;
-use crate::core::Bar;
 use crate::core::fact::{Asker, Fault, Request, ServiceId, Source};
 use crate::core::note::Note;
 use crate::core::picture::Verdict;
@@ -158,13 +158,14 @@ impl Speaker<'_> {
             ),
             Note::MachineRestarting { service } => service::machine_restarts(name(*service)),
             Note::MachineKept { service, why } => service::machine_kept(name(*service), *why),
-            Note::ServiceFinished { service, how } => service::finished(name(*service), *how),
+            Note::ServiceFinished { service, how } => self.finished(*service, *how),
             Note::Notify(service, note) => {
                 notify::sentence(name(*service), note, self.after_a_hang(*service))
             }
             Note::Group(of, service, note) => {
                 group::sentence(self.0.group(*of), name(*service), note)
             }
+            Note::Job(service, note) => job::sentence(name(*service), note),
             Note::WatchdogArmed {
                 identity,
                 timeout,
@@ -313,17 +314,6 @@ impl Speaker<'_> {
             } => throttle::ended(*flag, *lasted, *at_least, *times, *peak),
             Note::ThrottleBrief { flag, within } => throttle::brief(*flag, *within),
             Note::ThrottleEarlier { flag } => throttle::earlier(*flag),
-        }
-    }
-
-    fn barred(&self, service: ServiceId, bar: Bar, stopped: bool) -> String {
-        let name = self.0.name(service);
-        match bar {
-            Bar::Requirement { service, .. } => {
-                service::without(name, self.0.name(service), stopped)
-            }
-            Bar::Need(need) => service::in_need(name, need, stopped),
-            Bar::Group { group, .. } => service::with_group(name, self.0.group(group), stopped),
         }
     }
 

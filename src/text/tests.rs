@@ -32,6 +32,8 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Group"));
     let group = include_str!("../core/note/group.rs");
     all.extend(variants(group, "GroupNote"));
+    assert!(all.remove("Job"));
+    all.extend(variants(include_str!("../core/note/job.rs"), "JobNote"));
     all
 }
 
@@ -63,6 +65,7 @@ fn names_are_the_variants() {
             Note::Halt(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),
+            Note::Job(_, inner) => format!("{inner:?}"),
             note => format!("{note:?}"),
         };
         let variant = debug.split([' ', '(']).next().unwrap();

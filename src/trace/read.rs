@@ -1,6 +1,7 @@
 //! Reads a trace: the document and its steps.
 
 mod fact;
+mod job;
 mod marker;
 mod said;
 mod value;

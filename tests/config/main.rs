@@ -72,6 +72,17 @@ fn uncommented() -> String {
         Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
         Some(_) | None => line.to_owned(),
     };
-    let lines: Vec<String> = config::sample().lines().map(strip).collect();
+    // A service that is kept running has none of the keys of a job.
+    let mut of_service = false;
+    let kept = |line: &String| {
+        of_service = match line.strip_prefix('[') {
+            Some(header) => header.starts_with("service."),
+            None => of_service,
+        };
+        let key = line.split(" = ").next().unwrap_or_default();
+        !(of_service && config::job::OF_JOBS.contains(&key))
+    };
+    let sample = config::sample();
+    let lines: Vec<String> = sample.lines().map(strip).filter(kept).collect();
     lines.join("\n")
 }

@@ -32,7 +32,7 @@ fn the_sample_uncommented_says_what_holds_without_it() {
             Absent::Inside => key.name == "limits",
             Absent::Default(_) | Absent::Required(_) => false,
         };
-        if asked_for {
+        if asked_for && !config::job::OF_JOBS.contains(&key.name) {
             bare.push_str(&format!("{} = {}\n", key.name, key.shown()));
         }
     }

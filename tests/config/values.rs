@@ -9,7 +9,8 @@ use fieldwarden::config::{
 };
 use fieldwarden::core::fact::{Controller, ServiceId};
 use fieldwarden::core::settings::{
-    Backoff, Escalate, Heat, Limits, Need, Ready, Restart, Strategy, WatchdogOwner,
+    Backoff, Escalate, Heat, Hindrance, Job, Limits, Need, Ready, Restart, Schedule, Strategy,
+    WatchdogOwner, When,
 };
 use fieldwarden::edge::places::Places;
 use fieldwarden::units::{MilliCelsius, Permille};
@@ -80,6 +81,53 @@ fn an_empty_file_has_the_documented_defaults() {
     assert_eq!(wiring.disk_every, Duration::from_secs(60));
     assert_eq!(wiring.mounts, None);
     assert!(wiring.commands.is_empty());
+}
+
+#[test]
+fn a_job_has_the_documented_defaults() {
+    let job = |keys: &str| {
+        let text = format!("[service.dump]\nkind = \"job\"\ncommand = [\"/bin/true\"]\n{keys}");
+        good(&text).config.settings.services[0].clone()
+    };
+    let plain = job("every = \"1h\"");
+    // A run that failed waits for its next time.
+    assert_eq!((plain.ready, plain.restart), (Ready::Exec, Restart::Never));
+    let made = plain.job.map(|job| *job);
+    let expected = Job {
+        schedule: Schedule::Every(Duration::from_secs(3600)),
+        jitter: Duration::ZERO,
+        timeout: Duration::from_secs(3600),
+        exclusive: None,
+        not_while: Vec::new(),
+        fresh_within: None,
+    };
+    assert_eq!(made, Some(expected));
+    let every = |text: &str| {
+        job(&format!("every = \"{text}\""))
+            .job
+            .map(|job| job.schedule)
+    };
+    let week = Some(Schedule::Every(Duration::from_secs(7 * 86_400)));
+    assert_eq!((every("7d"), every("1w")), (week.clone(), week));
+
+    let all = job(
+        "calendar = \"mon,thu 03:30\"\nzone = \"CET-1CEST,M3.5.0,M10.5.0/3\"\nany_clock = true\n\
+                   exclusive = \"heavy\"\nnot_while = [\"memory-low\", \"battery\"]\nrestart = \"on-failure\"",
+    );
+    assert_eq!(all.restart, Restart::OnFailure);
+    let all = all.job.unwrap();
+    let Schedule::Calendar {
+        calendar,
+        any_clock,
+    } = &all.schedule
+    else {
+        panic!("{:?}", all.schedule);
+    };
+    assert_eq!((&*calendar.text, any_clock), ("mon,thu 03:30", &true));
+    assert_eq!(Some(calendar.when), When::parse("mon,thu 03:30"));
+    assert_eq!(all.exclusive.as_deref(), Some("heavy"));
+    let hindrances = [Hindrance::MemoryLow, Hindrance::Battery];
+    assert_eq!(all.not_while, hindrances);
 }
 
 #[test]

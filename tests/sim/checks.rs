@@ -5,6 +5,7 @@ use crate::ends::End;
 use crate::groups::Groups;
 use crate::heat::Felt;
 use crate::heritage::Heritage;
+use crate::jobs::Jobs;
 use crate::ladder::Ladder;
 use crate::lamp::Said;
 use crate::mains::Heard;
@@ -117,6 +118,7 @@ pub struct Checks {
     strained: Strained,
     bars: Bars,
     groups: Groups,
+    jobs: Jobs,
     machine: Machine,
     /// Nothing that is written outlives a boot.
     forgets: bool,
@@ -158,6 +160,7 @@ impl Checks {
             strained: Strained::default(),
             bars: Bars::default(),
             groups: Groups::default(),
+            jobs: Jobs::default(),
             machine: Machine::default(),
             forgets,
         };
@@ -190,6 +193,7 @@ impl Checks {
         self.strained = Strained::default();
         self.bars = Bars::default();
         self.groups = Groups::default();
+        self.jobs = Jobs::default();
         self.machine.new_life();
     }
 
@@ -254,6 +258,7 @@ impl Checks {
             .groups_go_together(v, &self.settings, |service| {
                 self.services[usize::from(service.0)].asked
             })?;
+        self.jobs.jobs_are_kept(v, &self.settings)?;
         self.machine
             .restarts_are_counted(v, &self.settings, self.forgets)?;
         self.mains.mains_are_judged(v)?;
@@ -797,6 +802,15 @@ impl Checks {
                 Note::ServiceBackoff { service, delay, .. } => {
                     self.wait(*service, v.now + millis(*delay));
                 }
+                // The next run of a job is one that its schedule, or somebody, calls.
+                Note::ServiceFinished { service, .. }
+                    if self.settings.services[usize::from(service.0)].job.is_some() =>
+                {
+                    let seen = &mut self.services[usize::from(service.0)];
+                    seen.asked = true;
+                    seen.restarts.clear();
+                    (seen.not_before, seen.at_once) = (0, 0);
+                }
                 // It has told itself to.
                 Note::Notify(service, NotifyNote::ServiceEnding) => {
                     self.services[usize::from(service.0)].own = Some(v.now);
@@ -867,7 +881,7 @@ fn barred(view: &fieldwarden::core::View) -> bool {
     match view.bar {
         None => false,
         Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => !coming,
-        Some(Bar::Need(_)) => true,
+        Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => true,
     }
 }
 

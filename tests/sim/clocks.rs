@@ -275,7 +275,7 @@ fn steps_of_the_clock_decide_nothing() {
     let (mut stepped, mut halts) = (0, 0);
     for seed in 0..120 {
         let play = |still: bool| {
-            let mut plan = Plan::of(seed);
+            let mut plan = Plan::drawn(seed, false);
             plan.faults.insert(Kind::WallStepped);
             // Those that need a clock that is right are told when it is not: that is what it is for.
             for service in &mut plan.settings.services {

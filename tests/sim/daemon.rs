@@ -139,6 +139,7 @@ impl World {
             self.after(timeout, Event::InitLooks(self.lives));
         }
         self.recall();
+        self.remember_jobs();
         self.adopt();
         let floor = self.clocks.floor();
         self.step(&floor, 0);
@@ -162,6 +163,21 @@ impl World {
     fn recall(&mut self) {
         for (service, (run, memo)) in self.memos.clone() {
             let change = Change::Recalled(memo);
+            self.step(
+                &Fact::Child {
+                    service,
+                    run,
+                    change,
+                },
+                0,
+            );
+        }
+    }
+
+    fn remember_jobs(&mut self) {
+        for (service, past) in self.pasts.clone() {
+            let change = Change::Remembered(past);
+            let run = RunId(0);
             self.step(
                 &Fact::Child {
                     service,
@@ -522,7 +538,12 @@ impl World {
             let name = self.plan.settings.name(p.service);
             return Err(format!("{name} hangs"));
         }
+        self.jobs_are_well()?;
         for view in life.core.services() {
+            let s = &self.plan.settings.services[usize::from(view.service.0)];
+            if s.job.is_some() {
+                continue;
+            }
             let up = matches!(view.state, State::Up { .. });
             let alive = self.alive[usize::from(view.service.0)] > 0;
             let waits = waits_rightly(&life.core, &self.plan.settings, view.service);

@@ -40,7 +40,10 @@ impl Heritage {
             }
         }
         for note in v.notes {
-            if let Note::ServiceFinished { service, .. } = note {
+            // A job runs again when its time has come.
+            if let Note::ServiceFinished { service, .. } = note
+                && settings.services[usize::from(service.0)].job.is_none()
+            {
                 self.at_rest.insert(*service);
             }
         }
@@ -67,7 +70,10 @@ impl Heritage {
                 }
             }
             Request::Stop(service) if taken => {
-                self.at_rest.insert(*service);
+                let s = settings.services.get(usize::from(service.0));
+                if s.is_some_and(|s| s.job.is_none()) {
+                    self.at_rest.insert(*service);
+                }
             }
             _ => {}
         }

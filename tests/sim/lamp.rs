@@ -216,6 +216,7 @@ impl Said {
             }
         };
         let mut all = vec![p.clock, p.thermal, p.memory, p.storage, p.daemon, p.threads];
+        all.extend(p.jobs);
         all.extend(p.throttle.iter().chain(&p.power));
         all.push(p.watchdog);
         say(all.contains(&Verdict::Unknown), LedState::Unknown);

@@ -28,6 +28,7 @@ mod hands;
 mod hardware;
 mod heat;
 mod heritage;
+mod jobs;
 mod ladder;
 mod lamp;
 mod mains;

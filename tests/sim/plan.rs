@@ -67,8 +67,16 @@ pub const LATE_OTHER: u64 = 10_000;
 
 impl Plan {
     pub fn of(seed: u64) -> Plan {
+        Plan::drawn(seed, true)
+    }
+
+    /// With or without jobs, which go by the clock.
+    pub fn drawn(seed: u64, jobs: bool) -> Plan {
         let mut rng = Rng::new(seed);
-        let toml = configuration(&mut rng);
+        let mut toml = configuration(&mut rng);
+        if jobs {
+            crate::jobs::jobs(seed, &mut toml);
+        }
         let loaded = config::parse("simulated.toml", &toml)
             .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"));
         let extras = extras(seed, &loaded.config.wiring.board);
@@ -97,9 +105,11 @@ impl Plan {
         for at in 0..settings.services.len() {
             let id = ServiceId(u16::try_from(at).unwrap_or(u16::MAX));
             let grouped = settings.groups.iter().any(|g| g.members.contains(&id));
-            settings.services[at].escalates = !grouped && last.chance(30);
+            let job = settings.services[at].job.is_some();
+            settings.services[at].escalates = !job && !grouped && last.chance(30);
         }
-        let count = settings.services.len() as u64;
+        // Jobs come last by their names.
+        let count = settings.services.iter().filter(|s| s.job.is_none()).count() as u64;
         let hopeless = last.chance(40).then(|| last.range(0, count - 1));
         let hopeless = hopeless.and_then(|at| u16::try_from(at).ok().map(ServiceId));
         if let Some(id) = hopeless {

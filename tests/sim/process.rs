@@ -56,6 +56,7 @@ impl World {
         self.procs.insert(pid, proc);
         self.draw_ready(service, pid);
         self.draw_end(service, pid);
+        self.draw_end_of_job(service, pid);
         self.draw_talk(pid);
         pid
     }

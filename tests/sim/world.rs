@@ -21,6 +21,7 @@ use crate::throttle::Firmware;
 use crate::truth::Truth;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
+use fieldwarden::core::job::JobPast;
 use fieldwarden::core::memo::Memo;
 use fieldwarden::core::picture::{Ending, Rung};
 use fieldwarden::units::Mono;
@@ -99,6 +100,8 @@ pub struct World {
     pub procs: BTreeMap<u32, Proc>,
     /// What the daemon has left about services for its successor in this boot.
     pub memos: BTreeMap<ServiceId, (RunId, Memo)>,
+    /// What it has left about jobs, for its successors in this boot and others.
+    pub pasts: BTreeMap<ServiceId, JobPast>,
     pub next_pid: u32,
     /// Processes of each service that are alive.
     pub alive: Vec<u16>,
@@ -177,6 +180,7 @@ impl World {
             first: true,
             procs: BTreeMap::new(),
             memos: BTreeMap::new(),
+            pasts: BTreeMap::new(),
             next_pid: 1000,
             alive: vec![0; n],
             beats: vec![0; n],
@@ -334,6 +338,7 @@ impl World {
         for (service, run, memo) in std::mem::take(&mut life.out.memos) {
             self.memos.insert(service, (run, memo));
         }
+        self.pasts.extend(std::mem::take(&mut life.out.pasts));
         let rung = life.core.picture().halting.map(|h| h.rung);
         life.let_go |= rung == Some(Rung::WatchdogReset);
         let notes = std::mem::take(&mut life.out.notes);
@@ -383,6 +388,13 @@ impl World {
         self.end_life();
         self.procs.clear();
         self.memos.clear();
+        match self.plan.card {
+            Card::Keeps | Card::Stale => {
+                let earlier = |past: &mut JobPast| *past = past.of_earlier_boot();
+                self.pasts.values_mut().for_each(earlier);
+            }
+            Card::Forgets => self.pasts.clear(),
+        }
         self.checks.new_boot();
         self.alive.iter_mut().for_each(|n| *n = 0);
         self.device.reset(by_device);

@@ -12,6 +12,7 @@ use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
 use crate::edge::fd_store::FdStore;
+use crate::edge::job_file::JobFiles;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
@@ -43,6 +44,8 @@ pub(super) struct Ground {
     /// What an earlier daemon of this boot left about the services.
     pub memos: Vec<Found>,
     pub marker: MarkerFiles,
+    /// Where is kept what is known of jobs.
+    pub jobs: JobFiles,
     /// What an earlier daemon left in it.
     pub found: Fact,
     /// How to run each service, until that is handed over.
@@ -85,15 +88,11 @@ impl Ground {
         let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
+        let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
         let found = match &plan.devices {
             Devices::Real(_) => marker.found(ended_last_boot(plan)),
             // A simulated machine begins with its daemon.
             Devices::Simulated(_) => MarkerFiles::nothing(),
-        };
-        let boot = BootFacts {
-            seed,
-            init_watchdog,
-            first,
         };
         let ground = Ground {
             stores: commands.iter().map(|c| FdStore::of(c.fd_store)).collect(),
@@ -106,11 +105,16 @@ impl Ground {
             pool,
             no_pool,
             safe,
-            boot,
+            boot: BootFacts {
+                seed,
+                init_watchdog,
+                first,
+            },
             boot_id,
             survivors,
             memos,
             marker,
+            jobs,
             found,
             descriptors: plan.own_process.then(process::open_more).flatten(),
             first_process: plan.own_process && std::process::id() == 1,
@@ -135,6 +139,14 @@ impl Ground {
             meta.extend(lines.map(|line| ("board", line.to_owned())));
         }
         meta
+    }
+
+    /// What earlier daemons, of this boot or of another, have left about the runs of jobs.
+    pub fn job_pasts(&self) -> Vec<Fact> {
+        let jobs = (0u16..).map(ServiceId).zip(&self.settings.services);
+        let jobs = jobs.filter(|(_, s)| s.job.is_some());
+        let found = jobs.filter_map(|(id, _)| self.jobs.found(id, &self.settings));
+        found.collect()
     }
 
     /// How to run the services. What is configured of each is handed over, and is not here any more.

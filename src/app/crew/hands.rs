@@ -166,6 +166,7 @@ impl Hands {
         let settings = ground.settings.clone();
         let (events, boot_id) = (events.clone(), ground.boot_id.clone());
         let (state_dir, inbox) = (config.wiring.state_dir.clone(), inbox.clone());
+        let jobs = ground.jobs.clone();
         let (writing, written) = bounded(0);
         self.written = Some(written);
         self.man("recorder", move || {
@@ -177,7 +178,9 @@ impl Hands {
                 inbox.send(Fact::Seen(Reading::Floor { time }));
             }
             let journal = Journal::open(&directory, &boot_id);
-            Recorder::new(settings, ring, journal, events, observer, log, inbox).run(&reader);
+            Recorder::new(settings, ring, journal, events, observer, log, inbox)
+                .with_jobs(jobs)
+                .run(&reader);
             drop(writing);
         })
     }

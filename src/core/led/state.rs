@@ -85,7 +85,8 @@ pub(super) fn of(picture: &Picture, start: &mut Start, now: Mono) -> LedState {
         picture.daemon,
         picture.threads,
     ];
-    let others = others.into_iter().chain(picture.throttle).map(plain);
+    let others = others.into_iter().chain(picture.throttle);
+    let others = others.chain(picture.jobs).map(plain);
     let all = others.chain(picture.halting.map(halting)).chain(ending);
     let all = all.chain(starts).chain([guard, power, services]);
     all.max().unwrap_or(LedState::Unknown)

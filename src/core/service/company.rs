@@ -18,7 +18,8 @@ impl Service {
     pub fn group_bar(&self) -> Option<GroupId> {
         match self.bar {
             Some(Bar::Group { group, .. }) => Some(group),
-            Some(Bar::Requirement { .. } | Bar::Need(_)) | None => None,
+            Some(Bar::Requirement { .. } | Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. })
+            | None => None,
         }
     }
 

@@ -83,8 +83,8 @@ impl Service {
                 turn.out.note(Note::Notify(self.id, note));
             }
             Change::Exited(exit) => self.exited(*exit, turn),
-            // It is alive already.
-            Change::Adopted { .. } | Change::Recalled(_) => {}
+            // It is alive already; and what is known of a job's runs is not known here.
+            Change::Adopted { .. } | Change::Recalled(_) | Change::Remembered(_) => {}
         }
     }
 
@@ -172,6 +172,14 @@ impl Service {
         self.proving = failing.then(|| since.after(turn.s.backoff.stable));
         self.account.extended = None;
         self.due = self.up_due(turn.s);
+    }
+
+    /// It was taken over, and its run began then.
+    pub fn has_run_since(&mut self, began: Mono, s: &Settings) {
+        if let State::Up { since, .. } = &mut self.state {
+            *since = began;
+            self.due = self.up_due(s);
+        }
     }
 
     fn exited(&mut self, exit: Exit, turn: &mut Turn) {

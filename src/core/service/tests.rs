@@ -72,7 +72,7 @@ fn settings() -> Settings {
 
 /// A service in the state of this word; run 1.
 fn in_state(word: &str) -> Service {
-    let mut service = Service::new(ServiceId(0));
+    let mut service = Service::new(ServiceId(0), false);
     let (since, told) = (Mono(NOW.0 - 9_000), Mono(NOW.0 - 1_000));
     let pid = Pid::new(77).unwrap();
     let stopping = |cause, killed| State::Stopping {

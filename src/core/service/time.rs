@@ -4,7 +4,7 @@ use super::end::KILL_AGAIN;
 use super::{Service, State, StopCause};
 use crate::core::action::{Actions, Reach, Signal};
 use crate::core::fact::Pid;
-use crate::core::note::Note;
+use crate::core::note::{JobNote, Note};
 use crate::core::settings::Service as Settings;
 use crate::units::Mono;
 use std::time::Duration;
@@ -75,8 +75,16 @@ impl Service {
     /// should have reloaded.
     pub(super) fn up_due(&self, s: &Settings) -> Option<Mono> {
         let reload = self.account.reloading.map(|reload| reload.due);
-        let times = [self.silent_at(s), self.proving, reload];
+        let times = [self.silent_at(s), self.proving, reload, self.over_at(s)];
         times.into_iter().flatten().min()
+    }
+
+    /// When the run of a job must be over.
+    fn over_at(&self, s: &Settings) -> Option<Mono> {
+        let State::Up { since, .. } = self.state else {
+            return None;
+        };
+        Some(since.after(s.job.as_ref()?.timeout))
     }
 
     /// When a run that is up has been silent for too long, if it says nothing from now on.
@@ -122,11 +130,8 @@ impl Service {
         match self.state {
             State::Backoff { .. } | State::GaveUp { .. } => self.come_back(),
             State::Starting { since, pid: None } => {
-                let waited = now.since(since);
-                out.note(Note::ServiceStartStuck {
-                    service: self.id,
-                    waited,
-                });
+                let (service, waited) = (self.id, now.since(since));
+                out.note(Note::ServiceStartStuck { service, waited });
             }
             State::Starting {
                 since,
@@ -147,7 +152,10 @@ impl Service {
                     self.backoff.settle();
                 }
                 out.notes.extend(self.give_up_reload(now));
-                self.check_heartbeat(s, now, (since, pid), beat, out);
+                match self.over_at(s).is_some_and(|until| until <= now) {
+                    true => self.end_overrun(s, now, (since, pid), out),
+                    false => self.check_heartbeat(s, now, (since, pid), beat, out),
+                }
             }
             State::Stopping {
                 since,
@@ -168,6 +176,12 @@ impl Service {
             }
             State::Down { .. } => {}
         }
+    }
+
+    fn end_overrun(&mut self, s: &Settings, now: Mono, run: (Mono, Pid), out: &mut Actions) {
+        let ran = now.since(run.0);
+        out.note(Note::Job(self.id, JobNote::JobOverran { ran }));
+        self.tell_to_end(s, now, run, StopCause::Fault, Signal::Stop, out);
     }
 
     fn check_heartbeat(

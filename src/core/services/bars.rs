@@ -106,7 +106,8 @@ impl Services {
     pub(super) fn bar(&mut self, id: ServiceId, pass: &mut Pass) {
         let at = usize::from(id.0);
         let s = &pass.settings.services[at];
-        if s.requires.is_empty() && s.needs.is_empty() && !self.has_group(id) {
+        let job = s.job.is_some();
+        if s.requires.is_empty() && s.needs.is_empty() && !self.has_group(id) && !job {
             return;
         }
         let before = self.services[at].bar;
@@ -117,6 +118,12 @@ impl Services {
         let bar = (lacks.flatten().map(Bar::Need))
             .or_else(|| self.barred_by_group(id, pass.settings))
             .or_else(|| self.barred(s, alive, pass.now));
+        // A job that rests lacks nothing, and one that runs is let run.
+        let bar = match (job, alive) {
+            (true, false) if !self.services[at].called_for() => None,
+            (true, false) => bar.or_else(|| self.barred_as_job(id, s, &pass.settings.services)),
+            (true, true) | (false, _) => bar,
+        };
         if bar == before {
             return;
         }
@@ -132,6 +139,7 @@ impl Services {
         }
         self.touch(id);
         self.moved.push_back(id);
+        self.move_others(id);
     }
 
     /// The same for those that come after a service.
@@ -159,6 +167,8 @@ impl Services {
             && match bar {
                 Bar::Requirement { .. } | Bar::Group { .. } => service.alive() && before.is_none(),
                 Bar::Need(_) => !matches!(before, Some(Bar::Need(_))),
+                Bar::Hindered(_) => !matches!(before, Some(Bar::Hindered(_))),
+                Bar::Taken { .. } => !matches!(before, Some(Bar::Taken { .. })),
             }
     }
 

@@ -19,12 +19,14 @@ impl Part {
     pub fn of(service: &Service) -> Part {
         Part {
             up: matches!(service.state, State::Up { .. }),
-            wanted: service.called_for(),
+            wanted: service.called_for() && (!service.job || service.alive()),
             alive: service.alive(),
-            failed: matches!(
-                service.state,
-                State::GaveUp { .. } | State::Down { why: Down::Failed }
-            ),
+            // What there is to think of a job is told apart.
+            failed: !service.job
+                && matches!(
+                    service.state,
+                    State::GaveUp { .. } | State::Down { why: Down::Failed }
+                ),
             on_probation: service.is_on_probation(),
             holds_up_others: service.holds_up_others(),
             bears_others: service.bears_others(),

@@ -71,10 +71,8 @@ impl Services {
             return;
         }
         let before = &pass.settings.services[at].after;
-        if before
-            .iter()
-            .any(|b| self.services[usize::from(b.0)].holds_up_others())
-        {
+        let held_up = |b: &ServiceId| self.services[usize::from(b.0)].holds_up_others();
+        if before.iter().any(held_up) || self.taken_by(id).is_some() {
             return;
         }
         self.services[at].start(&pass.settings.services[at], pass.now, pass.out);

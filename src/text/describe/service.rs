@@ -6,7 +6,7 @@ use crate::core::fact::{Errno, Exit, GroupId, ServiceId, Stage};
 use crate::core::note::MachineKept;
 use crate::core::settings::Settings;
 use crate::text::words::{need_word, stage_word};
-use crate::text::{errno_word, signal_word};
+use crate::text::{errno_word, hindrance_word, signal_word};
 use std::time::Duration;
 
 type Field = (&'static str, Value);
@@ -74,6 +74,8 @@ pub(super) fn barred(bar: Bar, stopped: bool, settings: &Settings) -> [Field; 2]
         Bar::Requirement { service, .. } => ("requires", word(settings.name(service))),
         Bar::Need(need) => ("needs", word(need_word(need))),
         Bar::Group { group, .. } => ("group", word(settings.group(group))),
+        Bar::Hindered(hindrance) => ("while", word(hindrance_word(hindrance))),
+        Bar::Taken { by } => ("beside", word(settings.name(by))),
     };
     [lacks, ("stopped", Value::Flag(stopped))]
 }

@@ -1,11 +1,13 @@
 //! Sentences about services that fail: why, and what to do about it.
 
-use crate::core::fact::{Errno, Exit, Stage};
+use crate::core::Bar;
+use crate::core::fact::{Errno, Exit, ServiceId, Stage};
 use crate::core::note::{Finish, MachineKept};
 use crate::core::picture::Strain;
 use crate::core::settings::Need;
+use crate::text::job;
 use crate::text::quantity::for_people;
-use crate::text::sentence::counted;
+use crate::text::sentence::{Speaker, counted};
 use crate::text::words::stage_word;
 use crate::text::{errno_message, signal_word};
 use std::time::Duration;
@@ -207,5 +209,26 @@ fn times(n: u32) -> String {
     match n {
         1 => "once".to_owned(),
         n => format!("{n} times"),
+    }
+}
+
+impl Speaker<'_> {
+    pub(super) fn finished(&self, service: ServiceId, how: Finish) -> String {
+        let job = self.0.services.get(usize::from(service.0));
+        match job.is_some_and(|s| s.job.is_some()) {
+            true => job::finished(self.0.name(service), how),
+            false => finished(self.0.name(service), how),
+        }
+    }
+
+    pub(super) fn barred(&self, service: ServiceId, bar: Bar, stopped: bool) -> String {
+        let name = self.0.name(service);
+        match bar {
+            Bar::Requirement { service, .. } => without(name, self.0.name(service), stopped),
+            Bar::Need(need) => in_need(name, need, stopped),
+            Bar::Group { group, .. } => with_group(name, self.0.group(group), stopped),
+            Bar::Hindered(hindrance) => job::hindered(name, hindrance),
+            Bar::Taken { by } => job::taken(name, self.0.name(by)),
+        }
     }
 }

@@ -246,8 +246,8 @@ impl Line<'_, '_> {
     }
 
     fn change(&mut self) -> Result<Change, Problem> {
-        const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `ready`, \
-             `heartbeat`, `said`, `refused` or `exited`";
+        const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `remembered`, \
+             `ready`, `heartbeat`, `said`, `refused` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -266,6 +266,7 @@ impl Line<'_, '_> {
                 ready: self.flag("ready")?,
             }),
             "recalled" => self.memo().map(Change::Recalled),
+            "remembered" => self.past().map(Change::Remembered),
             "ready" => Ok(Change::Ready),
             "heartbeat" => Ok(Change::Heartbeat),
             "said" => self.said().map(Change::Said),

@@ -5,6 +5,7 @@ use crate::core::fact::{
     Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage,
     Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
+use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Memo, Rest};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
@@ -81,6 +82,30 @@ fn memo() -> impl Strategy<Value = Memo> {
         left,
         failures,
         restarts: restarts.into(),
+    })
+}
+
+fn past() -> impl Strategy<Value = JobPast> {
+    let stamp = || {
+        let parts = (option::of(mono()), option::of(wall()));
+        parts.prop_map(|(at, wall)| Stamp { at, wall })
+    };
+    let outcome = prop_oneof![
+        Just(Outcome::Good),
+        Just(Outcome::Failed),
+        Just(Outcome::Stopped),
+    ];
+    let stamps = (stamp(), option::of(stamp()), option::of(stamp()));
+    let flags = (any::<bool>(), any::<bool>());
+    let rest = (option::of(outcome), flags, option::of(wall()));
+    (stamps, rest).prop_map(|(stamps, (outcome, (failing, repeats), slot))| JobPast {
+        first: stamps.0,
+        good: stamps.1,
+        latest: stamps.2,
+        outcome,
+        failing,
+        repeats,
+        slot,
     })
 }
 
@@ -223,6 +248,7 @@ fn change() -> impl Strategy<Value = Change> {
         (stage(), errno()).prop_map(|(stage, errno)| Change::StartFailed { stage, errno }),
         (pid(), any::<bool>()).prop_map(|(pid, ready)| Change::Adopted { pid, ready }),
         memo().prop_map(Change::Recalled),
+        past().prop_map(Change::Remembered),
         Just(Change::Ready),
         Just(Change::Heartbeat),
         said().prop_map(Change::Said),
