@@ -7,6 +7,7 @@
 //! with and one without steps of the clock differ in nothing else.
 
 use crate::checks::View;
+use crate::chips::ds3231::Ds3231;
 use crate::faults::Kind;
 use crate::plan::Plan;
 use crate::rng::Rng;
@@ -44,12 +45,52 @@ pub struct Clocks {
 
 #[derive(Default)]
 struct Rtc {
+    /// No driver of the kernel has it: it is read by its registers, and counts hours to 12 or to 24.
+    lone: Option<bool>,
     ahead: i64,
     stopped: bool,
     /// Shows this time for ever.
     frozen: Option<i64>,
     silent_until: u64,
     nonsense_until: u64,
+}
+
+impl Rtc {
+    fn of(plan: &Plan) -> Rtc {
+        let mut rng = Rng::new(plan.seed ^ 0xD53231);
+        Rtc {
+            lone: rng.chance(40).then(|| rng.chance(30)),
+            ..Rtc::default()
+        }
+    }
+
+    /// What the shipped code makes of its registers.
+    fn by_registers(&self, now: u64, twelve: bool, rng: Rng) -> Fact {
+        let noisy = now < self.nonsense_until;
+        let time = Ds3231::shows(self.frozen.unwrap_or(truth(now) + self.ahead));
+        let chip = Ds3231 {
+            time,
+            twelve,
+            stopped: self.stopped,
+            gone: now < self.silent_until,
+            noisy,
+            rng,
+        };
+        match chip.look() {
+            Ok(seen) => {
+                let told = seen.shown.map(|shown| shown.time);
+                assert!(noisy || told == Some(wall(time)), "{time}, told {told:?}");
+                // The look goes by the clock of this machine.
+                let at = Mono(now);
+                let shown = told.map(|time| Shown { time, at });
+                Fact::Seen(Reading::Rtc(RtcSeen { shown, ..seen }))
+            }
+            Err(why) => Fact::Lost {
+                source: Source::Rtc,
+                why,
+            },
+        }
+    }
 }
 
 fn truth(now: u64) -> i64 {
@@ -76,7 +117,7 @@ impl Clocks {
             still: false,
             boots_into_the_past: true,
             ahead: 0,
-            rtc: there.then(Rtc::default),
+            rtc: there.then(|| Rtc::of(plan)),
             synced_at: MADE,
         };
         clocks.boot();
@@ -95,7 +136,10 @@ impl Clocks {
 
     pub fn heal(&mut self) {
         if let Some(rtc) = &mut self.rtc {
-            *rtc = Rtc::default();
+            *rtc = Rtc {
+                lone: rtc.lone,
+                ..Rtc::default()
+            };
         }
     }
 
@@ -123,6 +167,10 @@ impl Clocks {
 
     fn rtc(&mut self, now: u64) -> Option<Fact> {
         let rtc = self.rtc.as_ref()?;
+        if let Some(twelve) = rtc.lone {
+            let noise = Rng::new(self.rng.next());
+            return Some(rtc.by_registers(now, twelve, noise));
+        }
         if now < rtc.silent_until {
             let why = [Fault::Absent, Fault::Errno(Errno(121)), Fault::Implausible];
             let at = usize::try_from(self.rng.range(0, 2)).unwrap_or(0);

@@ -2,6 +2,7 @@
 //!
 //! They are read by the code that is shipped (`edge::gauge`), with its tries and its judgement.
 
+pub mod ds3231;
 mod ina219;
 
 use crate::board_file::OTHERS;
