@@ -31,6 +31,8 @@ pub struct Battery {
     pub ailed: u64,
     /// A reading of it was last wrong, or none, at this time.
     pub lied: u64,
+    /// It was last looked at then.
+    pub read: u64,
     /// Up to when its charge was told.
     passed: u64,
 }
@@ -55,6 +57,7 @@ impl Battery {
                 ails: None,
                 ailed: 0,
                 lied: 0,
+                read: 0,
                 passed: 0,
             }
         })
@@ -167,6 +170,7 @@ impl World {
         let Some(battery) = &mut self.truth.battery else {
             return;
         };
+        battery.read = now;
         battery.ails = battery.ails.filter(|(_, until)| now < *until);
         let ails = battery.ails.map(|(ails, _)| ails);
         if ails.is_some_and(|ails| !ails.is_harmless()) {

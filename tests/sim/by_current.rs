@@ -44,6 +44,11 @@ const ONE_STORY: u64 = REGAINED;
 /// A sign that has said nothing for so long is silent.
 const SILENT: u64 = 15_000;
 
+/// So many outages between two readings, in so much time, empty a battery that is charged by all that
+/// is read of it: its voltage falls beside a current into it, and the sign is distrusted, as with one
+/// that is wrong. The time is that of a trend.
+const UNSEEN: (usize, u64) = (3, 600_000);
+
 /// What is true of a board whose current tells.
 #[derive(Default)]
 pub struct ByCurrent {
@@ -53,6 +58,8 @@ pub struct ByCurrent {
     plain_cut: bool,
     /// In this life of the daemon a reading has set the current against the voltage.
     pub contradicted_in: u32,
+    /// When outages ended that had begun after the latest reading.
+    unseen: Vec<u64>,
 }
 
 impl World {
@@ -79,9 +86,34 @@ impl World {
         if lied == 0 { 0 } else { lied + REGAINED }
     }
 
-    /// Mains have turned, after they were plainly there for so long.
-    pub fn current_turns(&mut self, there: u64) {
+    /// Mains are back, and no reading has met the outage that began then.
+    fn was_it_seen(&mut self, began: u64) {
+        let read = self
+            .truth
+            .battery
+            .as_ref()
+            .map_or(0, |battery| battery.read);
+        let (most, time) = UNSEEN;
+        let now = self.now;
+        let unseen = &mut self.truth.by_current.unseen;
+        unseen.retain(|at| at + time > now);
+        if began > read {
+            unseen.push(now);
+        }
+        if unseen.len() >= most
+            && let Some(life) = &self.life
+        {
+            self.truth.by_current.contradicted_in = life.no;
+        }
+    }
+
+    /// Mains have turned, after they were plainly there for so long. They had been as they were since
+    /// then.
+    pub fn current_turns(&mut self, there: u64, began: u64) {
         let present = self.mains.is_present();
+        if present {
+            self.was_it_seen(began);
+        }
         self.truth.by_current.cut |= !present;
         let off = self.truth.off;
         let Some(battery) = self.truth.battery.as_mut().filter(|_| !present && !off) else {

@@ -252,14 +252,15 @@ impl World {
 
     /// Mains are back, or gone. They were plainly there for so long before.
     pub fn mains_turn(&mut self, there: u64) {
-        (self.truth.turned, self.truth.seen_gone) = (self.now, None);
+        let began = std::mem::replace(&mut self.truth.turned, self.now);
+        self.truth.seen_gone = None;
         if there > self.surely_back() {
             self.truth.away = None;
         }
         if !self.mains.is_present() {
             self.truth.away.get_or_insert(self.now);
         }
-        self.current_turns(there);
+        self.current_turns(there, began);
     }
 
     /// For how long an outage has lasted that must be known: whichever daemon of this boot has
