@@ -35,6 +35,7 @@ use crate::edge::inbox::Facts;
 use crate::edge::led::LedOrder;
 use crate::edge::ledger::{Entry, Ledger};
 use crate::edge::output::OutputOrder;
+use crate::edge::prober::{ProbeOrder, ProberOrder};
 use crate::edge::recorder::Observer;
 use crate::edge::signals::{self, RollCall};
 use crate::edge::spawner::SpawnOrder;
@@ -216,6 +217,22 @@ impl Bridge {
                     },
                 )
             }
+            Action::Probe {
+                service,
+                run,
+                kind,
+                attempt,
+            } => match &queues.prober {
+                Some(prober) => {
+                    let order = ProbeOrder {
+                        key: (*service, *kind),
+                        run: *run,
+                        attempt: *attempt,
+                    };
+                    prober.give(now, ProberOrder::Probe(order))
+                }
+                None => Err(Fault::Absent),
+            },
             Action::Arm { timeout } => queues.guards.give(
                 now,
                 GuardOrder::Arm {
@@ -334,6 +351,7 @@ impl Bridge {
             | Thread::Line
             | Thread::Log
             | Thread::Led
+            | Thread::Prober
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

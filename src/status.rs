@@ -18,6 +18,7 @@ mod led;
 mod list;
 mod power;
 mod power_screen;
+mod probe;
 mod quantity;
 mod screen;
 mod service_screen;
@@ -37,6 +38,7 @@ pub use led::LedStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
 pub use power::{PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
+pub use probe::ProbeStatus;
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, log_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
@@ -74,7 +76,7 @@ pub struct Status {
     pub verdicts: Verdicts,
     /// The hardware watchdog.
     pub watchdog: WatchdogStatus,
-    /// Services that are up.
+    /// Services that are up and, where a probe tells, can be used.
     pub services_up: u16,
     /// Services that should be up.
     pub services_wanted: u16,

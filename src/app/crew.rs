@@ -92,7 +92,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (inbox, facts) = inbox();
     let count = ground.settings.services.len();
     let (mut queues, (services, works), asked) =
-        queues(count, &plan.config.wiring.board).map_err(AppError::kernel("order queues"))?;
+        queues((count, ground.probes()), &plan.config.wiring.board)
+            .map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses, ground.places.starts());
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
@@ -108,8 +109,16 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let kin = ground.children().map_err(AppError::Places)?;
+    let plans = ground.probe_plans();
     let recipes = ground.recipes(&plan.environment);
-    hands.man_services((recipes, kin), &ground, &queues, services, guards, &inbox)?;
+    hands.man_services(
+        (recipes, kin, plans),
+        &ground,
+        &queues,
+        services,
+        guards,
+        &inbox,
+    )?;
     // Before there is anything that a signal could leave behind.
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);

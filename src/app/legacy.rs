@@ -2,7 +2,7 @@
 
 use crate::core::Core;
 use crate::core::fact::{Change, Fact, RunId, ServiceId};
-use crate::core::memo::{Left, Memo};
+use crate::core::memo::{Left, Memo, Progress};
 use crate::core::settings::Settings;
 use crate::text;
 use crate::trace::parse_fact;
@@ -52,6 +52,7 @@ pub(super) fn closing(core: &Core) -> Vec<Found> {
         left: Left::Over,
         failures: 0,
         restarts: Box::default(),
+        progress: Progress::FULL,
     };
     core.services()
         .map(|view| (view.service, view.run, over.clone()))
@@ -76,6 +77,10 @@ mod tests {
             },
             failures: u32::MAX,
             restarts: vec![Mono(u64::MAX / 1000); Memo::RESTARTS].into(),
+            progress: Progress {
+                started: false,
+                ready: false,
+            },
         };
         let (id, run) = (ServiceId(0), RunId(u32::MAX));
         let kept = memo::of(&memo::padded(&line(id, run, &memo, &settings)).unwrap()).unwrap();

@@ -1,8 +1,8 @@
 //! Whose vital signs are read: those of this machine, or of the simulated board.
 
 use crate::config::Config;
-use crate::core::fact::{Fact, Reading};
-use crate::core::settings::{Need, Settings, WatchdogOwner};
+use crate::core::fact::{Fact, ProbeKind, Reading};
+use crate::core::settings::{Need, Service, Settings, WatchdogOwner};
 use crate::edge::bound_chips::BoundChips;
 use crate::edge::clock;
 use crate::edge::hardware::Hardware;
@@ -52,7 +52,14 @@ impl RealVitals {
 /// Some service needs a network: otherwise nobody looks.
 fn needs_network(settings: &Settings) -> bool {
     let mut services = settings.services.iter();
-    services.any(|service| service.needs.contains(&Need::Network))
+    services.any(|service| service.needs.contains(&Need::Network) || is_networked(service))
+}
+
+/// A probe of it depends on the network.
+fn is_networked(service: &Service) -> bool {
+    let probes = service.probes.iter();
+    let mut each = probes.flat_map(|p| ProbeKind::ALL.into_iter().filter_map(|kind| p.get(kind)));
+    each.any(|probe| probe.network)
 }
 
 /// The battery-backed clock.

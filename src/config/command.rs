@@ -49,11 +49,17 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
         bounds: bounds?,
         fd_store: fd_store?.value,
         share: share?,
+        probes: Box::default(),
     })
 }
 
-/// Reads `command`.
-fn argv(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> Option<Vec<String>> {
+/// Reads `command`, or the program of a probe.
+pub(super) fn argv(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+) -> Option<Vec<String>> {
     if let Some(text) = node.get_ref().as_str() {
         let words: Vec<String> = text
             .split_whitespace()

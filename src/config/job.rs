@@ -131,6 +131,10 @@ pub(super) fn settle(
         let help = "remove it: a job is up while it runs";
         return refuse(table, "ready", "a job is never ready, it ends", help);
     }
+    if table.gives("probe") {
+        let help = "remove it: timeout ends a job that hangs, and its end says how it went";
+        return refuse(table, "probe", "a job is not probed, it ends", help);
+    }
     if service.escalates {
         let help = "remove it, and let fresh_within tell that the job fails";
         return refuse(

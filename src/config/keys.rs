@@ -6,6 +6,7 @@ mod backoff;
 mod group;
 mod job;
 pub mod led;
+mod probe;
 mod reboots;
 mod rights;
 mod share;
@@ -333,6 +334,13 @@ pub const SERVICE: Section = Section {
             Kind::Duration(ms(100), hours(1)),
             Nothing("\"30s\""),
             "Longest silence between two WATCHDOG=1, which it need not send without this key",
+        ),
+        key(
+            "probe",
+            Kind::Table(probe::PROBES),
+            Nothing("{ liveness = { tcp = \"127.0.0.1:80\" } }"),
+            "Its probes, each as here or in a section such as [service.web.probe.liveness]; one of exec, tcp, \
+             http and file says how it is made",
         ),
         key(
             "fd_store",

@@ -24,6 +24,7 @@ mod limits;
 mod machine;
 mod needs;
 mod order;
+mod probe;
 mod problem;
 mod quantity;
 mod report;
@@ -36,6 +37,7 @@ mod share;
 mod size;
 mod syntax;
 mod table;
+mod target;
 mod value;
 mod zone;
 
@@ -43,10 +45,12 @@ pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
 pub use led::LedPlan;
 pub use machine::check_machine;
+pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
 pub use sample::sample;
 pub use share::{Amount, Share};
+pub use target::{Target, Url};
 
 use crate::core::settings::Settings;
 use std::collections::BTreeMap;
@@ -146,6 +150,8 @@ pub struct Command {
     pub fd_store: u32,
     /// What all of them together may take.
     pub share: Share,
+    /// How its probes are made.
+    pub probes: Box<[ProbePlan]>,
 }
 
 /// Where the output of a service goes.

@@ -1,7 +1,7 @@
 //! Writes the commented sample of a configuration from the list of keys.
 
 use super::keys::SECTIONS;
-use super::schema::{Key, Section};
+use super::schema::{Absent, Key, Section};
 
 /// What stands at the top of the sample.
 const HEAD: &str = "\
@@ -46,14 +46,30 @@ fn entry(text: &mut String, key: &Key) {
     text.push('\n');
     prose(text, "#", &sentence(key));
     for inner in key.inside() {
-        let mut sentence = sentence(inner);
-        // It goes on after a colon.
-        if let Some(first) = sentence.get_mut(..1) {
-            first.make_ascii_lowercase();
-        }
-        prose(text, "#  ", &format!("{}: {sentence}", inner.name));
+        inner_key(text, "#  ", inner);
+    }
+    if !key.deeper().is_empty() {
+        prose(text, "#  ", "Each of them has the keys:");
+    }
+    for inner in key.deeper() {
+        inner_key(text, "#    ", inner);
     }
     text.push_str(&format!("#{} = {}\n", key.name, key.shown()));
+}
+
+fn inner_key(text: &mut String, margin: &str, key: &Key) {
+    let mut sentence = sentence(key);
+    // It goes on after a colon.
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    let example = match key.absent {
+        // The line of the outer key does not show it.
+        Absent::Default(text) if margin.len() > 3 => format!(" By default {text}."),
+        Absent::Nothing(text) if margin.len() > 3 => format!(" For example {text}."),
+        _ => String::new(),
+    };
+    prose(text, margin, &format!("{}: {sentence}{example}", key.name));
 }
 
 /// What a key means, and what may be written.

@@ -148,6 +148,13 @@ pub(super) fn inline(keys: &[Key]) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
+impl Key {
+    /// The keys inside the tables inside a [`Kind::Table`], where those are all alike.
+    pub fn deeper(&self) -> &'static [Key] {
+        self.inside().first().map_or(&[], Key::inside)
+    }
+}
+
 impl Kind {
     /// The words or the range that are allowed, where there are such: `1s to 10m`.
     pub fn bounds(&self) -> Option<String> {

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, job, keys, needs, restart};
+use super::{Command, SERVICES_MAX, job, keys, needs, probe, restart};
 use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
@@ -119,6 +119,7 @@ fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
 
 fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
     let command = command(&mut table);
+    let probes = probe::probes(&mut table);
     let after = table.other("after", names);
     let requires = table.other("requires", names);
     let wants = table.other("wants", names);
@@ -135,8 +136,18 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
         requires: requires.map_or(Vec::new(), |names| names.value),
         wants: wants.map_or(Vec::new(), |names| names.value),
         stop_timeout,
-        rest: service.zip(command),
+        rest: with_probes(service.zip(command), probes),
     }
+}
+
+/// The same with its probes, if those can be used.
+fn with_probes(
+    read: Option<(Service, Command)>,
+    probes: Option<probe::Read>,
+) -> Option<(Service, Command)> {
+    let ((mut service, mut command), (probes, plans)) = read.zip(probes)?;
+    (service.probes, command.probes) = (probes, plans);
+    Some((service, command))
 }
 
 /// The descriptor of a newline must not be one of those that are handed back.
@@ -199,6 +210,7 @@ fn service(
         },
         start_timeout: start_timeout?.value,
         heartbeat: heartbeat.map(|heartbeat| heartbeat.value),
+        probes: None,
         stop_timeout: stop_timeout?.value,
         restart: match restart?.value {
             "always" => Restart::Always,

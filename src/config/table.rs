@@ -452,6 +452,10 @@ fn table_help(above: &str, name: &str, keys: &[Key]) -> String {
                 first.shown()
             )
         }
+        // Of these only one may be given.
+        (_, _, Some(first)) if first.name == "exec" => {
+            "write it as { tcp = \"127.0.0.1:80\" }".to_owned()
+        }
         (_, _, _) => format!("write it as {}", schema::inline(keys)),
     }
 }

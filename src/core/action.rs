@@ -4,7 +4,7 @@
 //! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
-use super::fact::{HaltKind, OrderId, RunId, ServiceId, Thread, Ticket};
+use super::fact::{HaltKind, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
 use super::job::JobPast;
 use super::light::Light;
@@ -32,6 +32,17 @@ pub enum Action {
         signal: Signal,
         /// To whom.
         reach: Reach,
+    },
+    /// Make a probe of this run. Owner: services.
+    Probe {
+        /// Whose.
+        service: ServiceId,
+        /// Which of its lives.
+        run: RunId,
+        /// What the probe is for.
+        kind: ProbeKind,
+        /// Its number, to be quoted in the answer.
+        attempt: u32,
     },
     /// Open the hardware watchdog, set this timeout and read it back. Owner: watchdog.
     Arm {

@@ -8,6 +8,7 @@
 
 mod clock;
 mod controller;
+mod probe;
 mod said;
 mod throttle;
 
@@ -18,6 +19,7 @@ use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
 pub use controller::{Controller, Lack};
+pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
@@ -321,6 +323,15 @@ pub enum Change {
         /// How often, since this was told last.
         times: u32,
     },
+    /// A probe of it was answered.
+    Probed {
+        /// What the probe is for.
+        kind: ProbeKind,
+        /// Its number, as it was ordered.
+        attempt: u32,
+        /// What came of it.
+        probed: Probed,
+    },
     /// Its main process ended and everything else of that run was killed.
     Exited(Exit),
 }
@@ -446,11 +457,13 @@ pub enum Thread {
     Log,
     /// Drives the status LED. May wait for its driver.
     Led,
+    /// Makes probes of services. May wait for the card.
+    Prober,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 17] = [
+    pub const ALL: [Thread; 18] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -468,6 +481,7 @@ impl Thread {
         Thread::Signals,
         Thread::Log,
         Thread::Led,
+        Thread::Prober,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -488,7 +502,8 @@ impl Thread {
             | Thread::Output
             | Thread::Signals
             | Thread::Log
-            | Thread::Led => false,
+            | Thread::Led
+            | Thread::Prober => false,
         }
     }
 }

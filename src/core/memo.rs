@@ -16,6 +16,26 @@ pub struct Memo {
     /// When it was last started again without having been asked to, oldest first; at most
     /// [`Memo::RESTARTS`] of them.
     pub restarts: Box<[Mono]>,
+    /// How far the probes of its run had let it come.
+    pub progress: Progress,
+}
+
+/// How far the probes of a run have let it come. Whoever is not told takes it to have come all the way:
+/// no service is stopped because nobody remembers that it was well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Its startup probe has succeeded.
+    pub started: bool,
+    /// Its readiness probe said last that it can be used.
+    pub ready: bool,
+}
+
+impl Progress {
+    /// All the way; so has one without probes.
+    pub const FULL: Progress = Progress {
+        started: true,
+        ready: true,
+    };
 }
 
 impl Memo {

@@ -62,7 +62,7 @@ use picture::Picture;
 pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
 };
-pub use service::{Account, Bar, Down, Reload, State, StopCause, Wish};
+pub use service::{Account, Bar, Down, ProbeView, Readiness, Reload, State, StopCause, Wish};
 pub use services::{JobPlan, JobView, View};
 use settings::Settings;
 use std::borrow::Borrow;
@@ -236,6 +236,11 @@ impl Core {
     /// What the latest run of a service has told of itself; `None` for a number that is no service.
     pub fn account(&self, service: fact::ServiceId) -> Option<&Account> {
         self.services.account(service)
+    }
+
+    /// How the probes of a service stand that are made of it now.
+    pub fn probes(&self, service: fact::ServiceId) -> impl Iterator<Item = ProbeView> + '_ {
+        self.services.probe_views(service)
     }
 
     /// How the boot before this one ended; `None` if a daemon of this boot left nothing about it.

@@ -9,6 +9,7 @@ mod halt;
 mod job;
 mod machine;
 mod notify;
+mod probe;
 mod severity;
 
 pub use finish::Finish;
@@ -17,11 +18,12 @@ pub use halt::HaltNote;
 pub use job::JobNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
+pub use probe::ProbeNote;
 pub use severity::Severity;
 
 use super::fact::{
-    Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, Request, RunId, ServiceId,
-    Source, Stage, Thread, ThrottleFlag,
+    Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, ProbeKind, Request, RunId,
+    ServiceId, Source, Stage, Thread, ThrottleFlag,
 };
 use super::memo::Left;
 pub use super::trust::{Doubt, RtcDoubt, Trust};
@@ -243,6 +245,8 @@ pub enum Note {
     },
     /// What a service has said of itself, or what came of it.
     Notify(ServiceId, NotifyNote),
+    /// What probes of this kind have found of a service.
+    Probe(ServiceId, ProbeKind, ProbeNote),
     /// What has become of a group because this member of it failed.
     Group(GroupId, ServiceId, GroupNote),
     /// Something about a job.
@@ -508,6 +512,7 @@ impl Note {
         match self {
             Note::Halt(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
+            Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),
             Note::Job(_, note) => note.severity(),
             Note::Began { .. }

@@ -22,6 +22,10 @@ mod end;
 mod excuse;
 mod legacy;
 mod news;
+mod probe;
+#[cfg(test)]
+mod probe_tests;
+mod probing;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -29,12 +33,13 @@ mod time;
 pub use account::{Account, Reload};
 pub(crate) use legacy::Digest;
 pub(crate) use news::Turn;
+pub use probing::{ProbeView, Probing, Readiness};
 
 use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
 use super::fact::{GroupId, OrderId, Pid, RunId, ServiceId};
 use super::job::Outcome;
-use super::memo::Left;
+use super::memo::{Left, Progress};
 use super::note::Note;
 use super::settings::{Hindrance, Need, Service as Settings};
 use crate::units::Mono;
@@ -212,8 +217,13 @@ pub(crate) struct Service {
     last_call: Option<(Mono, u8)>,
     /// What its latest run has told of itself.
     pub account: Account,
+    /// The probes of its latest run, if it has any.
+    probing: Option<Box<Probing>>,
+    /// The network is known to be gone: probes that depend on it are not made.
+    cut_off: bool,
     /// How an earlier daemon left it.
     recalled: Option<Left>,
+    recalled_progress: Progress,
     /// When it wants to be looked at.
     pub due: Option<Mono>,
 }
@@ -248,7 +258,10 @@ impl Service {
             proving: None,
             last_call: None,
             account: Account::default(),
+            probing: None,
+            cut_off: false,
             recalled: None,
+            recalled_progress: Progress::FULL,
             due: None,
         }
     }
@@ -275,7 +288,7 @@ impl Service {
             Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => false,
         };
         let comes = match self.state {
-            State::Up { .. } => self.must_stop(),
+            State::Up { .. } => self.must_stop() || self.readiness() == Readiness::Awaited,
             State::GaveUp { .. } => false,
             State::Down { .. }
             | State::Starting { .. }
@@ -295,6 +308,13 @@ impl Service {
             | State::Backoff { .. }
             | State::GaveUp { .. } => false,
         }
+    }
+
+    /// Services that require this one may be started: it can be used, too. One that runs already goes
+    /// on without that, since what comes and goes must not make services come and go.
+    pub fn admits_others(&self) -> bool {
+        let lost = matches!(self.state, State::Up { .. }) && self.readiness() != Readiness::Ready;
+        self.bears_others() && !lost
     }
 
     /// A process that is there has to be stopped.
@@ -426,6 +446,7 @@ impl Service {
         self.excused = false;
         self.ready_early = false;
         self.account = self.account.next();
+        self.probing = Probing::new(s);
         self.ordered = now;
         self.state = State::Starting {
             since: now,

@@ -15,6 +15,7 @@ mod groups;
 mod jobs;
 mod legacy;
 mod order;
+mod probes;
 mod strain;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use groups::Groups;
 pub use jobs::JobView;
 use jobs::Jobs;
 use legacy::Legacy;
+use probes::Probes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use strain::Strains;
 pub use timetable::Plan as JobPlan;
@@ -55,6 +57,7 @@ pub(crate) struct Services {
     followers: Vec<Vec<ServiceId>>,
     timers: BTreeSet<(Mono, ServiceId)>,
     registered: Vec<Option<Mono>>,
+    probes: Probes,
     /// Whose order it is, as far as a service waits for its outcome.
     orders: BTreeMap<OrderId, ServiceId>,
     ordered: Vec<Option<OrderId>>,
@@ -111,6 +114,7 @@ impl Services {
             followers,
             timers: BTreeSet::new(),
             registered: vec![None; n],
+            probes: Probes::of(&settings.services),
             orders: BTreeMap::new(),
             ordered: vec![None; n],
             legacy: Legacy::new(n),
@@ -197,6 +201,8 @@ impl Services {
             self.ordered[at] = service.order;
         }
         self.legacy.look(id, service.digest());
+        self.time_probes(id);
+        let service = &self.services[at];
         let part = Part::of(service);
         let before = self.parts[at];
         let kept = self.course == Course::Kept;
@@ -335,9 +341,10 @@ impl Services {
 
     fn publish(&self, pass: &mut Pass) {
         let missing = self.count.up_wanted != self.count.wanted;
+        let doubtful = self.count.on_probation > 0 || self.count.unsure > 0;
         pass.picture.services = match (
             self.count.failed > 0,
-            (missing || self.count.on_probation > 0) && self.course == Course::Kept,
+            (missing || doubtful) && self.course == Course::Kept,
         ) {
             (true, _) => Verdict::Critical,
             (false, true) => Verdict::Warn,
@@ -402,12 +409,16 @@ impl Policy for Services {
         self.strain(pass);
         self.look_at_needs(pass);
         self.call_jobs(pass);
+        self.look_at_network(pass);
         self.take_in(pass);
         if self.course != Course::Left {
             self.tick(pass.settings, pass.now, pass.out);
         }
         self.settle(pass);
         self.follow_jobs(pass);
+        if self.course == Course::Kept {
+            self.probe(pass);
+        }
         self.leave_memos(pass.out);
         self.publish(pass);
         self.publish_jobs(pass.picture);
@@ -419,7 +430,9 @@ impl Policy for Services {
             Course::Kept | Course::Stopped { .. } | Course::Held { .. } => {
                 let timer = self.timers.first().map(|(due, _)| *due);
                 let jobs = self.jobs.due().filter(|_| self.course == Course::Kept);
-                timer.into_iter().chain(self.needs.due()).chain(jobs).min()
+                let probes = self.probes.due().filter(|_| self.begun);
+                let others = [self.needs.due(), jobs, probes];
+                timer.into_iter().chain(others.into_iter().flatten()).min()
             }
         }
     }

@@ -5,6 +5,7 @@ mod calendar;
 mod group;
 mod job;
 mod need;
+mod probe;
 mod reboots;
 mod restart;
 
@@ -14,6 +15,7 @@ pub use calendar::{Calendar, When, Zone};
 pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
 pub use need::Need;
+pub use probe::{Probe, Probes};
 pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};
 pub(crate) use restart::{Ended, Sequel};
@@ -268,6 +270,8 @@ pub struct Service {
     pub start_timeout: Duration,
     /// Longest silence between two `WATCHDOG=1`; `None` if it sends none.
     pub heartbeat: Option<Duration>,
+    /// Its probes, if it has any.
+    pub probes: Option<Box<Probes>>,
     /// Time between the stop signal and KILL.
     pub stop_timeout: Duration,
     /// When it is started again.
@@ -300,6 +304,7 @@ impl Service {
             ready: Ready::Exec,
             start_timeout: Duration::from_secs(90),
             heartbeat: None,
+            probes: None,
             stop_timeout: Duration::from_secs(10),
             restart: Restart::Always,
             success_on: Box::default(),

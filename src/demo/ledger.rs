@@ -218,6 +218,7 @@ impl Ledger {
             | Change::Ready
             | Change::Said(_)
             | Change::Refused { .. }
+            | Change::Probed { .. }
             | Change::Exited(_) => {}
         }
     }
@@ -256,6 +257,7 @@ impl Ledger {
             Note::ServiceGaveUp { service, .. } => self.on(*service, |s| s.wait(Phase::GaveUp)),
             Note::Began { .. }
             | Note::ServiceBarred { .. }
+            | Note::Probe(..)
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)

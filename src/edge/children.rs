@@ -19,7 +19,7 @@ mod speaker;
 mod store;
 
 pub use births::Births;
-pub use heir::Birth;
+pub use heir::{Birth, Others};
 pub use notify::listen;
 pub use order::{Child, ChildOrder};
 

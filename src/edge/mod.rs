@@ -42,6 +42,7 @@ pub mod places;
 pub mod pool;
 pub mod power_cut;
 pub mod power_supply;
+pub mod prober;
 pub mod proc_text;
 pub mod process;
 pub mod program_text;

@@ -8,6 +8,7 @@
 //!
 //! Never touches a group outside the pool.
 
+mod probe;
 mod share;
 
 use crate::core::fact::Pid;
@@ -17,8 +18,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use probe::ProbeLeaf;
 pub use share::{Refusal, all_memory};
 
 /// Unit that holds the services (`systemd/fieldwarden-pool.service`).
@@ -33,6 +36,8 @@ pub struct Pool {
     directory: PathBuf,
     /// How often the processes of a service were killed together.
     kills: Arc<Mutex<BTreeMap<Box<str>, u64>>>,
+    /// Leaves of probes that were made.
+    probes: Arc<AtomicU64>,
     /// Held for as long as the daemon lives: a second one would take our services for its own, and
     /// end those that it does not know. A file that only its owner may open, and so lock.
     _lock: Arc<fs::File>,
@@ -69,6 +74,7 @@ impl Pool {
         Ok(Pool {
             directory: directory.to_owned(),
             kills: Arc::default(),
+            probes: Arc::default(),
             _lock: Arc::new(file),
         })
     }

@@ -273,7 +273,8 @@ impl Recorder {
             | Change::Remembered(_)
             | Change::Heartbeat
             | Change::Said(_)
-            | Change::Refused { .. } => {}
+            | Change::Refused { .. }
+            | Change::Probed { .. } => {}
         }
     }
 }

@@ -10,16 +10,18 @@
 //! group, once.
 
 mod making;
+mod probing;
 mod rights;
 
 use super::children::Births;
 use super::clock;
 use super::fd_store::FdStore;
 use super::inbox::Inbox;
-use super::orders::Work;
+use super::orders::{Orders, Work};
 use super::output::Taps;
 use super::places::Places;
 use super::pool::{self, Leaf, Pool};
+use super::prober::{ProbeOrder, ProberOrder};
 use super::run_record::RunRecord;
 use super::run_table::RunTable;
 use super::spawn::{self, Limit, Program, SpawnError, Spawned, Spawner};
@@ -27,6 +29,7 @@ use crate::config::accounts::Account;
 use crate::config::{Command, Output};
 use crate::core::fact::{Change, Errno, Fact, Lack, Pid, Reading, RunId, ServiceId, Stage};
 use rights::Roster;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -47,8 +50,20 @@ pub enum SpawnOrder {
         /// Which service.
         service: ServiceId,
     },
+    /// Start the program of a probe, and hand it to the prober.
+    Probe(ProbeOrder),
     /// Show that this thread still takes orders.
     RollCall,
+}
+
+/// The spawner of a service: they take turns, so that services that stand side by side start side by
+/// side.
+pub fn spawner_of(spawners: &[Orders<SpawnOrder>; 2], service: ServiceId) -> &Orders<SpawnOrder> {
+    let [even, odd] = spawners;
+    match service.0 % 2 {
+        0 => even,
+        _ => odd,
+    }
 }
 
 /// How to run a service.
@@ -103,6 +118,10 @@ pub struct Spawning {
     pool: Option<Pool>,
     taps: Taps,
     births: Births,
+    /// Where programs of probes go, where there are any.
+    prober: Option<Orders<ProberOrder>>,
+    /// Services whose leftovers of probes were ended.
+    tidied: BTreeSet<ServiceId>,
     inbox: Inbox,
 }
 
@@ -116,7 +135,7 @@ impl Spawning {
         (places, table): (Places, Arc<RunTable>),
         pool: Option<Pool>,
         taps: Taps,
-        births: Births,
+        (births, prober): (Births, Option<Orders<ProberOrder>>),
         inbox: Inbox,
     ) -> io::Result<[Spawning; 2]> {
         let spawner = Spawner::new()?;
@@ -144,6 +163,8 @@ impl Spawning {
                 pool: pool.clone(),
                 taps: taps.clone(),
                 births: births.clone(),
+                prober: prober.clone(),
+                tidied: BTreeSet::new(),
                 inbox: inbox.clone(),
             }
         };
@@ -160,7 +181,9 @@ impl Spawning {
                     // It runs already. What fails here fails again, and is told, at its next start.
                     let _ = self.prepare(service, true);
                     self.limit(usize::from(service.0));
+                    self.tidy_up(service);
                 }
+                SpawnOrder::Probe(order) => self.start_probe(order),
                 SpawnOrder::RollCall => {}
             }
             work.finish(clock::now());
@@ -384,7 +407,7 @@ mod tests {
     fn a_service_takes_little_room() {
         let recipe = size_of::<Recipe>();
         let made = size_of::<Option<Prepared>>() + size_of::<Option<Leaf>>();
-        assert!(recipe <= 376 && made <= 32, "{recipe} {made}");
+        assert!(recipe <= 392 && made <= 32, "{recipe} {made}");
     }
 
     /// A place in the text of an error must not turn "no such file" into "the card is broken".

@@ -1,5 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
+use super::probe;
 use super::service_screen;
 use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock, job};
 use crate::text::for_people;
@@ -128,7 +129,8 @@ fn is_bad(service: &ServiceStatus) -> bool {
     }
     let failed = service.why.as_deref() == Some("failed");
     let missing = !matches!(service.state.as_str(), "up" | "held");
-    failed || service.wish == "run" && (missing || failing(service))
+    let doubtful = failing(service) || probe::is_ill(service) || probe::is_unsure(service);
+    failed || service.wish == "run" && (missing || doubtful)
 }
 
 /// It is up, and failed several times in a row before.
@@ -152,6 +154,8 @@ fn trouble(service: &ServiceStatus) -> String {
             format!("{name} gave up{}{kept}", next(service.retry_seconds))
         }
         ("backoff", _) => format!("{name} keeps failing{}", next(service.retry_seconds)),
+        ("up", _) if probe::is_ill(service) => format!("{name} is not ready"),
+        ("up", _) if probe::is_unsure(service) => format!("{name} cannot be probed"),
         ("up", _) => {
             let since = service.since_seconds.map_or_else(String::new, |s| {
                 format!(", up again for {}", for_people(s.0))

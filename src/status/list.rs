@@ -1,10 +1,13 @@
 //! What there are many of: services, file systems, threads.
 
 use super::job::{self, JobStatus};
+use super::probe::{self, ProbeStatus};
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
 use crate::core::settings::{Need, Settings};
-use crate::core::{Account, Bar, Core, Down, MountTrouble, State, StopCause, View, Wish};
+use crate::core::{
+    Account, Bar, Core, Down, MountTrouble, Readiness, State, StopCause, View, Wish,
+};
 use crate::text;
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,13 @@ pub struct ServiceStatus {
     pub since_seconds: Option<Seconds>,
     /// Time since its last sign of life, where it owes heartbeats and is up.
     pub silent_seconds: Option<Seconds>,
+    /// Whether it can be used, by its readiness probe: `awaited`, `ready` or `lost`; null without such
+    /// a probe, and while it is not up.
+    #[serde(default)]
+    pub readiness: Option<String>,
+    /// Its probes, as far as they are made now.
+    #[serde(default)]
+    pub probes: Vec<ProbeStatus>,
     /// Time since it was told to stop.
     pub stopping_seconds: Option<Seconds>,
     /// It was killed and is not gone yet.
@@ -132,6 +142,8 @@ pub(super) fn services(core: &Core, now: Mono) -> Vec<ServiceStatus> {
             lacks_because: lacks(view).map(|need| standing(need, core)),
             machine_kept: machine_kept(view, core, now),
             job: job::job(view, core, now),
+            readiness: probe::readiness(core, view),
+            probes: probe::probes(core, view.service),
             ..service(view, &views, core, now)
         })
         .collect()
@@ -250,6 +262,8 @@ fn stateless(
         run: view.run.0,
         since_seconds: None,
         silent_seconds: None,
+        readiness: None,
+        probes: Vec::new(),
         stopping_seconds: None,
         killed: false,
         retry_seconds: None,
@@ -344,7 +358,14 @@ fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<Str
     };
     let awaited = |id: &ServiceId| {
         views.get(usize::from(id.0)).is_some_and(|view| {
-            let up = matches!(view.state, State::Up { .. });
+            let required = s.requires.contains(id);
+            // Whoever requires it needs to be able to use it; the others wait until that is known.
+            let up = matches!(view.state, State::Up { .. })
+                && match view.readiness {
+                    Readiness::Ready => true,
+                    Readiness::Lost => !required,
+                    Readiness::Awaited => false,
+                };
             let finished = matches!(
                 view.state,
                 State::Down {
@@ -354,7 +375,7 @@ fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<Str
             let gave_up = matches!(view.state, State::GaveUp { .. });
             let lacks = matches!(view.bar, Some(Bar::Need(_)));
             let coming = view.wish == Wish::Run && !view.held && !gave_up && !lacks;
-            let required = s.requires.contains(id) && !finished;
+            let required = required && !finished;
             !up && (coming || required)
         })
     };

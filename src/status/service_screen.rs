@@ -1,5 +1,6 @@
 //! Services in a status report for people: a line for each.
 
+use super::probe;
 use super::quantity::Seconds;
 use super::screen::{BAD, DOUBTFUL, GOOD, QUIET, mark};
 use super::table::{Cell, lines};
@@ -53,6 +54,7 @@ pub(super) fn style(service: &ServiceStatus) -> Style {
     }
     let failed = service.why.as_deref() == Some("failed");
     match service.state.as_str() {
+        "up" if probe::is_unready(service) || probe::is_unsure(service) => DOUBTFUL,
         "up" => GOOD,
         "gave-up" => BAD,
         "down" if failed => BAD,
@@ -76,7 +78,7 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     match service.state.as_str() {
         "down" => notes.push(down(service)),
         "starting" if service.pid.is_none() => notes.push("process is being made".into()),
-        "starting" => notes.push("not ready yet".into()),
+        "starting" if service.probes.is_empty() => notes.push("not ready yet".into()),
         "stopping" => {
             let told = ago(service.stopping_seconds);
             notes.push(match (service.killed, why) {
@@ -96,6 +98,7 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
         }
         _ => {}
     }
+    notes.extend(probe::notes(service));
     if service.failures > 1 {
         notes.push(format!("{} failures in a row", service.failures));
     }

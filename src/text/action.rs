@@ -3,7 +3,7 @@
 use super::marker::marker;
 use super::quantity::seconds;
 use super::token;
-use super::words::{halt_kind_word, led_word, thread_word};
+use super::words::{halt_kind_word, led_word, probe_kind_word, thread_word};
 use crate::core::action::{Action, Announcement, Answer, Reach, Signal};
 use crate::core::light::Light;
 use crate::core::settings::Settings;
@@ -28,6 +28,17 @@ pub fn action(action: &Action, settings: &Settings) -> String {
                 Reach::Main => "main",
                 Reach::All => "all",
             }
+        ),
+        Action::Probe {
+            service,
+            run,
+            kind,
+            attempt,
+        } => format!(
+            "probe {} run={} {} attempt={attempt}",
+            token(settings.name(*service)),
+            run.0,
+            probe_kind_word(*kind)
         ),
         Action::Arm { timeout } => format!("arm timeout={}", seconds(*timeout)),
         Action::Pet => "pet".to_owned(),

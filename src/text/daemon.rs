@@ -52,6 +52,7 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         | Thread::Marker
         | Thread::Sync => ": the storage may hang",
         Thread::Bus => ": the bus may be stuck",
+        Thread::Prober => ": a file system with a file that a probe looks at may hang",
         Thread::Log => ": nobody reads our log",
         Thread::Led => ": the driver of the LED may hang",
         Thread::Children

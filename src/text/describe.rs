@@ -12,6 +12,7 @@ use super::job;
 use super::led;
 use super::legacy::left_word;
 use super::notify;
+use super::probe;
 use super::signal_word;
 use super::throttle;
 use super::words::{
@@ -187,6 +188,7 @@ impl Describer<'_> {
                 self.of(*service, [("how", word(finish_word(*how)))]),
             ),
             Note::Notify(service, note) => notify::describe(note, self.of(*service, [])),
+            Note::Probe(service, kind, note) => probe::describe(*kind, note, self.of(*service, [])),
             Note::Group(of, service, note) => {
                 group::describe(note, service::group(*of, *service, self.0))
             }

@@ -3,13 +3,15 @@
 
 use super::legacy::left_word;
 use super::notify;
+use super::probe;
 use super::quantity::{amperes, celsius, hundredths, percent, seconds, volts, wall};
 use super::words::{
-    asker, controller_word, exit, fault, flag, lack_word, request, source, stage_word, thread_word,
+    asker, controller_word, exit, fault, flag, lack_word, probe_kind_word, request, source,
+    stage_word, thread_word,
 };
 use super::{errno_word, throttle_flags, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown};
-use crate::core::memo::Left;
+use crate::core::memo::{Left, Progress};
 use crate::core::settings::Settings;
 use crate::units::Mono;
 
@@ -163,10 +165,11 @@ fn change(change: &Change) -> String {
             format!("adopted pid={} ready={}", pid.number(), flag(*ready))
         }
         Change::Recalled(memo) => format!(
-            "recalled {} failures={} restarts={}",
+            "recalled {} failures={} restarts={}{}",
             left(memo.left),
             memo.failures,
-            times(&memo.restarts)
+            times(&memo.restarts),
+            progress(memo.progress)
         ),
         Change::Remembered(past) => format!("remembered {}", super::job::past(past)),
         Change::Ready => "ready".to_owned(),
@@ -175,6 +178,15 @@ fn change(change: &Change) -> String {
         Change::Refused { why, times } => {
             format!("refused {} times={times}", notify::refusal(*why))
         }
+        Change::Probed {
+            kind,
+            attempt,
+            probed,
+        } => format!(
+            "probed {} attempt={attempt} {}",
+            probe_kind_word(*kind),
+            probe::probed(*probed)
+        ),
         Change::Exited(how) => format!("exited {}", exit(*how)),
     }
 }
@@ -187,6 +199,15 @@ fn left(left: Left) -> String {
             word.to_owned()
         }
     }
+}
+
+/// What its probes have yet to find; nothing if there is nothing.
+fn progress(progress: Progress) -> String {
+    if progress == Progress::FULL {
+        return String::new();
+    }
+    let (started, ready) = (flag(progress.started), flag(progress.ready));
+    format!(" started={started} ready={ready}")
 }
 
 fn times(times: &[Mono]) -> String {

@@ -20,6 +20,7 @@ mod legacy;
 mod marker;
 mod nearest;
 mod notify;
+mod probe;
 mod quantity;
 mod sentence;
 mod signal;
@@ -42,6 +43,7 @@ pub use job::{hindrance_word, outcome_named, outcome_word};
 pub use led::{led_advice, led_meaning, rhythm_words};
 pub use marker::marker;
 pub use nearest::nearest;
+pub use probe::ill_sentence;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
 pub use sentence::{fault_sentence, kept_because, sentence};
 pub use signal::{signal_named, signal_word};
@@ -50,7 +52,8 @@ pub use token::token;
 pub use words::{
     REQUEST_WORDS, THREADS, asker, controller_named, controller_word, dispute_word,
     halt_kind_named, halt_kind_word, halt_phase_named, heat_named, heat_word, lack_named,
-    lack_word, led_named, led_word, need_word, notify_key_named, request, rest_named,
-    rtc_doubt_word, severity_named, severity_word, shed_named, shed_word, source, stage_named,
-    stage_word, thread_named, thread_word, throttle_named, throttle_word, trust_named, trust_word,
+    lack_word, led_named, led_word, need_word, notify_key_named, probe_kind_named, probe_kind_word,
+    request, rest_named, rtc_doubt_word, severity_named, severity_word, shed_named, shed_word,
+    source, stage_named, stage_word, thread_named, thread_word, throttle_named, throttle_word,
+    trust_named, trust_word,
 };

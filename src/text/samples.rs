@@ -9,6 +9,7 @@ mod job;
 mod made;
 mod notify;
 mod power;
+mod probe;
 mod throttle;
 
 use crate::core::Bar;
@@ -42,6 +43,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         service_life(),
         service_ends(),
         notify::notes(),
+        probe::notes(),
         group::notes(),
         group::machine(),
         job::notes(),

@@ -15,6 +15,7 @@ use super::job;
 use super::led;
 use super::legacy::recalled;
 use super::notify;
+use super::probe;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
 use super::throttle;
@@ -161,6 +162,9 @@ impl Speaker<'_> {
             Note::ServiceFinished { service, how } => self.finished(*service, *how),
             Note::Notify(service, note) => {
                 notify::sentence(name(*service), note, self.after_a_hang(*service))
+            }
+            Note::Probe(service, kind, note) => {
+                probe::sentence(name(*service), *kind, note, self.after_a_hang(*service))
             }
             Note::Group(of, service, note) => {
                 group::sentence(self.0.group(*of), name(*service), note)

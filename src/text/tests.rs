@@ -29,6 +29,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));
+    assert!(all.remove("Probe"));
+    let probe = include_str!("../core/note/probe.rs");
+    all.extend(variants(probe, "ProbeNote"));
     assert!(all.remove("Group"));
     let group = include_str!("../core/note/group.rs");
     all.extend(variants(group, "GroupNote"));
@@ -64,6 +67,7 @@ fn names_are_the_variants() {
         let debug = match &note {
             Note::Halt(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
+            Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),
             Note::Job(_, inner) => format!("{inner:?}"),
             note => format!("{note:?}"),

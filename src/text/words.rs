@@ -5,8 +5,8 @@ use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
-    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, Request, Source, Stage, Thread,
-    ThrottleFlag,
+    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, ProbeKind, Request, Source, Stage,
+    Thread, ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
@@ -54,6 +54,15 @@ words! {
     Signals => "signals",
     Log => "log",
     Led => "led",
+    Prober => "prober",
+}
+
+words! {
+    /// The word for what a probe is for.
+    ProbeKind, PROBE_KINDS, probe_kind_word, probe_kind_named:
+    Startup => "startup",
+    Readiness => "readiness",
+    Liveness => "liveness",
 }
 
 words! {

@@ -3,6 +3,7 @@
 mod fact;
 mod job;
 mod marker;
+mod probe;
 mod said;
 mod value;
 

@@ -25,7 +25,8 @@ fn what_this_machine_lacks_is_a_warning_at_its_place() {
          [service.folder]\ncommand = [\"{d}\"]\n\
          [service.plain]\ncommand = [\"{d}/plain\"]\n\
          [service.script]\ncommand = [\"{d}/script\"]\n\
-         [service.fine]\ncommand = [\"{d}/fine\"]\ndirectory = \"{d}/plain\"\n"
+         [service.fine]\ncommand = [\"{d}/fine\"]\ndirectory = \"{d}/plain\"\n\
+         [service.fine.probe.liveness]\nexec = [\"{d}/check\"]\n"
     );
     let found = config::check_machine(&good(&text).config, None);
     let found: Vec<(usize, String)> = found
@@ -51,6 +52,10 @@ fn what_this_machine_lacks_is_a_warning_at_its_place() {
             "the program D/script asks for /no/such/interpreter, which is not there",
         ),
         (14, "`D/plain` is no directory"),
+        (
+            16,
+            "the program D/check cannot be used: No such file or directory (os error 2)",
+        ),
     ];
     let expected: Vec<(usize, String)> = expected
         .into_iter()

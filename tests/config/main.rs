@@ -13,6 +13,7 @@ mod any_text;
 mod boards;
 mod machine;
 mod mistakes;
+mod probes;
 mod shipped;
 mod values;
 

@@ -47,6 +47,10 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 format!("{header}.{}", key.name)
             };
             all.extend(key.inside().iter().map(|inner| (inside.clone(), inner)));
+            for outer in key.inside() {
+                let inside = format!("{inside}.{}", outer.name);
+                all.extend(outer.inside().iter().map(|inner| (inside.clone(), inner)));
+            }
         }
     }
     all

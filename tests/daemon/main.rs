@@ -9,6 +9,7 @@ mod legacy;
 mod log;
 mod memory;
 mod notify;
+mod probes;
 mod rig;
 mod start;
 

@@ -89,7 +89,7 @@ fn every_key_is_in_the_manual() {
     for Section { keys, .. } in SECTIONS {
         for key in keys
             .iter()
-            .flat_map(|k| std::iter::once(k).chain(k.inside()))
+            .flat_map(|k| std::iter::once(k).chain(k.inside()).chain(k.deeper()))
         {
             let name = key.name.replace('-', "\\-");
             assert!(page.contains(&format!("\\fB{name}\\fR")), "{}", key.name);
@@ -264,6 +264,15 @@ fn config_section(roff: &mut Roff, section: &Section) {
             roff.control("RS", []);
             for inner in key.inside() {
                 config_key(roff, inner);
+            }
+            if !key.deeper().is_empty() {
+                roff.control("PP", []);
+                roff.text([roman("Each of them is a table with these keys:")]);
+                roff.control("RS", []);
+                for inner in key.deeper() {
+                    config_key(roff, inner);
+                }
+                roff.control("RE", []);
             }
             roff.control("RE", []);
         }

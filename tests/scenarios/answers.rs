@@ -2,17 +2,34 @@
 
 use fieldwarden::core::action::{Action, Order, Signal};
 use fieldwarden::core::fact::{
-    Asker, Change, Exit, Fact, Fault, OrderId, Pid, Reading, Request, Ticket, WatchdogSeen,
+    Asker, Change, Exit, Fact, Fault, OrderId, Pid, Probed, Reading, Request, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::settings::Settings;
+use fieldwarden::text::probe_kind_word;
 use fieldwarden::trace::parse_fact;
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 15] = [
-    "start", "stop", "abort", "kill", "arm", "pet", "disarm", "record", "keep", "sync", "cut",
-    "init", "force", "light", "other",
+const WORDS: [&str; 18] = [
+    "start",
+    "stop",
+    "abort",
+    "kill",
+    "arm",
+    "pet",
+    "disarm",
+    "record",
+    "keep",
+    "sync",
+    "cut",
+    "init",
+    "force",
+    "light",
+    "other",
+    "startup",
+    "readiness",
+    "liveness",
 ];
 
 /// What an order is answered with.
@@ -26,6 +43,8 @@ enum Answer {
     Process(Change),
     /// It is carried out, and the device says this.
     Device(WatchdogSeen),
+    /// The probe is made, and this comes of it.
+    Probed(Probed),
 }
 
 /// The answers that are in force.
@@ -93,8 +112,32 @@ impl Answers {
                     Some(Answer::Nothing) => Vec::new(),
                     Some(Answer::Refused(why)) => vec![refused(id, why)],
                     Some(Answer::Device(seen)) => armed(id, seen.clone()),
-                    Some(Answer::Process(_)) | None => armed(id, usual),
+                    Some(Answer::Process(_) | Answer::Probed(_)) | None => armed(id, usual),
                 }
+            }
+            Action::Probe {
+                service,
+                run,
+                kind,
+                attempt,
+            } => {
+                let word = probe_kind_word(*kind);
+                let own = format!("{word}.{}", settings.name(*service));
+                let probed = match self.given.get(&own).or_else(|| self.given.get(word)) {
+                    Some(Answer::Nothing) => return Vec::new(),
+                    Some(Answer::Refused(why)) => return vec![refused(id, why)],
+                    Some(Answer::Probed(probed)) => *probed,
+                    Some(Answer::Process(_) | Answer::Device(_)) | None => Probed::Good,
+                };
+                vec![Fact::Child {
+                    service: *service,
+                    run: *run,
+                    change: Change::Probed {
+                        kind: *kind,
+                        attempt: *attempt,
+                        probed,
+                    },
+                }]
             }
             Action::Pet => self.plain("pet", id),
             Action::Disarm => self.plain("disarm", id),
@@ -130,7 +173,7 @@ impl Answers {
     ) -> Vec<Fact> {
         let own = format!("{word}.{}", settings.name(service));
         let change = match self.given.get(&own).or_else(|| self.given.get(word)) {
-            Some(Answer::Nothing | Answer::Device(_)) => return Vec::new(),
+            Some(Answer::Nothing | Answer::Device(_) | Answer::Probed(_)) => return Vec::new(),
             Some(Answer::Refused(why)) => return vec![refused(order.id, why)],
             Some(Answer::Process(change)) => Some(change.clone()),
             None => usual,
@@ -154,7 +197,9 @@ impl Answers {
             // It takes the signal, and nothing comes of it.
             Some(Answer::Nothing) => vec![done(order)],
             Some(Answer::Refused(why)) => vec![refused(order, why)],
-            Some(Answer::Process(_) | Answer::Device(_)) | None => vec![done(order), told],
+            Some(Answer::Process(_) | Answer::Device(_) | Answer::Probed(_)) | None => {
+                vec![done(order), told]
+            }
         }
     }
 
@@ -162,7 +207,9 @@ impl Answers {
         match self.given.get(word) {
             Some(Answer::Nothing) => Vec::new(),
             Some(Answer::Refused(why)) => vec![refused(order, why)],
-            Some(Answer::Process(_) | Answer::Device(_)) | None => vec![done(order)],
+            Some(Answer::Process(_) | Answer::Device(_) | Answer::Probed(_)) | None => {
+                vec![done(order)]
+            }
         }
     }
 }
@@ -209,6 +256,17 @@ fn answer(how: &str, settings: &Settings) -> Result<Answer, String> {
         };
     }
     let name = settings.services.first().map_or("", |s| &s.name);
+    let probed = ["good", "bad ", "unsure "];
+    if probed.iter().any(|word| how.starts_with(word)) {
+        let line = format!("0 child {name} run=1 probed liveness attempt=1 {how}");
+        return match fact(line)? {
+            Fact::Child {
+                change: Change::Probed { probed, .. },
+                ..
+            } => Ok(Answer::Probed(probed)),
+            _ => Err("what comes of a probe is wanted".to_owned()),
+        };
+    }
     match fact(format!("0 child {name} run=1 {how}"))? {
         Fact::Child { change, .. } => Ok(Answer::Process(change)),
         _ => Err("what happens to the process is wanted".to_owned()),

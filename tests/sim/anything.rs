@@ -8,13 +8,13 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Lack, MountId, NotifyKey,
-    OrderId, Pid, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source,
-    Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Ill, Lack, MountId, NotifyKey,
+    OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said,
+    ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
-use fieldwarden::core::memo::{Left, Memo, Rest};
+use fieldwarden::core::memo::{Left, Memo, Progress, Rest};
 use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
@@ -166,7 +166,16 @@ fn request(rng: &mut Rng, services: u64) -> Request {
 
 fn change(rng: &mut Rng) -> Change {
     let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
-    match (rng.range(0, 11), pid) {
+    match (rng.range(0, 13), pid) {
+        (12 | 13, _) => Change::Probed {
+            kind: rng.pick(&ProbeKind::ALL),
+            attempt: rng.pick(&[0, 1, 2, 3, u32::MAX]),
+            probed: rng.pick(&[
+                Probed::Good,
+                Probed::Bad(Ill::TimedOut),
+                Probed::Unsure(Ill::Busy),
+            ]),
+        },
         (0 | 1, Some(pid)) => Change::Started { pid },
         (2, _) => Change::StartFailed {
             stage: Stage::Exec,
@@ -233,6 +242,10 @@ fn memo(rng: &mut Rng) -> Memo {
         ]),
         failures: rng.pick(&[0, 1, u32::MAX]),
         restarts: vec![until; usize::try_from(rng.range(0, 40)).unwrap_or(0)].into(),
+        progress: Progress {
+            started: rng.chance(50),
+            ready: rng.chance(50),
+        },
     }
 }
 

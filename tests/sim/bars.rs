@@ -10,7 +10,7 @@ use fieldwarden::core::fact::{
 };
 use fieldwarden::core::note::{Note, Trust};
 use fieldwarden::core::settings::{Need, Settings};
-use fieldwarden::core::{Core, Down, State, Wish};
+use fieldwarden::core::{Core, Down, Readiness, State, Wish};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A need must not have been met for so long before a service is stopped for that. In milliseconds.
@@ -125,6 +125,7 @@ fn may_start(core: &Core, settings: &Settings, service: ServiceId) -> Result<(),
             continue;
         };
         let up = matches!(r.state, State::Up { .. }) && r.wish == Wish::Run && !r.held;
+        let up = up && r.readiness == Readiness::Ready;
         let done = matches!(
             r.state,
             State::Down {

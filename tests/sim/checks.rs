@@ -9,6 +9,7 @@ use crate::jobs::Jobs;
 use crate::ladder::Ladder;
 use crate::lamp::Said;
 use crate::mains::Heard;
+use crate::probes::Probes;
 use crate::reboots::Machine;
 use crate::silence::Before;
 use crate::strain::{MARGIN, Strained};
@@ -120,6 +121,7 @@ pub struct Checks {
     groups: Groups,
     jobs: Jobs,
     machine: Machine,
+    probes: Probes,
     /// Nothing that is written outlives a boot.
     forgets: bool,
 }
@@ -162,6 +164,7 @@ impl Checks {
             groups: Groups::default(),
             jobs: Jobs::default(),
             machine: Machine::default(),
+            probes: Probes::default(),
             forgets,
         };
         checks.new_life();
@@ -195,11 +198,13 @@ impl Checks {
         self.groups = Groups::default();
         self.jobs = Jobs::default();
         self.machine.new_life();
+        self.probes.new_life();
     }
 
     /// Another boot: nothing is left of the one before.
     pub fn new_boot(&mut self) {
         self.heritage = Heritage::default();
+        self.probes = Probes::default();
     }
 
     /// The daemon has ended in good order: the next one begins with its configuration.
@@ -261,6 +266,7 @@ impl Checks {
         self.jobs.jobs_are_kept(v, &self.settings)?;
         self.machine
             .restarts_are_counted(v, &self.settings, self.forgets)?;
+        self.probes.probes_are_judged(v, &self.settings)?;
         self.mains.mains_are_judged(v)?;
         self.before.silence_is_no_repair(v)?;
         self.heritage.nothing_is_forgotten(v, &self.settings)?;

@@ -12,7 +12,7 @@ use fieldwarden::core::fact::{
 use fieldwarden::core::memo::Left;
 use fieldwarden::core::picture::{Ending, Rung, Verdict};
 use fieldwarden::core::settings::WatchdogOwner;
-use fieldwarden::core::{BootFacts, Core, Guard, State, Wish};
+use fieldwarden::core::{BootFacts, Core, Guard, Readiness, State, Wish};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -502,7 +502,8 @@ impl World {
             | Thread::Output
             | Thread::Signals
             | Thread::Log
-            | Thread::Led => {}
+            | Thread::Led
+            | Thread::Prober => {}
         }
     }
 
@@ -545,6 +546,9 @@ impl World {
                 continue;
             }
             let up = matches!(view.state, State::Up { .. });
+            if up && view.readiness != Readiness::Ready {
+                return Err(format!("{view:?} is not ready"));
+            }
             let alive = self.alive[usize::from(view.service.0)] > 0;
             let waits = waits_rightly(&life.core, &self.plan.settings, view.service);
             if up != alive || up != (view.wish == Wish::Run) && (up || !waits) {

@@ -135,11 +135,17 @@ pub enum Kind {
     ForceFails,
     /// Unmounting takes long.
     SlowUnmount,
+    /// A process hangs, or never gets anywhere, as its probes can see.
+    ProbeSick,
+    /// Probes fail now and then, and a process can be used only from time to time.
+    ProbeMoody,
+    /// Probes tell nothing, or are not answered.
+    ProbeBlind,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 64] = [
+    pub const ALL: [Kind; 67] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -204,6 +210,9 @@ impl Kind {
         Kind::InitDeaf,
         Kind::ForceFails,
         Kind::SlowUnmount,
+        Kind::ProbeSick,
+        Kind::ProbeMoody,
+        Kind::ProbeBlind,
     ];
 
     /// Those that strike by themselves, and the mean time between two strikes in seconds. The others
@@ -241,6 +250,9 @@ impl Kind {
             | Kind::InitDeaf
             | Kind::ForceFails
             | Kind::SlowUnmount
+            | Kind::ProbeSick
+            | Kind::ProbeMoody
+            | Kind::ProbeBlind
             | Kind::Crash
             | Kind::CleanExit
             | Kind::Hang

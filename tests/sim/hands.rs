@@ -5,7 +5,9 @@ use crate::faults::Kind;
 use crate::plan::{LATE_ESSENTIAL, LATE_OTHER};
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::{Action, Order, Signal};
-use fieldwarden::core::fact::{Fact, Fault, HaltKind, OrderId, Pulse, RunId, ServiceId, Thread};
+use fieldwarden::core::fact::{
+    Fact, Fault, HaltKind, OrderId, ProbeKind, Pulse, RunId, ServiceId, Thread,
+};
 use fieldwarden::core::intent::Marker;
 use fieldwarden::core::light::Light;
 use fieldwarden::units::Mono;
@@ -29,6 +31,7 @@ pub enum Work {
     /// The board is told to cut the power, or to forget that.
     Cut(OrderId, bool),
     WatchGauge(OrderId, bool),
+    Probe(OrderId, (ServiceId, ProbeKind), RunId, u32),
     /// Something whose effect nobody here looks at.
     Other(OrderId),
 }
@@ -109,6 +112,15 @@ impl World {
                 signal,
                 ..
             } => (Thread::Children, Work::Signal(id, service, run, signal)),
+            Action::Probe {
+                service,
+                run,
+                kind,
+                attempt,
+            } => {
+                let work = Work::Probe(id, (service, kind), run, attempt);
+                (Thread::Prober, work)
+            }
             Action::Arm { timeout } => (Thread::Watchdog, Work::Arm(id, timeout)),
             Action::Pet => (Thread::Children, Work::PassPet(id)),
             Action::Disarm => (Thread::Watchdog, Work::Disarm(id)),
@@ -181,7 +193,8 @@ impl World {
             | Thread::Output
             | Thread::Signals
             | Thread::Log
-            | Thread::Led => 1,
+            | Thread::Led
+            | Thread::Prober => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {
@@ -220,6 +233,10 @@ impl World {
             Some(Work::Cut(order, cut)) => self.tell_board(order, cut),
             Some(Work::WatchGauge(order, closely)) => {
                 self.watch_gauge(closely);
+                self.done(thread, order, Ok(()));
+            }
+            Some(Work::Probe(order, key, run, attempt)) => {
+                self.probe(key, run, attempt);
                 self.done(thread, order, Ok(()));
             }
             Some(Work::Other(order)) => self.done(thread, order, Ok(())),

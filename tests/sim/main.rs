@@ -34,6 +34,7 @@ mod lamp;
 mod mains;
 mod outage;
 mod plan;
+mod probes;
 mod process;
 mod reboots;
 mod rng;

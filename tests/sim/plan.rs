@@ -2,6 +2,7 @@
 
 use crate::board_file::Extras;
 use crate::faults::Kind;
+use crate::probes;
 use crate::rng::Rng;
 use fieldwarden::config::board::{Board, MainsBy};
 use fieldwarden::config::{self, Loaded, Shelf};
@@ -90,6 +91,7 @@ impl Plan {
         let share = rng.pick(&[0, 10, 25, 50, 80]);
         let mut faults = Kind::ALL
             .into_iter()
+            .filter(|kind| !probes::FAULTS.contains(kind))
             .filter(|_| rng.chance(share))
             .collect::<BTreeSet<_>>();
         let mut calm_at = rng.range(60, 400) * 1000;
@@ -100,6 +102,7 @@ impl Plan {
             let often = [Kind::MainsOut, Kind::MainsOut, Kind::GaugeLies];
             faults.extend(often.into_iter().filter(|_| rng.chance(50)));
         }
+        faults.extend(probes::draw(seed, &mut settings, share));
         // What escalates, and what knows of that, is drawn apart: the other draws stay as they are.
         let mut last = Rng::new(seed.rotate_left(32));
         for at in 0..settings.services.len() {
@@ -184,7 +187,11 @@ fn patience(settings: &Settings) -> u64 {
     let stop = ms(settings.stop_budget) + 10_000;
     let held = |s: &fieldwarden::core::settings::Service| {
         let b = &s.backoff;
-        2 * (ms(s.start_timeout) + ms(s.stop_timeout) + ms(b.cap)) + ms(b.window) + ms(b.cooldown)
+        let probes = s.probes.as_ref().map_or(0, |plans| probes::patience(plans));
+        probes
+            + 2 * (ms(s.start_timeout) + ms(s.stop_timeout) + ms(b.cap))
+            + ms(b.window)
+            + ms(b.cooldown)
     };
     // A process that cannot be killed is free again after a minute and a half at most.
     // An LED is tried again every five minutes.

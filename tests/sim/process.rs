@@ -1,6 +1,7 @@
 //! Processes of services: what they do, and what they do wrong.
 
 use crate::faults::Kind;
+use crate::probes::Health;
 use crate::world::{Event, World};
 use fieldwarden::core::action::Signal;
 use fieldwarden::core::fact::{Change, Errno, Exit, RunId, Said, ServiceId};
@@ -24,6 +25,8 @@ pub struct Proc {
     linger: u64,
     /// The window of its heartbeats, if the daemon has heard of another one than is configured.
     pub window: Option<Duration>,
+    /// What probes find of it.
+    pub health: Health,
     /// How its main process ended.
     pub ended: Option<Exit>,
 }
@@ -31,7 +34,7 @@ pub struct Proc {
 impl Proc {
     /// It should send heartbeats, and has sent none for too long.
     pub fn hangs(&self, now: u64) -> bool {
-        self.beats.is_some() && self.hangs_at <= now
+        self.beats.is_some() && self.hangs_at <= now || self.health.is_sick(now)
     }
 }
 
@@ -88,6 +91,7 @@ impl World {
                 false => 0,
             },
             window: None,
+            health: self.draw_health(service),
             ended: None,
         }
     }

@@ -4,7 +4,7 @@ use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Command};
+use crate::config::{CgroupChoice, Command, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings};
@@ -16,12 +16,14 @@ use crate::edge::job_file::JobFiles;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
+use crate::edge::prober::ProbeKey;
 use crate::edge::run_table::{Leavings, RunTable};
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{self, Recipe, Recipes};
 use crate::edge::systemd::Environment;
 use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -169,6 +171,23 @@ impl Ground {
             inherited: environment.for_children().into(),
             descriptors: self.descriptors,
         }
+    }
+
+    /// How many probes there are.
+    pub fn probes(&self) -> usize {
+        self.commands
+            .iter()
+            .map(|command| command.probes.len())
+            .sum()
+    }
+
+    /// How each probe is made.
+    pub fn probe_plans(&self) -> BTreeMap<ProbeKey, ProbePlan> {
+        let services = (0u16..).map(ServiceId).zip(&self.commands);
+        let plans = services.flat_map(|(id, command)| command.probes.iter().map(move |p| (id, p)));
+        plans
+            .map(|(id, plan)| ((id, plan.kind), plan.clone()))
+            .collect()
     }
 
     pub fn children(&self) -> io::Result<Vec<Child>> {

@@ -4,8 +4,8 @@ use super::ground::Ground;
 use super::queues::{PROMPT, Queues, ServiceWorks};
 use super::samplers::{Sampler, Samplers};
 use crate::app::{AppError, Bridge};
-use crate::config::Config;
 use crate::config::board::{Board, MainsBy};
+use crate::config::{Config, ProbePlan};
 use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
 use crate::core::settings::Settings;
 use crate::edge::adoption;
@@ -19,6 +19,7 @@ use crate::edge::ledger::Reader;
 use crate::edge::line::{self, LineOrder};
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
+use crate::edge::prober::{ProbeKey, Prober, ProberOrder};
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, RollCall};
@@ -29,6 +30,7 @@ use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,6 +118,9 @@ impl Hands {
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
         }
+        if let Some(prober) = &queues.prober {
+            let _ = prober.give(now, ProberOrder::Quit);
+        }
         let control = queues.control.clone();
         drop((queues, self.senses, core));
         // But for the control: who follows the events is to see the last one.
@@ -187,7 +192,7 @@ impl Hands {
 
     pub(super) fn man_services(
         &mut self,
-        (recipes, kin): (Recipes, Vec<Child>),
+        (recipes, kin, plans): (Recipes, Vec<Child>, BTreeMap<ProbeKey, ProbePlan>),
         ground: &Ground,
         queues: &Queues,
         works: ServiceWorks,
@@ -221,7 +226,7 @@ impl Hands {
             (places.clone(), table.clone()),
             pool.clone(),
             taps,
-            births,
+            (births, queues.prober.clone()),
             inbox.clone(),
         )
         .map_err(AppError::kernel("starting processes"))?;
@@ -229,6 +234,15 @@ impl Hands {
         let [first_work, second_work] = works.spawners;
         self.man("spawner", move || first.run(&first_work))?;
         self.man("spawner-2", move || second.run(&second_work))?;
+        if let Some(work) = works.prober {
+            let prober = Prober::new(plans, queues.spawners.clone(), inbox.clone());
+            // Without it services run on as they are; that nothing is known by probes is told.
+            self.man("prober", move || {
+                if let Err(e) = prober.run(&work) {
+                    log::error!("thread prober ended: {e}");
+                }
+            })?;
+        }
         Ok(())
     }
 

@@ -12,10 +12,11 @@ use crate::edge::line::LineOrder;
 use crate::edge::logging;
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::OutputOrder;
+use crate::edge::prober::ProberOrder;
 use crate::edge::pulse::Pulse;
 use crate::edge::register::Write;
 use crate::edge::signals::RollCall;
-use crate::edge::spawner::SpawnOrder;
+use crate::edge::spawner::{SpawnOrder, spawner_of};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,9 @@ const BUS: Duration = Duration::from_secs(10);
 /// The line's thread never waits for anything but its line.
 const LINE: Duration = Duration::from_secs(10);
 
+/// The prober may look at a file on a card that stalls.
+const PROBER: Duration = Duration::from_secs(30);
+
 /// Orders for the bus that may wait. They are few, and the latest one counts.
 const BUS_QUEUE: usize = 16;
 
@@ -67,6 +71,8 @@ pub(in crate::app) struct Queues {
     pub line: Option<Orders<LineOrder>>,
     /// Only with a status LED.
     pub led: Option<Orders<LedOrder>>,
+    /// Only with services that have probes.
+    pub prober: Option<Orders<ProberOrder>>,
     /// What tells the board to cut the power ahead of the halt, and what takes that back.
     pub cut: Option<Write>,
     pub uncut: Option<Write>,
@@ -78,14 +84,9 @@ pub(in crate::app) struct Queues {
 }
 
 impl Queues {
-    /// The spawner of a service: they take turns, so that services that stand side by side start side
-    /// by side.
+    /// The spawner of a service.
     pub fn spawner(&self, service: ServiceId) -> &Orders<SpawnOrder> {
-        let [even, odd] = &self.spawners;
-        match service.0 % 2 {
-            0 => even,
-            _ => odd,
-        }
+        spawner_of(&self.spawners, service)
     }
 
     pub fn pulses(&self) -> Vec<Arc<Pulse>> {
@@ -103,11 +104,13 @@ impl Queues {
         let bus = self.bus.iter().map(Orders::pulse);
         let line = self.line.iter().map(Orders::pulse);
         let led = self.led.iter().map(Orders::pulse);
+        let prober = self.prober.iter().map(Orders::pulse);
         let some = spawners
             .chain(signals)
             .chain(bus)
             .chain(line)
             .chain(led)
+            .chain(prober)
             .chain(&self.log);
         let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
@@ -120,6 +123,7 @@ pub(super) struct ServiceWorks {
     pub children: Work<ChildOrder>,
     pub guards: Work<GuardOrder>,
     pub output: Work<OutputOrder>,
+    pub prober: Option<Work<ProberOrder>>,
 }
 
 /// Those of the others, but for the control's.
@@ -132,11 +136,11 @@ pub(super) struct WatchWorks {
 /// Queues for a daemon with this many services. Each service has at most one start and a few
 /// signals under way, so that a queue is only ever full when its thread is stuck.
 pub(super) fn queues(
-    services: usize,
+    (services, probes): (usize, usize),
     board: &Board,
 ) -> io::Result<(Queues, (ServiceWorks, WatchWorks), Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
-    let room = 4 * services + 64;
+    let room = 4 * services + probes + 64;
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
     let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
@@ -144,6 +148,11 @@ pub(super) fn queues(
     let (control, control_work) =
         orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
+    // Each probe has one order under way, and one answer of the spawner.
+    let prober = (probes > 0)
+        .then(|| orders::with_bell(2 * probes + 16, pulse(Thread::Prober, PROBER)))
+        .transpose()?;
+    let (prober, prober_work) = prober.unzip();
     let bus = board
         .has_gauge()
         .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
@@ -157,6 +166,7 @@ pub(super) fn queues(
         bus,
         line,
         led: None,
+        prober,
         cut,
         uncut,
         halt,
@@ -176,6 +186,7 @@ pub(super) fn queues(
         children: children_work,
         guards: guards_work,
         output: output_work,
+        prober: prober_work,
     };
     let watch = WatchWorks {
         bus: bus_work,

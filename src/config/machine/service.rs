@@ -2,7 +2,7 @@
 
 use crate::config::accounts::{Accounts, NoAccount};
 use crate::config::report::Report;
-use crate::config::{Command, elf, value};
+use crate::config::{Command, Way, elf, value};
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Range;
@@ -20,7 +20,21 @@ pub(super) fn look(
     accounts: &Accounts,
     find: &impl Fn(&[&str]) -> Range<usize>,
 ) {
-    program(report, name, command, find(&["service", name, "command"]));
+    let span = find(&["service", name, "command"]);
+    let help = format!(
+        "every start of {} fails until this is mended",
+        value::key(name)
+    );
+    program(report, &command.argv, span, help);
+    for plan in &command.probes {
+        if let Way::Exec(argv) = &plan.way {
+            let kind = plan.word();
+            let span = find(&["service", name, "probe", kind, "exec"]);
+            let name = value::key(name);
+            let help = format!("the {kind} probe of {name} tells nothing until this is mended");
+            program(report, argv, span, help);
+        }
+    }
     if !command.directory.is_dir() {
         let what = format!("`{}` is no directory", command.directory.display());
         let help = format!("{name} cannot be started until it exists");
@@ -44,10 +58,10 @@ pub(super) fn look(
     }
 }
 
-/// The program of a service and what the kernel needs beside it: the interpreter of a script, the
+/// A program of a service and what the kernel needs beside it: the interpreter of a script, the
 /// loader of a program.
-fn program(report: &mut Report<'_>, name: &str, command: &Command, span: Range<usize>) {
-    let Some(path) = command.argv.first().map(PathBuf::from) else {
+fn program(report: &mut Report<'_>, argv: &[String], span: Range<usize>, help: String) {
+    let Some(path) = argv.first().map(PathBuf::from) else {
         return;
     };
     let shown = path.display();
@@ -62,10 +76,6 @@ fn program(report: &mut Report<'_>, name: &str, command: &Command, span: Range<u
             None => return,
         },
     };
-    let help = format!(
-        "every start of {} fails until this is mended",
-        value::key(name)
-    );
     report.warning(span, what, help);
 }
 

@@ -192,6 +192,8 @@ impl Service {
             reload.due = reload.due.max(turn.now.after(time));
         }
         match self.state {
+            // It has said all that it had to, and is judged by its probe.
+            State::Starting { pid: Some(_), .. } if self.is_tried() => {}
             State::Starting { pid: Some(_), .. } => self.due = before.max(until),
             State::Stopping { killed: false, .. } => {
                 if self.unsent.is_none() && self.said != Signal::Abort {

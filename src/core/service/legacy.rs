@@ -3,7 +3,7 @@
 
 use super::{Down, Service, State, Turn, Wish};
 use crate::core::fact::RunId;
-use crate::core::memo::{Left, Memo, Rest};
+use crate::core::memo::{Left, Memo, Progress, Rest};
 use crate::core::note::{Finish, Note};
 use crate::core::settings::Restart;
 use crate::units::Mono;
@@ -16,6 +16,7 @@ pub(crate) struct Digest {
     run: RunId,
     failures: u32,
     restarts: (u32, Option<Mono>),
+    progress: Progress,
 }
 
 impl Service {
@@ -26,6 +27,7 @@ impl Service {
             run: self.run,
             failures: self.backoff.failures(),
             restarts: (self.backoff.restarts(), self.backoff.latest()),
+            progress: self.progress(),
         }
     }
 
@@ -35,6 +37,7 @@ impl Service {
             left: self.left(),
             failures: self.backoff.failures(),
             restarts: self.backoff.latest_restarts(Memo::RESTARTS),
+            progress: self.progress(),
         }
     }
 
@@ -70,6 +73,7 @@ impl Service {
             return;
         }
         self.run = run;
+        self.recalled_progress = memo.progress;
         if memo.left == Left::Over {
             return;
         }
@@ -106,6 +110,18 @@ impl Service {
                 self.due = Some(until);
                 self.fall(true);
             }
+        }
+    }
+
+    /// A process of it lives on. How far had its probes let it come?
+    pub(super) fn progress_of(&self, run: RunId) -> Progress {
+        match self.recalled {
+            // A memo that is older than the process says nothing about it, but that it is young.
+            Some(_) if run != self.run => Progress {
+                started: false,
+                ready: false,
+            },
+            Some(_) | None => self.recalled_progress,
         }
     }
 

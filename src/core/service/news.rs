@@ -1,6 +1,6 @@
 //! News of a run: started, ready, ended, or not even ordered; and what follows from an end.
 
-use super::{Account, Down, Service, State, StopCause, Wish};
+use super::{Account, Down, Probing, Service, State, StopCause, Wish};
 use crate::core::action::Actions;
 use crate::core::backoff::Next;
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
@@ -82,6 +82,11 @@ impl Service {
                 let note = NotifyNote::ServiceRefused { why, times };
                 turn.out.note(Note::Notify(self.id, note));
             }
+            Change::Probed {
+                kind,
+                attempt,
+                probed,
+            } => self.probed(*kind, *attempt, *probed, turn),
             Change::Exited(exit) => self.exited(*exit, turn),
             // It is alive already; and what is known of a job's runs is not known here.
             Change::Adopted { .. } | Change::Recalled(_) | Change::Remembered(_) => {}
@@ -91,6 +96,7 @@ impl Service {
     fn adopt(&mut self, run: RunId, pid: Pid, ready: bool, turn: &mut Turn) {
         let now = turn.now;
         let ending = self.was_ending(run);
+        self.probing = Probing::taken_over(turn.s, self.progress_of(run));
         self.run = run;
         self.ordered = now;
         self.adopted = true;
@@ -102,7 +108,13 @@ impl Service {
             pid,
         });
         if ready || turn.s.ready == Ready::Exec {
-            self.be_up(now, pid, turn);
+            match self.try_start(turn.s, now) {
+                true => {
+                    let pid = Some(pid);
+                    self.state = State::Starting { since: now, pid };
+                }
+                false => self.be_up(now, pid, turn),
+            }
         } else {
             self.await_ready(pid, turn);
         }
@@ -117,7 +129,7 @@ impl Service {
         self.await_ready(pid, turn);
         // Also one that is not wanted any more: it may have to wait for its turn to be stopped.
         if turn.s.ready == Ready::Exec || self.ready_early {
-            self.up(turn.now, pid, turn);
+            self.speak_up(turn.now, pid, turn);
         }
     }
 
@@ -139,7 +151,7 @@ impl Service {
             State::Starting {
                 since,
                 pid: Some(pid),
-            } => self.up(since, pid, turn),
+            } => self.speak_up(since, pid, turn),
             State::Up { .. } => self.end_reload(turn),
             State::Stopping { .. }
             | State::Down { .. }
@@ -156,7 +168,14 @@ impl Service {
         self.due = Some(turn.now.after(turn.s.start_timeout));
     }
 
-    fn up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
+    /// It is ready by its own word.
+    fn speak_up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
+        if !self.try_start(turn.s, turn.now) {
+            self.up(since, pid, turn);
+        }
+    }
+
+    pub(super) fn up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
         turn.out.note(Note::ServiceUp {
             service: self.id,
             pid,
@@ -172,6 +191,7 @@ impl Service {
         self.proving = failing.then(|| since.after(turn.s.backoff.stable));
         self.account.extended = None;
         self.due = self.up_due(turn.s);
+        self.try_life(turn.s, turn.now);
     }
 
     /// It was taken over, and its run began then.

@@ -51,7 +51,9 @@ impl Service {
 
     /// Somebody listens to processes again: it gets all its time anew.
     pub fn be_heard(&mut self, s: &Settings, now: Mono) {
+        let tried = self.is_tried();
         match &mut self.state {
+            State::Starting { pid: Some(_), .. } if tried => {}
             State::Starting { pid: Some(_), .. } => {
                 self.due = self.account.extended.max(Some(now.after(s.start_timeout)));
             }

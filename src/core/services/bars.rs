@@ -151,7 +151,11 @@ impl Services {
 
     fn barred(&self, s: &Settings, alive: bool, now: Mono) -> Option<Bar> {
         let part = |r: &ServiceId| self.parts[usize::from(r.0)];
-        let missing = s.requires.iter().find(|r| !part(r).bears_others);
+        let bears = |r: &ServiceId| match alive {
+            true => part(r).bears_others,
+            false => part(r).admits_others,
+        };
+        let missing = s.requires.iter().find(|r| !bears(r));
         let requirement = missing.map(|r| Bar::Requirement {
             service: *r,
             coming: part(r).holds_up_others,

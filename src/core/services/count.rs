@@ -12,13 +12,15 @@ pub struct Part {
     pub on_probation: bool,
     pub holds_up_others: bool,
     pub bears_others: bool,
+    pub admits_others: bool,
+    pub unsure: bool,
 }
 
 impl Part {
     /// What counts of this service now.
     pub fn of(service: &Service) -> Part {
         Part {
-            up: matches!(service.state, State::Up { .. }),
+            up: service.is_fit(),
             wanted: service.called_for() && (!service.job || service.alive()),
             alive: service.alive(),
             // What there is to think of a job is told apart.
@@ -30,6 +32,8 @@ impl Part {
             on_probation: service.is_on_probation(),
             holds_up_others: service.holds_up_others(),
             bears_others: service.bears_others(),
+            admits_others: service.admits_others(),
+            unsure: service.is_unsure(),
         }
     }
 }
@@ -42,6 +46,7 @@ pub struct Count {
     pub alive: u16,
     pub failed: u16,
     pub on_probation: u16,
+    pub unsure: u16,
     pub up_wanted: u16,
 }
 
@@ -57,6 +62,7 @@ impl Count {
         step(&mut self.wanted, before.wanted, after.wanted);
         step(&mut self.alive, before.alive, after.alive);
         step(&mut self.failed, before.failed, after.failed);
+        step(&mut self.unsure, before.unsure, after.unsure);
         step(
             &mut self.on_probation,
             before.on_probation,

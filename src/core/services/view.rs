@@ -2,7 +2,7 @@
 
 use super::Services;
 use crate::core::fact::{RunId, ServiceId};
-use crate::core::service::{Account, Bar, State, Wish};
+use crate::core::service::{Account, Bar, ProbeView, Readiness, Service, State, Wish};
 
 /// How one service stands, for those who ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub struct View {
     pub held: bool,
     /// Why it must not run now for the sake of others.
     pub bar: Option<Bar>,
+    /// Whether it can be used, as far as its probes tell; of no meaning unless it is up.
+    pub readiness: Readiness,
     /// Its latest run.
     pub run: RunId,
     /// Its process was started by an earlier daemon.
@@ -37,6 +39,7 @@ impl Services {
             wish: s.wish,
             held: s.held,
             bar: s.bar,
+            readiness: s.readiness(),
             run: s.run,
             adopted: s.adopted,
             restarts: s.restarts,
@@ -48,5 +51,11 @@ impl Services {
     /// What the latest run of a service has told of itself.
     pub fn account(&self, service: ServiceId) -> Option<&Account> {
         Some(&self.services.get(usize::from(service.0))?.account)
+    }
+
+    /// How the probes of a service stand that are made of it now.
+    pub fn probe_views(&self, service: ServiceId) -> impl Iterator<Item = ProbeView> + '_ {
+        let service = self.services.get(usize::from(service.0));
+        service.into_iter().flat_map(Service::probe_views)
     }
 }

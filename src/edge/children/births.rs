@@ -4,7 +4,7 @@
 //! started. So the spawner tells the core itself and has the new process watched; the thread finds out
 //! when it has a reason to wake up, and the first may be the end of that very run.
 
-use super::heir::{Birth, Coming};
+use super::heir::{Birth, Coming, Others};
 use super::{ChildOrder, Children, Key, Run, Slot, end, newline};
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Exit, Fact, RunId, ServiceId};
@@ -94,6 +94,11 @@ impl Births {
     /// A run is about to come into being: held until it was told, or will not be.
     pub fn begin(&self) -> Birth<'_> {
         Birth::begin(&self.coming, &self.orders)
+    }
+
+    /// Where children are named that this thread is not to reap.
+    pub fn others(&self) -> &Others {
+        &self.coming.others
     }
 
     /// A run has come into being. `speaks`: it has a notify socket, and may have used it already.

@@ -10,12 +10,38 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use rustix::event::epoll;
 use signal_hook::consts::SIGCHLD;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Orphans that are reaped at once. More wait for a turn of whatever else there is.
 const AT_ONCE: usize = 64;
+
+/// Children of this process that another thread of ours reaps.
+#[derive(Clone, Default)]
+pub struct Others(Arc<Mutex<BTreeSet<i32>>>);
+
+impl Others {
+    /// This process is one of them, until it is reaped.
+    pub fn add(&self, pid: i32) {
+        self.numbers().insert(pid);
+    }
+
+    /// It is reaped, or about to be.
+    pub fn remove(&self, pid: i32) {
+        self.numbers().remove(&pid);
+    }
+
+    fn has(&self, pid: i32) -> bool {
+        self.numbers().contains(&pid)
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Births that are under way: a process of ours that is there already, and that nobody was told of.
 #[derive(Default)]
@@ -23,6 +49,8 @@ pub(super) struct Coming {
     count: AtomicU32,
     /// The thread waits until there are none.
     awaited: AtomicBool,
+    /// What was born, and is not this thread's.
+    pub others: Others,
 }
 
 impl Coming {
@@ -132,8 +160,9 @@ impl Children {
             if !self.take_orders(work) {
                 return false;
             }
-            // The end of a service wakes us by its own descriptor, and takes it out of the way.
-            if self.is_of_run(pid) {
+            // The end of a service wakes us by its own descriptor, and takes it out of the way; that of
+            // another thread's is taken away by that thread.
+            if self.is_of_run(pid) || self.coming.others.has(pid.as_raw()) {
                 return true;
             }
             let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
@@ -156,7 +185,6 @@ mod tests {
     use crate::edge::orders::with_bell;
     use crate::edge::pulse::Pulse;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use std::sync::Arc;
     use std::time::Duration;
 
     /// Whoever waits for births is woken by the end of the last one, and by no other.

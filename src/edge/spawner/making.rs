@@ -37,15 +37,37 @@ impl Spawning {
         Ok((program, newline))
     }
 
-    fn program(&self, recipe: &Recipe, prepared: &Prepared) -> Result<Program, BadProgram> {
+    /// The program of a probe of a service, without any standard output.
+    pub(super) fn make_for_probe(&self, at: usize, argv: &[String]) -> io::Result<Program> {
+        let (recipe, prepared) = (self.recipes.get(at), self.prepared.get(at));
+        let (Some(recipe), Some(Some(prepared))) = (recipe, prepared) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let environment = self.surroundings(recipe, prepared);
+        let program = self.bare_program((recipe, prepared), argv, environment);
+        program.map_err(io::Error::other)
+    }
+
+    fn bare_program(
+        &self,
+        (recipe, prepared): (&Recipe, &Prepared),
+        argv: &[String],
+        environment: Vec<Variable<'_>>,
+    ) -> Result<Program, BadProgram> {
         let account = prepared.account.as_deref();
-        let mut argv = recipe.command.argv.iter();
+        let mut argv = argv.iter();
         let path = argv.next().map(Path::new).unwrap_or(Path::new(""));
-        let environment = self.environment(recipe, prepared);
         let mut program = Program::new(path, argv, environment)?;
         program.set_directory(&recipe.command.directory)?;
         program.scheduling = Scheduling::Ordinary;
         rights::apply(&mut program, &recipe.command, self.descriptors, account);
+        Ok(program)
+    }
+
+    fn program(&self, recipe: &Recipe, prepared: &Prepared) -> Result<Program, BadProgram> {
+        let environment = self.environment(recipe, prepared);
+        let of = (recipe, prepared);
+        let mut program = self.bare_program(of, &recipe.command.argv, environment)?;
         match recipe.command.output {
             Output::Inherit => {}
             Output::Null => (program.output, program.errors) = (Stream::Null, Stream::Null),
@@ -65,7 +87,8 @@ impl Spawning {
         }
     }
 
-    fn environment<'a>(&'a self, recipe: &'a Recipe, prepared: &'a Prepared) -> Vec<Variable<'a>> {
+    /// The environment of whatever runs for a service.
+    fn surroundings<'a>(&'a self, recipe: &'a Recipe, prepared: &'a Prepared) -> Vec<Variable<'a>> {
         let own = &recipe.command.environment;
         let other = recipe.command.rights.user.is_some();
         let inherited = self.inherited.iter().filter(|(name, _)| {
@@ -79,6 +102,11 @@ impl Spawning {
         if let Some(account) = &prepared.account {
             rights::of_user(account, &mut all);
         }
+        all
+    }
+
+    fn environment<'a>(&'a self, recipe: &'a Recipe, prepared: &'a Prepared) -> Vec<Variable<'a>> {
+        let mut all = self.surroundings(recipe, prepared);
         let mut tell = |name, value: std::ffi::OsString| {
             all.push((Cow::Borrowed(OsStr::new(name)), Cow::Owned(value)));
         };

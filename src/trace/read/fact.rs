@@ -7,7 +7,7 @@ use crate::core::fact::{
     Asker, Change, Controller, Exit, Fact, Fault, Lack, MountId, OrderId, Pulse, Reading, Request,
     RtcSeen, RunId, ServiceId, Shown, Source, Ticket, WatchdogSeen,
 };
-use crate::core::memo::{Left, Memo};
+use crate::core::memo::{Left, Memo, Progress};
 use crate::core::settings::Settings;
 use crate::text::{
     REQUEST_WORDS, controller_named, lack_named, led_named, rest_named, stage_named, thread_named,
@@ -247,7 +247,7 @@ impl Line<'_, '_> {
 
     fn change(&mut self) -> Result<Change, Problem> {
         const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `remembered`, \
-             `ready`, `heartbeat`, `said`, `refused` or `exited`";
+             `ready`, `heartbeat`, `said`, `refused`, `probed` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -271,6 +271,7 @@ impl Line<'_, '_> {
             "heartbeat" => Ok(Change::Heartbeat),
             "said" => self.said().map(Change::Said),
             "refused" => self.refused(),
+            "probed" => self.probed(),
             "exited" => self.exit().map(Change::Exited),
             other => Err(expected(CHANGES, other)),
         }
@@ -287,7 +288,19 @@ impl Line<'_, '_> {
                     .map(value::mono)
                     .collect::<Result<_, _>>()?,
             },
+            progress: self.progress()?,
         })
+    }
+
+    /// How far its probes had let it come; where nothing is said, all the way.
+    fn progress(&mut self) -> Result<Progress, Problem> {
+        match self.words.has_key("started") {
+            true => Ok(Progress {
+                started: self.flag("started")?,
+                ready: self.flag("ready")?,
+            }),
+            false => Ok(Progress::FULL),
+        }
     }
 
     fn left(&mut self) -> Result<Left, Problem> {
@@ -308,7 +321,7 @@ impl Line<'_, '_> {
         }
     }
 
-    fn exit(&mut self) -> Result<Exit, Problem> {
+    pub(super) fn exit(&mut self) -> Result<Exit, Problem> {
         if self.words.has_key("code") {
             return self.number("code").map(Exit::Code);
         }

@@ -1,13 +1,13 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Lack, MountId, NotifyKey, OrderId, Pid,
-    Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage,
-    Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Ill, Lack, MountId, NotifyKey, OrderId,
+    Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId,
+    Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
-use crate::core::memo::{Left, Memo, Rest};
+use crate::core::memo::{Left, Memo, Progress, Rest};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use proptest::option;
 use proptest::prelude::*;
@@ -78,7 +78,10 @@ fn memo() -> impl Strategy<Value = Memo> {
         mono().prop_map(|until| Left::GaveUp { until }),
     ];
     let restarts = prop::collection::vec(mono(), 0..4);
-    (left, any::<u32>(), restarts).prop_map(|(left, failures, restarts)| Memo {
+    let progress = (any::<bool>(), any::<bool>());
+    let progress = progress.prop_map(|(started, ready)| Progress { started, ready });
+    (left, any::<u32>(), restarts, progress).prop_map(|(left, failures, restarts, progress)| Memo {
+        progress,
         left,
         failures,
         restarts: restarts.into(),
@@ -253,10 +256,45 @@ fn change() -> impl Strategy<Value = Change> {
         Just(Change::Heartbeat),
         said().prop_map(Change::Said),
         (refusal(), any::<u32>()).prop_map(|(why, times)| Change::Refused { why, times }),
+        (probe_kind(), any::<u32>(), probed()).prop_map(|(kind, attempt, probed)| {
+            Change::Probed {
+                kind,
+                attempt,
+                probed,
+            }
+        }),
         any::<u8>().prop_map(|code| Change::Exited(Exit::Code(code))),
         any::<u8>().prop_map(|signal| Change::Exited(Exit::Signal(signal))),
         Just(Change::Exited(Exit::Unknown)),
     ]
+}
+
+fn probe_kind() -> impl Strategy<Value = ProbeKind> {
+    prop::sample::select(&ProbeKind::ALL)
+}
+
+fn probed() -> impl Strategy<Value = Probed> {
+    let exit = prop_oneof![
+        any::<u8>().prop_map(Exit::Code),
+        any::<u8>().prop_map(Exit::Signal),
+        Just(Exit::Unknown),
+    ];
+    let ill = prop_oneof![
+        errno().prop_map(Ill::Errno),
+        Just(Ill::TimedOut),
+        Just(Ill::Closed),
+        Just(Ill::NotHttp),
+        any::<u16>().prop_map(Ill::Status),
+        exit.prop_map(Ill::Exit),
+        any::<Duration>().prop_map(Ill::Unchanged),
+        Just(Ill::Undated),
+        Just(Ill::Busy),
+    ];
+    (ill, 0..3u8).prop_map(|(ill, which)| match which {
+        0 => Probed::Good,
+        1 => Probed::Bad(ill),
+        _ => Probed::Unsure(ill),
+    })
 }
 
 fn said() -> impl Strategy<Value = Said> {

@@ -1,0 +1,97 @@
+//! Probes: when each service is to be probed next.
+//!
+//! A service is probed only while everything is kept as everybody wishes, and it is not to be stopped
+//! itself. Costs nothing where there are no probes, and no look at any service that has none.
+
+use super::{Course, Services};
+use crate::core::Pass;
+use crate::core::fact::{ProbeKind, ServiceId};
+use crate::core::settings::Service as Settings;
+use crate::units::Mono;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When services are to be probed.
+pub(super) struct Probes {
+    timers: BTreeSet<(Mono, ServiceId)>,
+    registered: BTreeMap<ServiceId, Mono>,
+    /// Services with a probe that depends on the network.
+    networked: Vec<ServiceId>,
+    /// The network is known to be gone.
+    cut_off: bool,
+}
+
+impl Probes {
+    pub fn of(settings: &[Settings]) -> Probes {
+        let ids = (0u16..).map(ServiceId).zip(settings);
+        let networked = ids.filter(|(_, s)| is_networked(s)).map(|(id, _)| id);
+        Probes {
+            timers: BTreeSet::new(),
+            registered: BTreeMap::new(),
+            networked: networked.collect(),
+            cut_off: false,
+        }
+    }
+
+    /// When the next one is due.
+    pub fn due(&self) -> Option<Mono> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    fn register(&mut self, id: ServiceId, due: Option<Mono>) {
+        let before = match due {
+            Some(due) => self.registered.insert(id, due),
+            None => self.registered.remove(&id),
+        };
+        if before != due {
+            if let Some(before) = before {
+                self.timers.remove(&(before, id));
+            }
+            self.timers.extend(due.map(|due| (due, id)));
+        }
+    }
+}
+
+fn is_networked(s: &Settings) -> bool {
+    let probes = s.probes.as_ref();
+    let networked = |kind| probes.and_then(|p| p.get(kind)).is_some_and(|p| p.network);
+    ProbeKind::ALL.into_iter().any(networked)
+}
+
+impl Services {
+    /// Brings the timer of a service up to date.
+    pub(super) fn time_probes(&mut self, id: ServiceId) {
+        let service = &self.services[usize::from(id.0)];
+        let probed = self.course == Course::Kept && !service.must_stop();
+        let due = probed.then(|| service.probe_due()).flatten();
+        self.probes.register(id, due);
+    }
+
+    /// What depends on a network that is gone is not probed, and not judged by that.
+    pub(super) fn look_at_network(&mut self, pass: &mut Pass) {
+        let cut_off = pass.picture.network == Some(false);
+        if self.probes.cut_off == cut_off {
+            return;
+        }
+        self.probes.cut_off = cut_off;
+        for id in self.probes.networked.clone() {
+            let at = usize::from(id.0);
+            self.services[at].cut_off(cut_off, pass.now);
+            self.touch(id);
+        }
+    }
+
+    /// Has the probes made that are due.
+    pub(super) fn probe(&mut self, pass: &mut Pass) {
+        if !self.begun {
+            return;
+        }
+        while let Some(&(due, id)) = self.probes.timers.first() {
+            if due > pass.now {
+                return;
+            }
+            let at = usize::from(id.0);
+            self.services[at].probe(pass.now, pass.out);
+            self.touch(id);
+        }
+    }
+}
