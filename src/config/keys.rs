@@ -6,6 +6,7 @@ mod backoff;
 mod group;
 mod job;
 pub mod led;
+mod power;
 mod probe;
 mod reboots;
 mod rights;
@@ -17,6 +18,7 @@ use Absent::{Default, Inside, Nothing, Required};
 use backoff::BACKOFF;
 pub use group::GROUP;
 pub use led::LED;
+pub use power::POWER;
 pub use reboots::REBOOTS;
 use std::time::Duration;
 pub use vitals::VITALS;
@@ -151,41 +153,6 @@ pub const STOP: Section = Section {
             Kind::Duration(s(15), min(10)),
             Default("\"3min\""),
             "Time that init gets to unmount everything when the machine is halted; the watchdog is set to it",
-        ),
-    ],
-};
-
-/// What is done while mains are away.
-pub const POWER: Section = Section {
-    header: "power",
-    meaning: "What is done while mains are away and a battery runs the machine.",
-    keys: &[
-        key(
-            "ride_through",
-            Kind::WordOrDuration(&["never"], s(5), hours(24)),
-            Default("\"60s\""),
-            "Time on battery after which the machine is halted; with \"never\", for large batteries, \
-             only a battery that is low or not heard of ends it",
-        ),
-        key(
-            "low_charge",
-            Kind::Share,
-            Nothing("\"15%\""),
-            "Charge at or below which the battery is low; without this key, what the board file says",
-        ),
-        key(
-            "shed_optional",
-            Kind::Duration(s(2), hours(1)),
-            Default("\"10s\""),
-            "Time on battery after which services of the class optional are stopped until mains are \
-             back",
-        ),
-        key(
-            "shed_normal",
-            Kind::Share,
-            Default("\"60%\""),
-            "Charge at or below which services of the class normal are stopped too, as they are after \
-             half of ride_through",
         ),
     ],
 };

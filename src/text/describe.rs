@@ -131,10 +131,10 @@ impl Describer<'_> {
                 service,
                 bar,
                 stopped,
-            } => {
-                let [lacks, stopped] = service::barred(*bar, *stopped, self.0);
-                ("service-barred", self.of(*service, [lacks, stopped]))
-            }
+            } => (
+                "service-barred",
+                self.of(*service, service::barred(*bar, *stopped, self.0)),
+            ),
             Note::ServiceStopping { service } => ("service-stopping", self.of(*service, [])),
             Note::ServiceKilled { service, waited } => (
                 "service-killed",
@@ -180,8 +180,7 @@ impl Describer<'_> {
             ),
             Note::MachineRestarting { service } => ("machine-restarting", self.of(*service, [])),
             Note::MachineKept { service, why } => {
-                let of = self.of(*service, []);
-                ("machine-kept", service::kept(of, *why))
+                ("machine-kept", service::kept(self.of(*service, []), *why))
             }
             Note::ServiceFinished { service, how } => (
                 "service-finished",
@@ -340,17 +339,17 @@ impl Describer<'_> {
                 ("battery-low", fields.into_iter().flatten().collect())
             }
             Note::Shedding { shed } => ("shedding", vec![("shed", word(shed_word(*shed)))]),
+            Note::HeatShedding { shed } => {
+                ("heat-shedding", vec![("shed", word(shed_word(*shed)))])
+            }
             Note::SignsDisagree { dispute } => {
                 let dispute = word(dispute_word(*dispute));
                 ("signs-disagree", vec![("dispute", dispute)])
             }
-            Note::HeatShedding { shed } => {
-                ("heat-shedding", vec![("shed", word(shed_word(*shed)))])
-            }
             Note::ThrottleBegan { flag, temperature } => {
-                let mut fields = throttle::fields(*flag, []);
-                fields.extend(temperature.map(|t| ("temperature", Value::Heat(t))));
-                ("throttle-began", fields)
+                let of = throttle::fields(*flag, []);
+                let of = throttle::heated(of, "temperature", *temperature);
+                ("throttle-began", of)
             }
             Note::ThrottleEnded {
                 flag,
@@ -364,9 +363,8 @@ impl Describer<'_> {
                     ("at-least", Value::Flag(*at_least)),
                     ("times", count(*times)),
                 ];
-                let mut fields = throttle::fields(*flag, rest);
-                fields.extend(peak.map(|t| ("peak", Value::Heat(t))));
-                ("throttle-ended", fields)
+                let fields = throttle::fields(*flag, rest);
+                ("throttle-ended", throttle::heated(fields, "peak", *peak))
             }
             Note::ThrottleBrief { flag, within } => {
                 let rest = [("within", time(*within))];

@@ -99,6 +99,16 @@ pub(super) fn fields<const N: usize>(
     fields
 }
 
+/// The same with a temperature, if it is known.
+pub(super) fn heated(
+    mut fields: Fields,
+    name: &'static str,
+    temperature: Option<MilliCelsius>,
+) -> Fields {
+    fields.extend(temperature.map(|t| (name, Value::Heat(t))));
+    fields
+}
+
 /// The flags as the firmware's tools write them: `0x50005`.
 pub fn throttle_flags(flags: ThrottleFlags) -> String {
     format!("{:#x}", flags.0)

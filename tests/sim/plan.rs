@@ -75,6 +75,7 @@ impl Plan {
     pub fn drawn(seed: u64, jobs: bool) -> Plan {
         let mut rng = Rng::new(seed);
         let mut toml = configuration(&mut rng);
+        probes::draw(seed, &mut toml);
         if jobs {
             crate::jobs::jobs(seed, &mut toml);
         }
@@ -102,7 +103,7 @@ impl Plan {
             let often = [Kind::MainsOut, Kind::MainsOut, Kind::GaugeLies];
             faults.extend(often.into_iter().filter(|_| rng.chance(50)));
         }
-        faults.extend(probes::draw(seed, &mut settings, share));
+        faults.extend(probes::faults(seed, &settings, share));
         // What escalates, and what knows of that, is drawn apart: the other draws stay as they are.
         let mut last = Rng::new(seed.rotate_left(32));
         for at in 0..settings.services.len() {

@@ -17,7 +17,7 @@ use fieldwarden::core::note::{Note, ProbeNote};
 use fieldwarden::core::settings::{Probe, Probes as Plans, Settings};
 use fieldwarden::core::{State, Wish};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fmt::Write as _;
 
 /// A probe that is not answered for so long beyond its own time is given up. In milliseconds.
 const PATIENCE: u64 = 5_000;
@@ -26,38 +26,61 @@ const PATIENCE: u64 = 5_000;
 /// as they are.
 pub const FAULTS: [Kind; 3] = [Kind::ProbeSick, Kind::ProbeMoody, Kind::ProbeBlind];
 
-/// Gives some services of this plan probes, and the seed some of the faults.
-pub fn draw(seed: u64, settings: &mut Settings, share: u64) -> Vec<Kind> {
+/// Gives some services of this configuration probes.
+pub fn draw(seed: u64, toml: &mut String) {
     let mut rng = Rng::new(seed.rotate_left(16));
     if !rng.chance(40) {
-        return Vec::new();
+        return;
     }
-    for service in &mut settings.services {
-        if rng.chance(60) {
-            let mut plans = Plans::default();
-            for kind in ProbeKind::ALL {
-                if rng.chance(60) {
-                    *plans.get_mut(kind) = Some(probe(&mut rng, kind));
-                }
+    let header = |line: &str| {
+        Some(
+            line.strip_prefix("[service.")?
+                .strip_suffix(']')?
+                .to_owned(),
+        )
+    };
+    let names: Vec<String> = toml.lines().filter_map(header).collect();
+    for name in names {
+        if !rng.chance(60) {
+            continue;
+        }
+        for kind in ["startup", "readiness", "liveness"] {
+            if rng.chance(60) {
+                // Writing to a string cannot fail.
+                let _ = write!(
+                    toml,
+                    "[service.{name}.probe.{kind}]\n{}",
+                    probe(&mut rng, kind)
+                );
             }
-            service.probes = Some(Box::new(plans));
         }
     }
-    FAULTS.into_iter().filter(|_| rng.chance(share)).collect()
 }
 
-fn probe(rng: &mut Rng, kind: ProbeKind) -> Probe {
-    Probe {
-        initial_delay: Duration::from_millis(rng.pick(&[0, 0, 500, 4_000])),
-        interval: Duration::from_millis(rng.range(1_000, 8_000)),
-        timeout: Duration::from_millis(rng.range(100, 3_000)),
-        failure_threshold: rng.pick(&[1, 2, 3, 5]),
-        success_threshold: match kind {
-            ProbeKind::Readiness => rng.pick(&[1, 1, 3]),
-            ProbeKind::Startup | ProbeKind::Liveness => 1,
-        },
-        network: kind == ProbeKind::Liveness && rng.chance(20),
-    }
+/// Some of the faults that have to do with probes, where there are any.
+pub fn faults(seed: u64, settings: &Settings, share: u64) -> Vec<Kind> {
+    let mut rng = Rng::new(seed.rotate_left(17));
+    let probed = settings.services.iter().any(|s| s.probes.is_some());
+    let faults = FAULTS.into_iter().filter(|_| probed);
+    faults.filter(|_| rng.chance(share)).collect()
+}
+
+fn probe(rng: &mut Rng, kind: &str) -> String {
+    let delay = rng.pick(&[0, 0, 500, 4_000]);
+    let (interval, timeout) = (rng.range(1_000, 8_000), rng.range(100, 3_000));
+    let failures = rng.pick(&[1, 2, 3, 5]);
+    let successes = match kind {
+        "readiness" => rng.pick(&[1, 1, 3]),
+        _ => 1,
+    };
+    let way = match kind == "liveness" && rng.chance(20) {
+        true => "tcp = \"192.0.2.1:80\"\nnetwork = true",
+        false => "tcp = \"127.0.0.1:80\"",
+    };
+    format!(
+        "{way}\ninitial_delay = \"{delay}ms\"\ninterval = \"{interval}ms\"\n\
+         timeout = \"{timeout}ms\"\nfailure_threshold = {failures}\nsuccess_threshold = {successes}\n"
+    )
 }
 
 /// How long probes may take to find out what there is to be found. In milliseconds.
