@@ -131,7 +131,9 @@ pub fn end_strangers(strangers: &Leavings, table: &RunTable, pool: Option<&Pool>
     for (name, left) in strangers {
         let survivor = left.record.clone().and_then(known_alive);
         let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();
-        if survivor.is_none() && grouped.is_empty() {
+        // What probed it may have outlived it, too.
+        let populated = pool.is_some_and(|pool| pool.is_populated(name));
+        if survivor.is_none() && grouped.is_empty() && !populated {
             table.forget(name);
             continue;
         }

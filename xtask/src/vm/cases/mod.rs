@@ -23,7 +23,6 @@ mod needs;
 mod notify;
 mod pi;
 mod power_cut;
-mod probes;
 mod programs;
 mod runaway;
 mod throttle;
@@ -62,7 +61,6 @@ pub fn all() -> Vec<Case> {
         daemon_killed::CASES,
         first::CASES,
         notify::CASES,
-        probes::CASES,
         guard::CASES,
         guard_systemd::CASES,
         unit::CASES,
