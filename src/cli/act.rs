@@ -190,14 +190,24 @@ fn judge(verb: Verb, run_before: u32, service: &ServiceStatus) -> Progress {
         (_, "down", Some("finished")) if ended => {
             Progress::Reached(format!("{name} has run and finished"))
         }
-        (_, "down", Some("failed")) if ended => {
-            Progress::Failed(format!("{name} failed, and is not restarted"))
-        }
+        (_, "down", Some("failed")) if ended => Progress::Failed(match service.job {
+            Some(_) => format!("{name} failed, and runs again at its next time"),
+            None => format!("{name} failed, and is not restarted"),
+        }),
+        (_, "down", Some("waiting")) if hindered(service).is_some() => Progress::Failed(format!(
+            "{name} {}, and runs when that is over",
+            hindered(service).unwrap_or_default()
+        )),
         (_, "down", Some("stopped")) => {
             Progress::Failed(format!("somebody else asked {name} to stop"))
         }
         _ => Progress::Under,
     }
+}
+
+/// Why a job does not run although it is called.
+fn hindered(service: &ServiceStatus) -> Option<String> {
+    service.job.as_ref()?.waits()
 }
 
 /// The latest bad news about a service, if the daemon still has it at hand.
@@ -207,7 +217,13 @@ fn reason(daemon: &Daemon, name: &str) -> Option<String> {
         Told::Event(record, _) => {
             let about = record.data.get("service").and_then(|s| s.as_str()) == Some(name);
             // What comes of a failure is said already; what it was is not.
-            let cause = !matches!(record.event.as_str(), "service-backoff" | "service-gave-up");
+            let sequel = [
+                "service-backoff",
+                "service-gave-up",
+                "service-finished",
+                "job-freshness",
+            ];
+            let cause = !sequel.contains(&record.event.as_str());
             (about && cause && record.severity > Severity::Info).then_some(record.text)
         }
         Told::Lost(_) => None,
@@ -218,7 +234,7 @@ fn reason(daemon: &Daemon, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Seconds;
+    use crate::status::{JobStatus, Seconds};
 
     fn service(state: &str, why: Option<&str>, run: u32) -> ServiceStatus {
         ServiceStatus {
@@ -275,6 +291,26 @@ mod tests {
         assert_eq!(
             start("down", Some("stopped"), 4),
             failed("somebody else asked web to stop")
+        );
+        let job = |why, job| {
+            let job = Some(job);
+            let service = service("down", Some(why), 4);
+            judge(Verb::Start, 3, &ServiceStatus { job, ..service })
+        };
+        assert_eq!(
+            job("failed", JobStatus::default()),
+            failed("web failed, and runs again at its next time")
+        );
+        assert_eq!(job("waiting", JobStatus::default()), Progress::Under);
+        let beside = JobStatus {
+            beside: Some("dump".into()),
+            ..JobStatus::default()
+        };
+        assert_eq!(
+            job("waiting", beside),
+            failed(
+                "web waits for dump, which must not run at the same time, and runs when that is over"
+            )
         );
         let resting = |state| ServiceStatus {
             wish: "rest".into(),

@@ -8,7 +8,6 @@ use super::report::Report;
 use super::schema::{Kind, brief};
 use super::value::{Node, mistyped};
 use crate::units::{MilliCelsius, Permille};
-use jiff::SpanRelativeTo;
 use jiff::fmt::friendly::SpanParser;
 use std::ops::Range;
 use std::time::Duration;
@@ -140,15 +139,24 @@ pub(super) fn duration_as(
     None
 }
 
-/// Days and weeks are so many hours, whatever clocks do.
+/// Days and weeks are so many hours, whatever clocks do; they stand before the rest.
 fn duration_in(text: &str) -> Option<Duration> {
-    let parser = SpanParser::new();
-    if let Ok(duration) = parser.parse_unsigned_duration(text) {
-        return Some(duration);
+    let (mut sum, mut rest) = (Duration::ZERO, text.trim_ascii_start());
+    for (unit, hours) in [('w', 7 * 24), ('d', 24)] {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        let Some(after) = after.strip_prefix(unit) else {
+            continue;
+        };
+        let hours = number.parse::<u32>().ok()?.checked_mul(hours)?;
+        sum += Duration::from_secs(u64::from(hours) * 3600);
+        rest = after.trim_ascii_start();
+        if rest.is_empty() {
+            return Some(sum);
+        }
     }
-    let span = parser.parse_span(text).ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    duration.try_into().ok()
+    let left = SpanParser::new().parse_unsigned_duration(rest).ok()?;
+    sum.checked_add(left)
 }
 
 /// A number with at most one decimal, in tenths.

@@ -77,7 +77,7 @@ fn plan_word(plan: JobPlan) -> &'static str {
 
 impl JobStatus {
     /// Why it does not run although its time has come.
-    pub(super) fn waits(&self) -> Option<String> {
+    pub fn waits(&self) -> Option<String> {
         let why = match (self.not_while.as_deref(), &self.beside) {
             (Some("battery"), _) => "waits while on battery".to_owned(),
             (Some("throttled"), _) => "waits while throttled".to_owned(),

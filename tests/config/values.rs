@@ -108,7 +108,8 @@ fn a_job_has_the_documented_defaults() {
             .map(|job| job.schedule)
     };
     let week = Some(Schedule::Every(Duration::from_secs(7 * 86_400)));
-    assert_eq!((every("7d"), every("1w")), (week.clone(), week));
+    assert_eq!((every("7d"), every("1w")), (week.clone(), week.clone()));
+    assert_eq!(every("6d 23h 60m"), week);
 
     let all = job(
         "calendar = \"mon,thu 03:30\"\nzone = \"CET-1CEST,M3.5.0,M10.5.0/3\"\nany_clock = true\n\

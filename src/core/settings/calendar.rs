@@ -169,7 +169,8 @@ impl Calendar {
             When::Week { hour, minute, .. } | When::Month { hour, minute, .. } => {
                 // That of the day before may come after midnight, if it is left out.
                 let first = self.zone.local(after)?.date().yesterday().ok()?;
-                let days = first.series(jiff::Span::new().days(1)).take(DAYS);
+                let tomorrow = |date: &Date| date.tomorrow().ok();
+                let days = std::iter::successors(Some(first), tomorrow).take(DAYS);
                 days.filter(|date| self.when.is_on(*date))
                     .filter_map(|date| self.zone.instant(date.at(hour, minute, 0, 0)))
                     .find(|time| *time > after)

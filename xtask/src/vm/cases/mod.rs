@@ -16,6 +16,7 @@ mod halt_gauge;
 mod halt_killed;
 mod holder;
 mod install;
+mod jobs;
 mod lab;
 mod led;
 mod limits;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Case> {
         led::CASES,
         limits::CASES,
         needs::CASES,
+        jobs::CASES,
         pi::CASES,
         halt::CASES,
         halt_gauge::CASES,

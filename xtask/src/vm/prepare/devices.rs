@@ -145,13 +145,18 @@ fn remove_known(theirs: &Path, ours: &Path) -> Result<()> {
 /// Layer with the programs and libraries of Debian packages, without their documentation.
 fn tools_layer(cache: &Cache, guest: &Path, apt: &dyn Fn() -> Result<Apt>) -> Result<PathBuf> {
     let list = guest.join("packages.devices");
-    let inputs = Inputs::new("programs of packages, 1").with_path(&list)?;
+    let inputs = Inputs::new("programs of packages, 2").with_path(&list)?;
     cache.layer("devicetools", &inputs, |dir| {
         let (apt, scratch) = (apt()?, cache.scratch()?);
         for package in words_of(&list)? {
             apt.unpack(&package, false, scratch.path())?;
         }
         fs::create_dir_all(dir.join("usr"))?;
+        // Some libraries still lie where /lib was a directory.
+        if scratch.path().join("lib").is_dir() {
+            let (from, to) = (scratch.path().join("lib/."), scratch.path().join("usr/lib"));
+            run(tool("cp").arg("-a").arg(from).arg(to))?;
+        }
         for folder in ["usr/bin", "usr/sbin", "usr/lib"] {
             let from = scratch.path().join(folder);
             if from.is_dir() {
