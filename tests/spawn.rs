@@ -17,13 +17,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 
 use fieldwarden::edge::spawn::{
-    BadProgram, Handed, Identity, Limit, Method, Program, Scheduling, SpawnError, Spawner, Stage,
-    Stream, start_time,
+    Access, BadProgram, Handed, Identity, Limit, Method, Program, Sandbox, Scheduling, SpawnError,
+    Spawner, Stage, Stream, start_time,
 };
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid};
+use rustix::thread::CapabilitySet;
 
 fn failure(spawner: &mut Spawner, program: &Program) -> (Stage, Errno) {
     match spawner.spawn(program) {
@@ -811,4 +812,38 @@ fn descriptors_are_handed_over() {
         let spawned = spawner.spawn(&program).unwrap();
         assert_eq!(ended(&spawned), WaitStatus::Exited(spawned.pid, 3));
     });
+}
+
+/// Whoever lacks the right to mount gives nobody a view of their own: the start fails at that step, and
+/// never starts the program with less.
+#[test]
+fn a_sandbox_takes_root() {
+    let (mut tmp, mut paths, mut network) = <(Sandbox, Sandbox, Sandbox)>::default();
+    tmp.set_private_tmp(1 << 20);
+    let etc = (Path::new("/etc"), Access::ReadOnly);
+    paths.set_paths([etc]).unwrap();
+    network.set_private_network();
+    let wanted = [
+        (tmp, Stage::Mounts),
+        (paths, Stage::Mounts),
+        (network, Stage::Network),
+    ];
+    let wanted = wanted.map(|(sandbox, stage)| {
+        let mut program = program("/bin/true", &[]);
+        program.sandbox = Some(Box::new(sandbox));
+        (program, stage)
+    });
+    // Capabilities are those of a thread.
+    let without = move || {
+        let mut own = rustix::thread::capabilities(None).unwrap();
+        own.effective.remove(CapabilitySet::SYS_ADMIN);
+        rustix::thread::set_capabilities(None, own).unwrap();
+        with_each_method(|spawner| {
+            for (program, stage) in &wanted {
+                assert_eq!(failure(spawner, program), (*stage, Errno::EPERM));
+            }
+            assert!(no_children_left());
+        });
+    };
+    thread::spawn(without).join().unwrap();
 }

@@ -9,7 +9,7 @@ use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits};
+use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits, sandbox};
 use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::Permille;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(super) fn config<'i>(
     let storage = storage(top.below("storage", keys::STORAGE.keys));
     let drafts = service::drafts(&mut top);
     if let Some(root) = &root {
-        socket_names(&mut top, &root.runtime_dir, &drafts);
+        runtime_dir(&mut top, &root.runtime_dir, &drafts);
     }
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
@@ -170,6 +170,12 @@ fn watchdog(mut table: Table<'_, '_, '_>) -> Option<(Watchdog, PathBuf)> {
         disarm_on_stop: disarm_on_stop?.value,
     };
     Some((watchdog, device?.value))
+}
+
+/// Reports a runtime directory in which no service would find what it needs.
+fn runtime_dir(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[Draft]) {
+    socket_names(top, directory, drafts);
+    sandbox::hidden(top, directory, drafts);
 }
 
 /// Reports a directory in which the name of a socket would be too long for the kernel.

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::Table;
 use super::value::{self, Node};
-use super::{Command, Output, StopSignal, rights, share};
+use super::{Command, Output, StopSignal, rights, sandbox, share};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -17,6 +17,7 @@ const RESERVED: &[&str] = &[
     "WATCHDOG_PID",
     "JOURNAL_STREAM",
     "INVOCATION_ID",
+    "CREDENTIALS_DIRECTORY",
 ];
 
 /// Longest argument or variable with its name, in bytes: the kernel's `MAX_ARG_STRLEN` without
@@ -34,6 +35,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
     let bounds = rights::bounds(table);
     let fd_store = table.count("fd_store");
     let share = share::share(table);
+    let sandbox = sandbox::sandbox(table);
     Some(Command {
         argv: argv?.value,
         environment: environment?.value,
@@ -47,6 +49,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
         stop_signal: stop_signal?.value,
         rights: rights?,
         bounds: bounds?,
+        sandbox: sandbox?,
         fd_store: fd_store?.value,
         share: share?,
         probes: Box::default(),

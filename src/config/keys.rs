@@ -10,7 +10,9 @@ mod power;
 mod probe;
 mod reboots;
 mod rights;
+mod sandbox;
 mod share;
+mod storage;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
@@ -21,6 +23,7 @@ pub use led::LED;
 pub use power::POWER;
 pub use reboots::REBOOTS;
 use std::time::Duration;
+pub use storage::STORAGE;
 pub use vitals::VITALS;
 
 /// The version of the format that this program reads. It rises only when a file of the version
@@ -189,44 +192,6 @@ pub const CLOCK: Section = Section {
     ],
 };
 
-/// File systems.
-pub const STORAGE: Section = Section {
-    header: "storage",
-    meaning: "File systems.",
-    keys: &[
-        key(
-            "every",
-            Kind::Duration(s(5), hours(1)),
-            Default("\"60s\""),
-            "Time between two looks",
-        ),
-        key(
-            "mounts",
-            Kind::Paths,
-            Nothing("[\"/\"]"),
-            "Mount points to watch; without this key, every writable local file system that is \
-             found at the start",
-        ),
-        key(
-            "space",
-            FREE,
-            Inside,
-            "Limits of the free space; critical must be the lower one",
-        ),
-        key(
-            "inodes",
-            FREE,
-            Inside,
-            "Limits of the free inodes; critical must be the lower one",
-        ),
-    ],
-};
-
-const FREE: Kind = Kind::Table(&[
-    key("warn", Kind::Share, Default("\"15%\""), WARN),
-    key("critical", Kind::Share, Default("\"5%\""), CRITICAL),
-]);
-
 /// One service.
 pub const SERVICE: Section = Section {
     header: "service.NAME",
@@ -387,6 +352,11 @@ pub const SERVICE: Section = Section {
         rights::NICE,
         rights::OOM_SCORE,
         rights::LIMITS,
+        sandbox::PRIVATE_TMP,
+        sandbox::READ_ONLY,
+        sandbox::WRITABLE,
+        sandbox::PRIVATE_NETWORK,
+        sandbox::SECRETS,
         share::CPU_QUOTA,
         share::CPU_WEIGHT,
         share::MEMORY_HIGH,

@@ -2,6 +2,7 @@
 //! never an error.
 
 mod limits;
+mod sandbox;
 mod service;
 
 use super::accounts::Accounts;
@@ -35,6 +36,7 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     accounts.refresh();
     for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
         service::look(&mut report, &service.name, command, &accounts, &find);
+        sandbox::look(&mut report, &service.name, command, &find);
     }
     report.finish().iter().cloned().collect()
 }

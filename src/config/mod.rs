@@ -31,6 +31,7 @@ mod report;
 mod restart;
 mod rights;
 mod sample;
+mod sandbox;
 pub mod schema;
 mod service;
 mod share;
@@ -49,6 +50,7 @@ pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
 pub use sample::sample;
+pub use sandbox::Sandbox;
 pub use share::{Amount, Share};
 pub use target::{Target, Url};
 
@@ -146,6 +148,8 @@ pub struct Command {
     pub rights: Rights,
     /// What bounds each of its processes.
     pub bounds: Bounds,
+    /// What it sees of the machine; `None` for all of it.
+    pub sandbox: Option<Box<Sandbox>>,
     /// Descriptors that it may leave with the daemon, 0 to 64.
     pub fd_store: u32,
     /// What all of them together may take.

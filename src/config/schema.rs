@@ -104,6 +104,8 @@ pub enum Kind {
     Groups,
     /// A list of capabilities.
     Capabilities,
+    /// A table of names of secrets with the absolute paths of their sources.
+    Secrets,
     /// Permission bits in octal, as a text.
     Umask,
     /// A whole number that may be below zero, from the first to the second, both included.
@@ -211,6 +213,7 @@ impl Kind {
             | Kind::Group
             | Kind::Groups
             | Kind::Capabilities
+            | Kind::Secrets
             | Kind::Table(_) => None,
         }
     }
@@ -226,13 +229,8 @@ impl fmt::Display for Kind {
                 return write!(f, "\"{}\" or an absolute path", words.join("\", \""));
             }
             Kind::WordOrDuration(words, min, max) => {
-                return write!(
-                    f,
-                    "\"{}\" or a duration from {} to {}",
-                    words.join("\", \""),
-                    brief(min),
-                    brief(max)
-                );
+                let (words, min, max) = (words.join("\", \""), brief(min), brief(max));
+                return write!(f, "\"{words}\" or a duration from {min} to {max}");
             }
             Kind::WordOrCount(words, min, max) => {
                 let words = quoted(words);
@@ -269,6 +267,7 @@ impl fmt::Display for Kind {
             Kind::Group => "the name or number of a group",
             Kind::Groups => "a list of names or numbers of groups",
             Kind::Capabilities => "a list of names of capabilities",
+            Kind::Secrets => "a table of absolute paths",
             Kind::Umask => "three octal digits in quotes",
             Kind::Table(_) => "a table",
         };

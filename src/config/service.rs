@@ -87,7 +87,6 @@ pub(super) fn drafts(top: &mut Table<'_, '_, '_>) -> Vec<Draft> {
 
 fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
     let shown = quote(name);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let (what, help) = if name.is_empty() || name.len() > NAME_MAX {
         (
             format!(
@@ -96,7 +95,7 @@ fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
             ),
             "write [service.NAME]",
         )
-    } else if !name.chars().all(allowed) {
+    } else if !name.chars().all(is_plain) {
         (
             format!("{shown} cannot be the name of a service"),
             "use letters, digits, -, _ and . only",
@@ -115,6 +114,16 @@ fn check_name(report: &mut Report<'_>, name: &str, span: Range<usize>) {
         return;
     };
     report.error(span, what, help.to_owned());
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// Whether a text can be the name of a file of its own, in any directory.
+pub(super) fn is_file_name(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= NAME_MAX && text.starts_with(first) && text.chars().all(is_plain)
 }
 
 fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {

@@ -360,6 +360,16 @@ pub enum Stage {
     Cgroup,
     /// Its standard input and output.
     Output,
+    /// A view of the file systems of its own.
+    Mounts,
+    /// Its secrets.
+    Secrets,
+    /// Paths that are read-only, and those that are not.
+    Paths,
+    /// Its private /tmp and /var/tmp.
+    Tmp,
+    /// Its private network.
+    Network,
     /// Limits, priority, umask and OOM score.
     Limits,
     /// Its capabilities.

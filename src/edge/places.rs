@@ -74,6 +74,19 @@ impl Places {
             .collect()
     }
 
+    /// Where each service that is handed secrets sees its own, and everybody else an empty directory.
+    pub fn secrets(&self) -> PathBuf {
+        self.0.join("secrets")
+    }
+
+    /// Makes that directory.
+    ///
+    /// # Errors
+    /// What the kernel said, with the path.
+    pub fn make_secrets(&self) -> io::Result<()> {
+        make_dir(&self.secrets(), 0o555)
+    }
+
     /// Table of runs, for a successor of this daemon: see [`RunTable`](super::run_table::RunTable).
     pub fn runs(&self) -> PathBuf {
         self.0.join("runs")

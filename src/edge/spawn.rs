@@ -18,9 +18,11 @@
 
 mod arch;
 mod child;
+mod confine;
 mod method;
 mod program;
 mod raw;
+mod sandbox;
 mod start_time;
 
 use std::fmt;
@@ -42,6 +44,7 @@ pub use method::Method;
 pub use start_time::start_time;
 
 pub use program::{BadProgram, Handed, Identity, Limit, Program, Scheduling, Stream};
+pub use sandbox::{Access, PATHS_MAX, SECRET_MAX, SECRETS_MAX, Sandbox};
 
 /// The step of a spawn that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +60,16 @@ pub enum Stage {
     OomScore,
     /// Setting scheduler or nice value.
     Priority,
+    /// Getting a view of the file systems of its own.
+    Mounts,
+    /// Taking over its secrets.
+    Secrets,
+    /// Making paths read-only, and others not.
+    Paths,
+    /// Mounting its own /tmp and /var/tmp.
+    Tmp,
+    /// Getting a network of its own.
+    Network,
     /// Setting a resource limit.
     Limits,
     /// Connecting standard input, output or error.
@@ -76,12 +89,17 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 13] = [
+    const ALL: [Stage; 18] = [
         Stage::Clone,
         Stage::Session,
         Stage::Cgroup,
         Stage::OomScore,
         Stage::Priority,
+        Stage::Mounts,
+        Stage::Secrets,
+        Stage::Paths,
+        Stage::Tmp,
+        Stage::Network,
         Stage::Limits,
         Stage::Output,
         Stage::Capabilities,
@@ -100,6 +118,11 @@ impl Stage {
             Stage::Cgroup => "joining the cgroup",
             Stage::OomScore => "resetting the out-of-memory score",
             Stage::Priority => "setting the priority",
+            Stage::Mounts => "getting a view of the file systems of its own",
+            Stage::Secrets => "taking over its secrets",
+            Stage::Paths => "making paths read-only",
+            Stage::Tmp => "mounting its own /tmp and /var/tmp",
+            Stage::Network => "getting a network of its own",
             Stage::Limits => "setting a resource limit",
             Stage::Output => "connecting input and output",
             Stage::Capabilities => "setting the capabilities",

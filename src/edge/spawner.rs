@@ -12,6 +12,7 @@
 mod making;
 mod probing;
 mod rights;
+mod sandbox;
 
 use super::children::Births;
 use super::clock;
@@ -80,6 +81,14 @@ pub struct Recipe {
     pub store: FdStore,
     /// Its heartbeat window, which it is told.
     pub heartbeat: Option<Duration>,
+}
+
+impl Recipe {
+    /// It is handed secrets.
+    fn has_secrets(&self) -> bool {
+        let sandbox = self.command.sandbox.as_ref();
+        sandbox.is_some_and(|sandbox| !sandbox.secrets.is_empty())
+    }
 }
 
 /// How to run all of them.
@@ -286,7 +295,11 @@ impl Spawning {
 
     fn spawn(&mut self, at: usize, program: &Program) -> Result<Spawned, (Stage, Errno)> {
         let spawned = self.spawner.spawn(program);
-        spawned.map_err(|e| rights::step_of_exec(&self.recipes[at], failure(&e)))
+        spawned.map_err(|e| {
+            let (stage, errno) = failure(&e);
+            sandbox::say_which(&self.recipes[at], stage);
+            rights::step_of_exec(&self.recipes[at], (stage, errno))
+        })
     }
 
     /// Makes everything around the process of a service: the first time, and when who it runs as may
@@ -385,6 +398,11 @@ fn failure(e: &SpawnError) -> (Stage, Errno) {
         spawn::Stage::Session => Stage::Session,
         spawn::Stage::Cgroup => Stage::Cgroup,
         spawn::Stage::Output => Stage::Output,
+        spawn::Stage::Mounts => Stage::Mounts,
+        spawn::Stage::Secrets => Stage::Secrets,
+        spawn::Stage::Paths => Stage::Paths,
+        spawn::Stage::Tmp => Stage::Tmp,
+        spawn::Stage::Network => Stage::Network,
         spawn::Stage::OomScore
         | spawn::Stage::Priority
         | spawn::Stage::Limits

@@ -197,6 +197,16 @@ fn service_life() -> Vec<(Note, &'static str)> {
         (
             Note::ServiceStartFailed {
                 service: WEB,
+                stage: Stage::Network,
+                errno: Errno(1),
+            },
+            "start of web failed at network: operation not permitted (EPERM): only a daemon that \
+             runs as root, with all capabilities, can give a service a private_tmp, read_only paths, \
+             a private_network or secrets",
+        ),
+        (
+            Note::ServiceStartFailed {
+                service: WEB,
                 stage: Stage::Session,
                 errno: Errno(523),
             },

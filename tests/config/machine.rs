@@ -145,6 +145,56 @@ fn a_program_or_a_user_that_is_none_is_a_warning() {
     assert_eq!(found, expected);
 }
 
+/// Paths and secrets without which every start would fail, and a secret that everybody can read. What
+/// it says is nowhere in the report.
+#[test]
+fn what_a_sandbox_lacks_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let d = directory.path().display();
+    for (name, length, mode) in [
+        ("good", 9, 0o640),
+        ("open", 9, 0o644),
+        ("long", 262_145, 0o600),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, "hunter2! ".repeat(30_000).get(..length).unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let text = format!(
+        "watchdog.owner = \"nobody\"\n[service.a]\ncommand = [\"/bin/true\"]\n\
+         read_only = [\"{d}\", \"{d}/lost\"]\nwritable = [\"{d}/gone\"]\n\
+         [service.a.secrets]\ngood = \"{d}/good\"\nopen = \"{d}/open\"\nlong = \"{d}/long\"\n\
+         lost = \"{d}/lost\"\nfolder = \"{d}\"\n"
+    );
+    let found = config::check_machine(&good(&text).config, None);
+    let all = format!("{found:?}");
+    assert!(!all.contains("hunter2"), "{all}");
+    let found: Vec<(usize, String)> = found
+        .iter()
+        .map(|p| {
+            let what = p.what().replace(&d.to_string(), "D");
+            (p.place().unwrap().line, what)
+        })
+        .collect();
+    let lost = "No such file or directory (os error 2)";
+    let expected = [
+        (4, format!("`read_only` names D/lost: {lost}")),
+        (5, format!("`writable` names D/gone: {lost}")),
+        (
+            8,
+            "the secret open: D/open is open to everybody (mode 0644)".to_owned(),
+        ),
+        (
+            9,
+            "the secret long: D/long has 262145 bytes, and at most 256 KiB are handed over"
+                .to_owned(),
+        ),
+        (10, format!("the secret lost: D/lost: {lost}")),
+        (11, "the secret folder: D is no regular file".to_owned()),
+    ];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn a_machine_that_has_everything_is_not_complained_about() {
     let text = "board = \"sim\"\n[service.a]\ncommand = [\"/bin/sh\"]\n";

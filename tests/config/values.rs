@@ -4,8 +4,8 @@ use super::{bad, good};
 use fieldwarden::config::board::Line;
 use fieldwarden::config::capability::{self, Capabilities};
 use fieldwarden::config::{
-    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, Share,
-    StopSignal,
+    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, Sandbox,
+    Share, StopSignal,
 };
 use fieldwarden::core::fact::{Controller, ServiceId};
 use fieldwarden::core::settings::{
@@ -286,6 +286,45 @@ fn every_right_of_a_service_arrives() {
         (none.capabilities, none.groups),
         (Some(Capabilities(0)), Some(vec![]))
     );
+}
+
+/// What a service sees of the machine; without any of the keys, all of it.
+#[test]
+fn every_part_of_a_sandbox_arrives() {
+    let sandbox = |keys: &str| {
+        let text = format!("[service.web]\ncommand = [\"/bin/true\"]\n{keys}");
+        good(&text).config.wiring.commands.remove(0).sandbox
+    };
+    let all = sandbox(
+        "private_tmp = \"1.5MiB\"\nread_only = [\"/\", \"/var/lib/web/static\"]\n\
+         writable = [\"/var/lib/web\"]\nprivate_network = true\n\
+         secrets = { token = \"/etc/web/token\", \"web.key-1_\" = \"/tmp/key\" }\n",
+    );
+    let secrets = [("token", "/etc/web/token"), ("web.key-1_", "/tmp/key")];
+    let secrets = secrets.map(|(name, source)| (name.to_owned(), source.into()));
+    let wanted = Sandbox {
+        private_tmp: Some(3 << 19),
+        read_only: vec!["/".into(), "/var/lib/web/static".into()],
+        writable: vec!["/var/lib/web".into()],
+        private_network: true,
+        secrets: secrets.into(),
+    };
+    assert_eq!(all.as_deref(), Some(&wanted));
+    for nothing in [
+        "",
+        "private_tmp = \"none\"\nprivate_network = false\n",
+        "read_only = []\nwritable = []\nsecrets = {}\n",
+    ] {
+        assert_eq!(sandbox(nothing), None, "{nothing}");
+    }
+    // What is in a /tmp of its own is hidden only from who has one.
+    assert!(sandbox("directory = \"/tmp\"\nread_only = [\"/tmp/x\"]\n").is_some());
+    let hidden = bad(
+        "runtime_dir = \"/tmp/r\"\n[service.web]\ncommand = [\"/bin/true\"]\nprivate_tmp = \"1MiB\"\n",
+    );
+    let what: Vec<&str> = hidden.iter().map(|problem| problem.what()).collect();
+    let wanted = "the runtime_dir /tmp/r of web is hidden by its `private_tmp`";
+    assert_eq!(what, [wanted]);
 }
 
 /// The names have the numbers of the kernel.

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::confine::confine;
 use super::program::{HANDED_MAX, Identity, Program, Scheduling, Stream};
 use super::raw::{self, Code};
 use super::{SpawnError, Stage};
@@ -110,6 +111,10 @@ fn prepare(
     }
     set_oom_score(oom_score, program.oom_score()).map_err(at(Stage::OomScore))?;
     set_priority(program).map_err(at(Stage::Priority))?;
+    // Before its limits, which are for the service: of files, and of their size.
+    if let Some(sandbox) = &program.sandbox {
+        confine(sandbox, program.identity.as_ref())?;
+    }
     for limit in &program.limits {
         raw::set_limit(*limit).map_err(at(Stage::Limits))?;
     }

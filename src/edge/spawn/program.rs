@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::raw::Strings;
+use super::sandbox::Sandbox;
 
 /// Where a standard stream of the child leads.
 #[derive(Clone, Debug)]
@@ -77,6 +78,9 @@ pub enum BadProgram {
     /// The name of an environment variable is empty or contains `=`.
     #[error("environment variable {0:?} has no usable name; it must not be empty or contain \"=\"")]
     BadName(OsString),
+    /// More than there may be.
+    #[error("there are too many {0} in a sandbox; at most {1} can be")]
+    TooMany(&'static str, usize),
 }
 
 /// A descriptor beyond the standard ones that the child gets.
@@ -127,6 +131,8 @@ pub struct Program {
     pub capabilities: Option<u64>,
     /// No set-user-id program or file capability gives it more than it has.
     pub no_new_privileges: bool,
+    /// What it sees of the machine, where that is not all of it.
+    pub sandbox: Option<Box<Sandbox>>,
     /// Text of the adjustment of the out-of-memory score, where it is not 0.
     oom_score: Option<Box<[u8]>>,
 }
@@ -170,6 +176,7 @@ impl Program {
             identity: None,
             capabilities: None,
             no_new_privileges: false,
+            sandbox: None,
             oom_score: None,
         })
     }
@@ -269,7 +276,7 @@ pub(super) fn above_handed(fd: &OwnedFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(fd, HANDED_MAX + 1)?)
 }
 
-fn text(given: &OsStr, what: &'static str) -> Result<CString, BadProgram> {
+pub(super) fn text(given: &OsStr, what: &'static str) -> Result<CString, BadProgram> {
     CString::new(given.as_bytes()).map_err(|_: NulError| BadProgram::Nul(what))
 }
 

@@ -26,6 +26,8 @@
 //! 6. *If it is a fork after all* (a user-mode emulator that ignores `CLONE_VM`), all of this holds
 //!    trivially on the copy; the report then needs the pipe of `Method::Emulated`.
 
+pub(super) mod mounts;
+
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::io;
 use std::num::NonZeroUsize;
@@ -336,6 +338,10 @@ pub(super) fn copy_from(fd: RawFd, least: RawFd) -> Result<RawFd, Code> {
 /// Makes `to`, a different number, a copy of `from` that survives exec.
 pub(super) fn copy_to(from: RawFd, to: RawFd) -> Result<(), Code> {
     call(libc::SYS_dup3, [signed(from), signed(to), 0, 0, 0]).map(drop)
+}
+
+pub(super) fn close(fd: RawFd) -> Result<(), Code> {
+    call(libc::SYS_close, [signed(fd), 0, 0, 0, 0]).map(drop)
 }
 
 /// Closes every descriptor of the child from 3 on, but these, which are larger than 2 and in order.

@@ -4,7 +4,7 @@
 //! microseconds, a hundredth of a start, and to keep it would take as much memory as everything else
 //! that is known of a service.
 
-use super::{Prepared, Recipe, Spawning, errno, fifo_for_reading, rights};
+use super::{Prepared, Recipe, Spawning, errno, fifo_for_reading, rights, sandbox};
 use crate::config::Output;
 use crate::core::fact::{Errno, Stage};
 use crate::edge::spawn::{BadProgram, Handed, Program, Scheduling, Stream};
@@ -29,6 +29,7 @@ impl Spawning {
         let (Some(recipe), Some(Some(prepared))) = (recipe, prepared) else {
             return Err(io::ErrorKind::NotFound.into());
         };
+        sandbox::make(recipe, &self.places)?;
         let mut program = self.program(recipe, prepared).map_err(io::Error::other)?;
         if let Some(Some(leaf)) = self.leaves.get(at) {
             program.cgroup = Some(leaf.directory.clone());
@@ -61,6 +62,11 @@ impl Spawning {
         program.set_directory(&recipe.command.directory)?;
         program.scheduling = Scheduling::Ordinary;
         rights::apply(&mut program, &recipe.command, self.descriptors, account);
+        sandbox::apply(
+            &mut program,
+            recipe.command.sandbox.as_deref(),
+            &self.places,
+        )?;
         Ok(program)
     }
 
@@ -101,6 +107,10 @@ impl Spawning {
         let mut all: Vec<Variable<'a>> = inherited.chain(own).collect();
         if let Some(account) = &prepared.account {
             rights::of_user(account, &mut all);
+        }
+        if recipe.has_secrets() {
+            let name = OsStr::new("CREDENTIALS_DIRECTORY");
+            all.push((name.into(), Cow::Owned(self.places.secrets().into())));
         }
         all
     }

@@ -42,6 +42,11 @@ fn nobody(stage: Stage, errno: Errno) -> Option<&'static str> {
         | Stage::Session
         | Stage::Cgroup
         | Stage::Output
+        | Stage::Mounts
+        | Stage::Secrets
+        | Stage::Paths
+        | Stage::Tmp
+        | Stage::Network
         | Stage::Limits
         | Stage::Capabilities
         | Stage::Groups
@@ -65,6 +70,9 @@ fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
         Stage::Clone => Some("the machine is short of memory or process numbers"),
         Stage::Session | Stage::Output => None,
         Stage::Cgroup => Some("is the control group delegated to us?"),
+        Stage::Mounts | Stage::Secrets | Stage::Paths | Stage::Tmp | Stage::Network => {
+            sandbox(stage, errno)
+        }
         Stage::Capabilities if errno == INVALID => {
             Some("this kernel does not know one of them: check `capabilities`")
         }
@@ -88,6 +96,55 @@ fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
             Some("its user has as many processes as `nproc` in `limits` allows")
         }
         Stage::Exec => Some("check `command`"),
+    }
+}
+
+/// What to do where a service cannot be given a view of its own of files and network.
+fn sandbox(stage: Stage, errno: Errno) -> Option<&'static str> {
+    // EPERM, ENOENT, EINVAL, EFBIG, ENOSYS.
+    const NOT_PERMITTED: Errno = Errno(1);
+    const NO_ENTRY: Errno = Errno(2);
+    const INVALID: Errno = Errno(22);
+    const TOO_BIG: Errno = Errno(27);
+    const NO_CALL: Errno = Errno(38);
+    match stage {
+        Stage::Mounts | Stage::Network if errno == NOT_PERMITTED => Some(
+            "only a daemon that runs as root, with all capabilities, can give a service a private_tmp, \
+             read_only paths, a private_network or secrets",
+        ),
+        Stage::Network if errno == INVALID => {
+            Some("this kernel has no network name spaces: remove `private_network`")
+        }
+        Stage::Secrets if errno == NO_ENTRY => {
+            Some("a file of `secrets` is not there; the log and `fieldwarden check` say which")
+        }
+        Stage::Secrets if errno == TOO_BIG => {
+            Some("a secret has at most 256 KiB; `fieldwarden check` says which has more")
+        }
+        Stage::Secrets => {
+            Some("a file of `secrets` cannot be read; the log and `fieldwarden check` say which")
+        }
+        Stage::Paths if errno == NO_CALL => {
+            Some("`read_only` needs Linux 5.12 or later: remove it, or take a newer kernel")
+        }
+        Stage::Paths => Some(
+            "check `read_only` and `writable`; the log and `fieldwarden check` say what is not there",
+        ),
+        Stage::Tmp => Some("/tmp and /var/tmp must be directories: check `private_tmp`"),
+        Stage::Mounts
+        | Stage::Network
+        | Stage::Prepare
+        | Stage::Clone
+        | Stage::Session
+        | Stage::Cgroup
+        | Stage::Output
+        | Stage::Limits
+        | Stage::Capabilities
+        | Stage::Groups
+        | Stage::User
+        | Stage::Directory
+        | Stage::Exec
+        | Stage::Machine => None,
     }
 }
 

@@ -237,11 +237,18 @@ fn stage() -> impl Strategy<Value = Stage> {
         Just(Stage::Session),
         Just(Stage::Cgroup),
         Just(Stage::Output),
+        Just(Stage::Mounts),
+        Just(Stage::Secrets),
+        Just(Stage::Paths),
+        Just(Stage::Tmp),
+        Just(Stage::Network),
         Just(Stage::Limits),
+        Just(Stage::Capabilities),
         Just(Stage::Groups),
         Just(Stage::User),
         Just(Stage::Directory),
         Just(Stage::Exec),
+        Just(Stage::Machine),
     ]
 }
 

@@ -56,7 +56,7 @@ pub fn all() -> Vec<Layer> {
                 ),
                 // No target of `cargo test`, and so none of `--all-targets`.
                 step(
-                    "cargo clippy --test spawn_in_cgroup -- -D warnings",
+                    "cargo clippy --test spawn_in_cgroup --test spawn_in_sandbox -- -D warnings",
                     nothing,
                 ),
             ],

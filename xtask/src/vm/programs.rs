@@ -13,7 +13,11 @@ use serde_json::Value;
 use super::prepare::{run, tool};
 
 /// Test targets that the suite puts into a guest, and whether `cargo test` leaves them out.
-pub const PROGRAMS: [(&str, bool); 2] = [("spawn", false), ("spawn_in_cgroup", true)];
+pub const PROGRAMS: [(&str, bool); 3] = [
+    ("spawn", false),
+    ("spawn_in_cgroup", true),
+    ("spawn_in_sandbox", true),
+];
 
 /// Where they are in the guest.
 pub const PLACE: &str = "/usr/local/lib/fieldwarden-tests";

@@ -26,6 +26,7 @@ mod pi;
 mod power_cut;
 mod programs;
 mod runaway;
+mod sandbox;
 mod throttle;
 mod unit;
 mod ups;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Case> {
         throttle::CASES,
         led::CASES,
         limits::CASES,
+        sandbox::CASES,
         needs::CASES,
         jobs::CASES,
         pi::CASES,
