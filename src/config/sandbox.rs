@@ -5,8 +5,11 @@ use super::report::Report;
 use super::schema::Kind;
 use super::service::{self, Draft};
 use super::table::{At, Table};
+use super::target::Target;
 use super::value::{self, Node};
+use super::{Command, ProbePlan, Way};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use toml::Spanned;
 
@@ -160,7 +163,7 @@ fn secret_name(report: &mut Report<'_>, name: &Spanned<toml::de::DeString<'_>>) 
     good
 }
 
-/// Reports what a service needs and its own /tmp would hide.
+/// Reports what a service needs, or who looks at it, and its sandbox would hide.
 pub(super) fn hidden(top: &mut Table<'_, '_, '_>, runtime_dir: &At<PathBuf>, drafts: &[Draft]) {
     for draft in drafts {
         let Some((_, command)) = &draft.rest else {
@@ -169,29 +172,68 @@ pub(super) fn hidden(top: &mut Table<'_, '_, '_>, runtime_dir: &At<PathBuf>, dra
         let Some(sandbox) = &command.sandbox else {
             continue;
         };
-        if sandbox.private_tmp.is_none() {
-            continue;
+        let (report, at) = (top.report(), &draft.header);
+        if sandbox.private_tmp.is_some() {
+            behind_tmp(report, draft, at.clone(), (&runtime_dir.value, command));
         }
-        let program = command
-            .argv
-            .first()
-            .map(|program| ("program", program.as_ref()));
-        let paths = sandbox.read_only.iter().chain(&sandbox.writable);
-        let needed = [
-            ("runtime_dir", runtime_dir.value.as_path()),
-            ("directory", &command.directory),
-        ];
-        let needed = needed.into_iter().chain(program);
-        let needed = needed.chain(paths.map(|path| ("path", path.as_path())));
-        for (what, path) in needed.filter(|(_, path)| is_hidden(path)) {
+        let far = |plan: &ProbePlan| target(&plan.way).is_some_and(|t| path_of(t).is_none());
+        if sandbox.private_network && command.probes.iter().any(far) {
             let what = format!(
-                "the {what} {} of {} is hidden by its `private_tmp`",
-                path.display(),
+                "a probe of {} cannot reach it in its `private_network`",
                 draft.shown
             );
-            let help = "choose another place for it, or remove `private_tmp`".to_owned();
-            top.report().error(draft.header.clone(), what, help);
+            let help = "probe a Unix socket or a file, or remove `private_network`".to_owned();
+            report.error(at.clone(), what, help);
         }
+    }
+}
+
+fn behind_tmp(
+    report: &mut Report<'_>,
+    draft: &Draft,
+    at: Range<usize>,
+    (runtime_dir, command): (&Path, &Command),
+) {
+    let sandbox = command.sandbox.iter();
+    let own = sandbox.flat_map(|s| s.read_only.iter().chain(&s.writable));
+    let own = own.map(|path| ("path", path.as_path()));
+    let program = command.argv.first().map(|path| ("program", path.as_ref()));
+    let probes = command.probes.iter().filter_map(|plan| match &plan.way {
+        Way::Exec(argv) => Some(("probe's program", Path::new(argv.first()?))),
+        Way::Tcp(target) => Some(("probe's socket", path_of(target)?)),
+        Way::Http(url) => Some(("probe's socket", path_of(&url.target)?)),
+        Way::File { path, .. } => Some(("probe's file", path.as_path())),
+    });
+    let needed = [
+        ("runtime_dir", runtime_dir),
+        ("directory", &command.directory),
+    ];
+    let needed = needed.into_iter().chain(program).chain(own).chain(probes);
+    for (what, path) in needed.filter(|(_, path)| is_hidden(path)) {
+        let what = format!(
+            "the {what} {} of {} is hidden by its `private_tmp`",
+            path.display(),
+            draft.shown
+        );
+        let help = "choose another place for it, or remove `private_tmp`".to_owned();
+        report.error(at.clone(), what, help);
+    }
+}
+
+/// Whom a probe asks.
+fn target(way: &Way) -> Option<&Target> {
+    match way {
+        Way::Tcp(target) => Some(target),
+        Way::Http(url) => Some(&url.target),
+        Way::Exec(_) | Way::File { .. } => None,
+    }
+}
+
+/// Where it is, if that is a file.
+fn path_of(target: &Target) -> Option<&Path> {
+    match target {
+        Target::Unix(path) => Some(path),
+        Target::Inet(_) => None,
     }
 }
 
