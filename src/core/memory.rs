@@ -107,7 +107,9 @@ impl Policy for Memory {
             Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
         }
         pass.picture.memory = self.memory.max(self.pressure);
-        pass.picture.memory_low = self.memory >= Verdict::Warn;
+        // What nobody can tell any more keeps nothing from running.
+        let told = self.available.value().is_some();
+        pass.picture.memory_low = told && self.memory >= Verdict::Warn;
     }
 
     fn deadline(&self) -> Option<Mono> {

@@ -129,11 +129,12 @@ impl Mount {
         ext4.then_some(self.device)
     }
 
-    /// What is written to it is still there after a boot, as far as its kind tells. An overlay may have
-    /// its upper part in memory, and does not tell.
+    /// What is written to it is still there after a boot, as far as its kind tells; not where nothing
+    /// can be written. An overlay may have its upper part in memory, and does not tell.
     pub fn outlives_a_boot(&self) -> bool {
         let kind = self.kind.as_slice();
-        (LOCAL.contains(&kind) || LASTING.contains(&kind)) && !self.in_memory
+        let lasting = LOCAL.contains(&kind) || LASTING.contains(&kind);
+        lasting && !self.in_memory && !self.unwritable
     }
 
     fn covers(&self, other: &Mount) -> bool {

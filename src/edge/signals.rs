@@ -1,6 +1,7 @@
 //! The signal thread: signals sent to the daemon become requests.
 //!
-//! TERM and INT: stop the services in order and end. QUIT: end and leave the services running. HUP:
+//! TERM and INT: stop the services in order and end. QUIT: end and leave the services running; as the
+//! first process of a container, like TERM. HUP:
 //! told to be of no effect in this version, instead of ending the daemon as it would by default.
 
 use super::clock;
@@ -60,6 +61,9 @@ pub fn run(Caught(mut caught): Caught, work: &Work<RollCall>, inbox: &Inbox) -> 
 fn pass_on(signal: i32, inbox: &Inbox) {
     let request = match signal {
         SIGTERM | SIGINT => Request::Exit,
+        // The kernel kills what is left of a container whose first process ends: there is nobody to
+        // leave services to.
+        SIGQUIT if std::process::id() == 1 => Request::Exit,
         SIGQUIT => Request::Leave,
         _ => {
             log::warn!(

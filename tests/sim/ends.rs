@@ -70,7 +70,8 @@ pub fn ends_are_judged(
 fn stays_down(s: &Service, exit: Exit) -> Option<Finish> {
     let (code, clean) = match exit {
         Exit::Code(code) => (Some(code), code == 0 || s.success_on.contains(&code)),
-        Exit::Signal(n) => (None, [1, 2, 13, 15].contains(&n)),
+        // What a job was to write is not all there.
+        Exit::Signal(n) => (None, s.job.is_none() && [1, 2, 13, 15].contains(&n)),
         Exit::Unknown => (None, false),
     };
     let refused = code.is_some_and(|code| s.no_restart_on.contains(&code));

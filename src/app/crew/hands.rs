@@ -218,9 +218,7 @@ impl Hands {
             children.inherit().map_err(AppError::kernel("orphans"))?;
         }
         let births = children.births(queues.children.clone());
-        self.man("children", move || {
-            fatal("children", children.run(&works.children))
-        })?;
+        // The spawners first: what they try out is nobody's run, and no orphan either.
         let spawning = Spawning::pair(
             recipes,
             (places.clone(), table.clone()),
@@ -230,6 +228,9 @@ impl Hands {
             inbox.clone(),
         )
         .map_err(AppError::kernel("starting processes"))?;
+        self.man("children", move || {
+            fatal("children", children.run(&works.children))
+        })?;
         let [first, second] = spawning;
         let [first_work, second_work] = works.spawners;
         self.man("spawner", move || first.run(&first_work))?;

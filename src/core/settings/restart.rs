@@ -105,11 +105,14 @@ impl Service {
     }
 
     /// The ends that systemd calls clean (systemd.service(5), `Restart=`), and those of `success_on`.
+    /// No signal is a good end of a job: what it was to write is not all there.
     fn is_clean(&self, ended: Ended) -> bool {
         match ended {
             Ended::NotStarted | Ended::Hung | Ended::By(Exit::Unknown) => false,
             Ended::By(Exit::Code(code)) => code == 0 || self.success_on.contains(&code),
-            Ended::By(Exit::Signal(signal)) => matches!(signal, 1 | 2 | 13 | 15),
+            Ended::By(Exit::Signal(signal)) => {
+                self.job.is_none() && matches!(signal, 1 | 2 | 13 | 15)
+            }
         }
     }
 }
@@ -170,5 +173,30 @@ no start    Again      Again      Again      Failed
             is = format!("{}\n", is.trim_end());
         }
         assert!(is == TABLE, "the table is now:\n{is}");
+    }
+
+    /// A job whose process was ended by a signal has not done its work, whichever signal it was.
+    #[test]
+    fn no_signal_is_a_good_end_of_a_job() {
+        let job = super::super::Job {
+            schedule: super::super::Schedule::Every(Duration::from_secs(3600)),
+            jitter: Duration::ZERO,
+            timeout: Duration::from_secs(60),
+            exclusive: None,
+            not_while: Vec::new(),
+            fresh_within: None,
+        };
+        let service = Service {
+            job: Some(Box::new(job)),
+            restart: Restart::Never,
+            ..Service::named("dump")
+        };
+        for signal in [1, 2, 9, 13, 15] {
+            assert_eq!(
+                service.sequel(Ended::By(Exit::Signal(signal))),
+                Sequel::Failed
+            );
+        }
+        assert_eq!(service.sequel(Ended::By(Exit::Code(0))), Sequel::Done);
     }
 }

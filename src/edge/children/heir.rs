@@ -6,9 +6,8 @@
 
 use super::{ChildOrder, Children, Key};
 use crate::edge::orders::{Orders, Work};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use rustix::event::epoll;
+use rustix::process::{self, Pid, WaitId, WaitIdOptions};
 use signal_hook::consts::SIGCHLD;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -141,16 +140,10 @@ impl Children {
         if !self.heir.due {
             return true;
         }
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         for _ in 0..AT_ONCE {
-            let pid = match waitid(Id::All, look) {
-                Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => pid,
-                Err(nix::errno::Errno::EINTR) => continue,
-                // None has ended, or there are no children at all.
-                Ok(_) | Err(_) => {
-                    self.heir.due = false;
-                    return true;
-                }
+            let Some(pid) = dead_child() else {
+                self.heir.due = false;
+                return true;
             };
             // It may be one that is being born: then the end of that wakes us.
             if self.coming.any() {
@@ -162,20 +155,37 @@ impl Children {
             }
             // The end of a service wakes us by its own descriptor, and takes it out of the way; that of
             // another thread's is taken away by that thread.
-            if self.is_of_run(pid) || self.coming.others.has(pid.as_raw()) {
+            if self.is_of_run(pid) || self.coming.others.has(pid.as_raw_nonzero().get()) {
                 return true;
             }
-            let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+            let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            let _ = process::waitid(WaitId::Pid(pid), flags);
         }
         self.heir.more = true;
         true
     }
 
     fn is_of_run(&self, pid: Pid) -> bool {
-        let number = u32::try_from(pid.as_raw()).unwrap_or(0);
+        let number = pid.as_raw_nonzero().get().unsigned_abs();
         let mut runs = self.slots.iter().filter_map(|slot| slot.run.as_ref());
         runs.any(|run| run.record.pid.number() == number)
     }
+}
+
+/// A child of this process that has ended, whoever that is; it stays as it is. By the C library's call:
+/// those of the libraries do not say which it is, or fail for one that a real-time signal has ended.
+fn dead_child() -> Option<Pid> {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: a plain C structure, for which all zeroes is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live structure of the right type, which the call only fills in.
+    while unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, flags) } < 0 {
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return None;
+        }
+    }
+    // SAFETY: of a child that has ended this field is set, and it is zero if there is none.
+    Pid::from_raw(unsafe { info.si_pid() })
 }
 
 #[cfg(test)]
