@@ -24,6 +24,7 @@ mod needs;
 mod notify;
 mod pi;
 mod power_cut;
+mod probes;
 mod programs;
 mod runaway;
 mod sandbox;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Case> {
         daemon_killed::CASES,
         first::CASES,
         notify::CASES,
+        probes::CASES,
         guard::CASES,
         guard_systemd::CASES,
         unit::CASES,
