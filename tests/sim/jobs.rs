@@ -346,7 +346,10 @@ fn waits_rightly(v: &View, id: ServiceId, settings: &Settings) -> Result<(), Str
     let s = &settings.services[usize::from(id.0)];
     match job.plan {
         JobPlan::At { due, .. } => {
-            if due.0 <= v.now {
+            // A time that is past when it is laid down, because the run before ended late or a halt was
+            // taken back, is acted upon at once: the core wants to be asked again now.
+            let at_once = v.deadline.is_some_and(|at| at.0 <= v.now);
+            if due.0 <= v.now && !at_once {
                 return Err(format!("J5: {name} was due at {due}"));
             }
             let Some(Schedule::Every(every)) = s.job.as_ref().map(|j| &j.schedule) else {
