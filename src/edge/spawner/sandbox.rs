@@ -5,9 +5,10 @@ use crate::config;
 use crate::core::fact::Stage;
 use crate::edge::places::Places;
 use crate::edge::spawn::{Access, BadProgram, Program, SECRET_MAX, Sandbox};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts the sandbox of a service into its program.
 pub(super) fn apply(
@@ -25,10 +26,8 @@ pub(super) fn apply(
     if let Some(size) = wanted.private_tmp {
         sandbox.set_private_tmp(size);
     }
-    let read_only = wanted.read_only.iter().map(|path| (path, Access::ReadOnly));
-    let writable = wanted.writable.iter().map(|path| (path, Access::AsBefore));
-    let paths = read_only.chain(writable);
-    sandbox.set_paths(paths.map(|(path, access)| (path.as_path(), access)))?;
+    let paths = resolved(&wanted.read_only, &wanted.writable);
+    sandbox.set_paths(paths.iter().map(|(path, access)| (path.as_path(), *access)))?;
     if !wanted.secrets.is_empty() {
         let secrets = wanted.secrets.iter();
         let secrets = secrets.map(|(name, source)| (name.as_str(), source.as_path()));
@@ -36,6 +35,16 @@ pub(super) fn apply(
     }
     program.sandbox = Some(Box::new(sandbox));
     Ok(())
+}
+
+/// Where these paths lead, whatever way they are written and whatever links are in them: the root of
+/// all has to be known as that, and which of two paths says it more exactly is seen only so. One that
+/// is not there stays as it is, and the start fails at it. Where two lead to one place, it is read-only.
+fn resolved(read_only: &[PathBuf], writable: &[PathBuf]) -> BTreeMap<PathBuf, Access> {
+    let lead = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let writable = writable.iter().map(|path| (lead(path), Access::AsBefore));
+    let read_only = read_only.iter().map(|path| (lead(path), Access::ReadOnly));
+    writable.chain(read_only).collect()
 }
 
 /// Makes the directory on which each service with secrets finds its own. Others see it empty.
@@ -82,5 +91,34 @@ fn unfit(source: &Path) -> Option<String> {
             Some(format!("it has {} bytes, more than 256 KiB", found.len()))
         }
         Ok(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A root that is written in another way is the root, a link is where it leads, and what is both is
+    /// read-only.
+    #[test]
+    fn paths_are_known_by_where_they_lead() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("usr/lib")).unwrap();
+        symlink("usr/lib", at("lib")).unwrap();
+        symlink("/", at("all")).unwrap();
+        for root in [PathBuf::from("//"), PathBuf::from("/."), at("all")] {
+            let found = resolved(&[root], &[]);
+            assert_eq!(found, BTreeMap::from([("/".into(), Access::ReadOnly)]));
+        }
+        let found = resolved(&[at("lib")], &[at("usr"), at("usr/lib"), at("gone")]);
+        let real = directory.path().canonicalize().unwrap();
+        let wanted = [
+            (at("gone"), Access::AsBefore),
+            (real.join("usr"), Access::AsBefore),
+            (real.join("usr/lib"), Access::ReadOnly),
+        ];
+        assert_eq!(found, BTreeMap::from(wanted));
     }
 }
