@@ -39,7 +39,8 @@ pub(super) fn apply(
 
 /// Where these paths lead, whatever way they are written and whatever links are in them: the root of
 /// all has to be known as that, and which of two paths says it more exactly is seen only so. One that
-/// is not there stays as it is, and the start fails at it. Where two lead to one place, it is read-only.
+/// is not there stays as it is, and the start fails at it. Where two lead to one place, it is
+/// read-only.
 fn resolved(read_only: &[PathBuf], writable: &[PathBuf]) -> BTreeMap<PathBuf, Access> {
     let lead = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     let writable = writable.iter().map(|path| (lead(path), Access::AsBefore));
