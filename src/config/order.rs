@@ -70,6 +70,7 @@ impl Links {
                 report.error(span, what, "remove that name".to_owned());
             }
         }
+        leans_on_jobs(report, drafts);
         Links {
             after: links(report, drafts, sound, |draft| &draft.after),
             requires: links(report, drafts, sound, |draft| &draft.requires),
@@ -85,6 +86,29 @@ impl Links {
             after.iter().chain(more).copied().collect()
         })
         .collect()
+    }
+}
+
+/// Reports whoever requires or wants a job, which runs at times of its own: it would be stopped, or
+/// have the job run, at times of nobody's choice.
+fn leans_on_jobs(report: &mut Report<'_>, drafts: &[Draft]) {
+    let is_job = |draft: &Draft| draft.rest.as_ref().is_some_and(|(s, _)| s.job.is_some());
+    let jobs: Vec<&str> = drafts
+        .iter()
+        .filter(|d| is_job(d))
+        .map(|d| d.name.as_str())
+        .collect();
+    for draft in drafts {
+        for name in draft.requires.iter().chain(&draft.wants) {
+            if jobs.contains(&name.value.as_str()) {
+                let shown = value::key(&name.value);
+                let what = format!("{shown} is a job, which nothing can require or want");
+                let help =
+                    "remove it here; `fresh_within` of a job tells how old its last good run is";
+                let span = name.span.clone().unwrap_or(draft.header.clone());
+                report.error(span, what, help.to_owned());
+            }
+        }
     }
 }
 

@@ -94,8 +94,11 @@ impl JobFiles {
             fs::create_dir_all(directory)?;
             write_whole(&path(directory, settings.name(service)), line.as_bytes())
         };
-        // What cannot be written here is found there, unless that fails, too.
-        let _ = write(&self.runtime);
+        // What cannot be written here is found there, unless that fails, too; so an older one must not
+        // stay here, which would count more than that.
+        if write(&self.runtime).is_err() {
+            let _ = fs::remove_file(path(&self.runtime, settings.name(service)));
+        }
         write(&self.state)
     }
 }
@@ -221,5 +224,19 @@ mod tests {
         let found = |boot: &str| files(dir.path(), boot).found(DUMP, &settings);
         assert_eq!(found("a"), Some(remembered(DUMP, change(HERE))));
         assert_eq!(found("b"), None);
+    }
+
+    /// Where memory is full, what is on disk is newer than what lies there from before.
+    #[test]
+    fn an_older_copy_does_not_count_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings();
+        let here = files(dir.path(), "a");
+        here.keep(DUMP, change(HERE), &settings).unwrap();
+        fs::create_dir(path(&here.runtime, "dump").with_extension("new")).unwrap();
+        let newer = HERE.replace("latest=3.000", "latest=9.000");
+        here.keep(DUMP, change(&newer), &settings).unwrap();
+        let found = here.found(DUMP, &settings);
+        assert_eq!(found, Some(remembered(DUMP, change(&newer))));
     }
 }

@@ -9,7 +9,7 @@ use crate::rng::Rng;
 use crate::world::{Event, World};
 use fieldwarden::core::action::{Action, Answer};
 use fieldwarden::core::fact::{
-    Change, Exit, Fact, OrderId, Pulse, Request, RunId, ServiceId, Thread,
+    Change, Exit, Fact, OrderId, Pulse, Request, RunId, Said, ServiceId, Thread,
 };
 use fieldwarden::core::job::Age;
 use fieldwarden::core::note::{Finish, Note};
@@ -226,6 +226,10 @@ impl Jobs {
                 seen.run = Some((run, None, None));
                 seen.ordered = 0;
             }
+            // What failed before is tried again.
+            Change::Recalled(_) if self.begun.is_none() => seen.more += 1,
+            // It is given the time of a stop.
+            Change::Said(Said::Stopping) if ours => seen.told = true,
             Change::Started { .. } if ours => seen.run = Some((run, Some(v.now), None)),
             Change::Exited(_) | Change::StartFailed { .. } if ours => {
                 let done = v.notes.iter().any(|note| match note {

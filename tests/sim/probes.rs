@@ -215,6 +215,8 @@ pub struct Probes {
     network: Option<bool>,
     /// Before this step, services were being stopped for an end.
     stopped: bool,
+    /// When the step before this one was.
+    before: u64,
 }
 
 impl Probes {
@@ -222,7 +224,7 @@ impl Probes {
     pub fn new_life(&mut self) {
         self.rows.clear();
         self.network = None;
-        self.stopped = false;
+        (self.stopped, self.before) = (false, 0);
     }
 
     /// P1: only what runs, and is to run on, is probed, and in its present run; P2: of a kind there is
@@ -264,7 +266,7 @@ impl Probes {
             }
         }
         // An end that begins in a step begins after the probes of that.
-        self.stopped = v.stops;
+        (self.stopped, self.before) = (v.stops, v.now);
         self.readiness_ends_nothing(v, settings, heard)
     }
 
@@ -288,7 +290,8 @@ impl Probes {
         };
         let own = of(settings, *service, *kind)?;
         let (of_run, row) = self.rows.get_mut(&(*service, *kind))?;
-        let late = v.now >= row.at + millis(own.timeout) + PATIENCE;
+        // One that comes when the daemon goes on after a stand-still was measured in time all the same.
+        let late = self.before >= row.at + millis(own.timeout) + PATIENCE;
         if of_run != run || row.asked != Some(*attempt) || late {
             return None;
         }
@@ -300,6 +303,8 @@ impl Probes {
                     self.started.insert(*service, *run);
                 }
             }
+            // Without its network it shows nothing, and what it has shown does not count.
+            Probed::Bad(_) if own.network && v.core.network() == Some(false) => row.failures = 0,
             Probed::Bad(_) => row.failures += 1,
             Probed::Unsure(_) => {}
         }
@@ -377,7 +382,7 @@ impl Probes {
         let Some((service, kind)) = heard.filter(|(_, kind)| *kind != ProbeKind::Readiness) else {
             return Ok(());
         };
-        let (Some((_, row)), Some(own)) =
+        let (Some((of_run, row)), Some(own)) =
             (self.rows.get(&(service, kind)), of(settings, service, kind))
         else {
             return Ok(());
@@ -386,7 +391,8 @@ impl Probes {
         let runs = view.is_some_and(|view| {
             let wanted = view.wish == Wish::Run && !view.held && view.bar.is_none() && !v.stops;
             let cut_off = own.network && v.core.network() == Some(false);
-            wanted && !cut_off && matches!(view.state, State::Up { .. } | State::Starting { .. })
+            let alive = matches!(view.state, State::Up { .. } | State::Starting { .. });
+            wanted && !cut_off && alive && view.run == *of_run
         });
         match runs && row.failures >= own.failure_threshold {
             true => Err(format!(
