@@ -1,7 +1,8 @@
 //! Runs cases, each in a machine of its own, and keeps what a failed one leaves behind.
 //!
-//! A failed case is a failed case, but for one whose guest's clock has demonstrably run away: that
-//! one is told, and run once more.
+//! A failed case is a failed case, but for one that has shown nothing: the guest's clock has
+//! demonstrably run away, or the machine did not come up before anything of ours was in it. Such a
+//! case is told, and run once more.
 
 // The runner measures real time and builds the daemon with cargo.
 #![allow(clippy::disallowed_methods)]
@@ -36,6 +37,21 @@ impl std::fmt::Display for ClockJumped {
             "the guest's clock jumped {ahead} s ahead, so nothing was shown"
         )
     }
+}
+
+/// The machine did not come up, with nothing in it but Debian and the lab's agent.
+#[derive(Debug)]
+struct NeverUp;
+
+impl std::fmt::Display for NeverUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the machine did not come up, so nothing was shown")
+    }
+}
+
+/// Whether the case failed without having shown anything.
+fn shown_nothing(failure: &anyhow::Error) -> bool {
+    failure.is::<ClockJumped>() || failure.is::<NeverUp>()
 }
 
 /// How a case ended.
@@ -145,7 +161,7 @@ fn run_one(repository: &Path, lab: &Lab, loads: &Loads, case: &Case) -> Outcome 
     let _ = fs::remove_dir_all(&kept);
     let mut result = in_machine(lab, loads, case, &kept);
     if let Err(error) = &result
-        && error.is::<ClockJumped>()
+        && shown_nothing(error)
     {
         println!("vm: AGAIN   {}: {error:#}", case.name);
         result = in_machine(lab, loads, case, &kept);
@@ -172,7 +188,7 @@ fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> 
         append: case.append.to_owned(),
         ..Options::plain(case.start, case.limit)
     };
-    let mut machine = Machine::start(lab, &options).context("start the machine")?;
+    let mut machine = Machine::start(lab, &options).context(NeverUp)?;
     let archive = match case.modules {
         Modules::Usual => None,
         Modules::Devices => Some(lab.devices.as_ref().context("the lab has no devices")?),
@@ -238,7 +254,10 @@ fn report(outcomes: &[Outcome], cases: usize, time: Duration) -> Result<()> {
         .unwrap_or(0);
     println!("\n{:width$}  {:>7}  result", "case", "seconds");
     for Outcome { name, time, result } in outcomes {
-        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        let word = match result {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => format!("FAILED: {}", short(&format!("{error:#}"))),
+        };
         println!("{name:width$}  {:>7.1}  {word}", time.as_secs_f32());
     }
     let failed = outcomes
@@ -255,18 +274,30 @@ fn report(outcomes: &[Outcome], cases: usize, time: Duration) -> Result<()> {
     Ok(())
 }
 
+/// The beginning of what a failure says, on one line: the rest stands where it happened.
+fn short(failure: &str) -> String {
+    failure
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(200)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Only a clock that ran away earns a case another try, and the failure stays readable.
+    /// Only what has shown nothing earns a case another try, and the failure stays readable.
     #[test]
     fn a_jump_is_told_from_a_failure() {
         let failure = || anyhow::anyhow!("not done in time");
         let jumped = failure().context(ClockJumped(Duration::from_secs(340)));
-        assert!(jumped.is::<ClockJumped>());
-        assert!(!failure().is::<ClockJumped>());
-        assert!(!failure().context("waiting").is::<ClockJumped>());
+        assert!(shown_nothing(&jumped));
+        assert!(shown_nothing(&failure().context(NeverUp)));
+        assert!(!shown_nothing(&failure()));
+        assert!(!shown_nothing(&failure().context("waiting")));
         let told = format!("{jumped:#}");
         assert!(
             told.contains("340 s") && told.ends_with("not done in time"),
