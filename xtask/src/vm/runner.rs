@@ -25,6 +25,9 @@ use super::prepare::{Lab, run, tool};
 /// host; on a busy host, asking for it takes a second or two.
 const CLOCK_AHEAD: Duration = Duration::from_secs(15);
 
+/// What kept a machine from coming up may pass.
+const BREATH: Duration = Duration::from_secs(5);
+
 /// The guest's clock ran away: the fault of the host or of QEMU, not of what is tested.
 #[derive(Debug)]
 struct ClockJumped(Duration);
@@ -164,6 +167,7 @@ fn run_one(repository: &Path, lab: &Lab, loads: &Loads, case: &Case) -> Outcome 
         && shown_nothing(error)
     {
         println!("vm: AGAIN   {}: {error:#}", case.name);
+        thread::sleep(BREATH);
         result = in_machine(lab, loads, case, &kept);
     }
     let time = started.elapsed();
