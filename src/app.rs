@@ -286,6 +286,7 @@ impl Bridge {
             }
             Action::Record(marker) => queues.halt.record(now, id, *marker),
             Action::Keep(marker) => queues.halt.keep(now, id, *marker),
+            Action::KeepHold { hold } => queues.halt.keep_hold(now, id, hold.clone()),
             Action::Sync => queues.halt.sync(now, id),
             Action::CutPower { cut } => self.cut_power(now, id, *cut),
             Action::AskInit { kind } => queues.halt.ask(now, id, *kind),

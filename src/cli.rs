@@ -7,6 +7,7 @@ mod act;
 mod check;
 mod daemon;
 mod explain;
+mod hold;
 mod led;
 mod logs;
 mod look;
@@ -62,6 +63,7 @@ Examples:
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
   fieldwarden restart web            restart a service and wait until it is up
+  fieldwarden hold 30m --reason tests  work on it, with nothing escalated
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
 78 the configuration is wrong, 130 the demo was interrupted";
@@ -203,6 +205,14 @@ enum Command {
     /// Restart services, and wait until they are up again
     #[command(after_help = "Example: fieldwarden restart database web --timeout 2m")]
     Restart(Act),
+    /// Have nothing escalated for a while, because you work on this machine
+    ///
+    /// While a hold is in force, services that keep failing are restarted as always, and are not given
+    /// up; their groups do not start anew, and this machine is not restarted for their sake. The
+    /// hardware watchdog is petted as ever, and what power and heat ask for is done. A hold outlives
+    /// the daemon, and ends with its time or with the boot; then failures count again, from none.
+    #[command(after_help = hold::EXAMPLES)]
+    Hold(hold::Hold),
     /// Say something to whoever runs this service: that it is ready, alive, about to end
     #[command(after_help = notify::EXAMPLES)]
     Notify(notify::Notify),
@@ -345,6 +355,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
         Command::Notify(what) => notify::notify(&what)?,
+        Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());

@@ -13,6 +13,7 @@
 mod clock;
 mod halt;
 mod headline;
+mod hold;
 mod job;
 mod led;
 mod list;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use clock::RtcStatus;
 pub use halt::{HaltStatus, LastBootStatus};
+pub use hold::HoldStatus;
 pub use job::JobStatus;
 pub use led::LedStatus;
 pub use list::{MountStatus, ServiceStatus, ThreadStatus};
@@ -70,6 +72,9 @@ pub struct Status {
     pub phase: String,
     /// The halt that is under way.
     pub halt: Option<HaltStatus>,
+    /// The hold that is in force; null if there is none.
+    #[serde(default)]
+    pub hold: Option<HoldStatus>,
     /// How the boot before this one ended; null if a daemon of this boot left nothing about it.
     pub last_boot: Option<LastBootStatus>,
     /// What each policy thinks of its subject.
@@ -234,6 +239,7 @@ impl Status {
             headline: String::new(),
             phase: phase(picture.ending).to_owned(),
             halt: picture.halting.map(HaltStatus::of),
+            hold: core.hold().map(|hold| HoldStatus::of(hold, now)),
             last_boot: core.last_boot().map(LastBootStatus::of),
             verdicts: verdicts(core, picture),
             watchdog: watchdog(core, now),

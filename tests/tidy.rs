@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The policies of the core: the files of each, in their order.
-const POLICIES: [(&str, &[&str]); 15] = [
+const POLICIES: [(&str, &[&str]); 16] = [
     ("clock", &["src/core/clock.rs"]),
     ("power", &["src/core/power.rs"]),
     ("thermal", &["src/core/thermal.rs"]),
@@ -22,6 +22,7 @@ const POLICIES: [(&str, &[&str]); 15] = [
     ("network", &["src/core/network.rs"]),
     ("storage", &["src/core/storage.rs"]),
     ("daemon", &["src/core/daemon.rs"]),
+    ("hold", &["src/core/hold.rs"]),
     (
         "services",
         &[
@@ -39,7 +40,7 @@ const POLICIES: [(&str, &[&str]); 15] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 18] = [
+const OWNERS: [(&str, &str); 19] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Probe", "services"),
@@ -53,6 +54,7 @@ const OWNERS: [(&str, &str); 18] = [
     ("Announce", "desk"),
     ("Record", "marker"),
     ("Keep", "marker"),
+    ("KeepHold", "hold"),
     ("Sync", "shutdown"),
     ("CutPower", "shutdown"),
     ("AskInit", "shutdown"),
@@ -344,7 +346,7 @@ fn every_note_is_in_a_scenario() {
     let mut all = variants("src/core/note.rs", "Note");
     // A note that wraps others stands for these.
     let before = all.len();
-    let wraps = ["Halt", "Notify", "Probe", "Group", "Job"];
+    let wraps = ["Halt", "Hold", "Notify", "Probe", "Group", "Job"];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
         all.len() + wraps.len(),
@@ -352,6 +354,7 @@ fn every_note_is_in_a_scenario() {
         "these notes wrap others: {wraps:?}"
     );
     all.extend(variants("src/core/note/halt.rs", "HaltNote"));
+    all.extend(variants("src/core/note/hold.rs", "HoldNote"));
     all.extend(variants("src/core/note/notify.rs", "NotifyNote"));
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));
@@ -392,6 +395,7 @@ fn every_policy_has_a_scenario() {
         ("network", "! network-down"),
         ("storage", "! space"),
         ("daemon", "! pool-missing"),
+        ("hold", "! hold-began"),
         ("services", "> start"),
         ("shutdown", "> exit"),
         ("threads", "> roll-call"),

@@ -175,7 +175,7 @@ impl Hands {
         let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
         self.man_recorder(record, &config, &ground, (&events, &inbox))?;
         self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
-        self.man_halt(works.halt, ground.marker.clone(), right, &inbox)?;
+        self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(
             &config.wiring.board,
             (works.bus, works.line),
@@ -229,6 +229,7 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));
     facts.push_back(ground.found.clone());
+    facts.extend(ground.found_hold());
     facts.push_back(Fact::Tick);
     facts
 }

@@ -72,6 +72,19 @@ impl Daemon {
         Ok(answer.answer.as_deref() == Some("accepted"))
     }
 
+    /// Asks that nothing is escalated for so many seconds.
+    pub fn hold(&self, seconds: u64, reason: &str) -> Result<(), Error> {
+        let request =
+            json!({"v": VERSION, "request": "hold", "seconds": seconds, "reason": reason});
+        self.ask(&request).map(drop)
+    }
+
+    /// Asks to end the hold; tells whether there was one.
+    pub fn end_hold(&self) -> Result<bool, Error> {
+        let (answer, _) = self.ask(&json!({"v": VERSION, "request": "end-hold"}))?;
+        Ok(answer.answer.as_deref() == Some("accepted"))
+    }
+
     /// Asks to show a state on the status LED for so many seconds.
     pub fn show_led(&self, state: &str, seconds: u64) -> Result<(), Error> {
         let request =

@@ -27,8 +27,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 10] = [
-    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "service", "group",
+const TABLES: [&str; 11] = [
+    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold", "service",
+    "group",
 ];
 
 /// Finds the board that a value names.
@@ -53,10 +54,9 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
+    let hold_most = top.below("hold", keys::HOLD.keys).duration("most");
     let drafts = service::drafts(&mut top);
-    if let Some(root) = &root {
-        runtime_dir(&mut top, &root.runtime_dir, &drafts);
-    }
+    runtime_dir(&mut top, root.as_ref(), &drafts);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
     let (rtc_every, rtc_chip, clock_tolerance) = clock?;
@@ -65,6 +65,7 @@ pub(super) fn config<'i>(
         services,
         groups: groups?,
         reboots: reboots?,
+        hold_most: hold_most?.value,
         mounts: named(storage.mounts.as_deref()),
         watchdog,
         temperature: vitals.temperature,
@@ -173,9 +174,11 @@ fn watchdog(mut table: Table<'_, '_, '_>) -> Option<(Watchdog, PathBuf)> {
 }
 
 /// Reports a runtime directory in which no service would find what it needs.
-fn runtime_dir(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[Draft]) {
-    socket_names(top, directory, drafts);
-    sandbox::hidden(top, directory, drafts);
+fn runtime_dir(top: &mut Table<'_, '_, '_>, root: Option<&Root>, drafts: &[Draft]) {
+    if let Some(Root { runtime_dir, .. }) = root {
+        socket_names(top, runtime_dir, drafts);
+        sandbox::hidden(top, runtime_dir, drafts);
+    }
 }
 
 /// Reports a directory in which the name of a socket would be too long for the kernel.

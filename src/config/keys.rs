@@ -21,7 +21,7 @@ use backoff::BACKOFF;
 pub use group::GROUP;
 pub use led::LED;
 pub use power::POWER;
-pub use reboots::REBOOTS;
+pub use reboots::{HOLD, REBOOTS};
 use std::time::Duration;
 pub use storage::STORAGE;
 pub use vitals::VITALS;
@@ -63,7 +63,7 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, SERVICE, GROUP,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, SERVICE, GROUP,
 ];
 
 /// The keys above the first header.

@@ -4,7 +4,7 @@
 //! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
-use super::fact::{HaltKind, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
+use super::fact::{HaltKind, Hold, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
 use super::job::JobPast;
 use super::light::Light;
@@ -78,6 +78,11 @@ pub enum Action {
     Record(Marker),
     /// Write the marker for this boot alone, where that costs nothing. Owner: marker.
     Keep(Marker),
+    /// Keep this hold for a successor of this boot, or that there is none. Owner: hold.
+    KeepHold {
+        /// The hold.
+        hold: Option<Hold>,
+    },
     /// Sync all file systems. Owner: shutdown.
     Sync,
     /// Tell the board to cut the power some time from now, or to forget that. Owner: shutdown.
@@ -133,6 +138,11 @@ pub enum Answer {
     Already,
     /// Not now: the daemon is ending.
     Ending,
+    /// A hold would last too long.
+    TooLong {
+        /// For how long from now on there may still be one.
+        left: Duration,
+    },
 }
 
 /// What init is told.

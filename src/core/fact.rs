@@ -8,6 +8,7 @@
 
 mod clock;
 mod controller;
+mod hold;
 mod probe;
 mod said;
 mod throttle;
@@ -19,6 +20,7 @@ use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
 pub use controller::{Controller, Lack};
+pub use hold::Hold;
 pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
 use std::time::Duration;
@@ -154,6 +156,8 @@ pub enum Source {
     Starts,
     /// Limits of services.
     Limits,
+    /// The hold that a daemon before this one has left.
+    Hold,
 }
 
 /// A value with its units.
@@ -223,6 +227,8 @@ pub enum Reading {
     },
     /// What the daemon before this one meant to do.
     Marker(FoundMarker),
+    /// The hold that a daemon before this one has left.
+    Hold(Hold),
     /// Records are written to disk.
     Journal,
     /// Services live in the pool.
@@ -396,7 +402,7 @@ pub enum Asker {
 }
 
 /// What can be asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// Tell how everything stands.
     Status,
@@ -412,6 +418,15 @@ pub enum Request {
     Leave,
     /// Halt the machine.
     Halt(HaltKind),
+    /// Escalate nothing for a while: somebody works on the machine. Replaces a hold that is in force.
+    Hold {
+        /// For how long.
+        time: Duration,
+        /// What for; see [`Hold::reason`].
+        reason: Box<str>,
+    },
+    /// End the hold that is in force.
+    EndHold,
     /// Show this state on the status LED for a while, whatever there is to be shown.
     ShowLed {
         /// Which.

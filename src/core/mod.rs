@@ -3,9 +3,9 @@
 //! ```text
 //! facts ──► clock ─► power ─► thermal ─► throttle ─► memory ─► storage ─┐ each writes its
 //!        ┌──────────────────────────────────────────────────────────────┘ verdict, for
-//!        └► daemon ─► services ─► shutdown ─► threads ─► marker ─► watchdog ─┐   those after it
-//!        ┌───────────────────────────────────────────────────────────────────┘
-//!        └► led ─► desk
+//!        └► daemon ─► hold ─► services ─► shutdown ─► threads ─► marker ─┐    those after it
+//!        ┌───────────────────────────────────────────────────────────────┘
+//!        └► watchdog ─► led ─► desk
 //! ```
 //!
 //! Terms: a *policy* is a small state machine; it reads the fact and the verdicts of the policies
@@ -23,6 +23,7 @@ mod clock;
 mod daemon;
 mod desk;
 pub mod fact;
+mod hold;
 pub mod intent;
 pub mod job;
 pub mod last_words;
@@ -120,6 +121,7 @@ pub struct Core {
     network: network::Network,
     storage: storage::Storage,
     daemon: daemon::Daemon,
+    hold: hold::Holds,
     services: services::Services,
     shutdown: shutdown::Shutdown,
     threads: threads::Threads,
@@ -144,6 +146,7 @@ impl Core {
             network: network::Network::default(),
             storage: storage::Storage::new(known),
             daemon: daemon::Daemon::default(),
+            hold: hold::Holds::default(),
             services: services::Services::new(known, boot.seed),
             shutdown: shutdown::Shutdown::default(),
             threads: threads::Threads::default(),
@@ -186,8 +189,8 @@ impl Core {
     }
 
     /// The policies in their order, and what they share.
-    fn parts(&mut self) -> ([&mut dyn Policy; 15], &Settings, &mut Picture) {
-        let policies: [&mut dyn Policy; 15] = [
+    fn parts(&mut self) -> ([&mut dyn Policy; 16], &Settings, &mut Picture) {
+        let policies: [&mut dyn Policy; 16] = [
             &mut self.clock,
             &mut self.power,
             &mut self.thermal,
@@ -196,6 +199,7 @@ impl Core {
             &mut self.network,
             &mut self.storage,
             &mut self.daemon,
+            &mut self.hold,
             &mut self.services,
             &mut self.shutdown,
             &mut self.threads,
@@ -220,6 +224,11 @@ impl Core {
     /// What the daemon itself is missing.
     pub fn standing(&self) -> &Standing {
         self.daemon.standing()
+    }
+
+    /// The hold that is in force.
+    pub fn hold(&self) -> Option<&fact::Hold> {
+        self.hold.hold()
     }
 
     /// How each service stands.

@@ -6,6 +6,7 @@
 mod finish;
 mod group;
 mod halt;
+mod hold;
 mod job;
 mod machine;
 mod notify;
@@ -15,6 +16,7 @@ mod severity;
 pub use finish::Finish;
 pub use group::GroupNote;
 pub use halt::HaltNote;
+pub use hold::HoldNote;
 pub use job::JobNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
@@ -59,6 +61,8 @@ pub enum Note {
     Ended,
     /// Something about the end of the machine, of this boot or of the one before.
     Halt(HaltNote),
+    /// Something about a hold.
+    Hold(HoldNote),
     /// An operator asked for something that changes the course.
     Asked {
         /// Who.
@@ -197,12 +201,13 @@ pub enum Note {
         /// Failures in a row.
         failures: u32,
     },
-    /// A service failed while the machine was strained: that does not count towards giving up.
+    /// A service failed while the machine was strained, or in a hold: that does not count towards
+    /// giving up.
     ServiceExcused {
         /// Which.
         service: ServiceId,
         /// By what.
-        strain: super::picture::Strain,
+        excuse: super::picture::Excuse,
     },
     /// Restarts of a service do not count any more: the machine was strained already, unseen.
     RestartsExcused {
@@ -511,6 +516,7 @@ impl Note {
         let of = Severity::of;
         match self {
             Note::Halt(note) => note.severity(),
+            Note::Hold(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),

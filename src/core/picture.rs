@@ -191,6 +191,15 @@ pub enum Strain {
     LowBattery,
 }
 
+/// Why a failure of a service counts towards nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Excuse {
+    /// The machine was strained.
+    Strain(Strain),
+    /// Somebody works on it.
+    Hold,
+}
+
 /// Verdicts and wishes of one pass.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
@@ -226,6 +235,8 @@ pub struct Picture {
     pub shed: Shed,
     /// Which services the thermal policy wants stopped because of heat.
     pub shed_for_heat: Shed,
+    /// A hold is in force: nothing is escalated.
+    pub hold: bool,
     /// A service that was given up in this pass, for whose sake the machine is to be restarted.
     pub escalated: Option<ServiceId>,
     /// Restarts of the machine for the sake of services, over all boots.

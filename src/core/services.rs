@@ -50,6 +50,8 @@ pub(crate) struct Services {
     classes: Vec<Class>,
     shedding: Shed,
     strains: Strains,
+    /// A hold is in force.
+    hold: bool,
     needs: Needs,
     groups: Groups,
     jobs: Jobs,
@@ -108,6 +110,7 @@ impl Services {
             classes: order::classes(&settings.services),
             shedding: Shed::Nothing,
             strains: Strains::default(),
+            hold: false,
             needs: Needs::of(&settings.services),
             groups: Groups::of(settings),
             jobs: Jobs::of(&settings.services),
@@ -150,7 +153,7 @@ impl Services {
             services: u16::try_from(self.services.len()).unwrap_or(u16::MAX),
             adopted: u16::try_from(adopted).unwrap_or(u16::MAX),
         });
-        let strain = self.strains.blamed(pass.now);
+        let excuse = self.excuse(pass.now);
         for id in self.ids() {
             let at = usize::from(id.0);
             let jitter = match self.services[at].ended_unseen() {
@@ -162,7 +165,7 @@ impl Services {
                 s,
                 now: pass.now,
                 jitter,
-                strain,
+                excuse,
                 out: pass.out,
             };
             if matches!(self.course, Course::Kept | Course::Held { .. }) {
@@ -218,8 +221,8 @@ impl Services {
         }
     }
 
-    fn request(&mut self, request: Request, pass: &mut Pass) -> Option<Answer> {
-        let (Request::Start(id) | Request::Stop(id) | Request::Restart(id)) = request else {
+    fn request(&mut self, request: &Request, pass: &mut Pass) -> Option<Answer> {
+        let (Request::Start(id) | Request::Stop(id) | Request::Restart(id)) = *request else {
             return None;
         };
         let at = usize::from(id.0);
@@ -236,6 +239,8 @@ impl Services {
             | Request::Exit
             | Request::Leave
             | Request::Halt(_)
+            | Request::Hold { .. }
+            | Request::EndHold
             | Request::ShowLed { .. } => {}
         }
         let moved = service.course() != before;
@@ -267,7 +272,7 @@ impl Services {
             return self.jobs.remember(id, *past);
         }
         let at = usize::from(id.0);
-        let jitter = self.jitter();
+        let (jitter, excuse) = (self.jitter(), self.excuse(pass.now));
         let (Some(service), Some(s)) = (self.services.get_mut(at), pass.settings.services.get(at))
         else {
             return;
@@ -276,7 +281,7 @@ impl Services {
             s,
             now: pass.now,
             jitter,
-            strain: self.strains.blamed(pass.now),
+            excuse,
             out: pass.out,
         };
         service.change(run, change, &mut turn);
@@ -297,12 +302,12 @@ impl Services {
         self.services[at].order = None;
         if let (Err(why), Some(s)) = (outcome, pass.settings.services.get(at)) {
             let jitter = self.jitter();
-            let strain = self.strains.blamed(pass.now);
+            let excuse = self.excuse(pass.now);
             let mut turn = Turn {
                 s,
                 now: pass.now,
                 jitter,
-                strain,
+                excuse,
                 out: pass.out,
             };
             self.services[at].refused(why, &mut turn);
@@ -370,10 +375,10 @@ impl Services {
                 request,
             } => {
                 let said = pass.out.notes.len();
-                if let Some(answer) = self.request(*request, pass) {
+                if let Some(answer) = self.request(request, pass) {
                     if answer == Answer::Accepted {
                         // First who asked, then what came of it.
-                        let (by, request) = (*by, *request);
+                        let (by, request) = (*by, request.clone());
                         pass.out.notes.insert(said, Note::Asked { by, request });
                     }
                     pass.picture.answer = Some((*ticket, answer));
@@ -407,6 +412,7 @@ impl Policy for Services {
             self.shed(pass.picture.held_back());
         }
         self.strain(pass);
+        self.look_at_hold(pass);
         self.look_at_needs(pass);
         self.call_jobs(pass);
         self.look_at_network(pass);

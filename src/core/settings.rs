@@ -30,6 +30,8 @@ pub struct Settings {
     pub groups: Vec<Group>,
     /// How often the machine may be restarted for their sake.
     pub reboots: Reboots,
+    /// Longest time for which a hold may last, in all. 1 min to 24 h.
+    pub hold_most: Duration,
     /// File systems that are watched, by their mount point; [`MountId`] is an index into it.
     pub mounts: Vec<Box<str>>,
     /// The hardware watchdog.
@@ -327,6 +329,7 @@ impl Settings {
             services: Vec::new(),
             groups: Vec::new(),
             reboots: Reboots::DEFAULT,
+            hold_most: Duration::from_secs(4 * 3600),
             mounts: Vec::new(),
             watchdog: Watchdog {
                 owner: WatchdogOwner::Nobody,

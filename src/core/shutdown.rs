@@ -71,15 +71,17 @@ enum State {
 }
 
 impl Shutdown {
-    fn ask(&mut self, by: Asker, request: Request, pass: &mut Pass) -> Option<Answer> {
+    fn ask(&mut self, by: Asker, request: &Request, pass: &mut Pass) -> Option<Answer> {
         let leave = match request {
             Request::Exit => false,
             Request::Leave => true,
-            Request::Halt(kind) => return Some(self.ask_halt(kind, by, pass)),
+            Request::Halt(kind) => return Some(self.ask_halt(*kind, by, pass)),
             Request::Status
             | Request::Start(_)
             | Request::Stop(_)
             | Request::Restart(_)
+            | Request::Hold { .. }
+            | Request::EndHold
             | Request::ShowLed { .. } => return None,
         };
         match self.state {
@@ -214,7 +216,7 @@ impl Policy for Shutdown {
             by,
             request,
         } = pass.fact
-            && let Some(answer) = self.ask(*by, *request, pass)
+            && let Some(answer) = self.ask(*by, request, pass)
         {
             pass.picture.answer = Some((*ticket, answer));
             return;

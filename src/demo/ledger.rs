@@ -261,6 +261,7 @@ impl Ledger {
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)
+            | Note::Hold(_)
             | Note::StopOverran { .. }
             | Note::JournalAway { .. }
             | Note::JournalBack
@@ -340,6 +341,7 @@ impl Signs {
             | Reading::Watchdog(_)
             | Reading::WatchdogElsewhere { .. }
             | Reading::Marker(_)
+            | Reading::Hold(_)
             | Reading::Journal
             | Reading::Pool
             | Reading::Unenforced { .. }

@@ -6,16 +6,19 @@
 
 use super::clock;
 use super::hardware::HaltRight;
+use super::hold_file::HoldFile;
 use super::inbox::Inbox;
 use super::marker_file::MarkerFiles;
 use super::orders::Work;
 use super::power_cut::{PowerCut, Pulled};
-use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, OrderId, Request};
+use crate::core::fact::{Asker, Errno, Fact, Fault, HaltKind, Hold, OrderId, Request};
 use crate::core::intent::Marker;
+use crate::core::settings::Settings;
 use crate::edge::signals;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where systemd shows that it is init (`sd_booted(3)`).
@@ -44,6 +47,13 @@ pub enum HaltOrder {
         /// What to write.
         marker: Marker,
     },
+    /// Keep a hold for a successor of this boot. It is answered only if it fails.
+    KeepHold {
+        /// To be quoted in the outcome.
+        order: OrderId,
+        /// What to keep; `None`: there is none any more.
+        hold: Option<Hold>,
+    },
     /// Ask init to halt.
     Ask {
         /// To be quoted in the outcome.
@@ -58,6 +68,16 @@ pub enum HaltOrder {
         /// How it is to end.
         kind: HaltKind,
     },
+}
+
+/// What is kept for a successor of this boot.
+pub struct Kept {
+    /// What is to come.
+    pub marker: MarkerFiles,
+    /// The hold that is in force.
+    pub hold: HoldFile,
+    /// Names of services.
+    pub settings: Arc<Settings>,
 }
 
 /// What the syncing thread can be told to do.
@@ -206,25 +226,19 @@ impl Halter for SimHalter {
 }
 
 /// Carries out orders until nobody gives any.
-pub fn run(
-    mut halter: Box<dyn Halter>,
-    files: &MarkerFiles,
-    work: &Work<HaltOrder>,
-    inbox: &Inbox,
-) {
+pub fn run(mut halter: Box<dyn Halter>, kept: &Kept, work: &Work<HaltOrder>, inbox: &Inbox) {
     while let Some(order) = work.wait() {
-        let (order, outcome) = match order {
-            HaltOrder::Keep { order, marker } => match files.keep(&marker) {
-                Ok(()) => {
-                    work.finish(clock::now());
-                    continue;
-                }
-                failed => (order, failed),
-            },
-            HaltOrder::Ask { order, kind } => (order, halter.ask(kind)),
-            HaltOrder::Force { order, kind } => (order, halter.force(kind)),
+        let (order, outcome, tell) = match order {
+            HaltOrder::Keep { order, marker } => (order, kept.marker.keep(&marker), false),
+            HaltOrder::KeepHold { order, hold } => {
+                (order, kept.hold.keep(hold.as_ref(), &kept.settings), false)
+            }
+            HaltOrder::Ask { order, kind } => (order, halter.ask(kind), true),
+            HaltOrder::Force { order, kind } => (order, halter.force(kind), true),
         };
-        inbox.send(Fact::Done { order, outcome });
+        if tell || outcome.is_err() {
+            inbox.send(Fact::Done { order, outcome });
+        }
         work.finish(clock::now());
     }
 }

@@ -206,7 +206,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn fault(error: &io::Error) -> Fault {
+pub(super) fn fault(error: &io::Error) -> Fault {
     Fault::Errno(Errno(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 

@@ -22,6 +22,7 @@ pub mod gpio;
 pub mod guards;
 pub mod halter;
 pub mod hardware;
+pub mod hold_file;
 pub mod holder;
 pub mod i2c;
 pub mod inbox;

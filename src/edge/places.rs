@@ -148,6 +148,11 @@ impl Places {
         self.0.join("marker")
     }
 
+    /// The hold that is in force, for a successor of the daemon.
+    pub fn hold(&self) -> PathBuf {
+        self.0.join("hold")
+    }
+
     /// The board that the daemon works with, for the hook of systemd's last moments.
     pub fn board(&self) -> PathBuf {
         self.0.join("board")

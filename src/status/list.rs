@@ -78,7 +78,7 @@ pub struct ServiceStatus {
     pub restarts: u32,
     /// Failures in a row.
     pub failures: u32,
-    /// Failures that were put down to power or throttling, since the daemon began.
+    /// Failures that were put down to power, throttling or a hold, since the daemon began.
     #[serde(default)]
     pub excused: u32,
     /// Time since it began to read its configuration anew, while it does.

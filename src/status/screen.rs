@@ -4,8 +4,8 @@ use super::clock::{clock_line, rtc_line};
 use super::service_screen::services;
 use super::table::{Cell, harmless, lines};
 use super::{
-    BatteryStatus, HaltStatus, LastBootStatus, LedStatus, MachineStatus, MountStatus, Status,
-    WatchdogStatus,
+    BatteryStatus, HaltStatus, HoldStatus, LastBootStatus, LedStatus, MachineStatus, MountStatus,
+    Status, WatchdogStatus,
 };
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
@@ -39,6 +39,17 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
         (
             "halt",
             lines(2, &status.halt.iter().map(halt).collect::<Vec<_>>()),
+        ),
+        (
+            "hold",
+            lines(
+                2,
+                &status
+                    .hold
+                    .iter()
+                    .map(HoldStatus::cells)
+                    .collect::<Vec<_>>(),
+            ),
         ),
         ("watchdog", lines(2, &[watchdog(&status.watchdog)])),
         ("services", services(status)),

@@ -104,7 +104,7 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     }
     if service.failures > 0 && service.excused > 0 {
         notes.push(format!(
-            "{} put down to power or throttling",
+            "{} put down to power, throttling or a hold",
             service.excused
         ));
     }

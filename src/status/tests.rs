@@ -231,7 +231,7 @@ watchdog
   ●  failed  input/output error (EIO), next try in 2.2 s
 
 services
-  ●  cache                         backoff                        1 restart  next try in 9.7 s, 2 failures in a row, 2 put down to power or throttling
+  ●  cache                         backoff                        1 restart  next try in 9.7 s, 2 failures in a row, 2 put down to power, throttling or a hold
   ●  database                      up        1 min 22 s  pid 813
   ●  nightly-backup-of-everything  down                                      nobody has asked for it
   ●  queue                         starting  1 min 22 s                      process is being made

@@ -32,6 +32,13 @@ const OF_MAINS: &[&str] = &[
 const OF_CLOCK: &[&str] = &["clock-synced", "clock-unsynced", "clock-trust"];
 const OF_NETWORK: &[&str] = &["network-up", "network-down"];
 const OF_HEAT: &[&str] = &["heat-level", "heat-shedding"];
+const OF_HOLDS: &[&str] = &[
+    "hold-began",
+    "hold-changed",
+    "hold-taken-up",
+    "hold-ended",
+    "hold-over",
+];
 const OF_THE_END: &[&str] = &["ending", "leaving", "halting", "halt-taken-up"];
 
 /// The chain of causes of one service.
@@ -138,6 +145,10 @@ impl Chain {
             Some(_) | None => {}
         }
         let rests = service.wish == "run" && service.state != "up";
+        if let (true, Some(hold)) = (rests || service.failures > 0, &status.hold) {
+            self.events.extend(OF_HOLDS);
+            self.add(depth, DOUBTFUL, "hold", hold.text());
+        }
         if rests && status.phase != "running" {
             self.events.extend(OF_THE_END);
             let text = match &status.halt {

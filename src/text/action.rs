@@ -54,6 +54,8 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Announce(what) => format!("announce {}", announcement(*what)),
         Action::Record(marker) => format!("record {}", self::marker(marker)),
         Action::Keep(marker) => format!("keep {}", self::marker(marker)),
+        Action::KeepHold { hold: Some(hold) } => format!("keep-hold {}", super::hold::hold(hold)),
+        Action::KeepHold { hold: None } => "keep-hold none".to_owned(),
         Action::Sync => "sync".to_owned(),
         Action::CutPower { cut: true } => "cut-power".to_owned(),
         Action::CutPower { cut: false } => "cut-power no".to_owned(),
@@ -76,12 +78,13 @@ fn signal_kind(signal: Signal) -> &'static str {
     }
 }
 
-fn answer(answer: Answer) -> &'static str {
+fn answer(answer: Answer) -> String {
     match answer {
-        Answer::Status => "status",
-        Answer::Accepted => "accepted",
-        Answer::Already => "already",
-        Answer::Ending => "ending",
+        Answer::Status => "status".to_owned(),
+        Answer::Accepted => "accepted".to_owned(),
+        Answer::Already => "already".to_owned(),
+        Answer::Ending => "ending".to_owned(),
+        Answer::TooLong { left } => format!("too-long left={}", seconds(left)),
     }
 }
 

@@ -8,6 +8,7 @@ mod value;
 
 use super::group;
 use super::halt;
+use super::hold;
 use super::job;
 use super::led;
 use super::legacy::left_word;
@@ -16,10 +17,9 @@ use super::probe;
 use super::signal_word;
 use super::throttle;
 use super::words::{
-    dispute_word, finish_word, heat_word, request_parts, shed_word, source, strain_word,
-    thread_word, trust_word,
+    dispute_word, finish_word, heat_word, shed_word, source, strain_word, thread_word, trust_word,
 };
-use crate::core::fact::{Asker, MountId, Request, ServiceId};
+use crate::core::fact::{Asker, MountId, ServiceId};
 use crate::core::note::{Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::Permille;
@@ -72,7 +72,8 @@ impl Describer<'_> {
             Note::StopOverran { budget } => ("stop-overran", vec![("budget", time(*budget))]),
             Note::Ended => ("ended", vec![]),
             Note::Halt(note) => halt::describe(note),
-            Note::Asked { by, request } => ("asked", self.asked(*by, *request)),
+            Note::Hold(note) => hold::describe(note),
+            Note::Asked { by, request } => ("asked", service::asked(*by, request, self.0)),
             Note::JournalAway { why } => ("journal-away", cause(why)),
             Note::JournalBack => ("journal-back", vec![]),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
@@ -151,9 +152,9 @@ impl Describer<'_> {
                     [("delay", time(*delay)), ("failures", count(*failures))],
                 ),
             ),
-            Note::ServiceExcused { service, strain } => (
+            Note::ServiceExcused { service, excuse } => (
                 "service-excused",
-                self.of(*service, [("strain", word(strain_word(*strain)))]),
+                self.of(*service, [service::excused(*excuse)]),
             ),
             Note::RestartsExcused {
                 service,
@@ -377,16 +378,6 @@ impl Describer<'_> {
     fn of<const N: usize>(&self, service: ServiceId, rest: [(&'static str, Value); N]) -> Fields {
         let mut fields = vec![("service", word(self.0.name(service)))];
         fields.extend(rest);
-        fields
-    }
-
-    fn asked(&self, by: Asker, request: Request) -> Fields {
-        let (verb, service) = request_parts(request);
-        let mut fields = vec![asker(by), ("request", word(verb))];
-        fields.extend(service.map(|s| ("service", word(self.0.name(s)))));
-        if let Request::ShowLed { state, time } = request {
-            fields.extend(led::wanted(state, time));
-        }
         fields
     }
 

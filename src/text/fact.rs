@@ -10,7 +10,7 @@ use super::words::{
     stage_word, thread_word,
 };
 use super::{errno_word, throttle_flags, token};
-use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown};
+use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown, WatchdogSeen};
 use crate::core::memo::{Left, Progress};
 use crate::core::settings::Settings;
 use crate::units::Mono;
@@ -41,7 +41,7 @@ pub fn fact(fact: &Fact, settings: &Settings) -> String {
             "asked ticket={} {} {}",
             ticket.0,
             asker(*by),
-            request(*what, settings)
+            request(what, settings)
         ),
         Fact::Done { order, outcome } => match outcome {
             Ok(()) => format!("done order={} ok", order.0),
@@ -102,19 +102,14 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
                 n => format!(" errors={n}"),
             }
         ),
-        Reading::Watchdog(seen) => format!(
-            "watchdog identity={} timeout={} nowayout={} caused-reset={}",
-            token(&seen.identity),
-            seconds(seen.timeout),
-            flag(seen.nowayout),
-            flag(seen.caused_reset)
-        ),
+        Reading::Watchdog(seen) => watchdog(seen),
         Reading::WatchdogElsewhere { running, timeout } => format!(
             "watchdog running={} timeout={}",
             flag(*running),
             known(*timeout, seconds)
         ),
         Reading::Marker(left) => format!("marker {}", super::marker::found_marker(left)),
+        Reading::Hold(left) => format!("hold {}", super::hold::hold(left)),
         Reading::Journal => "journal".to_owned(),
         Reading::Pool => "pool".to_owned(),
         Reading::Unenforced { .. } => unenforced(reading).unwrap_or_default(),
@@ -130,6 +125,16 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             known(*current, amperes)
         ),
     }
+}
+
+fn watchdog(seen: &WatchdogSeen) -> String {
+    format!(
+        "watchdog identity={} timeout={} nowayout={} caused-reset={}",
+        token(&seen.identity),
+        seconds(seen.timeout),
+        flag(seen.nowayout),
+        flag(seen.caused_reset)
+    )
 }
 
 /// What is not known is `none`.

@@ -14,6 +14,7 @@ mod errno;
 mod fact;
 mod group;
 mod halt;
+mod hold;
 mod job;
 mod led;
 mod legacy;

@@ -5,6 +5,7 @@
 
 mod group;
 mod halt;
+mod hold;
 mod job;
 mod made;
 mod notify;
@@ -21,7 +22,7 @@ use crate::core::fact::{
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
 use crate::core::note::{Doubt, Finish, Note, RtcDoubt, Trust};
-use crate::core::picture::{Shed, Strain, Verdict};
+use crate::core::picture::{Excuse, Shed, Strain, Verdict};
 use crate::core::settings::{Need, Settings};
 use crate::units::{MilliCelsius, Permille};
 pub(crate) use made::settings;
@@ -53,6 +54,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         clocks(),
         throttle::notes(),
         halt::notes(),
+        hold::notes(),
     ]
     .concat()
 }
@@ -337,10 +339,17 @@ fn service_ends() -> Vec<(Note, &'static str)> {
         (
             Note::ServiceExcused {
                 service: WEB,
-                strain: Strain::UnderVoltage,
+                excuse: Excuse::Strain(Strain::UnderVoltage),
             },
             "web failed while the supply voltage was too low, or shortly after: not counted towards \
              giving up",
+        ),
+        (
+            Note::ServiceExcused {
+                service: WEB,
+                excuse: Excuse::Hold,
+            },
+            "web failed in a hold: not counted towards giving up",
         ),
         (
             Note::RestartsExcused {

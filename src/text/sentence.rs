@@ -11,6 +11,7 @@ use super::daemon;
 use super::errno_message;
 use super::group;
 use super::halt;
+use super::hold;
 use super::job;
 use super::led;
 use super::legacy::recalled;
@@ -63,8 +64,9 @@ impl Speaker<'_> {
             ),
             Note::Ended => "ended".to_owned(),
             Note::Halt(note) => halt::sentence(note),
+            Note::Hold(note) => hold::sentence(note),
             Note::Asked { by, request } => {
-                format!("{} asked to {}", person(*by), self.wish(*request))
+                format!("{} asked to {}", person(*by), self.wish(request))
             }
             Note::JournalAway { why } => daemon::journal_away(why),
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
@@ -138,7 +140,7 @@ impl Speaker<'_> {
                 times(*failures),
                 for_people(*delay)
             ),
-            Note::ServiceExcused { service, strain } => service::excused(name(*service), *strain),
+            Note::ServiceExcused { service, excuse } => service::excused(name(*service), *excuse),
             Note::RestartsExcused {
                 service,
                 strain,
@@ -331,8 +333,8 @@ impl Speaker<'_> {
         }
     }
 
-    fn wish(&self, request: Request) -> String {
-        match request {
+    fn wish(&self, request: &Request) -> String {
+        match *request {
             Request::Status => "see the status".to_owned(),
             Request::Start(service) => format!("start {}", self.0.name(service)),
             Request::Stop(service) => format!("stop {}", self.0.name(service)),
@@ -340,6 +342,8 @@ impl Speaker<'_> {
             Request::Exit => "stop all services and end".to_owned(),
             Request::Leave => "end and leave the services running".to_owned(),
             Request::Halt(kind) => halt::wish(kind).to_owned(),
+            Request::Hold { time, ref reason } => hold::wish(time, reason),
+            Request::EndHold => "end the hold".to_owned(),
             Request::ShowLed { state, time } => led::wish(state, time),
         }
     }
@@ -363,6 +367,7 @@ impl Speaker<'_> {
             Source::Pool => "the pool".to_owned(),
             Source::Starts => "the starts of daemons".to_owned(),
             Source::Limits => "the limits of services".to_owned(),
+            Source::Hold => "the hold that was left".to_owned(),
         }
     }
 }

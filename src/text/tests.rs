@@ -26,6 +26,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Halt"));
     let halt = include_str!("../core/note/halt.rs");
     all.extend(variants(halt, "HaltNote"));
+    assert!(all.remove("Hold"));
+    let hold = include_str!("../core/note/hold.rs");
+    all.extend(variants(hold, "HoldNote"));
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));
@@ -66,6 +69,7 @@ fn names_are_the_variants() {
     for (note, _) in notes() {
         let debug = match &note {
             Note::Halt(inner) => format!("{inner:?}"),
+            Note::Hold(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),

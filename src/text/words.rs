@@ -226,6 +226,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Pool => "pool".to_owned(),
         Source::Starts => "starts".to_owned(),
         Source::Limits => "limits".to_owned(),
+        Source::Hold => "hold".to_owned(),
     }
 }
 
@@ -283,16 +284,18 @@ pub fn asker(by: Asker) -> String {
 }
 
 /// The words that begin a request, for messages that list them.
-pub const REQUEST_WORDS: &str =
-    "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `halt` or `show-led`";
+pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `halt`, `hold`, `end-hold` or `show-led`";
 
 /// What was asked for: `status`, `start web`.
-pub fn request(request: Request, settings: &Settings) -> String {
+pub fn request(request: &Request, settings: &Settings) -> String {
     if let Request::Halt(kind) = request {
-        return format!("halt {}", halt_kind_word(kind));
+        return format!("halt {}", halt_kind_word(*kind));
+    }
+    if let Request::Hold { time, reason } = request {
+        return format!("hold for={} reason={}", seconds(*time), token(reason));
     }
     if let Request::ShowLed { state, time } = request {
-        return format!("show-led {} for={}", led_word(state), seconds(time));
+        return format!("show-led {} for={}", led_word(*state), seconds(*time));
     }
     let (word, service) = request_parts(request);
     match service {
@@ -303,9 +306,9 @@ pub fn request(request: Request, settings: &Settings) -> String {
 
 /// The verb of a request, and the service it is about.
 pub(super) fn request_parts(
-    request: Request,
+    request: &Request,
 ) -> (&'static str, Option<crate::core::fact::ServiceId>) {
-    match request {
+    match *request {
         Request::Status => ("status", None),
         Request::Start(service) => ("start", Some(service)),
         Request::Stop(service) => ("stop", Some(service)),
@@ -314,6 +317,8 @@ pub(super) fn request_parts(
         Request::Leave => ("leave", None),
         Request::Halt(HaltKind::PowerOff) => ("halt-poweroff", None),
         Request::Halt(HaltKind::Reboot) => ("halt-reboot", None),
+        Request::Hold { .. } => ("hold", None),
+        Request::EndHold => ("end-hold", None),
         Request::ShowLed { .. } => ("show-led", None),
     }
 }

@@ -4,6 +4,7 @@ mod fact;
 mod job;
 mod marker;
 mod probe;
+mod request;
 mod said;
 mod value;
 

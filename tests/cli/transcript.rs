@@ -85,7 +85,7 @@ fn with_head(body: &str) -> String {
 
 /// What a command prints and how it ends, as lines of a transcript.
 fn outcome(place: &Place, command: &str) -> Vec<String> {
-    let args: Vec<&str> = command.split_whitespace().collect();
+    let args = words(command);
     let output = place.run(&args);
     let mut lines = Vec::new();
     for (mark, bytes) in [('>', output.stdout), ('!', output.stderr)] {
@@ -103,6 +103,16 @@ fn outcome(place: &Place, command: &str) -> Vec<String> {
         None => lines.push("? killed".to_owned()),
     }
     lines
+}
+
+/// The words of a command. What stands between two quotes is one word.
+fn words(command: &str) -> Vec<&str> {
+    let parts = command.split('"').enumerate();
+    let words = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().collect::<Vec<_>>(),
+        _ => vec![part],
+    });
+    words.collect()
 }
 
 fn matches(expected: &[String], actual: &[String]) -> bool {

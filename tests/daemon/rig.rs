@@ -115,12 +115,17 @@ impl Rig {
     }
 
     pub fn ask_about(&self, request: &str, service: Option<&str>) -> Option<serde_json::Value> {
-        let mut stream = UnixStream::connect(self.path("run/control.sock")).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let service = service
             .map(|s| format!(",\"service\":\"{s}\""))
             .unwrap_or_default();
-        writeln!(stream, "{{\"v\":1,\"request\":\"{request}\"{service}}}").ok()?;
+        self.ask_with(request, &service)
+    }
+
+    /// `rest` are the other keys, each behind a comma.
+    pub fn ask_with(&self, request: &str, rest: &str) -> Option<serde_json::Value> {
+        let mut stream = UnixStream::connect(self.path("run/control.sock")).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        writeln!(stream, "{{\"v\":1,\"request\":\"{request}\"{rest}}}").ok()?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).ok()?;
         serde_json::from_str(&line).ok()

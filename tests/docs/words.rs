@@ -30,9 +30,13 @@ fn commands(page: &Page) -> Vec<(usize, String)> {
 fn ours<'a>(text: &'a str, program: &str) -> Option<Vec<&'a str>> {
     let text = text.trim().strip_prefix("sudo ").unwrap_or(text.trim());
     let rest = text.strip_prefix(program)?.strip_prefix(' ')?;
-    let words = rest
-        .split_whitespace()
-        .take_while(|w| !w.starts_with(['#', '|', '>', '&', '<']) && *w != "2>");
+    // What stands between two quotes is one word.
+    let parts = rest.split('"').enumerate();
+    let words = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().collect::<Vec<_>>(),
+        _ => vec![part],
+    });
+    let words = words.take_while(|w| !w.starts_with(['#', '|', '>', '&', '<']) && *w != "2>");
     let words: Vec<&str> = words.map(|w| w.trim_end_matches(';')).collect();
     // "fieldwarden 0.1.0, pid 812" is no command.
     let first = words.first()?;

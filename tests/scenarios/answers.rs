@@ -150,8 +150,10 @@ impl Answers {
             Action::ForceHalt { .. } if !self.given.contains_key("force") => Vec::new(),
             Action::ForceHalt { .. } => self.plain("force", id),
             // Answered only if it fails.
-            Action::Keep(_) if !self.given.contains_key("keep") => Vec::new(),
-            Action::Keep(_) => self.plain("keep", id),
+            Action::Keep(_) | Action::KeepHold { .. } if !self.given.contains_key("keep") => {
+                Vec::new()
+            }
+            Action::Keep(_) | Action::KeepHold { .. } => self.plain("keep", id),
             Action::WatchGauge { .. }
             | Action::RollCall { .. }
             | Action::Reply { .. }

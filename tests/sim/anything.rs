@@ -8,9 +8,9 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Ill, Lack, MountId, NotifyKey,
-    OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said,
-    ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Hold, Ill, Lack, MountId,
+    NotifyKey, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
+    Said, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -149,7 +149,12 @@ fn service(rng: &mut Rng, services: u64) -> ServiceId {
 
 fn request(rng: &mut Rng, services: u64) -> Request {
     let id = service(rng, services);
-    match rng.range(0, 30) {
+    match rng.range(0, 32) {
+        31 => Request::EndHold,
+        32 => Request::Hold {
+            time: Duration::from_secs(rng.pick(&[0, 1, 60, 14_400, 14_401, u64::MAX])),
+            reason: "x".into(),
+        },
         0 => Request::Exit,
         1 => Request::Leave,
         30 => Request::Halt(rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot])),
@@ -279,6 +284,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Pool,
         Source::Starts,
         Source::Limits,
+        Source::Hold,
     ])
 }
 
@@ -318,6 +324,12 @@ fn reading(rng: &mut Rng) -> Reading {
             temperature: rng.pick(&[None, Some(MilliCelsius(i32::MIN))]),
         }),
         Source::Floor => Reading::Floor { time: time(rng) },
+        Source::Hold => Reading::Hold(Hold {
+            by: Asker::User(0),
+            since: Mono(rng.pick(&[0, 999, 1_000_000, u64::MAX])),
+            until: Mono(rng.pick(&[0, 1_000, 1_000_000, u64::MAX])),
+            reason: "x".into(),
+        }),
         Source::Mains => Reading::Mains {
             present: rng.chance(50),
         },

@@ -5,6 +5,7 @@ use crate::ends::End;
 use crate::groups::Groups;
 use crate::heat::Felt;
 use crate::heritage::Heritage;
+use crate::hold::{self, Holds};
 use crate::jobs::Jobs;
 use crate::ladder::Ladder;
 use crate::lamp::Said;
@@ -122,6 +123,7 @@ pub struct Checks {
     jobs: Jobs,
     machine: Machine,
     probes: Probes,
+    holds: Holds,
     /// Nothing that is written outlives a boot.
     forgets: bool,
 }
@@ -165,6 +167,7 @@ impl Checks {
             jobs: Jobs::default(),
             machine: Machine::default(),
             probes: Probes::default(),
+            holds: Holds::default(),
             forgets,
         };
         checks.new_life();
@@ -199,12 +202,14 @@ impl Checks {
         self.jobs = Jobs::default();
         self.machine.new_life();
         self.probes.new_life();
+        self.holds.new_life();
     }
 
     /// Another boot: nothing is left of the one before.
     pub fn new_boot(&mut self) {
         self.heritage = Heritage::default();
         self.probes = Probes::default();
+        self.holds = Holds::default();
     }
 
     /// The daemon has ended in good order: the next one begins with its configuration.
@@ -225,6 +230,14 @@ impl Checks {
     pub fn step(&mut self, v: &View) -> Check {
         self.hear(v);
         self.begin_afresh(v);
+        if hold::is_over(v) {
+            for (at, seen) in self.services.iter_mut().enumerate() {
+                seen.restarts.clear();
+                seen.at_once = 0;
+                // What it may wait for does not count either.
+                seen.excused |= v.alive[at] == 0 && v.starting[at] == 0;
+            }
+        }
         let checks: [fn(&mut Checks, &View) -> Check; 15] = [
             Checks::lists_are_bounded,
             Checks::every_request_gets_one_reply,
@@ -264,6 +277,7 @@ impl Checks {
                 self.services[usize::from(service.0)].asked
             })?;
         self.jobs.jobs_are_kept(v, &self.settings)?;
+        self.holds.holds_end(v, &self.settings)?;
         self.machine
             .restarts_are_counted(v, &self.settings, self.forgets)?;
         self.probes.probes_are_judged(v, &self.settings)?;
@@ -391,13 +405,13 @@ impl Checks {
             format!("{request:?} is {answer:?} while the daemon ends"),
         )?;
         if answer == Answer::Accepted {
-            self.accepted(*request, v);
+            self.accepted(request, v);
         }
         Ok(())
     }
 
-    fn accepted(&mut self, request: Request, v: &View) {
-        match request {
+    fn accepted(&mut self, request: &Request, v: &View) {
+        match *request {
             Request::Start(id) | Request::Stop(id) | Request::Restart(id) => {
                 let mut all = BTreeSet::new();
                 if !matches!(request, Request::Stop(_)) {
@@ -414,7 +428,7 @@ impl Checks {
             }
             Request::Exit | Request::Leave => {
                 let budget = millis(self.settings.stop_budget);
-                let leave = request == Request::Leave;
+                let leave = *request == Request::Leave;
                 self.ending = Some(Ending {
                     leave,
                     by: v.now - v.frozen + AFTER_BUDGET + if leave { 0 } else { budget },
@@ -422,6 +436,7 @@ impl Checks {
                     overran: false,
                 });
             }
+            Request::Hold { .. } | Request::EndHold => {}
             Request::Status | Request::Halt(_) | Request::ShowLed { .. } => {}
         }
     }

@@ -146,6 +146,7 @@ impl World {
         self.remember_left();
         let found = self.remains.found(self.plan.card);
         self.step(&found, 0);
+        self.remember_hold();
         self.step(&Fact::Tick, 0);
         for (thread, every) in [
             (Thread::Vitals, self.plan.vitals_every),

@@ -141,11 +141,13 @@ pub enum Kind {
     ProbeMoody,
     /// Probes tell nothing, or are not answered.
     ProbeBlind,
+    /// An operator works on the machine, and has nothing escalated.
+    Held,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 67] = [
+    pub const ALL: [Kind; 68] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -213,6 +215,7 @@ impl Kind {
         Kind::ProbeSick,
         Kind::ProbeMoody,
         Kind::ProbeBlind,
+        Kind::Held,
     ];
 
     /// Those that strike by themselves, and the mean time between two strikes in seconds. The others
@@ -243,6 +246,7 @@ impl Kind {
             Kind::ReadOnly => Some(60),
             Kind::FalseNews => Some(2),
             Kind::Operator => Some(12),
+            Kind::Held => Some(60),
             Kind::AskedExit => Some(150),
             Kind::AskedLeave => Some(150),
             Kind::AskedHalt => Some(120),

@@ -1,6 +1,7 @@
 //! Services that are restarted together: the invariants G1 to G3.
 
 use crate::checks::View;
+use crate::hold::is_over;
 use crate::strain::MARGIN;
 use fieldwarden::core::action::{Action, Answer};
 use fieldwarden::core::fact::{Fact, Request, ServiceId};
@@ -43,7 +44,7 @@ impl Groups {
             if begins {
                 seen.restarts.retain(|at| *at + MARGIN < v.now);
             }
-            if asked_by_hand(v, group) {
+            if asked_by_hand(v, group) || is_over(v) {
                 seen.restarts.clear();
             }
             // A start that the daemon's own queue refused is no failure of a member.

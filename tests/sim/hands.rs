@@ -6,7 +6,7 @@ use crate::plan::{LATE_ESSENTIAL, LATE_OTHER};
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::{Action, Order, Signal};
 use fieldwarden::core::fact::{
-    Fact, Fault, HaltKind, OrderId, ProbeKind, Pulse, RunId, ServiceId, Thread,
+    Fact, Fault, HaltKind, Hold, OrderId, ProbeKind, Pulse, RunId, ServiceId, Thread,
 };
 use fieldwarden::core::intent::Marker;
 use fieldwarden::core::light::Light;
@@ -28,6 +28,7 @@ pub enum Work {
     Ask(OrderId, HaltKind),
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
+    KeepHold(OrderId, Option<Hold>),
     /// The board is told to cut the power, or to forget that.
     Cut(OrderId, bool),
     WatchGauge(OrderId, bool),
@@ -138,6 +139,7 @@ impl World {
                 self.remains.keep(marker);
                 (Thread::Halt, Work::Other(id))
             }
+            Action::KeepHold { hold } => (Thread::Halt, Work::KeepHold(id, hold)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
             Action::CutPower { cut } => {
                 self.remains.cut |= cut;
@@ -230,6 +232,7 @@ impl World {
             Some(Work::Ask(order, kind)) => self.ask_init(order, kind),
             Some(Work::Force(order, kind)) => return self.force(order, kind),
             Some(Work::Light(order, light)) => self.light(order, light),
+            Some(Work::KeepHold(order, hold)) => self.keep_hold(order, hold),
             Some(Work::Cut(order, cut)) => self.tell_board(order, cut),
             Some(Work::WatchGauge(order, closely)) => {
                 self.watch_gauge(closely);

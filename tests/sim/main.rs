@@ -28,6 +28,7 @@ mod hands;
 mod hardware;
 mod heat;
 mod heritage;
+mod hold;
 mod jobs;
 mod ladder;
 mod lamp;
@@ -212,7 +213,16 @@ fn seeds() {
         );
     }
     // E1 says nothing about a machine that is never restarted, or always.
-    for note in ["MachineRestarting", "MachineKept"] {
+    // And O1 nothing about holds that nobody has.
+    for note in [
+        "MachineRestarting",
+        "MachineKept",
+        "HoldBegan",
+        "HoldChanged",
+        "HoldTakenUp",
+        "HoldOver",
+        "HoldEnded",
+    ] {
         assert!(
             series.count < SEEDS || all.note(note) >= 50,
             "{note}: {}",

@@ -92,7 +92,7 @@ impl Plan {
         let share = rng.pick(&[0, 10, 25, 50, 80]);
         let mut faults = Kind::ALL
             .into_iter()
-            .filter(|kind| !probes::FAULTS.contains(kind))
+            .filter(|kind| !probes::FAULTS.contains(kind) && *kind != Kind::Held)
             .filter(|_| rng.chance(share))
             .collect::<BTreeSet<_>>();
         let mut calm_at = rng.range(60, 400) * 1000;
@@ -120,7 +120,6 @@ impl Plan {
             let grouped = settings.groups.iter().any(|g| g.members.contains(&id));
             settings.services[usize::from(id.0)].escalates = !grouped;
         }
-        let toml = escalating(&toml, &settings);
         let card = last.pick(&[
             Card::Keeps,
             Card::Keeps,
@@ -130,6 +129,9 @@ impl Plan {
             Card::Forgets,
             Card::Stale,
         ]);
+        faults.extend(last.chance(share).then_some(Kind::Held));
+        settings.hold_most = Duration::from_secs(last.pick(&[60, 300, 14_400]));
+        let toml = escalating(&toml, &settings);
         Plan {
             seed,
             hopeless,
@@ -151,10 +153,12 @@ impl Plan {
     }
 }
 
-/// The configuration with what escalates in it.
+/// The configuration with what escalates in it, and for how long nothing may be.
 fn escalating(toml: &str, settings: &Settings) -> String {
     let escalates = settings.services.iter().filter(|s| s.escalates);
-    escalates.fold(toml.to_owned(), |toml, s| {
+    let hold = settings.hold_most.as_secs();
+    let toml = format!("{toml}\n[hold]\nmost = \"{hold}s\"\n");
+    escalates.fold(toml, |toml, s| {
         let header = format!("[service.{}]\n", s.name);
         toml.replace(&header, &format!("{header}escalate = \"machine\"\n"))
     })

@@ -28,8 +28,8 @@ impl Rng {
     }
 
     /// One of these.
-    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         let at = usize::try_from(self.next() % of.len() as u64).unwrap_or(0);
-        of[at]
+        of[at].clone()
     }
 }

@@ -6,6 +6,7 @@ use crate::checks::View;
 use fieldwarden::core::Supply;
 use fieldwarden::core::fact::{Fact, Pulse, Reading, ServiceId, Source, Thread, ThrottleFlag};
 use fieldwarden::core::note::Note;
+use fieldwarden::core::picture::Excuse;
 
 /// For so long after it was noticed to be over a strain excuses failures. In milliseconds.
 pub const MARGIN: u64 = 30_000;
@@ -28,7 +29,13 @@ impl Strained {
         let strained = self.now || lately;
         for note in v.notes {
             match note {
-                Note::ServiceExcused { .. } | Note::RestartsExcused { .. } if !strained => {
+                Note::ServiceExcused {
+                    excuse: Excuse::Strain(_),
+                    ..
+                }
+                | Note::RestartsExcused { .. }
+                    if !strained =>
+                {
                     return Err("X2: a failure is excused, and nothing strains the machine".into());
                 }
                 Note::ServiceBackoff { service, .. } if strained && !excused(v, *service) => {

@@ -103,6 +103,7 @@ impl World {
             Kind::LedVanishes => self.lose_lamp(),
             Kind::FalseNews => self.false_news(),
             Kind::Operator => self.operate(),
+            Kind::Held => self.work_on_it(),
             Kind::AskedExit => self.ask(Request::Exit),
             Kind::AskedLeave => self.ask(Request::Leave),
             Kind::AskedHalt => {
@@ -131,7 +132,7 @@ impl World {
             self.show_led(),
         ];
         let request = self.rng.pick(&requests);
-        self.ask(request);
+        self.ask(request.clone());
         if self.rng.chance(30) {
             // Some people press a button twice, and then another one.
             self.ask(request);

@@ -82,7 +82,10 @@ impl Tally {
         for note in notes {
             let text = format!("{note:?}");
             // Notes of one subject are in a list of their own.
-            let name = text.strip_prefix("Halt(").unwrap_or(&text);
+            let inner = ["Halt(", "Hold("]
+                .iter()
+                .find_map(|of| text.strip_prefix(of));
+            let name = inner.unwrap_or(&text);
             let end = name
                 .find(|c: char| !c.is_alphanumeric())
                 .unwrap_or(name.len());

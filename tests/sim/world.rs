@@ -20,7 +20,7 @@ use crate::tally::Tally;
 use crate::throttle::Firmware;
 use crate::truth::Truth;
 use fieldwarden::core::action::Action;
-use fieldwarden::core::fact::{Exit, Fact, RunId, ServiceId};
+use fieldwarden::core::fact::{Exit, Fact, Hold, RunId, ServiceId};
 use fieldwarden::core::job::JobPast;
 use fieldwarden::core::memo::Memo;
 use fieldwarden::core::picture::{Ending, Rung};
@@ -100,6 +100,8 @@ pub struct World {
     pub procs: BTreeMap<u32, Proc>,
     /// What the daemon has left about services for its successor in this boot.
     pub memos: BTreeMap<ServiceId, (RunId, Memo)>,
+    /// The hold that it has left.
+    pub hold: Option<Hold>,
     /// What it has left about jobs, for its successors in this boot and others.
     pub pasts: BTreeMap<ServiceId, JobPast>,
     pub next_pid: u32,
@@ -180,6 +182,7 @@ impl World {
             first: true,
             procs: BTreeMap::new(),
             memos: BTreeMap::new(),
+            hold: None,
             pasts: BTreeMap::new(),
             next_pid: 1000,
             alive: vec![0; n],
@@ -388,6 +391,7 @@ impl World {
         self.end_life();
         self.procs.clear();
         self.memos.clear();
+        self.hold = None;
         match self.plan.card {
             Card::Keeps | Card::Stale => {
                 let earlier = |past: &mut JobPast| *past = past.of_earlier_boot();

@@ -12,6 +12,8 @@ use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
 use crate::edge::fd_store::FdStore;
+use crate::edge::halter::Kept;
+use crate::edge::hold_file::HoldFile;
 use crate::edge::job_file::JobFiles;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
@@ -149,6 +151,26 @@ impl Ground {
         let jobs = jobs.filter(|(_, s)| s.job.is_some());
         let found = jobs.filter_map(|(id, _)| self.jobs.found(id, &self.settings));
         found.collect()
+    }
+
+    /// The hold that an earlier daemon of this boot has left. Not after daemons that broke off: such a
+    /// one goes by nothing that they left.
+    pub fn found_hold(&self) -> Option<Fact> {
+        let left = self.hold().found(&self.settings);
+        left.filter(|_| self.safe.is_none())
+    }
+
+    fn hold(&self) -> HoldFile {
+        HoldFile::new(&self.places, &self.boot_id)
+    }
+
+    /// What is kept for a successor of this boot.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            marker: self.marker.clone(),
+            hold: self.hold(),
+            settings: self.settings.clone(),
+        }
     }
 
     /// How to run the services. What is configured of each is handed over, and is not here any more.

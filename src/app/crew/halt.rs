@@ -3,12 +3,12 @@
 
 use super::Hands;
 use crate::app::AppError;
-use crate::core::fact::{Fault, HaltKind, OrderId, Thread};
+use crate::core::fact::{Fault, HaltKind, Hold, OrderId, Thread};
 use crate::core::intent::Marker;
-use crate::edge::halter::{self, HaltOrder, Halter, SimHalter, SyncOrder, ThisMachine};
+use crate::edge::halter::{self, HaltOrder, Halter, Kept, SimHalter, SyncOrder, ThisMachine};
 use crate::edge::hardware::HaltRight;
 use crate::edge::inbox::Inbox;
-use crate::edge::marker_file::{MarkerFiles, MarkerOrder};
+use crate::edge::marker_file::MarkerOrder;
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::power_cut::PowerCut;
 use crate::edge::pulse::Pulse;
@@ -74,6 +74,10 @@ impl HaltQueues {
         self.halt.give(now, HaltOrder::Keep { order, marker })
     }
 
+    pub fn keep_hold(&self, now: Mono, order: OrderId, hold: Option<Hold>) -> Result<(), Fault> {
+        self.halt.give(now, HaltOrder::KeepHold { order, hold })
+    }
+
     pub fn sync(&self, now: Mono, order: OrderId) -> Result<(), Fault> {
         self.sync.give(now, SyncOrder(order))
     }
@@ -92,12 +96,12 @@ impl Hands {
     pub(super) fn man_halt(
         &mut self,
         works: HaltWorks,
-        files: MarkerFiles,
+        kept: Kept,
         right: Option<(HaltRight, Option<PowerCut>)>,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
         let HaltWorks { marker, sync, halt } = works;
-        let (to_core, writer) = (inbox.clone(), files.clone());
+        let (to_core, writer) = (inbox.clone(), kept.marker.clone());
         self.man("marker", move || writer.run(&marker, &to_core))?;
         let (to_core, real) = (inbox.clone(), right.is_some());
         self.man("sync", move || halter::run_sync(real, &sync, &to_core))?;
@@ -106,6 +110,6 @@ impl Hands {
             Some((right, cut)) => Box::new(ThisMachine::new(right, cut)),
             None => Box::new(SimHalter::new(inbox.clone())),
         };
-        self.man("halt", move || halter::run(halter, &files, &halt, &to_core))
+        self.man("halt", move || halter::run(halter, &kept, &halt, &to_core))
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of `[reboots]`.
+//! The keys of `[reboots]` and `[hold]`.
 
 use super::super::schema::{Absent, Kind, Section};
 use super::{hours, key, min, s};
@@ -28,4 +28,16 @@ pub const REBOOTS: Section = Section {
             "Least time that the machine has to be up before such a restart",
         ),
     ],
+};
+
+/// For how long somebody may have nothing escalated.
+pub const HOLD: Section = Section {
+    header: "hold",
+    meaning: "For how long somebody who works on the machine may have nothing escalated.",
+    keys: &[key(
+        "most",
+        Kind::Duration(min(1), hours(24)),
+        Default("\"4h\""),
+        "Longest time that a hold lasts, however often it is changed (fieldwarden hold)",
+    )],
 };

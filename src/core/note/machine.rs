@@ -27,6 +27,8 @@ pub enum MachineKept {
     OnBattery,
     /// Daemons before this one broke off: the fault may be ours.
     Unsteady,
+    /// Somebody works on it.
+    Hold,
     /// Neither init nor the kernel did it when they were asked in this boot.
     Refused,
 }

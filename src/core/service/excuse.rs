@@ -1,18 +1,28 @@
-//! Failures that are put down to the machine: they wait like others and count towards nothing.
+//! Failures that are put down to the machine, or to whoever works on it: they wait like others and
+//! count towards nothing.
 
 use super::{Service, State, Turn};
 use crate::core::note::Note;
-use crate::core::picture::Strain;
+use crate::core::picture::{Excuse, Strain};
 use crate::units::Mono;
 
 impl Service {
-    /// The machine was strained when it failed.
-    pub(super) fn put_down_to(&mut self, strain: Strain, turn: &mut Turn) {
+    /// It failed, and that is excused.
+    pub(super) fn put_down_to(&mut self, excuse: Excuse, turn: &mut Turn) {
         self.excuses = self.excuses.saturating_add(1);
         turn.out.note(Note::ServiceExcused {
             service: self.id,
-            strain,
+            excuse,
         });
+    }
+
+    /// Whatever it has failed counts no more; and neither does the restart that it may wait for.
+    pub fn begin_anew(&mut self) {
+        self.backoff.forgive();
+        self.excused = true;
+        if let Some(fall) = &mut self.fell {
+            fall.excused = true;
+        }
     }
 
     /// It turns out that the machine was strained already when it was restarted from `since` on.

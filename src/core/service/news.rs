@@ -5,7 +5,7 @@ use crate::core::action::Actions;
 use crate::core::backoff::Next;
 use crate::core::fact::{Change, Errno, Exit, Fault, Pid, RunId, Stage};
 use crate::core::note::{Finish, Note, NotifyNote};
-use crate::core::picture::Strain;
+use crate::core::picture::Excuse;
 use crate::core::settings::{Ended, Ready, Sequel, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub(crate) struct Turn<'a> {
     pub now: Mono,
     /// Any number, another one each time.
     pub jitter: u64,
-    /// What strains the machine, or has done so lately.
-    pub strain: Option<Strain>,
+    /// What a failure now is excused by.
+    pub excuse: Option<Excuse>,
     pub out: &'a mut Actions,
 }
 
@@ -271,9 +271,9 @@ impl Service {
     pub(super) fn fail(&mut self, lived: Duration, turn: &mut Turn) {
         let (limits, now) = (&turn.s.backoff, turn.now);
         self.failed = Some(now);
-        self.excused = turn.strain.is_some();
-        if let Some(strain) = turn.strain {
-            self.put_down_to(strain, turn);
+        self.excused = turn.excuse.is_some();
+        if let Some(excuse) = turn.excuse {
+            self.put_down_to(excuse, turn);
         }
         let next = self
             .backoff

@@ -147,7 +147,7 @@ fn give(service: &mut Service, input: &str, out: &mut Actions) {
         s: &s,
         now: NOW,
         jitter: 0,
-        strain: None,
+        excuse: None,
         out,
     };
     let (run, pid) = (RunId(1), Pid::new(88).unwrap());
@@ -307,7 +307,7 @@ fn a_finished_job_is_no_warning() {
             s: &settings,
             now: NOW,
             jitter: 1,
-            strain: None,
+            excuse: None,
             out: &mut out,
         };
         in_state("up").change(RunId(1), &Change::Exited(exit), &mut turn);
@@ -337,7 +337,7 @@ fn probation_ends_with_a_stable_run() {
             s: &s,
             now: NOW,
             jitter: 0,
-            strain: None,
+            excuse: None,
             out: &mut out,
         };
         service.state = State::Starting {

@@ -62,6 +62,13 @@ impl Groups {
         }
     }
 
+    /// Whatever has been counted is forgotten.
+    pub fn forgive_all(&mut self) {
+        for group in &mut self.groups {
+            group.forgive();
+        }
+    }
+
     /// Somebody has a service started by hand.
     pub fn forgive(&mut self, id: ServiceId) {
         if let Some((group, _)) = self.place(id) {
@@ -102,9 +109,11 @@ impl Services {
             return;
         }
         let service = &mut self.services[usize::from(id.0)];
-        let Some(fall) = service.fell.take() else {
+        let Some(mut fall) = service.fell.take() else {
             return;
         };
+        // Also one that an earlier daemon has seen.
+        fall.excused |= self.hold;
         let Some((group, place)) = self.groups.place(id) else {
             let new = fall.gave_up && !fall.earlier;
             if new && pass.settings.services[usize::from(id.0)].escalates {

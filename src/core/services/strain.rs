@@ -6,11 +6,13 @@
 //!
 //! Excused failures wait like others: a board that is strained for ever still starts nothing more
 //! often than its waits allow. They only do not lead to giving up.
+//!
+//! A *hold* excuses in the same way, as long as it lasts; and then everybody begins anew.
 
 use super::Services;
 use crate::core::Pass;
 use crate::core::fact::ServiceId;
-use crate::core::picture::Strain;
+use crate::core::picture::{Excuse, Strain};
 use crate::core::service::{State, Turn};
 use crate::units::Mono;
 use std::time::Duration;
@@ -46,6 +48,25 @@ impl Strains {
 }
 
 impl Services {
+    /// What a failure now is excused by.
+    pub(super) fn excuse(&self, now: Mono) -> Option<Excuse> {
+        let strain = self.strains.blamed(now).map(Excuse::Strain);
+        strain.or(self.hold.then_some(Excuse::Hold))
+    }
+
+    /// When a hold is over, it is as if whatever is wrong then had just begun.
+    pub(super) fn look_at_hold(&mut self, pass: &Pass) {
+        let before = std::mem::replace(&mut self.hold, pass.picture.hold);
+        if !before || self.hold {
+            return;
+        }
+        self.groups.forgive_all();
+        for id in self.ids() {
+            self.services[usize::from(id.0)].begin_anew();
+            self.touch(id);
+        }
+    }
+
     /// What has just begun to strain the machine may have been there before it was seen.
     pub(super) fn strain(&mut self, pass: &mut Pass) {
         let Some(strain) = self.strains.look(pass.picture.strain(), pass.now) else {
@@ -62,7 +83,7 @@ impl Services {
                 s: &pass.settings.services[at],
                 now: pass.now,
                 jitter,
-                strain: Some(strain),
+                excuse: Some(Excuse::Strain(strain)),
                 out: pass.out,
             };
             self.services[at].excuse(strain, since, &mut turn);

@@ -13,7 +13,7 @@
 //! something is not known, or not in order, the machine stays on; the service is given up then, and
 //! tried again after its cooldown.
 //!
-//! Never on battery, never while the machine or the daemon ends, never more often than
+//! Never on battery, never in a hold, never while the machine or the daemon ends, never more often than
 //! [`Reboots`](crate::core::reboots::Reboots) allows, and never where a count that is written now
 //! would be gone after the restart: such a machine would be restarted for ever.
 
@@ -106,8 +106,8 @@ impl Counted {
         if let Some((reboots, window)) = self.now(now).used_up(s) {
             return Some(MachineKept::UsedUp { reboots, window });
         }
-        if on_battery(picture) {
-            return Some(MachineKept::OnBattery);
+        if let Some(why) = not_now(picture) {
+            return Some(why);
         }
         let early = now.since(Mono::default()) < s.uptime;
         early.then_some(MachineKept::TooSoon { uptime: s.uptime })
@@ -118,6 +118,14 @@ impl Counted {
 fn outlived_a_boot(left: &FoundMarker) -> bool {
     let before = left.marker.before.map(|before| before.end);
     !left.same_boot || before.is_some_and(|end| end != End::FirstBoot)
+}
+
+/// What would make the machine run on, whatever is counted.
+fn not_now(picture: &Picture) -> Option<MachineKept> {
+    if on_battery(picture) {
+        return Some(MachineKept::OnBattery);
+    }
+    picture.hold.then_some(MachineKept::Hold)
 }
 
 /// The battery gives, or may have to soon.
@@ -166,7 +174,7 @@ impl Shutdown {
         self.reboots.unwritten = failed;
         let why = match failed {
             true => Some(MachineKept::NotWritten),
-            false => on_battery(pass.picture).then_some(MachineKept::OnBattery),
+            false => not_now(pass.picture),
         };
         if let Some(why) = why {
             pass.out.note(Note::MachineKept { service, why });
@@ -215,8 +223,8 @@ impl Halt {
     }
 
     /// It is for the sake of services, and the battery has to give now: a machine that is restarted
-    /// then may not come up again.
+    /// then may not come up again. Or somebody works on it.
     pub(super) fn is_not_worth_it(&self, pass: &Pass) -> bool {
-        self.cause == HaltCause::Services && on_battery(pass.picture)
+        self.cause == HaltCause::Services && not_now(pass.picture).is_some()
     }
 }

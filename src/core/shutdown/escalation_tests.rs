@@ -215,21 +215,25 @@ fn whatever_is_not_known_or_not_in_order_keeps_it_on() {
 fn not_now() {
     let uptime = Duration::from_secs(600);
     type Change = fn(&mut Machine);
-    let on_battery: [Change; 3] = [
-        |m| m.picture.mains = Some(false),
-        |m| m.picture.strain_of_power = Some(Strain::LowBattery),
-        |m| m.picture.sinks = true,
+    let battery = MachineKept::OnBattery;
+    let changes: [(Change, MachineKept); 4] = [
+        (|m| m.picture.mains = Some(false), battery),
+        (
+            |m| m.picture.strain_of_power = Some(Strain::LowBattery),
+            battery,
+        ),
+        (|m| m.picture.sinks = true, battery),
+        (|m| m.picture.hold = true, MachineKept::Hold),
     ];
-    for change in on_battery {
+    for (change, why) in changes {
         let mut machine = Machine::that(&seen(left(&[])));
         change(&mut machine);
-        assert_eq!(machine.kept(NOW), Some(MachineKept::OnBattery));
-        // It may go while that is written down: then it is counted, and not made.
+        assert_eq!(machine.kept(NOW), Some(why));
+        // It may come about while that is written down: then it is counted, and not made.
         let mut machine = Machine::that(&seen(left(&[])));
         assert_eq!(machine.kept(NOW), None);
         change(&mut machine);
         let out = machine.record("written");
-        let why = MachineKept::OnBattery;
         assert_eq!(out.notes, [Note::MachineKept { service: WEB, why }]);
         assert!(machine.runs());
     }
@@ -306,7 +310,7 @@ fn whoever_ends_it_meanwhile_comes_first() {
         let asked = Fact::Asked {
             ticket: Ticket(1),
             by: Asker::User(0),
-            request,
+            request: request.clone(),
         };
         machine.step(&asked, NOW);
         let out = machine.record("written");

@@ -514,7 +514,7 @@ fn a_halt_in_the_last_moment_of_an_exit() {
         let fact = Fact::Asked {
             ticket: Ticket(1),
             by: Asker::Signal(15),
-            request,
+            request: request.clone(),
         };
         let mut picture = Picture::default();
         step(&mut shutdown, &fact, NOW, &mut picture);
@@ -601,7 +601,7 @@ fn dismissed_and_cancelled() {
         let fact = Fact::Asked {
             ticket: Ticket(1),
             by: Asker::Signal(15),
-            request,
+            request: request.clone(),
         };
         let mut first = picture("tick");
         step(&mut shutdown, &fact, NOW, &mut first);
@@ -631,7 +631,7 @@ fn dismissed_and_asked() {
         let fact = Fact::Asked {
             ticket: Ticket(1),
             by: Asker::Signal(3),
-            request,
+            request: request.clone(),
         };
         step(&mut shutdown, &fact, NOW, &mut picture("tick"));
         let done = |order| Fact::Done {

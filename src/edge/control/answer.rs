@@ -1,7 +1,9 @@
 //! The lines that clients get.
 
 use super::{CORE_WITHIN, VERSION};
+use crate::text;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One answer: the only line of most connections, and the first of those with events.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub enum Code {
     UnknownService,
     /// There is no status LED.
     NoLed,
+    /// A hold would last too long.
+    TooLong,
     /// This user may not ask for it.
     NotPermitted,
     /// Too many clients at once.
@@ -125,6 +129,18 @@ fn finish(answer: &Answer) -> Vec<u8> {
 /// No room now.
 pub(super) fn busy(what: String) -> Refusal {
     Refusal::new(Code::Busy, what, "try again in a moment")
+}
+
+/// A hold that would last longer than any may.
+pub(super) fn hold_too_long(left: Duration, most: Duration) -> Refusal {
+    let (whole, most) = (Duration::from_secs(left.as_secs()), text::for_people(most));
+    let what = format!(
+        "the hold that is in force may last {} more: with `most` of [hold], no hold lasts longer \
+         than {most}, however often it is changed",
+        text::for_people(whole)
+    );
+    let help = "ask for less, or end it first: fieldwarden hold --end";
+    Refusal::new(Code::TooLong, what, help)
 }
 
 /// A request that took too long to arrive.

@@ -1,5 +1,7 @@
 //! Reads one request. The text comes from anybody who may connect.
 
+mod hold;
+
 use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
 use crate::core::fact::{HaltKind, Request, ServiceId};
@@ -18,7 +20,7 @@ const LAST_MAX: u64 = super::ring::KEPT as u64;
 const SHOW_MAX: u64 = 660;
 
 /// What a client wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Wanted {
     /// Something of the core.
     Core(Request),
@@ -33,7 +35,7 @@ pub(super) enum Wanted {
 
 impl Wanted {
     /// It changes something, so not everybody may ask for it.
-    pub fn acts(self) -> bool {
+    pub fn acts(&self) -> bool {
         match self {
             Wanted::Core(Request::Status) | Wanted::Events { .. } => false,
             Wanted::Core(
@@ -43,6 +45,8 @@ impl Wanted {
                 | Request::Exit
                 | Request::Leave
                 | Request::Halt(_)
+                | Request::Hold { .. }
+                | Request::EndHold
                 | Request::ShowLed { .. },
             ) => true,
         }
@@ -64,6 +68,8 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
         "start" => Wanted::Core(Request::Start(service(&mut keys, settings)?)),
         "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
         "halt" => Wanted::Core(Request::Halt(kind(&mut keys)?)),
+        "hold" => Wanted::Core(hold::hold(&mut keys, settings)?),
+        "end-hold" => Wanted::Core(Request::EndHold),
         "show-led" => Wanted::Core(show_led(&mut keys, settings)?),
         "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
         other => return Err(bad(format!("unknown request {}", quote(other)))),
@@ -108,7 +114,7 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
-     requests: status, events, start, stop, restart, halt, show-led";
+     requests: status, events, start, stop, restart, halt, hold, end-hold, show-led";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {

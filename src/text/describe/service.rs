@@ -1,12 +1,14 @@
 //! Fields of notes about services.
 
-use super::{Fields, Value, count, time, word};
+use super::{Fields, Value, asker, count, time, word};
 use crate::core::Bar;
-use crate::core::fact::{Errno, Exit, GroupId, ServiceId, Stage};
+use crate::core::fact::{Asker, Errno, Exit, GroupId, Request, ServiceId, Stage};
 use crate::core::note::MachineKept;
+use crate::core::picture::Excuse;
 use crate::core::settings::Settings;
-use crate::text::words::{need_word, stage_word};
+use crate::text::words::{need_word, request_parts, stage_word, strain_word};
 use crate::text::{errno_word, hindrance_word, signal_word};
+use crate::text::{hold, led};
 use std::time::Duration;
 
 type Field = (&'static str, Value);
@@ -55,6 +57,7 @@ pub(super) fn kept(mut of: Fields, why: MachineKept) -> Fields {
         MachineKept::NotWritten => of.push(("why", word("not-written"))),
         MachineKept::OnBattery => of.push(("why", word("on-battery"))),
         MachineKept::Unsteady => of.push(("why", word("unsteady"))),
+        MachineKept::Hold => of.push(("why", word("hold"))),
         MachineKept::Refused => of.push(("why", word("refused"))),
     }
     of
@@ -86,4 +89,32 @@ fn how(exit: Exit) -> (&'static str, Value) {
         Exit::Signal(number) => ("signal", Value::Text(signal_word(number))),
         Exit::Unknown => ("exit", word("unknown")),
     }
+}
+
+/// Why a failure counts towards nothing.
+pub(super) fn excused(excuse: Excuse) -> (&'static str, Value) {
+    match excuse {
+        Excuse::Strain(strain) => ("strain", word(strain_word(strain))),
+        Excuse::Hold => ("hold", Value::Flag(true)),
+    }
+}
+
+/// Who asked, and for what.
+pub(super) fn asked(by: Asker, request: &Request, settings: &Settings) -> Fields {
+    let (verb, service) = request_parts(request);
+    let mut fields = vec![asker(by), ("request", word(verb))];
+    fields.extend(service.map(|s| ("service", word(settings.name(s)))));
+    match request {
+        Request::Hold { time, reason } => fields.extend(hold::wanted(*time, reason)),
+        Request::ShowLed { state, time } => fields.extend(led::wanted(*state, *time)),
+        Request::Status
+        | Request::Start(_)
+        | Request::Stop(_)
+        | Request::Restart(_)
+        | Request::Exit
+        | Request::Leave
+        | Request::Halt(_)
+        | Request::EndHold => {}
+    }
+    fields
 }

@@ -63,6 +63,11 @@ pub(super) fn machine() -> Vec<(Note, &'static str)> {
              off",
         ),
         kept(
+            MachineKept::Hold,
+            "web could not be kept up, but this machine is not restarted: somebody works on it, and has a \
+             hold in force",
+        ),
+        kept(
             MachineKept::Refused,
             "web could not be kept up, but this machine is not restarted: neither init nor the kernel did \
              it when they were asked",

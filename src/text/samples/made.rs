@@ -25,6 +25,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
             escalate: Escalate::Nothing,
         }],
         reboots: crate::core::settings::Reboots::DEFAULT,
+        hold_most: Duration::from_secs(4 * 3600),
         mounts: mounts.iter().map(|m| (*m).into()).collect(),
         watchdog: Watchdog {
             owner: WatchdogOwner::Fieldwarden,

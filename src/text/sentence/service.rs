@@ -3,7 +3,7 @@
 use crate::core::Bar;
 use crate::core::fact::{Errno, Exit, ServiceId, Stage};
 use crate::core::note::{Finish, MachineKept};
-use crate::core::picture::Strain;
+use crate::core::picture::{Excuse, Strain};
 use crate::core::settings::Need;
 use crate::text::job;
 use crate::text::quantity::for_people;
@@ -182,9 +182,14 @@ fn strained(strain: Strain) -> &'static str {
     }
 }
 
-pub(super) fn excused(name: &str, strain: Strain) -> String {
-    let strain = strained(strain);
-    format!("{name} failed while {strain}, or shortly after: not counted towards giving up")
+pub(super) fn excused(name: &str, excuse: Excuse) -> String {
+    match excuse {
+        Excuse::Strain(strain) => {
+            let strain = strained(strain);
+            format!("{name} failed while {strain}, or shortly after: not counted towards giving up")
+        }
+        Excuse::Hold => format!("{name} failed in a hold: not counted towards giving up"),
+    }
 }
 
 pub(super) fn restarts_excused(name: &str, strain: Strain, restarts: u32) -> String {
@@ -256,6 +261,7 @@ pub fn kept_because(why: MachineKept) -> String {
         }
         MachineKept::OnBattery => "it runs on its battery, or that sinks".to_owned(),
         MachineKept::Unsteady => "daemons before this one broke off".to_owned(),
+        MachineKept::Hold => "somebody works on it, and has a hold in force".to_owned(),
         MachineKept::Refused => {
             "neither init nor the kernel did it when they were asked".to_owned()
         }

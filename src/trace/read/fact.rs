@@ -4,14 +4,12 @@ use super::super::lexer::{Words, expected};
 use super::super::problem::{Problem, TraceError};
 use super::value;
 use crate::core::fact::{
-    Asker, Change, Controller, Exit, Fact, Fault, Lack, MountId, OrderId, Pulse, Reading, Request,
-    RtcSeen, RunId, ServiceId, Shown, Source, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Exit, Fact, Fault, Lack, MountId, OrderId, Pulse, Reading, RtcSeen,
+    RunId, ServiceId, Shown, Source, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo, Progress};
 use crate::core::settings::Settings;
-use crate::text::{
-    REQUEST_WORDS, controller_named, lack_named, led_named, rest_named, stage_named, thread_named,
-};
+use crate::text::{controller_named, lack_named, rest_named, stage_named, thread_named};
 use crate::units::Mono;
 
 /// Reads a fact line, with its time.
@@ -121,6 +119,7 @@ impl Line<'_, '_> {
                 caused_reset: self.flag("caused-reset")?,
             }),
             Source::Marker => Reading::Marker(self.found_marker()?),
+            Source::Hold => Reading::Hold(self.left_hold()?),
             Source::Journal => Reading::Journal,
             Source::Pool => Reading::Pool,
             Source::Starts => Reading::Starts {
@@ -201,7 +200,8 @@ impl Line<'_, '_> {
 
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `network`, `rtc`, `floor`, `mains`, \
-             `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts` or `limits`";
+             `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts`, \
+             `limits` or `hold`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -221,6 +221,7 @@ impl Line<'_, '_> {
             "pool" => Ok(Source::Pool),
             "starts" => Ok(Source::Starts),
             "limits" => Ok(Source::Limits),
+            "hold" => Ok(Source::Hold),
             other => Err(expected(SOURCES, other)),
         }
     }
@@ -345,29 +346,6 @@ impl Line<'_, '_> {
         value::number(&user).map(Asker::User)
     }
 
-    fn request(&mut self) -> Result<Request, Problem> {
-        let word = self.words.plain(REQUEST_WORDS)?;
-        match &*word {
-            "status" => Ok(Request::Status),
-            "start" => self.service().map(Request::Start),
-            "stop" => self.service().map(Request::Stop),
-            "restart" => self.service().map(Request::Restart),
-            "exit" => Ok(Request::Exit),
-            "leave" => Ok(Request::Leave),
-            "halt" => self.halt_kind().map(Request::Halt),
-            "show-led" => self.show_led(),
-            other => Err(expected(REQUEST_WORDS, other)),
-        }
-    }
-
-    fn show_led(&mut self) -> Result<Request, Problem> {
-        const STATES: &str = "what an LED shows, such as `well`";
-        let word = self.words.plain(STATES)?;
-        let state = led_named(&word).ok_or_else(|| expected(STATES, &word))?;
-        let time = value::seconds(&self.words.keyed("for", "5s")?)?;
-        Ok(Request::ShowLed { state, time })
-    }
-
     fn outcome(&mut self) -> Result<Result<(), Fault>, Problem> {
         match &*self.words.plain("`ok` or `failed`")? {
             "ok" => Ok(Ok(())),
@@ -390,7 +368,7 @@ impl Line<'_, '_> {
         Ok(Fact::Thread { thread, pulse })
     }
 
-    fn service(&mut self) -> Result<ServiceId, Problem> {
+    pub(super) fn service(&mut self) -> Result<ServiceId, Problem> {
         let name = self.words.plain("the name of a service")?;
         let names = self.settings.services.iter().map(|s| &*s.name);
         self.settings

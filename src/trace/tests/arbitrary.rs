@@ -1,9 +1,9 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Ill, Lack, MountId, NotifyKey, OrderId,
-    Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId,
-    Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Hold, Ill, Lack, MountId, NotifyKey,
+    OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said,
+    ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
@@ -140,6 +140,7 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Pool),
         Just(Source::Starts),
         Just(Source::Limits),
+        Just(Source::Hold),
     ]
 }
 
@@ -196,6 +197,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         any::<u32>().prop_map(|centi_per_cpu| Reading::Load { centi_per_cpu }),
         any::<bool>().prop_map(|up| Reading::Network { up }),
         Just(Reading::Journal),
+        hold().prop_map(Reading::Hold),
         Just(Reading::Pool),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         unenforced(),
@@ -337,6 +339,15 @@ fn asker() -> impl Strategy<Value = Asker> {
     ]
 }
 
+fn hold() -> impl Strategy<Value = Hold> {
+    (asker(), mono(), mono(), text()).prop_map(|(by, since, until, reason)| Hold {
+        by,
+        since,
+        until,
+        reason,
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         Just(Request::Status),
@@ -350,6 +361,8 @@ fn request() -> impl Strategy<Value = Request> {
             any::<Duration>()
         )
             .prop_map(|(state, time)| Request::ShowLed { state, time }),
+        (any::<Duration>(), text()).prop_map(|(time, reason)| Request::Hold { time, reason }),
+        Just(Request::EndHold),
     ]
 }
 
