@@ -13,6 +13,7 @@ use crate::edge::hardware::Hardware;
 use crate::edge::i2c::KernelBus;
 use crate::edge::line::InputLine;
 use crate::edge::power_supply::{PowerSupplies, Supplies};
+use crate::edge::thread;
 use crate::units::Milliamps;
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +23,9 @@ const LOOKS: usize = 3;
 
 /// Time between two of them. An INA219 needs 34 ms for a new value (TI SBOS448, averaging of 32).
 const BETWEEN: Duration = Duration::from_millis(50);
+
+/// Time for three looks at chips. A bus whose driver gives up after a second answers none of them.
+const LOOKED: Duration = Duration::from_secs(5);
 
 /// Looks at what tells of mains on this board: the kernel's power supplies, a line, or the chips on
 /// its bus. `gone`: the daemon believed last that mains are gone. `None`: it is not known.
@@ -47,7 +51,10 @@ pub(super) fn mains(board: &Board, gone: bool, hardware: &Hardware) -> Option<Fa
             let number = board.chips.first()?.bus;
             let bus = Box::new(KernelBus::of(number, hardware));
             let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
-            by_chips(board, gone, &mut gauge, std::thread::sleep)
+            let board = board.clone();
+            // A bus that hangs tells nothing, and must not keep the machine from its end.
+            let look = move || Ok(by_chips(&board, gone, &mut gauge, std::thread::sleep));
+            thread::within(LOOKED, look).ok()?
         }
     }
 }

@@ -10,17 +10,17 @@ use super::i2c::KernelBus;
 use super::register::{Write, Writer};
 use super::thread;
 use crate::config::board::{Board, Cut, Drive};
-use crate::core::fact::{Errno, Fault};
+use crate::core::fact::Fault;
 use crate::text::fault_sentence;
-use crossbeam_channel::bounded;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Time for the board to see that the alive line has fallen. Shorter: one that looks now and then
 /// misses it. Longer: the power-off waits.
 const SEEN: Duration = Duration::from_millis(500);
 
-/// Time for a board to take it that it is to forget a cut: three tries, on a bus whose driver gives up
+/// Time for a board to take what it is told over its bus: three tries, on a bus whose driver gives up
 /// after a second.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,7 @@ enum Way {
         hold: Duration,
     },
     Register {
-        writer: Box<Writer>,
+        writer: Arc<Mutex<Writer>>,
         write: Write,
     },
 }
@@ -56,7 +56,7 @@ impl Way {
             Cut::Register { .. } | Cut::None => {
                 let write = Way::write(board)?;
                 Some(Way::Register {
-                    writer: Box::new(writer(write.bus, hardware)),
+                    writer: Arc::new(Mutex::new(writer(write.bus, hardware))),
                     write,
                 })
             }
@@ -141,7 +141,7 @@ impl PowerCut {
     }
 
     /// Tells the board, then lets the line fall that shows that the computer runs. Takes as long as the
-    /// board wants its line to be held, or as a bus takes that does not answer.
+    /// board wants its line to be held; a bus that hangs is not waited for.
     pub fn pull(&mut self) -> Pulled {
         let told = match &mut self.way {
             Way::Line { number, line, hold } => match line.pulse(*hold) {
@@ -151,7 +151,7 @@ impl PowerCut {
                     return Pulled::NotHeld { line, why };
                 }
             },
-            Way::Register { writer, write } => match writer.write(*write) {
+            Way::Register { writer, write } => match write_within(ANSWER, writer, *write) {
                 Ok(()) => Pulled::Written,
                 Err(why) => return Pulled::NotWritten { why },
             },
@@ -207,26 +207,17 @@ fn write_ahead(board: &Board, value: u8, hardware: &Hardware) -> Option<Result<(
         ..Way::write(board)?
     };
     let mut writer = writer(write.bus, hardware);
-    Some(within(ANSWER, move || writer.write(write)))
+    Some(thread::within(ANSWER, move || writer.write(write)))
 }
 
-/// Does it on another thread, which is left alone when the time is over.
-fn within(
-    time: Duration,
-    deed: impl FnOnce() -> Result<(), Fault> + Send + 'static,
-) -> Result<(), Fault> {
-    let (tell, told) = bounded(1);
-    let started = thread::start("last-words", move || {
-        // Nobody may be waiting any more.
-        let _ = tell.send(deed());
-    });
-    if let Err(e) = started {
-        return Err(Fault::Errno(Errno(
-            e.raw_os_error().unwrap_or(libc::EAGAIN),
-        )));
-    }
-    told.recv_timeout(time)
-        .unwrap_or(Err(Fault::Errno(Errno(libc::ETIMEDOUT))))
+/// Writes on another thread, which is left alone if the bus hangs; one that hangs still is not written
+/// to by a second one.
+fn write_within(time: Duration, writer: &Arc<Mutex<Writer>>, write: Write) -> Result<(), Fault> {
+    let writer = Arc::clone(writer);
+    thread::within(time, move || match writer.try_lock() {
+        Ok(mut writer) => writer.write(write),
+        Err(_) => Err(Fault::Busy),
+    })
 }
 
 fn writer(bus: u8, hardware: &Hardware) -> Writer {
@@ -260,17 +251,45 @@ impl fmt::Display for Pulled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::Bus;
+    use crate::core::fact::Errno;
+    use crossbeam_channel::{Receiver, bounded};
+    use std::path::Path;
 
-    /// What a bus says is told; one that never answers is left alone in time.
+    /// A bus on which nothing ends before it is told to.
+    struct Hangs(Receiver<()>);
+
+    impl Bus for Hangs {
+        fn read(&mut self, _: u8, _: u8, _: &mut [u8]) -> Result<(), Errno> {
+            panic!("it is written to only");
+        }
+
+        fn write(&mut self, _: u8, _: u8, _: &[u8]) -> Result<(), Errno> {
+            // Whoever holds it has gone: the bus is free again.
+            self.0.recv().map_err(|_| Errno(libc::EIO))
+        }
+    }
+
+    /// A bus that never answers is left alone in time, and nobody queues up behind it to write when
+    /// it does: by then the machine may be meant to run.
     #[test]
     fn a_bus_that_hangs_is_not_waited_for() {
-        assert_eq!(within(ANSWER, || Ok(())), Ok(()));
-        let refused = || Err(Fault::Absent);
-        assert_eq!(within(ANSWER, refused), Err(Fault::Absent));
-        let (hold, held) = bounded::<()>(0);
-        let hangs = move || held.recv().map_err(|_| Fault::Busy);
+        let (hold, held) = bounded(0);
+        let writer = Writer::of(
+            Box::new(Hangs(held)),
+            BoundChips::new(Path::new("/nowhere")),
+        );
+        let writer = Arc::new(Mutex::new(writer));
+        let write = Write {
+            bus: 1,
+            address: 0x2d,
+            register: 1,
+            value: 0x55,
+        };
+        let told = |time| write_within(time, &writer, write);
         let late = Err(Fault::Errno(Errno(libc::ETIMEDOUT)));
-        assert_eq!(within(Duration::from_millis(20), hangs), late);
+        assert_eq!(told(Duration::from_millis(20)), late);
+        assert_eq!(told(Duration::from_secs(60)), Err(Fault::Busy));
         drop(hold);
     }
 }

@@ -1,12 +1,17 @@
 //! Asks the kernel's own power supplies whether there is power from outside.
 //!
-//! A supply of type `Mains` counts, and one of type `USB` where there is a battery too: without
-//! one, an empty USB port that could charge is no lost mains. What belongs to a peripheral (scope
-//! `Device`), such as a mouse, does not count. Any supply that is online means power from outside.
+//! Supplies of the types `Mains` and `USB` count. What belongs to a peripheral (scope `Device`), such
+//! as a mouse, does not. Any supply that is online means power from outside.
 //!
-//! A machine on which no supply that counts was ever seen gives no fact at all, not even a loss: it
-//! has nothing to lose. A Pi without a UPS that has a kernel driver is such a machine. One whose
-//! supplies were there and are gone has lost its reading.
+//! That none is online means lost mains only beside something that carries the machine meanwhile: a
+//! battery that the kernel or the board file knows. Without one, the machine runs on power of which
+//! nobody tells: a USB port that could charge it is empty, or its Ethernet gives no power to a Pi that
+//! is fed in another way (kernel: drivers/power/supply/rpi_poe_power.c, type `Mains`, online while the
+//! current exceeds 5).
+//!
+//! A machine on which nothing was ever told gives no fact at all, not even a loss: it has nothing to
+//! lose. A Pi without a UPS that has a kernel driver is such a machine. One whose supplies told
+//! something and do not any more has lost its reading.
 //!
 //! A board that tells of mains in another way takes the place of all of this, and one that names one
 //! power supply has lost its reading while that one is not there.
@@ -24,7 +29,10 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Supplies {
     /// All that count.
-    Any,
+    Any {
+        /// The board has a battery, whether the kernel knows it or not.
+        battery: bool,
+    },
     /// The one with this name, whatever its type is.
     Named(String),
     /// None: something else tells of mains.
@@ -35,7 +43,9 @@ impl Supplies {
     /// Those that tell of mains on this board.
     pub fn of(board: &Board) -> Supplies {
         match &board.mains {
-            MainsBy::Supplies => Supplies::Any,
+            MainsBy::Supplies => Supplies::Any {
+                battery: board.battery.is_some(),
+            },
             MainsBy::Supply(name) => Supplies::Named(name.clone()),
             MainsBy::Line { .. } | MainsBy::Register { .. } | MainsBy::Current { .. } => {
                 Supplies::Others
@@ -49,7 +59,9 @@ pub struct PowerSupplies {
     class: PathBuf,
     /// Only this one.
     name: Option<String>,
-    /// A supply that counts was seen before.
+    /// The board has a battery.
+    battery: bool,
+    /// Something was told before.
     known: bool,
 }
 
@@ -57,16 +69,17 @@ impl PowerSupplies {
     /// Those of the machine whose `/sys` is below `root`; `None` if something else tells of mains.
     pub fn new(root: &Path, which: Supplies) -> Option<PowerSupplies> {
         let class = root.join("sys/class/power_supply");
-        let name = match which {
+        let (name, battery) = match which {
             Supplies::Others => return None,
-            Supplies::Any => None,
-            Supplies::Named(name) => Some(name),
+            Supplies::Any { battery } => (None, battery),
+            Supplies::Named(name) => (Some(name), false),
         };
         Some(PowerSupplies {
             class,
             // A supply that was named is expected.
             known: name.is_some(),
             name,
+            battery,
         })
     }
 
@@ -86,7 +99,7 @@ impl PowerSupplies {
         })
     }
 
-    /// The state of each supply that counts.
+    /// What each supply tells that tells anything.
     fn online(&self) -> Vec<Result<bool, Fault>> {
         if let Some(name) = &self.name {
             return vec![online(&self.class.join(name))];
@@ -96,14 +109,20 @@ impl PowerSupplies {
         let supplies: Vec<(Kind, PathBuf)> = entries
             .filter_map(|entry| Some((Kind::of(&entry.path())?, entry.path())))
             .collect();
-        let battery = supplies.iter().any(|(kind, _)| *kind == Kind::Battery);
-        let counts = |kind: &Kind| match kind {
-            Kind::Mains => true,
-            Kind::Usb => battery,
-            Kind::Battery => false,
+        let battery = self.battery || supplies.iter().any(|(kind, _)| *kind == Kind::Battery);
+        let told = supplies.iter().filter_map(|(kind, path)| match kind {
+            Kind::Mains | Kind::Usb => Some((kind, online(path))),
+            Kind::Battery => None,
+        });
+        // Nothing else carries the machine: what is not online does not feed it, and that is all.
+        let tells = |kind: &Kind, said: &Result<bool, Fault>| match (kind, said) {
+            (_, Ok(true)) => true,
+            (Kind::Mains, Err(_)) => true,
+            (_, Ok(false)) | (Kind::Usb | Kind::Battery, Err(_)) => battery,
         };
-        let counted = supplies.iter().filter(|(kind, _)| counts(kind));
-        counted.map(|(_, path)| online(path)).collect()
+        told.filter(|(kind, said)| tells(kind, said))
+            .map(|(_, said)| said)
+            .collect()
     }
 }
 

@@ -68,7 +68,7 @@ impl Vitals {
             memory: KeptFile::at(root.join("proc/meminfo")),
             load: KeptFile::at(root.join("proc/loadavg")),
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
-            mains: PowerSupplies::new(&root, Supplies::Any),
+            mains: PowerSupplies::new(&root, Supplies::Any { battery: false }),
             rtc: None,
             network: None,
             throttle: ThrottleSources::new(&root),

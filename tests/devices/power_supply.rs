@@ -5,6 +5,8 @@ use fieldwarden::edge::power_supply::{PowerSupplies, Supplies};
 use std::fs;
 use std::path::PathBuf;
 
+const NO_BATTERY: Supplies = Supplies::Any { battery: false };
+
 /// A machine to which supplies are plugged.
 struct Machine(tempfile::TempDir);
 
@@ -25,7 +27,7 @@ impl Machine {
     }
 
     fn look(&self) -> PowerSupplies {
-        PowerSupplies::new(self.0.path(), Supplies::Any).unwrap()
+        PowerSupplies::new(self.0.path(), NO_BATTERY).unwrap()
     }
 
     fn sample(&self) -> Option<Fact> {
@@ -54,6 +56,7 @@ fn a_machine_that_cannot_tell_gives_no_fact() {
 #[test]
 fn any_supply_that_is_online_is_enough() {
     let machine = Machine::new();
+    machine.plug("BAT0", "Battery", "0");
     machine.plug("AC", "Mains", "0");
     assert_eq!(machine.sample(), seen(false));
     machine.plug("AC1", "Mains", "1");
@@ -62,16 +65,37 @@ fn any_supply_that_is_online_is_enough() {
     assert_eq!(machine.sample(), seen(true));
 }
 
-/// The empty ports of a desktop are no lost mains; those of a board with a battery are.
+/// A machine that runs, and that nothing carries but power from outside, has not lost it: neither by
+/// the empty ports of a desktop nor by an Ethernet that gives no power to a Pi with another plug.
 #[test]
-fn usb_counts_beside_a_battery() {
+fn mains_are_lost_only_beside_a_battery() {
+    for kind in ["USB", "Mains"] {
+        let machine = Machine::new();
+        machine.plug("rpi-poe", kind, "0");
+        assert_eq!(machine.sample(), None, "{kind}");
+        machine.plug("port1", "USB", "1");
+        assert_eq!(machine.sample(), seen(true), "{kind}");
+        machine.plug("port1", "USB", "0");
+        machine.plug("ups", "UPS", "1");
+        assert_eq!(machine.sample(), seen(false), "{kind}");
+        machine.plug("port1", "USB", "1");
+        assert_eq!(machine.sample(), seen(true), "{kind}");
+    }
+}
+
+/// What fed the machine is gone, and it runs on, without a battery that anybody knows: nobody knows on
+/// what. The battery of the board counts, whether the kernel has a driver for it or not.
+#[test]
+fn what_fed_the_machine_is_gone() {
     let machine = Machine::new();
-    machine.plug("port0", "USB", "0");
-    assert_eq!(machine.sample(), None);
-    machine.plug("ups", "UPS", "1");
-    assert_eq!(machine.sample(), seen(false));
-    machine.plug("port1", "USB", "1");
-    assert_eq!(machine.sample(), seen(true));
+    machine.plug("rpi-poe", "Mains", "1");
+    let mut supplies = machine.look();
+    let board = Supplies::Any { battery: true };
+    let mut of_a_board = PowerSupplies::new(machine.0.path(), board).unwrap();
+    assert_eq!(supplies.sample(), seen(true));
+    machine.plug("rpi-poe", "Mains", "0");
+    assert_eq!(supplies.sample(), lost(Fault::Absent));
+    assert_eq!(of_a_board.sample(), seen(false));
 }
 
 #[test]
@@ -113,6 +137,8 @@ fn supplies_come_and_go() {
     fs::remove_dir_all(machine.supply("AC")).unwrap();
     assert_eq!(supplies.sample(), lost(Fault::Absent));
     machine.plug("AC", "Mains", "0");
+    assert_eq!(supplies.sample(), lost(Fault::Absent));
+    machine.plug("BAT0", "Battery", "0");
     assert_eq!(supplies.sample(), seen(false));
 }
 

@@ -47,7 +47,7 @@ fn a_machine_without_such_a_firmware_gives_no_fact() {
     write(root.path(), "sys/class/hwmon/hwmon0/name", "coretemp\n");
     write(root.path(), "sys/devices/platform/soc/driver_override", "");
     assert_eq!(sources.sample(), None);
-    let mut vitals = Vitals::new(root.path().into(), Supplies::Any);
+    let mut vitals = Vitals::new(root.path().into(), Supplies::Any { battery: false });
     assert_eq!(vitals.sample().len(), 4);
     assert_eq!(vitals.glance(), None);
 }

@@ -183,7 +183,7 @@ fn a_clock_that_cannot_be_asked_is_lost() {
 
 #[test]
 fn this_machine_tells_its_memory_and_load() {
-    let facts = Vitals::new("/".into(), Supplies::Any).sample();
+    let facts = Vitals::new("/".into(), Supplies::Any { battery: false }).sample();
     assert!(facts.len() >= 4, "{facts:?}");
     for fact in &facts[1..3] {
         assert!(matches!(fact, Fact::Seen(_)), "{fact:?}");
