@@ -83,6 +83,8 @@ pub(crate) struct Power {
     line_heard: bool,
     /// When mains were last told of, by either.
     mains_at: Option<Mono>,
+    /// The current alone is to tell of mains, and its gauge is silent.
+    mute: bool,
     sign: Sign,
     raw: Last<Gauge>,
     gauge: Believed,
@@ -119,6 +121,7 @@ impl Power {
             line: Last::Never,
             line_heard: false,
             mains_at: None,
+            mute: false,
             sign: Sign::new(settings.board.dead_band.unwrap_or(low::DEAD_BAND)),
             raw: Last::Never,
             gauge: Believed::default(),
@@ -142,9 +145,10 @@ impl Power {
         }
     }
 
-    /// `None` where nothing was ever heard of mains: a gauge alone knows nothing of them.
+    /// `None` where nothing was ever heard of mains: a gauge alone knows nothing of them. Where its
+    /// current is to tell of them, its silence means that they are not known.
     pub fn supply(&self) -> Option<Supply> {
-        let told = self.line_heard || self.mains_at.is_some();
+        let told = self.line_heard || self.mains_at.is_some() || self.mute;
         self.supply.filter(|s| told || s.outage().is_some())
     }
 
@@ -271,6 +275,19 @@ impl Power {
         self.see_sink(pass);
     }
 
+    /// A gauge that the board is said to have is missed from the first look on.
+    fn lose_gauge(&mut self, why: &Fault, pass: &mut Pass) {
+        self.raw.lose(Source::Gauge, why, pass);
+        self.gauge.lose(why);
+        self.look_away(pass.now);
+        self.gauge_spoke(pass);
+        let board = &pass.settings.board;
+        self.mute |= board.dead_band.is_some();
+        if self.supply.is_none() && board.battery.is_some() {
+            self.turn(Supply::Unknown { failing: None }, pass);
+        }
+    }
+
     /// The sign of the current has said nothing for long, and nothing else speaks of mains.
     fn miss_sign(&mut self, pass: &mut Pass) {
         if !self.line_heard && self.sign.falls_silent(pass.now) {
@@ -338,12 +355,7 @@ impl Policy for Power {
             Fact::Lost {
                 source: Source::Gauge,
                 why,
-            } => {
-                self.raw.lose(Source::Gauge, why, pass);
-                self.gauge.lose(why);
-                self.look_away(pass.now);
-                self.gauge_spoke(pass);
-            }
+            } => self.lose_gauge(why, pass),
             Fact::Thread {
                 thread,
                 pulse: Pulse::Late { .. },

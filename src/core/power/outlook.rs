@@ -105,8 +105,10 @@ impl Power {
 
     pub(super) fn held(&self, now: Mono) -> Option<Held> {
         let supply = self.supply?;
-        let (line, battery) = (self.line_heard, (self.confirmed, self.keeps_rising(now)));
-        let held = plan::held(supply, self.mains_at, &self.gauge, line, battery, now);
+        let rises = self.keeps_rising(now);
+        let battery = (self.confirmed, rises, self.is_charged(now));
+        let (line, gauge) = (self.line_heard, &self.gauge);
+        let held = plan::held(supply, self.mains_at, gauge, line, battery, now);
         match held {
             Some(Held::Returning) => held,
             Some(Held::Looking | Held::Charging | Held::Unconfirmed | Held::Doubted) | None => {
@@ -148,7 +150,12 @@ impl Power {
 
     /// The battery fills, by its level or by its current.
     pub(super) fn fills(&self, now: Mono) -> bool {
-        self.rises(now) || self.gauge.charges(now) && !self.sign.distrusted()
+        self.rises(now) || self.is_charged(now)
+    }
+
+    /// A current flows into the battery, as far as the sign of it is believed.
+    fn is_charged(&self, now: Mono) -> bool {
+        self.gauge.charges(now) && !self.sign.distrusted()
     }
 
     /// No current is told, and a voltage that rose gives way: this may be a cut, also beside a line

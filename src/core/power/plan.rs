@@ -173,7 +173,7 @@ pub(super) fn held(
     mains_at: Option<Mono>,
     gauge: &Believed,
     line: bool,
-    (confirmed, rises): (bool, bool),
+    (confirmed, rises, charges): (bool, bool, bool),
     now: Mono,
 ) -> Option<Held> {
     let since = supply.outage()?;
@@ -181,8 +181,7 @@ pub(super) fn held(
     // of a gauge that stands still, as is one that does not move any more later on, and one that talks
     // nonsense in between is none.
     let seen = mains_at.is_some_and(|at| now.since(at) < STALE);
-    let charging =
-        gauge.charges(now) && gauge.current_at() > Some(since) && gauge.changed_after(since);
+    let charging = charges && gauge.current_at() > Some(since) && gauge.changed_after(since);
     if supply.returning().is_some() && seen {
         Some(Held::Returning)
     } else if line && (charging || rises) {

@@ -212,7 +212,15 @@ impl Halt {
                 pass.out.note(Note::StopOverran { budget });
                 None
             }
-            Rung::Syncing | Rung::Rescuing => Some(pass.out.push(Action::Sync)),
+            Rung::Syncing => Some(pass.out.push(Action::Sync)),
+            Rung::Rescuing => {
+                // Init does nothing, so no hook tells the board that did not take the cut: off with its
+                // power on, it would stay off when mains return.
+                if self.board == Told::Nothing && cuts(kind, pass) {
+                    self.tell_board(pass);
+                }
+                Some(pass.out.push(Action::Sync))
+            }
             Rung::Cutting => Some(self.tell_board(pass)),
             Rung::Asked => {
                 pass.tell(HaltNote::InitAsked { kind });

@@ -950,3 +950,48 @@ fn what_an_earlier_daemon_left_of_the_board() {
         assert_eq!((orders, after.as_str()), (wanted, "looking"), "{cut:?}");
     }
 }
+
+/// No hook follows where init hangs: a board that did not take the cut is told once more before the
+/// last sync, and one that took it, or whose machine is to run, is not.
+#[test]
+fn a_board_that_refused_is_told_again_where_init_hangs() {
+    let mut settings = Settings::nothing();
+    let since = NOW;
+    let stays = Told::Stays {
+        order: None,
+        since,
+        taken: true,
+    };
+    let (off, again) = (HaltKind::PowerOff, HaltKind::Reboot);
+    for (ahead, kind, board, wanted) in [
+        (true, off, Told::Nothing, "cut-power sync"),
+        (true, off, Told::Taken { since }, "sync"),
+        (true, off, stays, "sync"),
+        (true, again, Told::Nothing, "sync"),
+        (true, again, Told::Forgotten, "sync"),
+        (false, off, Told::Nothing, "sync"),
+    ] {
+        settings.board.cut_ahead = ahead.then_some(CutAhead {
+            can_be_cancelled: false,
+            delay: Duration::from_secs(60),
+        });
+        let mut shutdown = on(Rung::Asked);
+        if let State::Halting(halt) = &mut shutdown.state {
+            (halt.board, halt.kind) = (board, kind);
+        }
+        let mut out = Actions::default();
+        shutdown.step(&mut Pass {
+            now: NOW.after(Duration::from_secs(1_000)),
+            fact: &Fact::Tick,
+            settings: &settings,
+            picture: &mut picture("tick"),
+            out: &mut out,
+        });
+        let orders = out.orders.iter().map(|o| &o.action);
+        let orders: Vec<_> = orders
+            .map(|action| crate::text::action(action, &settings))
+            .collect();
+        assert_eq!(word(&shutdown), "rescuing", "{board:?}");
+        assert_eq!(orders.join(" "), wanted, "{ahead} {kind:?} {board:?}");
+    }
+}
