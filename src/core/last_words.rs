@@ -85,6 +85,7 @@ mod tests {
         }
     }
 
+    const SINKS: HaltCause = HaltCause::BatterySinks;
     const LOW: HaltCause = HaltCause::LowBattery;
     const ASKED: HaltCause = HaltCause::Asked { by: Asker::User(0) };
 
@@ -153,6 +154,8 @@ mod tests {
         for (kind, cause, phase, deed) in [
             (HaltKind::PowerOff, LOW, HaltPhase::Begun, Deed::Nothing),
             (HaltKind::PowerOff, ASKED, HaltPhase::Committed, Deed::Cut),
+            // What tells of mains has said all the time that they are there.
+            (HaltKind::PowerOff, SINKS, HaltPhase::Committed, Deed::Cut),
             (HaltKind::Reboot, LOW, HaltPhase::Committed, Deed::Restart),
         ] {
             let marker = left(kind, cause, phase, CutTold::No);

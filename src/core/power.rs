@@ -282,8 +282,9 @@ impl Power {
         self.look_away(pass.now);
         self.gauge_spoke(pass);
         let board = &pass.settings.board;
-        self.mute |= board.dead_band.is_some();
-        if self.supply.is_none() && board.battery.is_some() {
+        let by_current = board.dead_band.is_some();
+        self.mute |= by_current;
+        if self.supply.is_none() && (by_current || board.battery.is_some()) {
             self.turn(Supply::Unknown { failing: None }, pass);
         }
     }

@@ -21,8 +21,9 @@ use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading, Source};
 use crate::core::intent::{FoundMarker, Marker};
 use crate::text;
 use crate::trace::parse_marker;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Beginning of the line, with the version of its form.
@@ -124,13 +125,16 @@ impl MarkerFiles {
         mountinfo::mount_of(&table, &there).is_some_and(Mount::outlives_a_boot)
     }
 
-    /// Writes the marker of this boot. Its directory lies in memory.
+    /// Writes the marker of this boot. Its directory lies in memory, and others may have filled that
+    /// up: then it is written over the one that is there, which takes no room. An old one that stayed
+    /// would be believed by the hook and by the next daemon.
     ///
     /// # Errors
     /// What the kernel said.
     pub fn keep(&self, marker: &Marker) -> Result<(), Fault> {
         let line = line(&self.boot, marker);
-        write_whole(&self.runtime, line.as_bytes()).map_err(|e| fault(&e))
+        write_whole(&self.runtime, line.as_bytes())
+            .or_else(|why| write_over(&self.runtime, line.as_bytes()).map_err(|_| fault(&why)))
     }
 
     /// Writes the marker that outlives the boot.
@@ -179,9 +183,11 @@ pub fn read(path: &Path) -> Result<Written, Fault> {
     }
 }
 
-/// `None` unless it is whole, of our version, and every word of it is understood.
+/// `None` unless it is whole, of our version, and every word of it is understood. Behind its line may
+/// lie the rest of an older one.
 fn parse(text: &str) -> Option<Written> {
-    let (line, crc) = text.strip_suffix('\n')?.rsplit_once(CRC)?;
+    let (line, _) = text.split_once('\n')?;
+    let (line, crc) = line.rsplit_once(CRC)?;
     if crc != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
         return None;
     }
@@ -204,6 +210,13 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&new, path)?;
     let directory = path.parent().unwrap_or(Path::new("/"));
     File::open(directory)?.sync_all()
+}
+
+/// Writes over a file that is there, at once: no block and no entry of a directory is needed for that
+/// where it lies in memory. One that is cut off in the middle is no marker, by its checksum.
+fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.write_all_at(bytes, 0)
 }
 
 pub(super) fn fault(error: &io::Error) -> Fault {
@@ -300,6 +313,30 @@ mod tests {
         };
         assert!(left.same_boot);
         assert_eq!(left.marker, back);
+    }
+
+    /// Where no new file can be made, the one that is there is written over, by shorter lines and longer
+    /// ones; what is left of an older one behind it does not count.
+    #[test]
+    fn a_full_runtime_directory_keeps_no_old_marker() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = files(dir.path(), BOOT);
+        let run = Marker {
+            intent: Intent::Run,
+            outage: None,
+            ..marker()
+        };
+        here.keep(&run).unwrap();
+        // In its place nothing can be made.
+        fs::create_dir(dir.path().join("run/marker.new")).unwrap();
+        for marker in [marker(), run.clone(), marker(), run] {
+            here.keep(&marker).unwrap();
+            let written = read(&here.runtime).unwrap();
+            assert_eq!((written.marker, &*written.boot), (marker, BOOT));
+        }
+        fs::remove_file(&here.runtime).unwrap();
+        let told = here.keep(&marker());
+        assert_eq!(told, Err(Fault::Errno(Errno(libc::EISDIR))));
     }
 
     /// What a simulated machine was to do is nothing that a real one finds.

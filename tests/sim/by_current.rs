@@ -14,7 +14,7 @@
 use crate::checks::View;
 use crate::mains::{BACK_AFTER, LOST_AFTER, is_halted_by_battery};
 use crate::world::World;
-use fieldwarden::core::fact::{Fact, Reading};
+use fieldwarden::core::fact::{Fact, Reading, Source};
 use fieldwarden::core::picture::{HaltCause, Verdict};
 
 /// A reading as usual, fifteen that agree on a leap, two on the sign, and all of that again after a
@@ -171,6 +171,8 @@ impl World {
 pub struct Said {
     /// Anything but "exactly zero", or an outage that was left.
     any: bool,
+    /// Its gauge was lost.
+    missed: bool,
     /// Since when it has said that mains are gone, how often, and when it did last.
     gone: Option<(u64, u32, u64)>,
     /// The same, with no reading in between that says otherwise.
@@ -210,10 +212,16 @@ impl Said {
         self.inherited &= !goes_on;
         let inherited = self.inherited;
         self.inherited &= lost;
+        // That they are not known is told once its gauge was lost.
+        let known = self.missed && verdict == Some(Verdict::Unknown);
         for (wrong, what) in [
             (
-                verdict.is_some() && !self.any && !by_battery,
+                verdict.is_some() && !known && !self.any && !by_battery,
                 "P1: a verdict on mains, and no current was ever heard",
+            ),
+            (
+                self.missed && verdict.is_none(),
+                "P1: its gauge was lost, and nothing is told of mains",
             ),
             (
                 !fits,
@@ -245,6 +253,9 @@ impl Said {
             let outage = left.marker.mains == Some(false) && left.marker.outage.is_some();
             self.inherited = left.same_boot && outage;
             self.any |= self.inherited;
+        }
+        if let Fact::Lost { source, .. } = v.fact {
+            self.missed |= *source == Source::Gauge;
         }
         let Fact::Seen(Reading::Gauge {
             current: Some(current),
