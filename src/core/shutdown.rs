@@ -26,6 +26,8 @@ mod ladder;
 #[cfg(test)]
 mod tests;
 mod told;
+#[cfg(test)]
+mod told_tests;
 
 use super::action::{Action, Answer};
 use super::fact::{Asker, Fact, Reading, Request};
@@ -37,6 +39,7 @@ use escalation::Counted;
 use halt::{Dismissal, Halt};
 use ladder::GRACE;
 use std::time::Duration;
+use told::Forgetting;
 
 /// Time for the watchdog's last order. Longer would hold up the end for a device that is stuck.
 const PARTING: Duration = Duration::from_secs(2);
@@ -48,6 +51,8 @@ pub(crate) struct Shutdown {
     due: Option<Mono>,
     /// Restarts of the machine for the sake of services.
     reboots: Counted,
+    /// The board is to forget what it was told before a reset.
+    forgetting: Option<Forgetting>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -206,6 +211,7 @@ impl Shutdown {
 impl Policy for Shutdown {
     fn step(&mut self, pass: &mut Pass) {
         self.count_reboots(pass);
+        self.go_on_forgetting(pass);
         if let Fact::Seen(Reading::Marker(left)) = pass.fact {
             self.take_up(left, pass);
         }
@@ -225,7 +231,7 @@ impl Policy for Shutdown {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        [self.due, self.counting_until()]
+        [self.due, self.counting_until(), self.forgetting_due()]
             .into_iter()
             .flatten()
             .min()

@@ -362,8 +362,8 @@ fn boot_before(end: End, confidence: Confidence) -> String {
 fn stays(why: Option<&crate::core::fact::Fault>) -> String {
     let why = why.map_or("no answer in time".into(), fault_sentence);
     format!(
-        "mains are back, but the board cannot be told to keep the power on ({why}): turning off, it cuts \
-         the power soon"
+        "the machine is to run, but the board cannot be told to keep the power on ({why}): it cuts the \
+         power soon"
     )
 }
 

@@ -7,14 +7,20 @@
 //! Invariant: a machine that was restarted on purpose, or whose halt was taken back, does not lose its
 //! power by a cut; one that is being halted does not lose it before the kernel was told to halt.
 
+use crate::daemon::Life;
+use crate::plan::Card;
 use crate::world::{Event, World};
 use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
-use fieldwarden::core::intent::Intent;
+use fieldwarden::core::intent::{CutTold, Intent};
 use fieldwarden::core::picture::{Ending, Rung};
 
 /// A daemon that finds a halt and a board that is about to cut the power needs so much time to save
 /// what is to be saved, in milliseconds: a sync, and a margin for threads on their way.
 const RESCUED: u64 = 5_000 + 1_000;
+
+/// A daemon has a board forget what it was told before a reset in so much time, in milliseconds, though
+/// the board is deaf now and then: it is told every three seconds.
+const FORGETS: u64 = 45_000;
 
 /// What the board does.
 #[derive(Default)]
@@ -28,8 +34,10 @@ pub struct Board {
     /// Where init does nothing after that, nobody is left who could.
     left_to_init: Option<u32>,
     /// Something has come between the order and the cut that nobody can make up for: the daemon was
-    /// killed, or the machine was reset or switched on by hand.
+    /// killed, or the machine was switched on by hand.
     excused: bool,
+    /// The machine was reset between the order and the cut: its next daemon is to make up for it.
+    reset: bool,
     /// It gives power to a machine that is off.
     pub holds: bool,
 }
@@ -48,6 +56,11 @@ impl Board {
     /// Nobody is to blame for what comes of the cut that is under way.
     pub fn excuse(&mut self) {
         self.excused = true;
+    }
+
+    /// The machine is reset: what it was told before that has to be taken back.
+    pub fn is_reset(&mut self) {
+        self.reset = self.cuts();
     }
 
     /// It has lost its own power, and forgets everything.
@@ -77,7 +90,7 @@ impl World {
             (self.now + delay, self.board.orders)
         });
         if let Some((at, order)) = self.board.cuts {
-            self.board.excused = false;
+            (self.board.excused, self.board.reset) = (false, false);
             let frozen = self.life.as_ref().map(|life| (life.no, life.frozen_for));
             self.board.frozen = frozen.unwrap_or_default();
             self.at(at, Event::BoardCuts(order));
@@ -113,6 +126,28 @@ impl World {
         self.reboot(false);
     }
 
+    /// The machine is reset. Where its board forgets nothing, or the next boot finds nothing that tells of
+    /// the cut, nobody can make up for it.
+    pub fn board_sees_a_reset(&mut self) {
+        let ahead = self.plan.settings.board.cut_ahead;
+        let forgets = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
+        let found = self
+            .remains
+            .there
+            .is_some_and(|(_, m)| m.cut != CutTold::No);
+        if !forgets || !found || self.plan.card != Card::Keeps {
+            self.board.excuse();
+        }
+        self.board.is_reset();
+    }
+
+    /// The daemon that follows a reset has not had the time to make up for it, or its bus is stuck.
+    fn is_still_forgetting(&self, life: &Life) -> bool {
+        let bus = life.hands.iter().filter(|hand| hand.thread == Thread::Bus);
+        let free = bus.map(|hand| hand.stuck_until).max().unwrap_or(0);
+        self.board.reset && life.born.max(free).saturating_add(FORGETS) > self.now
+    }
+
     /// A machine whose services are down and whose file systems are synced may lose its power in the
     /// unmount: that takes as long as it takes.
     fn cut_while_it_runs(&mut self) {
@@ -120,7 +155,8 @@ impl World {
         let unmounts = self.life.is_none() && self.remains.asked.is_some();
         let Some(life) = self.life.as_ref().filter(|_| !unmounts) else {
             let left = self.board.left_to_init == Some(self.remains.boot);
-            if !unmounts && !left && !self.board.excused {
+            // After a reset, its next daemon has not started yet.
+            if !unmounts && !left && !self.board.excused && !self.board.reset {
                 self.fail("S8: the board cuts the power of a machine that starts");
             }
             return;
@@ -134,6 +170,7 @@ impl World {
         };
         let stood_still = life.frozen_for > before || life.frozen_until > self.now;
         let excused = stood_still || self.board.excused || life.born + RESCUED > self.now;
+        let excused = excused || self.is_still_forgetting(life);
         if !parting && rung < Some(Rung::Forced) && !excused {
             self.fail(format!(
                 "S8: the board cuts the power, and the halt stands on {rung:?}"
@@ -154,7 +191,7 @@ impl World {
 
     /// The machine goes on on purpose: nothing may cut its power.
     pub fn runs_on(&mut self) {
-        if self.board.cuts() && !self.board.excused {
+        if self.board.cuts() && !self.board.excused && !self.board.reset {
             self.fail("S8: a machine runs on, and its board cuts the power");
         }
     }

@@ -23,7 +23,7 @@ pub struct Remains {
     /// The marker of this boot.
     pub here: Option<Marker>,
     /// The marker that outlives the boot, with the boot that wrote it.
-    there: Option<(u32, Marker)>,
+    pub there: Option<(u32, Marker)>,
     /// The same after the first boot.
     after_first: Option<(u32, Marker)>,
     /// The watchdog ended the boot before, and its driver tells.

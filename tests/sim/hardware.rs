@@ -205,7 +205,7 @@ impl World {
             return self.fail(format!("reset of a machine that is well; {why}"));
         }
         self.tally.bites += 1;
-        self.board.excuse();
+        self.board_sees_a_reset();
         self.reboot(true);
     }
 

@@ -285,7 +285,7 @@ impl World {
             }
             Event::ResetOf(boot) => {
                 if boot == self.remains.boot && !self.truth.off {
-                    self.board.excuse();
+                    self.board_sees_a_reset();
                     self.reboot(false);
                 }
             }

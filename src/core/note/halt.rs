@@ -39,8 +39,8 @@ pub enum HaltNote {
         /// Why the machine was being halted.
         cause: HaltCause,
     },
-    /// Mains are back, but the board has not taken it that it is to keep the power on: the machine is
-    /// turned off in order.
+    /// Mains are back, or the machine was reset, but the board has not taken it that it is to keep the
+    /// power on. Where a halt is under way, the machine is turned off in order.
     CutStays {
         /// Why, unless it did not answer in time.
         why: Option<Fault>,

@@ -1,7 +1,7 @@
 //! A halt of the machine, from the ask to the last rung.
 
 use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
-use super::told::{Told, forget_cut};
+use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
@@ -297,7 +297,7 @@ impl Shutdown {
 
     /// A daemon before this one was halting the machine.
     pub(super) fn take_up(&mut self, left: &FoundMarker, pass: &mut Pass) {
-        forget_cut(left, pass);
+        self.forget_cut(left, pass);
         let (Intent::Halt { kind, cause, phase }, State::Running) =
             (left.marker.intent, self.state)
         else {
@@ -346,6 +346,10 @@ impl Shutdown {
         halt.rung = rung;
         halt.until = pass.now.after(time);
         halt.order = halt.act(pass);
+        if halt.board.since().is_some() {
+            // It is told of this halt now.
+            self.forgetting = None;
+        }
         halt.publish(pass);
         self.state = State::Halting(halt);
         // The services come before us in a pass: let them see it in one of their own.

@@ -15,12 +15,20 @@
 use super::super::Pass;
 use super::super::action::Action;
 use super::super::fact::{Fact, Fault, HaltKind, OrderId};
+use super::Shutdown;
 use super::halt::Halt;
 use super::ladder::{ASKED, AT_THE_END, CUTTING, can_be_taken_back};
 use crate::core::intent::{CutTold, FoundMarker};
 use crate::core::note::HaltNote;
 use crate::core::picture::Rung;
 use crate::units::Mono;
+use std::time::Duration;
+
+/// Time between two orders to forget a cut, to a board that has not taken it.
+const TOLD_AGAIN: Duration = Duration::from_secs(3);
+
+/// Time in which a board that forgets nothing is not told of: the bus may come up after the daemon.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What it knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -123,7 +131,7 @@ impl Told {
     }
 
     /// When the board was told, at the earliest, if it cuts the power or may do so.
-    fn since(self) -> Option<Mono> {
+    pub fn since(self) -> Option<Mono> {
         match self {
             Nothing | Forgotten => None,
             Cut { since, .. } | Taken { since } => Some(since),
@@ -227,12 +235,88 @@ impl Halt {
     }
 }
 
-/// A reset came between the order to cut the power and the cut: what runs now would lose its power.
-/// If the halt is gone on with, the board is told anew; if it does not hear this, nothing can be done.
-pub(super) fn forget_cut(left: &FoundMarker, pass: &mut Pass) {
-    let ahead = pass.settings.board.cut_ahead;
-    let cancels = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
-    if left.marker.cut != CutTold::No && !left.same_boot && cancels {
-        pass.out.push(Action::CutPower { cut: false });
+/// A board that is to forget a cut of which the boot before has told it.
+///
+/// A reset came between that order and the cut, so what runs now would lose its power. The bus may not
+/// be there yet when the daemon starts, and a chip may not answer now and then: it is told again until
+/// it has taken it, or has cut the power, or is told anew because the halt is gone on with.
+pub(super) struct Forgetting {
+    /// The order, while it is not answered.
+    order: Option<OrderId>,
+    since: Mono,
+    /// When it is told again.
+    again: Mono,
+    /// What it was told has happened by then, or never will.
+    until: Mono,
+    /// What became of the latest order.
+    why: Option<Fault>,
+    /// That it does not take it has been told.
+    told: bool,
+}
+
+impl Forgetting {
+    /// Whether it has to be told of at last that the board does not take it.
+    fn tells(&self, now: Mono) -> bool {
+        !self.told && now >= self.since.after(PATIENCE)
+    }
+
+    fn due(&self) -> Mono {
+        let tells = (!self.told).then(|| self.since.after(PATIENCE));
+        let again = self.order.is_none().then_some(self.again);
+        let first = [tells, again].into_iter().flatten().min();
+        first.map_or(self.until, |at| at.min(self.until))
+    }
+}
+
+impl Shutdown {
+    /// Has the board forget what the boot before has told it.
+    pub(super) fn forget_cut(&mut self, left: &FoundMarker, pass: &mut Pass) {
+        let ahead = pass.settings.board.cut_ahead;
+        let Some(ahead) = ahead.filter(|ahead| ahead.can_be_cancelled) else {
+            return;
+        };
+        if left.marker.cut == CutTold::No || left.same_boot {
+            return;
+        }
+        self.forgetting = Some(Forgetting {
+            order: Some(pass.out.push(Action::CutPower { cut: false })),
+            since: pass.now,
+            again: pass.now,
+            until: pass.now.after(ahead.delay),
+            why: None,
+            told: false,
+        });
+    }
+
+    /// Hears what the board says to that, and tells it again.
+    pub(super) fn go_on_forgetting(&mut self, pass: &mut Pass) {
+        let Some(mut board) = self.forgetting.take() else {
+            return;
+        };
+        if let Fact::Done { order, outcome } = pass.fact
+            && Some(*order) == board.order
+        {
+            let Err(why) = outcome else { return };
+            board.order = None;
+            board.why = Some(why.clone());
+            board.again = pass.now.after(TOLD_AGAIN);
+        }
+        if pass.now >= board.until {
+            return;
+        }
+        if board.tells(pass.now) {
+            let why = board.why.clone();
+            pass.tell(HaltNote::CutStays { why });
+            board.told = true;
+        }
+        if board.order.is_none() && pass.now >= board.again {
+            board.order = Some(pass.out.push(Action::CutPower { cut: false }));
+        }
+        self.forgetting = Some(board);
+    }
+
+    /// When the board has to be told again.
+    pub(super) fn forgetting_due(&self) -> Option<Mono> {
+        self.forgetting.as_ref().map(Forgetting::due)
     }
 }

@@ -66,8 +66,8 @@ fn course() -> Vec<(HaltNote, &'static str)> {
             HaltNote::CutStays {
                 why: Some(Fault::Absent),
             },
-            "mains are back, but the board cannot be told to keep the power on (there is none on this \
-             machine): turning off, it cuts the power soon",
+            "the machine is to run, but the board cannot be told to keep the power on (there is none on \
+             this machine): it cuts the power soon",
         ),
         (
             HaltNote::HaltGivenUp { attempts: 3 },
