@@ -329,7 +329,7 @@ mod tests {
         here.keep(&run).unwrap();
         // In its place nothing can be made.
         fs::create_dir(dir.path().join("run/marker.new")).unwrap();
-        for marker in [marker(), run.clone(), marker(), run] {
+        for marker in [marker(), run, marker(), run] {
             here.keep(&marker).unwrap();
             let written = read(&here.runtime).unwrap();
             assert_eq!((written.marker, &*written.boot), (marker, BOOT));
