@@ -315,8 +315,8 @@ mod tests {
         assert_eq!(left.marker, back);
     }
 
-    /// Where no new file can be made, the one that is there is written over, by shorter lines and longer
-    /// ones; what is left of an older one behind it does not count.
+    /// Where no new file can be made, the one that is there is written over, by shorter lines and by
+    /// longer ones; what is left of an older one behind it does not count.
     #[test]
     fn a_full_runtime_directory_keeps_no_old_marker() {
         let dir = tempfile::tempdir().unwrap();

@@ -126,8 +126,8 @@ impl World {
         self.reboot(false);
     }
 
-    /// The machine is reset. Where its board forgets nothing, or the next boot finds nothing that tells of
-    /// the cut, nobody can make up for it.
+    /// The machine is reset. Where its board forgets nothing, or the next boot finds nothing that tells
+    /// of the cut, nobody can make up for it.
     pub fn board_sees_a_reset(&mut self) {
         let ahead = self.plan.settings.board.cut_ahead;
         let forgets = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
