@@ -51,7 +51,7 @@ pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
 pub use sample::sample;
 pub use sandbox::Sandbox;
-pub use share::{Amount, Share};
+pub use share::{Amount, Pids, Share};
 pub use target::{Target, Url};
 
 use crate::core::settings::Settings;

@@ -27,6 +27,40 @@ impl Amount {
     }
 }
 
+/// How many processes and threads of a service there may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pids {
+    /// As many as the machine has room for.
+    ByMemory,
+    /// No limit of its own.
+    Unlimited,
+    /// So many.
+    Most(u32),
+}
+
+/// Memory of the machine for each process that a service without a limit of its own may have, in bytes:
+/// a shell that forks takes some 0.8 MiB for each, with what the kernel needs for it.
+const ROOM_OF_A_PROCESS: u64 = 4 << 20;
+
+/// Bounds of that: a server with a thread for each client still works on a machine with 512 MiB, and
+/// no service without a limit of its own has more on a large one.
+const FEWEST: u32 = 128;
+const MOST: u32 = 512;
+
+impl Pids {
+    /// Their number on a machine with so many bytes of memory; `None` for as many as there may be.
+    pub fn number(self, memory: u64) -> Option<u32> {
+        match self {
+            Pids::Unlimited => None,
+            Pids::Most(number) => Some(number),
+            Pids::ByMemory => {
+                let fit = u32::try_from(memory / ROOM_OF_A_PROCESS).unwrap_or(MOST);
+                Some(fit.clamp(FEWEST, MOST))
+            }
+        }
+    }
+}
+
 /// What the control group of a service may take.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Share {
@@ -44,8 +78,8 @@ pub struct Share {
     pub oom_group: bool,
     /// Weight on disks, 1 to 1000.
     pub io_weight: u32,
-    /// Processes and threads; `None` for as many as there may be.
-    pub pids_max: Option<u32>,
+    /// Processes and threads.
+    pub pids_max: Pids,
     /// Controllers of which the configuration names a limit, with the name of the first such key.
     pub asked: Vec<(Controller, &'static str)>,
 }
@@ -89,7 +123,9 @@ pub(super) fn share(table: &mut Table<'_, '_, '_>) -> Option<Share> {
         swap_max: swap_max?.value,
         oom_group: oom_group?.value,
         io_weight: io_weight?.value,
-        pids_max: pids_max?.value,
+        pids_max: pids_max.map_or(Pids::ByMemory, |most| {
+            most.value.map_or(Pids::Unlimited, Pids::Most)
+        }),
         asked: first_of_each(asked.into_iter().filter(|(_, key)| table.gives(key))),
     })
 }

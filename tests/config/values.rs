@@ -4,8 +4,8 @@ use super::{bad, good};
 use fieldwarden::config::board::Line;
 use fieldwarden::config::capability::{self, Capabilities};
 use fieldwarden::config::{
-    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Resource, Rights, SOCKET_EXTRA, Sandbox,
-    Share, StopSignal,
+    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Pids, Resource, Rights, SOCKET_EXTRA,
+    Sandbox, Share, StopSignal,
 };
 use fieldwarden::core::fact::{Controller, ServiceId};
 use fieldwarden::core::settings::{
@@ -188,7 +188,7 @@ fn a_service_has_the_documented_defaults() {
         swap_max: Amount::Unlimited,
         oom_group: true,
         io_weight: 100,
-        pids_max: Some(512),
+        pids_max: Pids::ByMemory,
         asked: vec![],
     };
     assert_eq!(command.share, share);
@@ -214,7 +214,7 @@ fn every_limit_of_a_service_arrives() {
         swap_max: Amount::Bytes(0),
         oom_group: false,
         io_weight: 1000,
-        pids_max: None,
+        pids_max: Pids::Unlimited,
         asked: vec![
             (Controller::Cpu, "cpu_quota"),
             (Controller::Memory, "memory_max"),

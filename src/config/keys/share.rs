@@ -58,8 +58,9 @@ pub(super) const IO_WEIGHT: Key = key(
 pub(super) const PIDS_MAX: Key = key(
     "pids_max",
     Kind::WordOrCount(UNLIMITED, 1, 4_194_304),
-    Default("512"),
-    "Processes and threads of it that there may be at a time",
+    Nothing("64"),
+    "Processes and threads of it that there may be at a time; without this key one for every 4 MiB of \
+     the machine's memory, at least 128 and at most 512",
 );
 
 /// Less would not even load a program.

@@ -103,7 +103,11 @@ fn values(share: &Share, memory: u64) -> Vec<(Controller, &'static str, String)>
         (ram, "memory.swap.max", bytes(share.swap_max)),
         (io, "io.weight", format!("default {}", share.io_weight)),
         (io, "io.bfq.weight", share.io_weight.to_string()),
-        (pids, "pids.max", or_max(share.pids_max.map(u64::from))),
+        (
+            pids,
+            "pids.max",
+            or_max(share.pids_max.number(memory).map(u64::from)),
+        ),
     ]
 }
 
@@ -119,7 +123,7 @@ pub fn all_memory() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Amount;
+    use crate::config::{Amount, Pids};
     use crate::units::Permille;
 
     fn share() -> Share {
@@ -131,7 +135,7 @@ mod tests {
             swap_max: Amount::Unlimited,
             oom_group: true,
             io_weight: 10,
-            pids_max: None,
+            pids_max: Pids::Unlimited,
             asked: vec![],
         }
     }
@@ -173,6 +177,9 @@ mod tests {
             Amount::Share(Permille(750)).bytes(u64::MAX),
             Some(u64::MAX / 1000 * 750)
         );
+        let shells =
+            [256 << 20, 512 << 20, 1 << 30, u64::MAX].map(|ram| Pids::ByMemory.number(ram));
+        assert_eq!(shells, [Some(128), Some(128), Some(256), Some(512)]);
         assert!(all_memory() > 1 << 20);
         // One that refuses is told, and the others are set all the same.
         fs::remove_file(group.join("cpu.max")).unwrap();
