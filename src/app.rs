@@ -227,6 +227,7 @@ impl Bridge {
                     let order = ProbeOrder {
                         key: (*service, *kind),
                         run: *run,
+                        pid: self.core.main_process(*service),
                         attempt: *attempt,
                     };
                     prober.give(now, ProberOrder::Probe(order))

@@ -14,6 +14,7 @@ mod look;
 mod notify;
 mod past;
 mod printer;
+mod reach;
 mod remote;
 mod replay;
 mod why;
@@ -229,6 +230,13 @@ enum Command {
         /// What it is about to do
         action: String,
     },
+    /// Try to connect to these, and end with the number of the first that is reached, or with 0
+    #[command(hide = true)]
+    Reach {
+        /// Hosts and ports
+        #[arg(value_name = "HOST:PORT", required = true, value_parser = reach::target)]
+        targets: Vec<String>,
+    },
     /// One of the services of the demo
     #[command(hide = true)]
     DemoService {
@@ -361,6 +369,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
             out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
         }
+        Command::Reach { targets } => return Ok(reach::reach(&targets)),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,8 @@
 //! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
 
 use super::printer::{Printer, tell, tell_line};
-use crate::config::{self, Board, CgroupChoice, Config, Problem, controllers};
+use crate::config::board::Cut;
+use crate::config::{self, CgroupChoice, Config, Problem, controllers};
 use crate::core::fact::Controller;
 use crate::edge::watchdog_look;
 use crate::error::Error;
@@ -36,7 +37,7 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         path.display()
     ))?;
     limits(&loaded.config, out)?;
-    board(&loaded.config.wiring.board, out)
+    board(&loaded.config, out)
 }
 
 /// Services for which only the default limits hold, and what of these the kernel does not enforce.
@@ -63,13 +64,24 @@ fn limits(config: &Config, out: &mut Printer) -> Result<(), Error> {
 }
 
 /// Which board it is, where its file was found, and what no program can do for its owner.
-fn board(board: &Board, out: &mut Printer) -> Result<(), Error> {
+/// What its owner has to know of the board.
+fn board(config: &Config, out: &mut Printer) -> Result<(), Error> {
+    let board = &config.wiring.board;
     if board.name == "none" || board.simulated {
         return Ok(());
     }
     out.line(&format!("board: {}, from {}", board.title, board.origin))?;
     for advice in &board.advice {
         out.line(&format!("  {advice}"))?;
+    }
+    let wait = config.settings.power.ride_through;
+    if let (Some(wait), Cut::None, true) = (wait, &board.cut, board.battery.is_some()) {
+        out.line(&format!(
+            "  it cuts no power: if mains come back after an outage of {} and before its battery is \
+             empty, this machine stays off until somebody starts it; with ride_through = \"never\" it \
+             is turned off only when the battery is low",
+            text::for_people(wait)
+        ))?;
     }
     Ok(())
 }

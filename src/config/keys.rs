@@ -356,6 +356,7 @@ pub const SERVICE: Section = Section {
         sandbox::READ_ONLY,
         sandbox::WRITABLE,
         sandbox::PRIVATE_NETWORK,
+        sandbox::MUST_NOT_REACH,
         sandbox::SECRETS,
         share::CPU_QUOTA,
         share::CPU_WEIGHT,

@@ -27,6 +27,7 @@ mod order;
 mod probe;
 mod problem;
 mod quantity;
+pub mod reach;
 mod report;
 mod restart;
 mod rights;

@@ -1,9 +1,9 @@
 //! Reads the probes of a service: how each is made, and how often.
 
-use super::command;
 use super::schema::quoted;
 use super::table::{At, Table};
 use super::target::{self, Target, Url};
+use super::{command, reach};
 use crate::core::fact::ProbeKind;
 use crate::core::settings::{Probe, Probes};
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub enum Way {
         /// How long ago that may be.
         max_age: Duration,
     },
+    /// By trying to connect to these, which must fail.
+    Unreachable(Vec<String>),
 }
 
 /// How the probe of a service of one kind is made.
@@ -47,12 +49,20 @@ impl ProbePlan {
     }
 }
 
-/// The words of the kinds, which are keys here.
+/// The kinds that are keys of `probe`.
+const KINDS: [ProbeKind; 3] = [
+    ProbeKind::Startup,
+    ProbeKind::Readiness,
+    ProbeKind::Liveness,
+];
+
+/// The words of the kinds.
 fn word(kind: ProbeKind) -> &'static str {
     match kind {
         ProbeKind::Startup => "startup",
         ProbeKind::Readiness => "readiness",
         ProbeKind::Liveness => "liveness",
+        ProbeKind::Isolation => "isolation",
     }
 }
 
@@ -62,16 +72,47 @@ const WAYS: [&str; 4] = ["exec", "tcp", "http", "file"];
 /// What the core has to know of the probes of a service, and what the edges have to.
 pub(super) type Read = (Option<Box<Probes>>, Box<[ProbePlan]>);
 
-/// Reads `probe`. `None` if anything in it is wrong.
+/// Reads `probe` and `must_not_reach`. `None` if anything in them is wrong.
 pub(super) fn probes(table: &mut Table<'_, '_, '_>) -> Option<Read> {
-    if !table.gives("probe") {
-        return Some((None, Box::default()));
-    }
     let mut probes = Probes::default();
     let mut plans = Vec::new();
+    let closed = isolation(table, &mut probes, &mut plans);
+    let good = !table.gives("probe") || ways_of_life(table, &mut probes, &mut plans);
+    let probes = Some(Box::new(probes)).filter(|_| !plans.is_empty());
+    (closed && good).then(|| (probes, plans.into()))
+}
+
+/// Reads `must_not_reach`. False if anything in it is wrong.
+fn isolation(
+    table: &mut Table<'_, '_, '_>,
+    probes: &mut Probes,
+    plans: &mut Vec<ProbePlan>,
+) -> bool {
+    let Some(targets) = table.other("must_not_reach", reach::targets) else {
+        return false;
+    };
+    if !targets.value.is_empty() {
+        let own = Probe::ISOLATION;
+        probes.isolation = Some(own);
+        plans.push(ProbePlan {
+            kind: ProbeKind::Isolation,
+            way: Way::Unreachable(targets.value),
+            timeout: own.timeout,
+            interval: own.interval,
+        });
+    }
+    true
+}
+
+/// Reads `probe`. False if anything in it is wrong.
+fn ways_of_life(
+    table: &mut Table<'_, '_, '_>,
+    probes: &mut Probes,
+    plans: &mut Vec<ProbePlan>,
+) -> bool {
     let mut good = true;
     let mut all = table.inner("probe");
-    for kind in ProbeKind::ALL {
+    for kind in KINDS {
         if !all.gives(word(kind)) {
             continue;
         }
@@ -88,8 +129,7 @@ pub(super) fn probes(table: &mut Table<'_, '_, '_>) -> Option<Read> {
             None => good = false,
         }
     }
-    let probes = Some(Box::new(probes)).filter(|_| !plans.is_empty());
-    good.then(|| (probes, plans.into()))
+    good
 }
 
 fn probe(mut table: Table<'_, '_, '_>, kind: ProbeKind) -> Option<(Probe, Way)> {

@@ -203,6 +203,7 @@ fn behind_tmp(
         Way::Tcp(target) => Some(("probe's socket", path_of(target)?)),
         Way::Http(url) => Some(("probe's socket", path_of(&url.target)?)),
         Way::File { path, .. } => Some(("probe's file", path.as_path())),
+        Way::Unreachable(_) => None,
     });
     let needed = [
         ("runtime_dir", runtime_dir),
@@ -225,7 +226,7 @@ fn target(way: &Way) -> Option<&Target> {
     match way {
         Way::Tcp(target) => Some(target),
         Way::Http(url) => Some(&url.target),
-        Way::Exec(_) | Way::File { .. } => None,
+        Way::Exec(_) | Way::File { .. } | Way::Unreachable(_) => None,
     }
 }
 

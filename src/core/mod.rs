@@ -247,6 +247,11 @@ impl Core {
         self.services.account(service)
     }
 
+    /// The main process of a service, if it has one.
+    pub fn main_process(&self, service: fact::ServiceId) -> Option<fact::Pid> {
+        self.services.main_process(service)
+    }
+
     /// How the probes of a service stand that are made of it now.
     pub fn probes(&self, service: fact::ServiceId) -> impl Iterator<Item = ProbeView> + '_ {
         self.services.probe_views(service)

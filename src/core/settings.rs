@@ -122,6 +122,12 @@ impl Board {
     };
 }
 
+/// Least voltage of a cell that can still be read, in millivolts. A pack was seen at 2.54 V.
+pub const CELL_LEAST: u32 = 2_400;
+
+/// Most voltage of a cell in millivolts: 4.2 V, 4.35 V for some, and the error of a gauge.
+pub const CELL_MOST: u32 = 4_500;
+
 /// The battery of a board. All voltages are those of the pack, all cells in series together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Battery {

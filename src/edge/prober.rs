@@ -24,7 +24,7 @@ use super::inbox::Inbox;
 use super::orders::{Orders, Work};
 use super::spawner::{SpawnOrder, spawner_of};
 use crate::config::{ProbePlan, Way};
-use crate::core::fact::{Change, Errno, Fact, Ill, ProbeKind, Probed, RunId, ServiceId};
+use crate::core::fact::{Change, Errno, Fact, Ill, Pid, ProbeKind, Probed, RunId, ServiceId};
 use crate::units::Mono;
 use child::End;
 use file::Watched;
@@ -53,6 +53,8 @@ pub struct ProbeOrder {
     pub key: ProbeKey,
     /// Of which life.
     pub run: RunId,
+    /// The main process of that, whose network the program of a probe sees.
+    pub pid: Option<Pid>,
     /// Its number, to be quoted in the answer.
     pub attempt: u32,
 }
@@ -186,7 +188,10 @@ impl Prober {
                         flight.what = What::Runs(child);
                         self.flights.push(flight);
                     }
-                    End::Reaped(exit) => self.answer(flight.order, child::judge(exit)),
+                    End::Reaped(exit) => {
+                        let probed = child::judge(exit, flight.order.key.1);
+                        self.answer(flight.order, probed);
+                    }
                 },
                 What::Dies(child) => {
                     if child.look() == End::NotYet {
@@ -227,7 +232,7 @@ impl Prober {
                 Ok(talk) => What::Talks(talk),
                 Err(probed) => return Some(probed),
             },
-            Way::Exec(_) => {
+            Way::Exec(_) | Way::Unreachable(_) => {
                 match spawner_of(&self.spawners, order.key.0).give(now, SpawnOrder::Probe(order)) {
                     Ok(()) => What::Awaited,
                     Err(_) => return Some(Probed::Unsure(Ill::Busy)),
@@ -307,11 +312,15 @@ impl Prober {
         while let Some(at) = self.flights.iter().position(overdue) {
             let mut flight = self.flights.swap_remove(at);
             let deadline = flight.deadline.take().unwrap_or(now);
-            let probed = match now.since(deadline) >= HELD_UP {
-                true => Probed::Unsure(Ill::Busy),
-                false => Probed::Bad(Ill::TimedOut),
-            };
             let order = flight.order;
+            let probed = match (now.since(deadline) >= HELD_UP, order.key.1) {
+                (true, _) => Probed::Unsure(Ill::Busy),
+                // It has a limit of its own, far below.
+                (false, ProbeKind::Isolation) => Probed::Unsure(Ill::TimedOut),
+                (false, ProbeKind::Startup | ProbeKind::Readiness | ProbeKind::Liveness) => {
+                    Probed::Bad(Ill::TimedOut)
+                }
+            };
             if let What::Runs(child) = flight.what {
                 child.kill();
                 flight.what = What::Dies(child);

@@ -129,7 +129,10 @@ fn is_bad(service: &ServiceStatus) -> bool {
     }
     let failed = service.why.as_deref() == Some("failed");
     let missing = !matches!(service.state.as_str(), "up" | "held");
-    let doubtful = failing(service) || probe::is_ill(service) || probe::is_unsure(service);
+    let doubtful = failing(service)
+        || probe::is_ill(service)
+        || probe::is_unsure(service)
+        || probe::is_open(service);
     failed || service.wish == "run" && (missing || doubtful)
 }
 
@@ -155,6 +158,7 @@ fn trouble(service: &ServiceStatus) -> String {
         }
         ("backoff", _) => format!("{name} keeps failing{}", next(service.retry_seconds)),
         ("up", _) if probe::is_ill(service) => format!("{name} is not ready"),
+        ("up", _) if probe::is_open(service) => format!("the network of {name} is not closed"),
         ("up", _) if probe::is_unsure(service) => format!("{name} cannot be probed"),
         ("up", _) => {
             let since = service.since_seconds.map_or_else(String::new, |s| {

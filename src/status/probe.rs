@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The probes of one kind of a service, while they are made.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ProbeStatus {
-    /// What they are for: `startup`, `readiness` or `liveness`.
+    /// What they are for: `startup`, `readiness`, `liveness` or `isolation`.
     pub probe: String,
     /// Failures in a row.
     pub failures: u32,
@@ -66,6 +66,12 @@ pub(super) fn is_unsure(service: &ServiceStatus) -> bool {
     service.probes.iter().any(unsure)
 }
 
+/// Its network is not closed.
+pub(super) fn is_open(service: &ServiceStatus) -> bool {
+    let open = |probe: &ProbeStatus| probe.probe == "isolation" && probe.failures > 0;
+    service.probes.iter().any(open)
+}
+
 /// What there is to add to the state of a service for the sake of its probes.
 pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     service
@@ -87,6 +93,7 @@ fn note(service: &ServiceStatus, probe: &ProbeStatus) -> Option<String> {
     match kind.as_str() {
         "startup" => Some(format!("waits for its startup probe{why}")),
         "readiness" if is_unready(service) => Some(format!("not ready{why}")),
+        "isolation" if probe.failures > 0 => Some(format!("its network is not closed{why}")),
         _ if probe.unsure => Some(format!("its {kind} probe tells nothing{why}")),
         _ => match probe.failures {
             0 => None,
@@ -155,6 +162,13 @@ mod tests {
             ["its liveness probe tells nothing: the daemon was busy or held up"]
         );
         assert!(is_unsure(&unsure));
+        let why = Some("it reaches number 1 of `must_not_reach`");
+        let open = of(None, vec![probe("isolation", 1, false, why)]);
+        assert!(is_open(&open) && !is_open(&unsure));
+        assert_eq!(
+            notes(&open),
+            ["its network is not closed: it reaches number 1 of `must_not_reach`"]
+        );
         let cut_off = ProbeStatus {
             network: true,
             waits_for_network: true,

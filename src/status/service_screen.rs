@@ -54,7 +54,8 @@ pub(super) fn style(service: &ServiceStatus) -> Style {
     }
     let failed = service.why.as_deref() == Some("failed");
     match service.state.as_str() {
-        "up" if probe::is_unready(service) || probe::is_unsure(service) => DOUBTFUL,
+        "up" if probe::is_unready(service) => DOUBTFUL,
+        "up" if probe::is_unsure(service) || probe::is_open(service) => DOUBTFUL,
         "up" => GOOD,
         "gave-up" => BAD,
         "down" if failed => BAD,

@@ -27,6 +27,7 @@ fn ill(why: Ill) -> String {
         Ill::Unchanged(age) => format!("unchanged={}", seconds(age)),
         Ill::Undated => "undated".to_owned(),
         Ill::Busy => "busy".to_owned(),
+        Ill::Reaches(place) => format!("reaches={place}"),
     }
 }
 
@@ -46,6 +47,7 @@ pub fn ill_sentence(why: Ill) -> String {
             "the time of the file tells nothing yet: it is watched for a change".to_owned()
         }
         Ill::Busy => "the daemon was busy or held up".to_owned(),
+        Ill::Reaches(place) => format!("it reaches number {place} of `must_not_reach`"),
     }
 }
 
@@ -85,6 +87,7 @@ fn cause(why: Ill) -> Fields {
         Ill::Unchanged(age) => vec![("unchanged", time(age))],
         Ill::Undated => named("undated"),
         Ill::Busy => named("busy"),
+        Ill::Reaches(place) => vec![("reaches", count(place))],
     }
 }
 
@@ -92,7 +95,12 @@ fn cause(why: Ill) -> Fields {
 pub(super) fn sentence(name: &str, kind: ProbeKind, note: &ProbeNote, after: &str) -> String {
     let probe = probe_kind_word(kind);
     match note {
-        ProbeNote::ProbePassed => format!("{name} is ready: its {probe} probe succeeds"),
+        ProbeNote::ProbePassed => match kind {
+            ProbeKind::Isolation => format!("the network of {name} is closed again"),
+            ProbeKind::Startup | ProbeKind::Readiness | ProbeKind::Liveness => {
+                format!("{name} is ready: its {probe} probe succeeds")
+            }
+        },
         ProbeNote::ProbeFailed { why, failures } => {
             let times = match failures {
                 1 => "failed".to_owned(),
@@ -108,6 +116,9 @@ pub(super) fn sentence(name: &str, kind: ProbeKind, note: &ProbeNote, after: &st
                 }
                 ProbeKind::Liveness => {
                     format!("{name} hangs: its liveness probe {times} ({why}): {after}")
+                }
+                ProbeKind::Isolation => {
+                    format!("the network of {name} is not closed: {why}; it runs on")
                 }
             }
         }

@@ -63,6 +63,7 @@ words! {
     Startup => "startup",
     Readiness => "readiness",
     Liveness => "liveness",
+    Isolation => "isolation",
 }
 
 words! {

@@ -85,6 +85,27 @@ fn every_probe_arrives() {
     assert_eq!(config.wiring.commands[0].probes[0].way, way);
 }
 
+/// What a service must not reach is tried soon, and not often; without the key, or with none, never.
+#[test]
+fn what_a_service_must_not_reach() {
+    let text = |targets: &str| {
+        format!("[service.web]\ncommand = [\"/bin/true\"]\nmust_not_reach = [{targets}]\n")
+    };
+    let config = good(&text("\"db:5432\", \"[::1]:22\"")).config;
+    let own = config.settings.services[0]
+        .probes
+        .as_ref()
+        .unwrap()
+        .isolation;
+    let own = own.unwrap();
+    let times = (own.initial_delay, own.interval, own.failure_threshold);
+    assert_eq!(times, (Duration::from_secs(5), Duration::from_secs(600), 1));
+    let plan = &config.wiring.commands[0].probes[0];
+    let targets = ["db:5432", "[::1]:22"].map(str::to_owned).to_vec();
+    assert_eq!(plan.way, Way::Unreachable(targets));
+    assert_eq!(good(&text("")).config.settings.services[0].probes, None);
+}
+
 /// What another machine answers is asked only where that is said to be meant.
 #[test]
 fn the_network_is_asked_on_purpose_only() {

@@ -11,7 +11,7 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 19] = [
     "start",
     "stop",
     "abort",
@@ -30,6 +30,7 @@ const WORDS: [&str; 18] = [
     "startup",
     "readiness",
     "liveness",
+    "isolation",
 ];
 
 /// What an order is answered with.

@@ -76,6 +76,7 @@ impl Plan {
         let mut rng = Rng::new(seed);
         let mut toml = configuration(&mut rng);
         probes::draw(seed, &mut toml);
+        probes::close_off(seed, &mut toml);
         if jobs {
             crate::jobs::jobs(seed, &mut toml);
         }

@@ -57,6 +57,19 @@ pub fn draw(seed: u64, toml: &mut String) {
     }
 }
 
+/// Has some services of this configuration closed off. Drawn apart, for the same reason.
+pub fn close_off(seed: u64, toml: &mut String) {
+    let mut rng = Rng::new(seed.rotate_left(29));
+    let lines = toml.lines().map(|line| {
+        let closed = line.starts_with("[service.") && !line.contains(".probe.") && rng.chance(10);
+        match closed {
+            true => format!("{line}\nmust_not_reach = [\"db:5432\"]\n"),
+            false => format!("{line}\n"),
+        }
+    });
+    *toml = lines.collect();
+}
+
 /// Some of the faults that have to do with probes, where there are any.
 pub fn faults(seed: u64, settings: &Settings, share: u64) -> Vec<Kind> {
     let mut rng = Rng::new(seed.rotate_left(17));
@@ -169,11 +182,15 @@ impl World {
                 let away = health.mood.is_some_and(|mood| now / mood % 2 == 1);
                 !hangs && (calm || !away)
             }
+            // Somebody opens its network and closes it again.
+            ProbeKind::Isolation => now / 1_000_000 % 2 == 0,
         });
         let (probed, delay) = if self.strikes(Kind::ProbeBlind, 10) {
             (Probed::Unsure(Ill::Busy), 0)
         } else if well && !moody {
             (Probed::Good, self.rng.pick(&[0, 0, 30]))
+        } else if kind == ProbeKind::Isolation {
+            (Probed::Bad(Ill::Reaches(1)), 200)
         } else if hangs {
             (Probed::Bad(Ill::TimedOut), millis(own.timeout))
         } else {
@@ -230,11 +247,12 @@ impl Probes {
     /// P1: only what runs, and is to run on, is probed, and in its present run; P2: of a kind there is
     /// one probe at a time; P3: no other probe before that of the start has succeeded; P4: so many
     /// failures in a row are told, and end a run, as are configured, and neither more nor fewer; P5:
-    /// readiness ends nothing.
+    /// readiness and isolation end nothing.
     pub fn probes_are_judged(&mut self, v: &View, settings: &Settings) -> Result<(), String> {
         if let Fact::Seen(Reading::Network { up }) = v.fact {
             self.network = Some(*up);
         }
+        self.begin_again(v, settings);
         let heard = self.hear(v, settings);
         for note in v.notes {
             if let Note::ServiceUp { service, .. } = note {
@@ -268,6 +286,19 @@ impl Probes {
         // An end that begins in a step begins after the probes of that.
         (self.stopped, self.before) = (v.stops, v.now);
         self.readiness_ends_nothing(v, settings, heard)
+    }
+
+    /// The network has come or gone: what depends on it begins anew.
+    fn begin_again(&mut self, v: &View, settings: &Settings) {
+        let turned = |note: &Note| matches!(note, Note::NetworkUp | Note::NetworkDown);
+        if v.notes.iter().any(turned) {
+            let networked = |key: &(ServiceId, ProbeKind)| of(settings, key.0, key.1);
+            for (key, (_, row)) in &mut self.rows {
+                if networked(key).is_some_and(|own| own.network) {
+                    (row.failures, row.asked) = (0, None);
+                }
+            }
+        }
     }
 
     /// Takes in an answer. Returns what it is about if it counts.
@@ -338,7 +369,9 @@ impl Probes {
         };
         let fits = match kind {
             ProbeKind::Startup => matches!(view.state, State::Starting { pid: Some(_), .. }),
-            ProbeKind::Readiness | ProbeKind::Liveness => matches!(view.state, State::Up { .. }),
+            ProbeKind::Readiness | ProbeKind::Liveness | ProbeKind::Isolation => {
+                matches!(view.state, State::Up { .. })
+            }
         };
         let wanted = view.wish == Wish::Run && !view.held && view.bar.is_none() && !self.stopped;
         if !fits || !wanted || run != view.run {
@@ -379,7 +412,7 @@ impl Probes {
         settings: &Settings,
         heard: Option<(ServiceId, ProbeKind)>,
     ) -> Result<(), String> {
-        let Some((service, kind)) = heard.filter(|(_, kind)| *kind != ProbeKind::Readiness) else {
+        let Some((service, kind)) = heard.filter(|(_, kind)| is_deadly(*kind)) else {
             return Ok(());
         };
         let (Some((of_run, row)), Some(own)) =
@@ -389,7 +422,7 @@ impl Probes {
         };
         let view = v.core.services().nth(usize::from(service.0));
         let runs = view.is_some_and(|view| {
-            let wanted = view.wish == Wish::Run && !view.held && view.bar.is_none() && !v.stops;
+            let wanted = view.wish == Wish::Run && !view.held && !view.leaving && !v.stops;
             let cut_off = own.network && v.core.network() == Some(false);
             let alive = matches!(view.state, State::Up { .. } | State::Starting { .. });
             wanted && !cut_off && alive && view.run == *of_run
@@ -404,7 +437,7 @@ impl Probes {
         }
     }
 
-    /// P5: an answer of a readiness probe leads to no signal, unless something else has come due for
+    /// P5: an answer of a probe of readiness or isolation leads to no signal, unless something else has come due for
     /// the service in the same step.
     fn readiness_ends_nothing(
         &self,
@@ -412,7 +445,7 @@ impl Probes {
         settings: &Settings,
         heard: Option<(ServiceId, ProbeKind)>,
     ) -> Result<(), String> {
-        let Some((service, ProbeKind::Readiness)) = heard else {
+        let Some((service, kind)) = heard.filter(|(_, kind)| !is_deadly(*kind)) else {
             return Ok(());
         };
         let signalled = v.orders.iter().any(|order| match order.action {
@@ -435,11 +468,19 @@ impl Probes {
         );
         match signalled && !due && !killed_again {
             true => Err(format!(
-                "P5: {} is ended for its readiness",
+                "P5: {} is ended for its {kind:?}",
                 settings.name(service)
             )),
             false => Ok(()),
         }
+    }
+}
+
+/// Whether failures of this kind end a run.
+fn is_deadly(kind: ProbeKind) -> bool {
+    match kind {
+        ProbeKind::Startup | ProbeKind::Liveness => true,
+        ProbeKind::Readiness | ProbeKind::Isolation => false,
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! What may be written is listed in [`keys`] and nowhere else. Nothing here looks at this machine.
 
+mod fit;
 pub mod keys;
 mod read;
 mod shelf;

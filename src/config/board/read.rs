@@ -5,20 +5,15 @@
 use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::keys;
 use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull};
+use super::{fit, keys};
 use crate::chip::Variant;
 use crate::core::settings::Battery;
 use std::ops::Range;
-use std::time::Duration;
 use toml::de::DeTable;
 
 /// The label of a line's chip that stands for the Pi's header.
 const HEADER: &str = "header";
-
-/// Shortest time from the order to the cut where init is asked after the order: the order takes 5 s,
-/// what follows an init that hangs 15 s (see `core::shutdown`), and init needs the rest to begin.
-const AHEAD: Duration = Duration::from_secs(30);
 
 type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
 
@@ -57,7 +52,7 @@ pub(super) fn board<'i>(
         cut: cut?,
         led: led?.map(|led| led.value),
     };
-    lines_differ(&mut top, &board);
+    fit::lines_differ(&mut top, &board);
     Some(board)
 }
 
@@ -214,16 +209,14 @@ fn battery(
         let help = "remove it; `low` is enough".to_owned();
         table.report().error(span, what, help);
     }
-    let (empty, low, full) = (empty?, low?, full?);
-    if !(empty.value < low.value && low.value < full.value) {
-        let what = "`battery.empty`, `low` and `full` must rise in this order".to_owned();
-        let span = low.span.clone().unwrap_or(table.header());
-        let help = "write voltages of the pack, not of one cell".to_owned();
-        table.report().error(span, what, help);
+    let (cells, empty, low, full) = (cells?.value, empty?, low?, full?);
+    let span = low.span.clone().unwrap_or(table.header());
+    let voltages = [empty.value, low.value, full.value];
+    if !fit::voltages(table.report(), span, cells, voltages) {
         return None;
     }
     Some(Some(Battery {
-        cells: u8::try_from(cells?.value).ok()?,
+        cells: u8::try_from(cells).ok()?,
         empty: empty.value,
         low: low.value,
         full: full.value,
@@ -263,11 +256,12 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
             byte(&mut table, "mask"),
             byte(&mut table, "present"),
         );
-        return Some(MainsBy::Register {
-            address: chip?.address,
+        let (chip, mask, present) = (chip?, mask?, present?);
+        return fit::bits(&mut table, mask, present).then_some(MainsBy::Register {
+            address: chip.address,
             register: register?,
-            mask: mask?,
-            present: present?,
+            mask,
+            present,
         });
     }
     if group.gives("current") {
@@ -326,34 +320,23 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
         let takes_back = table.gives("cancel");
         let cancel = byte(&mut table, "cancel");
         let after_unmount = when.as_ref()?.value == "after-unmount";
-        ahead_is_long_enough(&mut table, delay.as_ref(), after_unmount);
-        let chip = chip?;
-        return Some(Cut::Register {
+        fit::ahead_is_long_enough(&mut table, delay.as_ref(), after_unmount);
+        let (chip, value) = (chip?, value?);
+        let cancel = match takes_back {
+            true => Some(cancel?),
+            false => None,
+        };
+        return fit::taking_back(&mut table, value, cancel).then_some(Cut::Register {
             bus: chip.bus,
             address: chip.address,
             register: register?,
-            value: value?,
+            value,
             delay: delay?.value,
-            cancel: match takes_back {
-                true => Some(cancel?),
-                false => None,
-            },
+            cancel,
             after_unmount,
         });
     }
     Some(Cut::None)
-}
-
-/// A board that is told before init leaves time for the end of a halt.
-fn ahead_is_long_enough(table: &mut Section, delay: Option<&At<Duration>>, after_unmount: bool) {
-    let Some(delay) = delay.filter(|delay| !after_unmount && delay.value < AHEAD) else {
-        return;
-    };
-    let what = "`cut.register.delay` is too short for when = \"before-halt\"".to_owned();
-    let help =
-        "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
-    let span = delay.span.clone().unwrap_or(table.header());
-    table.report().error(span, what, help.to_owned());
 }
 
 /// The group has these tables only, and at most one of them.
@@ -422,16 +405,4 @@ fn named_chip(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<
         table.report().error(span, what, help);
     }
     found.map(|chip| chip.value.clone())
-}
-
-/// No line has two jobs.
-fn lines_differ(top: &mut Section, board: &Board) {
-    let mut lines: Vec<&Line> = board.lines();
-    lines.sort();
-    if let Some(pair) = lines.windows(2).find(|pair| pair[0] == pair[1]) {
-        let what = format!("line {} has two jobs", pair[0].line);
-        let span = top.header();
-        let help = "give each of [mains.line], [alive], [cut.line] and [led] its own";
-        top.report().error(span, what, help.to_owned());
-    }
 }

@@ -35,6 +35,14 @@ pub(super) const PRIVATE_NETWORK: Key = key(
     "It has no network but a loopback interface of its own, and meets no abstract socket of others",
 );
 
+pub(super) const MUST_NOT_REACH: Key = key(
+    "must_not_reach",
+    Kind::Texts,
+    Default("[]"),
+    "Hosts and ports that it must not be able to connect to, as in [\"db:5432\"]: tried from within its \
+     own network every 10 min; that one is reached is told, and nothing is ended; at most 32",
+);
+
 pub(super) const SECRETS: Key = key(
     "secrets",
     Kind::Secrets,

@@ -12,14 +12,17 @@ pub enum ProbeKind {
     Readiness,
     /// Whether it lives, or has to be started again.
     Liveness,
+    /// Whether its network is as closed as its owner believes.
+    Isolation,
 }
 
 impl ProbeKind {
     /// All of them, in the order of declaration.
-    pub const ALL: [ProbeKind; 3] = [
+    pub const ALL: [ProbeKind; 4] = [
         ProbeKind::Startup,
         ProbeKind::Readiness,
         ProbeKind::Liveness,
+        ProbeKind::Isolation,
     ];
 }
 
@@ -55,4 +58,6 @@ pub enum Ill {
     Undated,
     /// We were too busy, or were held up.
     Busy,
+    /// What its owner has named at this place is reached, counted from 1.
+    Reaches(u8),
 }

@@ -11,7 +11,7 @@
 
 use super::low::DEAD_BAND;
 use crate::core::fact::Fault;
-use crate::core::settings::Battery;
+use crate::core::settings::{Battery, CELL_LEAST, CELL_MOST};
 use crate::units::{Milliamps, Millivolts, Mono, Permille};
 use std::time::Duration;
 
@@ -28,12 +28,6 @@ const FROZEN: Duration = Duration::from_secs(600);
 /// that stands still says it for ever. Shorter: one that measures rarely seems to stand still. Longer:
 /// the battery drains for so much longer if mains are gone.
 const STILL: Duration = Duration::from_secs(30);
-
-/// Least voltage of a cell that can still be read, in millivolts. A pack was seen at 2.54 V.
-const CELL_LEAST: u32 = 2_400;
-
-/// Most voltage of a cell: 4.2 V, 4.35 V for some, and the error of a gauge.
-const CELL_MOST: u32 = 4_500;
 
 /// A step of a cell's voltage that needs no second reading, in millivolts. An old cell gives way by
 /// a third of a volt when it takes over a busy board.

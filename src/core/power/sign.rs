@@ -117,7 +117,12 @@ impl Sign {
         let current = gauge.current?.0;
         let denied = self.compare(now, current, course);
         let rests = self.rests(now, current);
-        if current == 0 && !rests || denied || self.distrusted {
+        if self.distrusted {
+            // What it said before is not one of two in a row when it is believed again.
+            self.latest = None;
+            return None;
+        }
+        if current == 0 && !rests || denied {
             return None;
         }
         let present = current >= -self.band.0;
@@ -402,6 +407,25 @@ mod tests {
         assert!(see(6_001, -500, Falling));
         assert!(see(6_030, -500, Falling));
         assert!(!see(6_031, -500, Falling));
+    }
+
+    /// What was said before a time without trust is not one of two in a row after it.
+    #[test]
+    fn trust_begins_with_nothing() {
+        use Course::{Falling, Steady};
+        let mut sign = Sign::default();
+        let mut see = |second: u64, current, millivolts, course| {
+            let now = Mono(second * 1000);
+            sign.see(now, gauge(current, millivolts), Some(course), 1, true)
+        };
+        assert_eq!(see(0, -500, 4_000, Steady), None);
+        assert_eq!(see(1, -500, 4_000, Steady), Some(false));
+        for second in 2..40 {
+            assert_eq!(see(second, 500, 4_000, Falling), None);
+        }
+        // Both give way together: it is believed again, and has said it once.
+        assert_eq!(see(40, -500, 3_900, Steady), None);
+        assert_eq!(see(41, -500, 3_900, Steady), Some(false));
     }
 
     /// Two jumps apart make it distrusted, one jump together trusted; neither is one where only one of

@@ -186,7 +186,9 @@ impl Service {
     /// Its deadlines are put off to `time` from now, as far as they are not later anyway. One that is
     /// ended because it hangs has had its time.
     fn extend(&mut self, time: Duration, turn: &mut Turn) {
-        let until = Some(turn.now.after(time));
+        // What has been said meanwhile is still on its way: less than its last call is no extension.
+        let call = self.last_call.map(|(call, _)| call);
+        let until = Some(turn.now.after(time)).max(call.filter(|call| self.due == Some(*call)));
         let (before, extended) = (self.due, self.account.extended);
         if let Some(reload) = &mut self.account.reloading {
             reload.due = reload.due.max(turn.now.after(time));

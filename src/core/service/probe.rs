@@ -112,9 +112,11 @@ impl Trial {
         self.unsure >= self.own.failure_threshold
     }
 
-    /// Nothing is made of what is under way; the next one is due at this time.
+    /// Nothing is made of what is under way, nor of what was shown before; the next one is due at this
+    /// time.
     pub fn begin_again(&mut self, due: Mono) {
         self.phase = Phase::Resting { due };
+        (self.failures, self.successes, self.unsure) = (0, 0, 0);
     }
 
     fn count(&mut self, probed: Probed) -> Option<Shown> {

@@ -5,6 +5,7 @@
 //! | startup | once it is ready by its own word | it is up | its start has failed: it is ended |
 //! | readiness | while it is up | it can be used | it cannot; nothing is ended |
 //! | liveness | while it is up | | it hangs: it is ended |
+//! | isolation | while it is up | its network is closed | it is not; nothing is ended |
 //!
 //! Never made of a service that is to be stopped, and never counted then.
 
@@ -34,9 +35,12 @@ pub struct Probing {
     startup: Option<Trial>,
     readiness: Option<Trial>,
     liveness: Option<Trial>,
+    isolation: Option<Trial>,
     /// It has started, as far as its probe can tell.
     started: bool,
     fitness: Readiness,
+    /// It reaches what it must not, as far as is known.
+    open: bool,
 }
 
 /// How probes of one kind stand.
@@ -68,8 +72,10 @@ impl Probing {
             startup: None,
             readiness: None,
             liveness: None,
+            isolation: None,
             started: probes.startup.is_none(),
             fitness,
+            open: false,
         }))
     }
 
@@ -91,6 +97,7 @@ impl Probing {
             ProbeKind::Startup => self.startup.as_ref(),
             ProbeKind::Readiness => self.readiness.as_ref(),
             ProbeKind::Liveness => self.liveness.as_ref(),
+            ProbeKind::Isolation => self.isolation.as_ref(),
         }
     }
 
@@ -99,6 +106,7 @@ impl Probing {
             ProbeKind::Startup => &mut self.startup,
             ProbeKind::Readiness => &mut self.readiness,
             ProbeKind::Liveness => &mut self.liveness,
+            ProbeKind::Isolation => &mut self.isolation,
         }
     }
 
@@ -165,6 +173,11 @@ impl Service {
         self.made().is_some_and(|p| p.trials().any(unsure))
     }
 
+    /// Its network is not as closed as its owner believes.
+    pub fn is_open(&self) -> bool {
+        self.made().is_some_and(|probing| probing.open)
+    }
+
     /// It can be used; or only what lies beyond this machine says that it cannot.
     pub fn is_fit(&self) -> bool {
         let beyond = |p: &Probing| p.readiness.is_some_and(|trial| trial.own.network);
@@ -205,7 +218,11 @@ impl Service {
             return;
         };
         (probing.started, probing.startup) = (true, None);
-        for kind in [ProbeKind::Readiness, ProbeKind::Liveness] {
+        for kind in [
+            ProbeKind::Readiness,
+            ProbeKind::Liveness,
+            ProbeKind::Isolation,
+        ] {
             *probing.trial_mut(kind) = probe(s, kind).map(|own| Trial::begin(own, now));
         }
         self.wait_for_no_network();
@@ -294,6 +311,12 @@ impl Service {
         probing.is_some_and(|p| std::mem::replace(&mut p.fitness, fitness) != fitness)
     }
 
+    /// Returns whether that is news.
+    fn find_open(&mut self, open: bool) -> bool {
+        let probing = self.probing.as_deref_mut();
+        probing.is_some_and(|p| std::mem::replace(&mut p.open, open) != open)
+    }
+
     fn be_well(&mut self, kind: ProbeKind, turn: &mut Turn) {
         match (kind, self.state) {
             (
@@ -308,14 +331,24 @@ impl Service {
                     self.tell(kind, ProbeNote::ProbePassed, turn.out);
                 }
             }
+            (ProbeKind::Isolation, _) => {
+                if self.find_open(false) {
+                    self.tell(kind, ProbeNote::ProbePassed, turn.out);
+                }
+            }
             (ProbeKind::Startup | ProbeKind::Liveness, _) => {}
         }
     }
 
     fn be_ill(&mut self, kind: ProbeKind, why: Ill, failures: u32, turn: &mut Turn) {
         let note = ProbeNote::ProbeFailed { why, failures };
-        if kind == ProbeKind::Readiness {
-            if self.find(Readiness::Lost) {
+        let news = match kind {
+            ProbeKind::Readiness => Some(self.find(Readiness::Lost)),
+            ProbeKind::Isolation => Some(self.find_open(true)),
+            ProbeKind::Startup | ProbeKind::Liveness => None,
+        };
+        if let Some(news) = news {
+            if news {
                 self.tell(kind, note, turn.out);
             }
             return;

@@ -33,7 +33,7 @@ impl Part {
             holds_up_others: service.holds_up_others(),
             bears_others: service.bears_others(),
             admits_others: service.admits_others(),
-            unsure: service.is_unsure(),
+            unsure: service.is_unsure() || service.is_open(),
         }
     }
 }

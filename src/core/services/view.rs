@@ -1,7 +1,7 @@
 //! How services stand, for those who ask.
 
 use super::Services;
-use crate::core::fact::{RunId, ServiceId};
+use crate::core::fact::{Pid, RunId, ServiceId};
 use crate::core::service::{Account, Bar, ProbeView, Readiness, Service, State, Wish};
 
 /// How one service stands, for those who ask.
@@ -17,6 +17,8 @@ pub struct View {
     pub held: bool,
     /// Why it must not run now for the sake of others.
     pub bar: Option<Bar>,
+    /// It runs, and is stopped as soon as those that lean on it are; it may be to come up again.
+    pub leaving: bool,
     /// Whether it can be used, as far as its probes tell; of no meaning unless it is up.
     pub readiness: Readiness,
     /// Its latest run.
@@ -39,6 +41,7 @@ impl Services {
             wish: s.wish,
             held: s.held,
             bar: s.bar,
+            leaving: s.alive() && s.must_stop(),
             readiness: s.readiness(),
             run: s.run,
             adopted: s.adopted,
@@ -51,6 +54,15 @@ impl Services {
     /// What the latest run of a service has told of itself.
     pub fn account(&self, service: ServiceId) -> Option<&Account> {
         Some(&self.services.get(usize::from(service.0))?.account)
+    }
+
+    /// The main process of a service, if it has one.
+    pub fn main_process(&self, service: ServiceId) -> Option<Pid> {
+        match self.services.get(usize::from(service.0))?.state {
+            State::Starting { pid, .. } => pid,
+            State::Up { pid, .. } | State::Stopping { pid, .. } => Some(pid),
+            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => None,
+        }
     }
 
     /// How the probes of a service stand that are made of it now.

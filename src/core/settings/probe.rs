@@ -12,6 +12,8 @@ pub struct Probes {
     pub readiness: Option<Probe>,
     /// Whether it lives.
     pub liveness: Option<Probe>,
+    /// Whether its network is closed.
+    pub isolation: Option<Probe>,
 }
 
 impl Probes {
@@ -21,6 +23,7 @@ impl Probes {
             ProbeKind::Startup => self.startup.as_ref(),
             ProbeKind::Readiness => self.readiness.as_ref(),
             ProbeKind::Liveness => self.liveness.as_ref(),
+            ProbeKind::Isolation => self.isolation.as_ref(),
         }
     }
 
@@ -30,6 +33,7 @@ impl Probes {
             ProbeKind::Startup => &mut self.startup,
             ProbeKind::Readiness => &mut self.readiness,
             ProbeKind::Liveness => &mut self.liveness,
+            ProbeKind::Isolation => &mut self.isolation,
         }
     }
 }
@@ -58,6 +62,17 @@ impl Probe {
         interval: Duration::from_secs(10),
         timeout: Duration::from_secs(1),
         failure_threshold: 3,
+        success_threshold: 1,
+        network: false,
+    };
+
+    /// Whether a network is closed: tried soon after the start, when what its owner does to it has been
+    /// done, and then not often, because each is a process. One that is found open is told at once.
+    pub const ISOLATION: Probe = Probe {
+        initial_delay: Duration::from_secs(5),
+        interval: Duration::from_secs(600),
+        timeout: Duration::from_secs(20),
+        failure_threshold: 1,
         success_threshold: 1,
         network: false,
     };

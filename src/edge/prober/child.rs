@@ -3,7 +3,8 @@
 //! It lives in a control group of its own below that of its service, where there is a pool: so it has
 //! the service's limits, ends with it, and can be ended with all that it has started.
 
-use crate::core::fact::{Exit, Ill, Probed};
+use crate::config::reach;
+use crate::core::fact::{Exit, Ill, ProbeKind, Probed};
 use crate::edge::children::Others;
 use crate::edge::pool::ProbeLeaf;
 use crate::edge::spawn::Spawned;
@@ -125,11 +126,18 @@ fn exit_of(status: &process::WaitIdStatus) -> Exit {
     signal.map_or(Exit::Unknown, Exit::Signal)
 }
 
-/// What the end of a program tells.
-pub(super) fn judge(exit: Exit) -> Probed {
-    match exit {
-        Exit::Code(0) => Probed::Good,
-        Exit::Code(_) | Exit::Signal(_) => Probed::Bad(Ill::Exit(exit)),
-        Exit::Unknown => Probed::Unsure(Ill::Exit(exit)),
+/// What the end of a program tells, by what it was run for.
+pub(super) fn judge(exit: Exit, kind: ProbeKind) -> Probed {
+    match (kind, exit) {
+        (_, Exit::Code(0)) => Probed::Good,
+        (_, Exit::Unknown) => Probed::Unsure(Ill::Exit(exit)),
+        // Our own program, which ends with the number of what it reaches, and with others for faults.
+        (ProbeKind::Isolation, Exit::Code(code)) if usize::from(code) <= reach::MOST => {
+            Probed::Bad(Ill::Reaches(code))
+        }
+        (ProbeKind::Isolation, Exit::Code(_) | Exit::Signal(_)) => Probed::Unsure(Ill::Exit(exit)),
+        (ProbeKind::Startup | ProbeKind::Readiness | ProbeKind::Liveness, _) => {
+            Probed::Bad(Ill::Exit(exit))
+        }
     }
 }

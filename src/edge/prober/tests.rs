@@ -73,6 +73,7 @@ impl Rig {
         let order = ProbeOrder {
             key: key(service),
             run: RunId(run),
+            pid: None,
             attempt: self.attempt,
         };
         self.tell(ProberOrder::Probe(order));

@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 use super::Stage;
 use super::program::Identity;
 use super::raw::{self, Code, mounts};
-use super::sandbox::{Access, PATHS_MAX, SECRET_MAX, Sandbox, Secret, Secrets, is_root};
+use super::sandbox::{Access, Network, PATHS_MAX, SECRET_MAX, Sandbox, Secret, Secrets, is_root};
 
 /// Where private temporary files are.
 const TMP: [&std::ffi::CStr; 2] = [c"/tmp", c"/var/tmp"];
@@ -20,9 +20,17 @@ const TMP: [&std::ffi::CStr; 2] = [c"/tmp", c"/var/tmp"];
 /// nothing is seen any more afterwards.
 pub(super) fn confine(sandbox: &Sandbox, identity: Option<&Identity>) -> Result<(), (Stage, Code)> {
     let at = |stage| move |code| (stage, code);
-    if sandbox.private_network() {
-        mounts::unshare(libc::CLONE_NEWNET).map_err(at(Stage::Network))?;
-        mounts::loopback_up().map_err(at(Stage::Network))?;
+    match sandbox.network() {
+        Network::Shared => {}
+        Network::Private => {
+            mounts::unshare(libc::CLONE_NEWNET).map_err(at(Stage::Network))?;
+            mounts::loopback_up().map_err(at(Stage::Network))?;
+        }
+        Network::Of(path) => {
+            let space = mounts::open_source(path).map_err(at(Stage::Network))?;
+            let joined = mounts::join(space, libc::CLONE_NEWNET);
+            joined.and(raw::close(space)).map_err(at(Stage::Network))?;
+        }
     }
     if !sandbox.has_mounts() {
         return Ok(());

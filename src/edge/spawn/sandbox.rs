@@ -32,12 +32,24 @@ pub enum Access {
 /// holds for the child and all that it starts, and for nobody else.
 #[derive(Debug, Default)]
 pub struct Sandbox {
-    private_network: bool,
+    network: Network,
     /// Options of the file systems on /tmp and /var/tmp.
     tmp: Option<CString>,
     /// Sorted, so that each stands behind those that it is below.
     paths: Vec<(CString, Access)>,
     secrets: Option<Secrets>,
+}
+
+/// Which network a child has.
+#[derive(Debug, Default)]
+pub(super) enum Network {
+    /// That of the machine.
+    #[default]
+    Shared,
+    /// One of its own.
+    Private,
+    /// One that is there already, by the path of its name space.
+    Of(CString),
 }
 
 /// Files that only the child's user can read, in memory.
@@ -70,7 +82,16 @@ impl Sandbox {
 
     /// Only a loopback interface, which is up.
     pub fn set_private_network(&mut self) {
-        self.private_network = true;
+        self.network = Network::Private;
+    }
+
+    /// If it would have a network of its own, that of this process instead.
+    pub fn join_network(&mut self, pid: u32) {
+        if let Network::Private = self.network
+            && let Ok(path) = CString::new(format!("/proc/{pid}/ns/net"))
+        {
+            self.network = Network::Of(path);
+        }
     }
 
     /// What it may do below these paths; the one that says it most exactly counts.
@@ -128,8 +149,8 @@ impl Sandbox {
         Ok(())
     }
 
-    pub(super) fn private_network(&self) -> bool {
-        self.private_network
+    pub(super) fn network(&self) -> &Network {
+        &self.network
     }
 
     pub(super) fn tmp(&self) -> Option<&CStr> {

@@ -6,6 +6,16 @@ use crate::core::fact::{Errno, ServiceId};
 use crate::edge::clock;
 use crate::edge::prober::{ProbeChild, ProbeOrder, ProberOrder};
 use crate::edge::spawn::Stream;
+use std::borrow::Cow;
+
+/// Our own program, whatever has become of its file.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// The command that tries to reach these: `crate::cli::reach`.
+fn reaching(targets: &[String]) -> Vec<String> {
+    let words = [OURSELVES, "reach"].map(str::to_owned);
+    words.into_iter().chain(targets.iter().cloned()).collect()
+}
 
 impl Spawning {
     /// Starts the program of a probe, and hands it, or why there is none, to the prober.
@@ -23,10 +33,17 @@ impl Spawning {
         self.prepare(service, false).map_err(|(_, errno)| errno)?;
         let plans = self.recipes.get(at).map(|recipe| &recipe.command.probes);
         let plan = plans.and_then(|plans| plans.iter().find(|plan| plan.kind == kind));
-        let Some(Way::Exec(argv)) = plan.map(|plan| &plan.way) else {
-            return Err(Errno(libc::ENOENT));
+        let argv = match plan.map(|plan| &plan.way) {
+            Some(Way::Exec(argv)) => Cow::Borrowed(argv.as_slice()),
+            Some(Way::Unreachable(targets)) => Cow::Owned(reaching(targets)),
+            Some(Way::Tcp(_) | Way::Http(_) | Way::File { .. }) | None => {
+                return Err(Errno(libc::ENOENT));
+            }
         };
-        let mut program = self.make_for_probe(at, argv).map_err(|e| errno(&e))?;
+        let mut program = self.make_for_probe(at, &argv).map_err(|e| errno(&e))?;
+        if let (Some(sandbox), Some(pid)) = (&mut program.sandbox, order.pid) {
+            sandbox.join_network(pid.number());
+        }
         (program.output, program.errors) = (Stream::Null, Stream::Null);
         self.tidy_up(service);
         let name = &self.recipes[at].name;

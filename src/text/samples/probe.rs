@@ -68,6 +68,12 @@ fn failed() -> Vec<Sample> {
             "web is not ready: its readiness probe failed 3 times in a row (the file has not changed \
              for 1 min 1 s)",
         ),
+        of(
+            ProbeKind::Isolation,
+            1,
+            Ill::Reaches(2),
+            "the network of web is not closed: it reaches number 2 of `must_not_reach`; it runs on",
+        ),
     ]
 }
 
@@ -78,6 +84,11 @@ fn others() -> Vec<Sample> {
             ProbeKind::Readiness,
             ProbeNote::ProbePassed,
             "web is ready: its readiness probe succeeds",
+        ),
+        (
+            ProbeKind::Isolation,
+            ProbeNote::ProbePassed,
+            "the network of web is closed again",
         ),
         (
             ProbeKind::Liveness,

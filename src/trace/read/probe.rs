@@ -26,7 +26,7 @@ impl Line<'_, '_> {
     }
 
     fn probe_kind(&mut self) -> Result<ProbeKind, Problem> {
-        const KINDS: &str = "`startup`, `readiness` or `liveness`";
+        const KINDS: &str = "`startup`, `readiness`, `liveness` or `isolation`";
         let word = self.words.plain(KINDS)?;
         probe_kind_named(&word).ok_or_else(|| expected(KINDS, &word))
     }
@@ -43,8 +43,11 @@ impl Line<'_, '_> {
             let age = self.words.keyed("unchanged", "90s")?;
             return value::seconds(&age).map(Ill::Unchanged);
         }
+        if self.words.has_key("reaches") {
+            return self.number("reaches").map(Ill::Reaches);
+        }
         const ILLS: &str = "`errno=NAME`, `timed-out`, `closed`, `not-http`, `status=NUMBER`, \
-             `exit HOW`, `unchanged=TIME`, `undated` or `busy`";
+             `exit HOW`, `unchanged=TIME`, `undated`, `reaches=NUMBER` or `busy`";
         match &*self.words.plain(ILLS)? {
             "timed-out" => Ok(Ill::TimedOut),
             "closed" => Ok(Ill::Closed),

@@ -298,6 +298,7 @@ fn probed() -> impl Strategy<Value = Probed> {
         any::<Duration>().prop_map(Ill::Unchanged),
         Just(Ill::Undated),
         Just(Ill::Busy),
+        any::<u8>().prop_map(Ill::Reaches),
     ];
     (ill, 0..3u8).prop_map(|(ill, which)| match which {
         0 => Probed::Good,

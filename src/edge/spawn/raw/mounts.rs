@@ -17,6 +17,11 @@ pub(in super::super) fn unshare(kinds: i32) -> Result<(), Code> {
     call(libc::SYS_unshare, [signed(kinds), 0, 0, 0, 0]).map(drop)
 }
 
+/// Takes part in the name space behind this descriptor, which must be one of this kind.
+pub(in super::super) fn join(space: RawFd, kind: i32) -> Result<(), Code> {
+    call(libc::SYS_setns, [signed(space), signed(kind), 0, 0, 0]).map(drop)
+}
+
 fn mount_call(
     (what, at): (Option<&CStr>, &CStr),
     kind: Option<&CStr>,

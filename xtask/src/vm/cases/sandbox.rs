@@ -23,6 +23,7 @@ const AT: &str = "/etc/fieldwarden/fieldwarden.toml";
 /// Writes what it sees where the case looks, and says that it is ready and alive by the helper of
 /// systemd.
 const LOOK: &str = r#"#!/bin/sh
+readlink /proc/self/ns/net > /run/web/net
 {
     echo "tmp: $(ls -A /tmp /var/tmp | tr '\n' ' ')"
     echo x > /tmp/ours && stat -f -c 'on %T' /tmp
@@ -37,6 +38,15 @@ mv /run/web/found.new /run/web/found
 systemd-notify --ready
 while :; do systemd-notify WATCHDOG=1; sleep 1; done
 "#;
+
+/// Its probe is in its network.
+const PROBE: &str = "[service.web.probe.readiness]\n\
+    exec = [\"/bin/sh\", \"-c\", \"test $(readlink /proc/self/ns/net) = $(cat /run/web/net)\"]\n\
+    timeout = \"20s\"\ninterval = \"2s\"\n";
+
+/// Somebody whom all can reach that have the network of the machine.
+const PORT: &str = "[service.port]\ncommand = [\"/usr/bin/perl\", \"-MIO::Socket::INET\", \"-e\", \
+    \"$s = IO::Socket::INET->new(Listen => 9, LocalAddr => '127.0.0.1:7777') or die; sleep\"]\n";
 
 /// The same for a neighbour with another user, which goes by every way to the secret.
 const PEEK: &str = r#"#!/bin/sh
@@ -57,7 +67,9 @@ fn begin(machine: &Machine) -> Result<()> {
          [service.web]\ncommand = [\"/usr/local/bin/look\"]\nready = \"notify\"\nheartbeat = \"30s\"\n\
          user = \"www-data\"\nprivate_tmp = \"1MiB\"\nprivate_network = true\nread_only = [\"/\"]\n\
          writable = [\"/run/web\", \"/var/lib/web\"]\nsecrets = {{ token = \"/etc/web/token\" }}\n\
-         [service.peek]\ncommand = [\"/usr/local/bin/peek\"]\nuser = \"daemon\"\nafter = [\"web\"]\n\
+         must_not_reach = [\"127.0.0.1:7777\"]\n{PROBE}{PORT}\
+         [service.peek]\ncommand = [\"/usr/local/bin/peek\"]\nuser = \"daemon\"\nafter = [\"web\", \"port\"]\n\
+         must_not_reach = [\"no-such-host.invalid:1\", \"127.0.0.1:7777\"]\n\
          [service.paths]\ncommand = [\"/bin/sleep\", \"inf\"]\nread_only = [\"/etc\", \"/srv/lost\"]\n{quick}\
          [service.secret]\ncommand = [\"/bin/sleep\", \"inf\"]\nsecrets = {{ key = \"/etc/web/lost\" }}\n{quick}"
     );
@@ -88,6 +100,7 @@ fn sandbox(machine: &mut Machine) -> Result<()> {
     sees_little(machine)?;
     seen_by_nobody(machine)?;
     told(machine)?;
+    isolated(machine)?;
     outlives_the_daemon(machine)?;
     gone_with_it(machine)
 }
@@ -155,6 +168,28 @@ fn told(machine: &Machine) -> Result<()> {
     }
     machine.ok("mkdir -p /srv/lost; echo key > /etc/web/lost; chmod 600 /etc/web/lost")?;
     super::daemon::all_up(machine)
+}
+
+/// Who has a network of its own reaches nobody, as its owner believes; who has not, does, and that is
+/// told, and costs it nothing. Its other probes are in its own network.
+fn isolated(machine: &Machine) -> Result<()> {
+    wait_event(
+        machine,
+        "probe-failed",
+        "\"service\":\"peek\",\"probe\":\"isolation\"",
+    )?;
+    let open = service(machine, "peek")?;
+    ensure!(open["state"] == "up" && open["run"] == 1, "{open}");
+    let told = machine.ok("fieldwarden status; fieldwarden events --last 256")?;
+    ensure!(
+        told.contains("it reaches number 2 of `must_not_reach`"),
+        "{told}"
+    );
+    let tried = "grep -q 'child web run=1 probed isolation attempt=1 good' /run/fieldwarden/trace*";
+    machine.wait_until("a try of a closed network", tried, SOON)?;
+    let closed = service(machine, "web")?;
+    ensure!(closed["readiness"] == "ready", "{closed}");
+    Ok(())
 }
 
 /// The daemon is killed: its successor takes the service over as it is.

@@ -1,0 +1,106 @@
+//! What the values of a board file must not be beside each other.
+//!
+//! Each is a mistake that a person makes with a data sheet in one hand, that loads, and that turns a
+//! machine off, or has it never turned off.
+
+use super::super::report::Report;
+use super::super::table::{At, Table};
+use super::{Board, Line};
+use crate::core::settings::{CELL_LEAST, CELL_MOST};
+use crate::units::Millivolts;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Shortest time from the order to the cut where init is asked after the order: the order takes 5 s,
+/// what follows an init that hangs 15 s (see `core::shutdown`), and init needs the rest to begin.
+const AHEAD: Duration = Duration::from_secs(30);
+
+/// Voltages of a battery rise, and are those of all of its cells together. False if they do not.
+pub(super) fn voltages(
+    report: &mut Report<'_>,
+    span: Range<usize>,
+    cells: u32,
+    [empty, low, full]: [Millivolts; 3],
+) -> bool {
+    let (least, most) = (CELL_LEAST * cells, CELL_MOST * cells);
+    let within = |v: Millivolts| (least..=most).contains(&v.0);
+    let (what, help) = if !(empty < low && low < full) {
+        (
+            "`battery.empty`, `low` and `full` must rise in this order".to_owned(),
+            "write voltages of the pack, not of one cell".to_owned(),
+        )
+    } else if ![empty, low, full].into_iter().all(within) {
+        let volts = |v: u32| f64::from(v) / 1000.0;
+        let cells = match cells {
+            1 => "one cell".to_owned(),
+            n => format!("{n} cells in series"),
+        };
+        (
+            format!("`battery.empty`, `low` and `full` cannot be those of {cells}"),
+            format!(
+                "write voltages from {}V to {}V, which is what {cells} can have, or mend `cells`",
+                volts(least),
+                volts(most)
+            ),
+        )
+    } else {
+        return true;
+    };
+    report.error(span, what, help);
+    false
+}
+
+/// A register that tells of mains has the bits that say so among those that are looked at. False if
+/// it has not.
+pub(super) fn bits(table: &mut Table<'_, '_, '_>, mask: u8, present: u8) -> bool {
+    let fits = present & !mask == 0;
+    if !fits {
+        let what = format!("`present` ({present:#04x}) has bits that `mask` ({mask:#04x}) hides");
+        let help =
+            "write in `present` what the bits of `mask` are while there are mains".to_owned();
+        let span = table.header();
+        table.report().error(span, what, help);
+    }
+    fits
+}
+
+/// What takes an order back is not the order. False if it is.
+pub(super) fn taking_back(table: &mut Table<'_, '_, '_>, value: u8, cancel: Option<u8>) -> bool {
+    let same = cancel == Some(value);
+    if same {
+        let what = "`cut.register.cancel` and `value` are the same: to take a cut back would cut";
+        let help = "write the value that stops the board's timer, or remove `cancel`".to_owned();
+        let span = table.header();
+        table.report().error(span, what.to_owned(), help);
+    }
+    !same
+}
+
+/// A board that is told before init leaves time for the end of a halt.
+pub(super) fn ahead_is_long_enough(
+    table: &mut Table<'_, '_, '_>,
+    delay: Option<&At<Duration>>,
+    after_unmount: bool,
+) {
+    let Some(delay) = delay.filter(|delay| !after_unmount && delay.value < AHEAD) else {
+        return;
+    };
+    let what = "`cut.register.delay` is too short for when = \"before-halt\"".to_owned();
+    let help =
+        "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
+    let span = delay.span.clone().unwrap_or(table.header());
+    table.report().error(span, what, help.to_owned());
+}
+
+/// No line has two jobs, however its chip is named.
+pub(super) fn lines_differ(top: &mut Table<'_, '_, '_>, board: &Board) {
+    let lines: Vec<&Line> = board.lines();
+    let twice = |(at, line): (usize, &&Line)| lines[at + 1..].iter().any(|other| other.is(line));
+    let found = lines.iter().enumerate().find(|pair| twice(*pair));
+    if let Some((_, line)) = found {
+        let what = format!("line {} has two jobs", line.line);
+        let span = top.header();
+        let help = "give each of [mains.line], [alive], [cut.line] and [led] its own";
+        top.report().error(span, what, help.to_owned());
+    }
+}
