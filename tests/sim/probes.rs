@@ -437,8 +437,8 @@ impl Probes {
         }
     }
 
-    /// P5: an answer of a probe of readiness or isolation leads to no signal, unless something else has come due for
-    /// the service in the same step.
+    /// P5: an answer of a probe of readiness or isolation leads to no signal, unless something else has
+    /// come due for the service in the same step.
     fn readiness_ends_nothing(
         &self,
         v: &View,
