@@ -4,11 +4,13 @@
 //! a closed network drops what is sent, and never answers.
 
 use crate::config::reach::{MOST, is_target};
+use crate::edge::clock;
+use crate::units::Mono;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time for all of them together, which look their names up and connect side by side. Shorter, and an
 /// answer from far away comes too late; half of what the prober gives.
@@ -30,14 +32,14 @@ pub fn reach(targets: &[String]) -> ExitCode {
     if targets.len() > MOST {
         return ExitCode::from(CANNOT_TELL);
     }
-    match first(targets, Instant::now() + WITHIN) {
+    match first(targets, clock::now().after(WITHIN)) {
         Some(found) => ExitCode::from(found),
         None => ExitCode::SUCCESS,
     }
 }
 
 /// The number of the first target that is reached until then.
-fn first(targets: &[String], end: Instant) -> Option<u8> {
+fn first(targets: &[String], end: Mono) -> Option<u8> {
     let (tell, told) = mpsc::channel();
     let mut untried = false;
     for (number, target) in (1u8..).zip(targets) {
@@ -52,21 +54,21 @@ fn first(targets: &[String], end: Instant) -> Option<u8> {
     }
     drop(tell);
     let mut found: Option<u8> = None;
-    while let Ok(number) = told.recv_timeout(end.saturating_duration_since(Instant::now())) {
+    while let Ok(number) = told.recv_timeout(end.since(clock::now())) {
         found = Some(found.map_or(number, |least| least.min(number)));
     }
     found.or(untried.then_some(CANNOT_TELL))
 }
 
-fn is_reached(target: &str, end: Instant) -> bool {
+fn is_reached(target: &str, end: Mono) -> bool {
     let Ok(addresses) = target.to_socket_addrs() else {
         return false;
     };
     addresses.into_iter().any(|address| connects(&address, end))
 }
 
-fn connects(address: &SocketAddr, end: Instant) -> bool {
-    let left = end.saturating_duration_since(Instant::now());
+fn connects(address: &SocketAddr, end: Mono) -> bool {
+    let left = end.since(clock::now());
     !left.is_zero() && TcpStream::connect_timeout(address, left).is_ok()
 }
 
@@ -86,8 +88,8 @@ mod tests {
             let gone = TcpListener::bind("127.0.0.1:0").unwrap();
             gone.local_addr().unwrap().to_string()
         };
-        let end = || Instant::now() + WITHIN;
-        assert_eq!(first(&[refused.clone()], end()), None);
+        let end = || clock::now().after(WITHIN);
+        assert_eq!(first(std::slice::from_ref(&refused), end()), None);
         assert_eq!(
             first(&[refused.clone(), b.clone(), a.clone()], end()),
             Some(2)

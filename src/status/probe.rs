@@ -162,8 +162,8 @@ mod tests {
             ["its liveness probe tells nothing: the daemon was busy or held up"]
         );
         assert!(is_unsure(&unsure));
-        let why = Some("it reaches number 1 of `must_not_reach`");
-        let open = of(None, vec![probe("isolation", 1, false, why)]);
+        let reaches = Some("it reaches number 1 of `must_not_reach`");
+        let open = of(None, vec![probe("isolation", 1, false, reaches)]);
         assert!(is_open(&open) && !is_open(&unsure));
         assert_eq!(
             notes(&open),
