@@ -183,7 +183,7 @@ impl World {
                 !hangs && (calm || !away)
             }
             // Somebody opens its network and closes it again.
-            ProbeKind::Isolation => now / 1_000_000 % 2 == 0,
+            ProbeKind::Isolation => (now / 1_000_000).is_multiple_of(2),
         });
         let (probed, delay) = if self.strikes(Kind::ProbeBlind, 10) {
             (Probed::Unsure(Ill::Busy), 0)
