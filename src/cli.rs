@@ -236,6 +236,9 @@ enum Command {
         /// Hosts and ports
         #[arg(value_name = "HOST:PORT", required = true, value_parser = reach::target)]
         targets: Vec<String>,
+        /// This is a network of its own: what cannot be looked up in it is not reached
+        #[arg(long)]
+        own_network: bool,
     },
     /// One of the services of the demo
     #[command(hide = true)]
@@ -369,7 +372,10 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
             out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
         }
-        Command::Reach { targets } => return Ok(reach::reach(&targets)),
+        Command::Reach {
+            targets,
+            own_network,
+        } => return Ok(reach::try_all(&targets, own_network)),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -63,8 +63,8 @@ fn limits(config: &Config, out: &mut Printer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which board it is, where its file was found, and what no program can do for its owner.
-/// What its owner has to know of the board.
+/// Which board it is, where its file was found, what no program can do for its owner, and what becomes
+/// of the machine after an outage.
 fn board(config: &Config, out: &mut Printer) -> Result<(), Error> {
     let board = &config.wiring.board;
     if board.name == "none" || board.simulated {

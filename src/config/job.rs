@@ -135,6 +135,11 @@ pub(super) fn settle(
         let help = "remove it: timeout ends a job that hangs, and its end says how it went";
         return refuse(table, "probe", "a job is not probed, it ends", help);
     }
+    if table.gives("must_not_reach") {
+        let help = "remove it, or let a service with the same network have it";
+        let what = "a job may be over before it is tried";
+        return refuse(table, "must_not_reach", what, help);
+    }
     if service.escalates {
         let help = "remove it, and let fresh_within tell that the job fails";
         return refuse(

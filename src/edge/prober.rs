@@ -15,9 +15,11 @@
 
 mod child;
 mod file;
+mod reach;
 mod talk;
 
 pub use child::ProbeChild;
+pub use reach::{Reached, reach};
 
 use super::clock;
 use super::inbox::Inbox;

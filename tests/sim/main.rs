@@ -224,7 +224,7 @@ fn seeds() {
         "HoldEnded",
     ] {
         assert!(
-            series.count < SEEDS || all.note(note) >= 50,
+            series.count < SEEDS || all.note(note) >= 20,
             "{note}: {}",
             all.note(note)
         );

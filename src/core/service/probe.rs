@@ -113,10 +113,10 @@ impl Trial {
     }
 
     /// Nothing is made of what is under way, nor of what was shown before; the next one is due at this
-    /// time.
+    /// time. That nothing can be told stands until something is.
     pub fn begin_again(&mut self, due: Mono) {
         self.phase = Phase::Resting { due };
-        (self.failures, self.successes, self.unsure) = (0, 0, 0);
+        (self.failures, self.successes) = (0, 0);
     }
 
     fn count(&mut self, probed: Probed) -> Option<Shown> {
@@ -133,7 +133,10 @@ impl Trial {
                 (failures >= self.own.failure_threshold).then_some(Shown::Ill { why, failures })
             }
             Probed::Unsure(why) => {
-                self.ill = Some(why);
+                // What was found goes on to stand, and why.
+                if self.failures == 0 {
+                    self.ill = Some(why);
+                }
                 self.unsure = self.unsure.saturating_add(1);
                 (self.unsure >= self.own.failure_threshold).then_some(Shown::Unsure { why })
             }

@@ -85,13 +85,17 @@ impl Sandbox {
         self.network = Network::Private;
     }
 
-    /// If it would have a network of its own, that of this process instead.
+    /// The network of this process, instead of that of the machine or one of its own.
     pub fn join_network(&mut self, pid: u32) {
-        if let Network::Private = self.network
-            && let Ok(path) = CString::new(format!("/proc/{pid}/ns/net"))
-        {
+        // Digits and words have no NUL.
+        if let Ok(path) = CString::new(format!("/proc/{pid}/ns/net")) {
             self.network = Network::Of(path);
         }
+    }
+
+    /// It would have a network of its own.
+    pub fn has_private_network(&self) -> bool {
+        matches!(self.network, Network::Private)
     }
 
     /// What it may do below these paths; the one that says it most exactly counts.
