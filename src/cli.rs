@@ -232,14 +232,7 @@ enum Command {
     },
     /// Try to connect to these, and end with the number of the first that is reached, or with 0
     #[command(hide = true)]
-    Reach {
-        /// Hosts and ports
-        #[arg(value_name = "HOST:PORT", required = true, value_parser = reach::target)]
-        targets: Vec<String>,
-        /// This is a network of its own: what cannot be looked up in it is not reached
-        #[arg(long)]
-        own_network: bool,
-    },
+    Reach(reach::Asked),
     /// One of the services of the demo
     #[command(hide = true)]
     DemoService {
@@ -372,10 +365,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
             out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
         }
-        Command::Reach {
-            targets,
-            own_network,
-        } => return Ok(reach::try_all(&targets, own_network)),
+        Command::Reach(asked) => return Ok(reach::try_all(&asked)),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(ExitCode::SUCCESS)

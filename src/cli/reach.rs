@@ -3,6 +3,7 @@
 use crate::config::reach::{MOST, is_target};
 use crate::edge::clock;
 use crate::edge::prober::{Reached, reach};
+use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,8 +14,18 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Ends with this where nothing can be told.
 const CANNOT_TELL: u8 = 125;
 
-/// A host and a port.
-pub fn target(text: &str) -> Result<String, String> {
+/// What is to be tried.
+#[derive(Args, Debug)]
+pub struct Asked {
+    /// Hosts and ports
+    #[arg(value_name = "HOST:PORT", required = true, value_parser = target)]
+    targets: Vec<String>,
+    /// This is a network of its own: what cannot be looked up in it is not reached
+    #[arg(long)]
+    own_network: bool,
+}
+
+fn target(text: &str) -> Result<String, String> {
     match is_target(text) {
         true => Ok(text.to_owned()),
         false => Err("write a host and a port, as in db:5432".to_owned()),
@@ -22,11 +33,12 @@ pub fn target(text: &str) -> Result<String, String> {
 }
 
 /// Ends with the number of one that is reached, counted from 1, or with 0.
-pub fn try_all(targets: &[String], own_network: bool) -> ExitCode {
-    if targets.len() > MOST {
+pub fn try_all(asked: &Asked) -> ExitCode {
+    if asked.targets.len() > MOST {
         return ExitCode::from(CANNOT_TELL);
     }
-    match reach(targets, own_network, clock::now().after(WITHIN)) {
+    let end = clock::now().after(WITHIN);
+    match reach(&asked.targets, asked.own_network, end) {
         Reached::Number(number) => ExitCode::from(number),
         Reached::Nobody => ExitCode::SUCCESS,
         Reached::Untried => ExitCode::from(CANNOT_TELL),

@@ -217,8 +217,8 @@ mod tests {
         assert_eq!(reach(&[], false, end()), Reached::Nobody);
     }
 
-    /// One that is silent costs the others no time: neither another one, nor another address of the same
-    /// name.
+    /// One that is silent costs the others no time: neither another one, nor another address of the
+    /// same name.
     #[test]
     fn silence_hides_nobody() {
         let (quiet, _listens, _waiting) = silent();
@@ -235,7 +235,8 @@ mod tests {
     }
 
     /// A name that cannot be looked up proves nothing where the machine's network is looked at; in a
-    /// network of its own the service cannot look it up, either. Nor does one that is looked up for ever.
+    /// network of its own the service cannot look it up, either. Nor does one that is looked up for
+    /// ever.
     #[test]
     fn what_cannot_be_tried_proves_nothing() {
         let names = ["db:1".to_owned(), refused()];

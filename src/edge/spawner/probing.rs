@@ -35,7 +35,10 @@ fn join(program: &mut Program, pid: u32, (elsewhere, whole): (bool, bool)) {
     if !whole {
         program.sandbox = None;
     }
-    let private = program.sandbox.as_ref().is_some_and(|s| s.has_private_network());
+    let private = program
+        .sandbox
+        .as_ref()
+        .is_some_and(|s| s.has_private_network());
     if private || elsewhere {
         let sandbox = program.sandbox.get_or_insert_default();
         sandbox.join_network(pid);
