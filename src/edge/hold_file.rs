@@ -63,19 +63,28 @@ impl HoldFile {
         }
     }
 
-    /// Keeps a hold, or that there is none.
+    /// Keeps a hold, or that there is none. One that cannot be kept leaves none behind: what was kept
+    /// before it would be taken up in its place.
     ///
     /// # Errors
     /// What the kernel said.
     pub fn keep(&self, hold: Option<&Hold>, settings: &Settings) -> Result<(), Fault> {
         let done = match hold {
-            Some(hold) => write_whole(&self.path, line(&self.boot, hold, settings).as_bytes()),
-            None => match fs::remove_file(&self.path) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-                done => done,
-            },
+            Some(hold) => {
+                let text = line(&self.boot, hold, settings);
+                let written = write_whole(&self.path, text.as_bytes());
+                written.or_else(|e| self.remove().and(Err(e)))
+            }
+            None => self.remove(),
         };
         done.map_err(|e| fault(&e))
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
 
     fn read(&self) -> io::Result<String> {
@@ -145,6 +154,20 @@ mod tests {
         }
         here.keep(None, &settings).unwrap();
         here.keep(None, &settings).unwrap();
+        assert_eq!(here.found(&settings), None);
+    }
+
+    /// A hold that cannot be kept does not leave the one before it to the next daemon.
+    #[test]
+    fn what_cannot_be_kept_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::nothing();
+        let here = file(dir.path(), "a");
+        here.keep(Some(&hold("long")), &settings).unwrap();
+        // There is no room for another file.
+        fs::create_dir(here.path.with_extension("new")).unwrap();
+        let kept = here.keep(Some(&hold("short")), &settings);
+        assert!(matches!(kept, Err(Fault::Errno(_))), "{kept:?}");
         assert_eq!(here.found(&settings), None);
     }
 
