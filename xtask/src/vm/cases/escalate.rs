@@ -21,7 +21,8 @@ pub const CASES: &[Case] = &[Case {
         "escalate-reboots",
         "a group that never comes up: the machine is restarted in order, also when the daemon is killed in \
          the middle, as often as it may be; then it stays on with all other services, and says why; nor \
-         is it restarted where nothing outlives a boot, or the count cannot be written",
+         is it restarted where nothing outlives a boot, the count cannot be written, or somebody has a hold, \
+         which outlives the daemon",
         reboots,
     )
 }];
@@ -87,6 +88,48 @@ fn reboots(machine: &mut Machine) -> Result<()> {
     ensure!(slow.is_u64() && slow == now, "slow was {slow} and is {now}");
     let ends = machine.events_since(mark);
     ensure!(ends.is_empty(), "the machine was restarted once more");
+    held(machine)
+}
+
+/// Failures that would have the machine restarted several times over.
+const MANY: u32 = 5;
+
+/// Nothing but a hold keeps the machine on, whatever becomes of the daemon and of the clock; when it is
+/// ended, the machine is restarted.
+fn held(machine: &mut Machine) -> Result<()> {
+    let mark = machine.mark();
+    machine.ok("fieldwarden hold 30m --reason 'working on the modem'")?;
+    machine.ok("umount -l /var/lib/fieldwarden")?;
+    fails_on(machine)?;
+    machine.ok("systemctl kill -s KILL fieldwarden")?;
+    machine.ok("timedatectl set-ntp false; date -s @$(($(date +%s) + 7200))")?;
+    wait_event(machine, "hold-taken-up", "working on the modem")?;
+    fails_on(machine)?;
+    let status = machine.ok("fieldwarden status --json")?;
+    let status: serde_json::Value = serde_json::from_str(&status)?;
+    let hold = &status["hold"];
+    let left = hold["left_seconds"].as_f64().unwrap_or_default();
+    ensure!(hold["user"] == 0 && (1.0..1800.0).contains(&left), "{hold}");
+    let armed = &status["watchdog"]["state"];
+    ensure!(*armed == "armed", "the watchdog is {armed}");
+    let ends = machine.events_since(mark);
+    ensure!(ends.is_empty(), "the machine was restarted in a hold");
+    machine.ok("fieldwarden hold --end")?;
+    restarted(machine, mark)?;
+    was_ours(machine, 3)
+}
+
+/// A member of the group, which may have been given up before, is started, fails so often that it would
+/// be given up, and is not.
+fn fails_on(machine: &Machine) -> Result<()> {
+    machine.ok("fieldwarden start tunnel --no-wait")?;
+    let excused = format!(
+        "fieldwarden status --json | grep -oE '\"excused\":[0-9]+' | cut -d: -f2 |
+             awk '$1 >= {MANY} {{ found = 1 }} END {{ exit !found }}'"
+    );
+    machine.wait_until("failures in a hold", &excused, ROUND)?;
+    let status = machine.ok("fieldwarden status --json")?;
+    ensure!(!status.contains("\"state\":\"gave-up\""), "{status}");
     Ok(())
 }
 
