@@ -216,7 +216,7 @@ fn limits_hold(machine: &Machine) -> Result<[String; 2]> {
             "cpu.weight:100",
             "memory.high:max",
             &most,
-            "pids.max:512",
+            "pids.max:128",
         ],
     )?;
     // The limits hold: one is ended by its own, the other gets no more processes, the rest lives on.
