@@ -69,7 +69,7 @@ fn begin(machine: &Machine) -> Result<()> {
          writable = [\"/run/web\", \"/var/lib/web\"]\nsecrets = {{ token = \"/etc/web/token\" }}\n\
          must_not_reach = [\"127.0.0.1:7777\"]\n{PROBE}{PORT}\
          [service.peek]\ncommand = [\"/usr/local/bin/peek\"]\nuser = \"daemon\"\nafter = [\"web\", \"port\"]\n\
-         must_not_reach = [\"no-such-host.invalid:1\", \"127.0.0.1:7777\"]\n\
+         must_not_reach = [\"127.0.0.1:1\", \"127.0.0.1:7777\"]\n\
          [service.paths]\ncommand = [\"/bin/sleep\", \"inf\"]\nread_only = [\"/etc\", \"/srv/lost\"]\n{quick}\
          [service.secret]\ncommand = [\"/bin/sleep\", \"inf\"]\nsecrets = {{ key = \"/etc/web/lost\" }}\n{quick}"
     );
