@@ -118,6 +118,12 @@ impl Timetable {
         self.past.latest.is_some() && self.past.outcome.is_none() && !self.past.repeats
     }
 
+    /// Such a run is to be made up for. Once it was called for again that is done with: if it is
+    /// stopped before it runs, the time for that has passed, and it has its usual ones.
+    fn is_to_repeat(&self) -> bool {
+        self.was_cut_short() && self.called.is_none()
+    }
+
     /// Finds out when it is to run next. `idle`: it has just come to rest. Returns whether times of
     /// it have passed while it ran.
     pub fn lay(&mut self, job: &Job, sight: &Sight, idle: bool) -> bool {
@@ -170,7 +176,7 @@ impl Timetable {
             .latest
             .map(|latest| (sight.age(latest), latest.at));
         let (due, guessed) = match age {
-            Some(_) if self.was_cut_short() => (settle, false),
+            Some(_) if self.is_to_repeat() => (settle, false),
             None => (first, false),
             Some((Age::Known(_), Some(start))) => (start.after(every), false),
             Some((Age::Known(age), None)) => {
@@ -199,7 +205,7 @@ impl Timetable {
             self.changed = true;
         }
         let due = match calendar.next(slot) {
-            Some(_) if self.was_cut_short() && !idle => settle.after(self.spread),
+            Some(_) if self.is_to_repeat() && !idle => settle.after(self.spread),
             Some(next) => match next.later(self.spread).beyond(wall) {
                 Some(ahead) => sight.now.after(ahead),
                 None => sight.now.max(settle),
@@ -234,7 +240,7 @@ impl Timetable {
                     return None;
                 };
                 let slot = self.past.slot.unwrap_or(wall);
-                let next = calendar.next(slot).filter(|_| !self.was_cut_short());
+                let next = calendar.next(slot).filter(|_| !self.is_to_repeat());
                 let planned = next.map(|next| next.later(self.spread));
                 if planned.is_some_and(|p| p.beyond(wall).is_some_and(|by| by > SECOND)) {
                     // It was put back, by less than is noticed at once.
