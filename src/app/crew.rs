@@ -13,7 +13,7 @@ use super::{AppError, Bridge, Plan};
 use crate::config::Config;
 use crate::config::board::Board;
 use crate::core::Core;
-use crate::core::fact::{Change, Fact, Reading, Request, Said, Source};
+use crate::core::fact::{Change, Fact, Reading, Request, RunId, Said, Source};
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
 use crate::edge::children::ChildOrder;
@@ -226,6 +226,13 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
         let prepare = SpawnOrder::Prepare { service };
         queues.spawner(service).hand(now, prepare);
     }
+    let redefined = std::mem::take(&mut ground.redefined).into_iter();
+    facts.extend(redefined.map(|service| Fact::Child {
+        service,
+        // The latest there was, whichever that is.
+        run: RunId(0),
+        change: Change::Redefined,
+    }));
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));
     facts.push_back(ground.found.clone());

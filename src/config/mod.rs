@@ -16,6 +16,7 @@ pub mod capability;
 mod command;
 pub mod controllers;
 pub mod elf;
+mod fingerprint;
 mod groups;
 pub mod job;
 pub mod keys;
@@ -45,6 +46,7 @@ mod zone;
 
 pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
+pub use fingerprint::Fingerprint;
 pub use led::LedPlan;
 pub use machine::check_machine;
 pub use probe::{ProbePlan, Way};
@@ -55,7 +57,7 @@ pub use sandbox::Sandbox;
 pub use share::{Amount, Pids, Share};
 pub use target::{Target, Url};
 
-use crate::core::settings::Settings;
+use crate::core::settings::{Ready, Service, Settings};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -157,6 +159,13 @@ pub struct Command {
     pub share: Share,
     /// How its probes are made.
     pub probes: Box<[ProbePlan]>,
+}
+
+impl Command {
+    /// A service that has something to tell gets a socket to tell it on.
+    pub fn listens(&self, service: &Service) -> bool {
+        service.ready == Ready::Notify || service.heartbeat.is_some() || self.fd_store > 0
+    }
 }
 
 /// Where the output of a service goes.

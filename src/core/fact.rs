@@ -314,6 +314,8 @@ pub enum Change {
     },
     /// What an earlier daemon left about this service was found; the run is its latest then.
     Recalled(Memo),
+    /// Its latest run was begun by an earlier daemon of this boot, otherwise than it is configured now.
+    Redefined,
     /// What an earlier daemon, of this boot or of another, left about the runs of this job was found.
     Remembered(JobPast),
     /// It said `READY=1`.

@@ -144,6 +144,11 @@ pub enum Note {
         /// How it was left.
         left: Left,
     },
+    /// A service is configured otherwise than when it was last started, and is started anew.
+    ServiceRedefined {
+        /// Which.
+        service: ServiceId,
+    },
     /// A service did not say that it was ready in time, and is stopped.
     ServiceNotReady {
         /// Which.
@@ -530,6 +535,7 @@ impl Note {
             | Note::ServiceStarting { .. }
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
+            | Note::ServiceRedefined { .. }
             | Note::ServiceStopping { .. }
             | Note::ServiceBarred { .. }
             | Note::ServiceExcused { .. }

@@ -224,6 +224,8 @@ pub(crate) struct Service {
     /// How an earlier daemon left it.
     recalled: Option<Left>,
     recalled_progress: Progress,
+    /// Its latest run was begun otherwise than it is configured now.
+    redefined: bool,
     /// When it wants to be looked at.
     pub due: Option<Mono>,
 }
@@ -262,6 +264,7 @@ impl Service {
             cut_off: false,
             recalled: None,
             recalled_progress: Progress::FULL,
+            redefined: false,
             due: None,
         }
     }

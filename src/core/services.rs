@@ -262,7 +262,10 @@ impl Services {
         // All that is to be adopted was told before the first tick; run numbers have gone on.
         let old = matches!(
             change,
-            Change::Adopted { .. } | Change::Recalled(_) | Change::Remembered(_)
+            Change::Adopted { .. }
+                | Change::Recalled(_)
+                | Change::Redefined
+                | Change::Remembered(_)
         );
         let too_late = self.begun && old;
         if too_late || self.course == Course::Left {

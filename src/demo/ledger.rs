@@ -214,6 +214,7 @@ impl Ledger {
             | Change::StartFailed { .. }
             | Change::Adopted { .. }
             | Change::Recalled(_)
+            | Change::Redefined
             | Change::Remembered(_)
             | Change::Ready
             | Change::Said(_)
@@ -274,6 +275,7 @@ impl Ledger {
             | Note::ServiceStartStuck { .. }
             | Note::ServiceAdopted { .. }
             | Note::ServiceRecalled { .. }
+            | Note::ServiceRedefined { .. }
             | Note::ServiceKilled { .. }
             | Note::Notify(..)
             | Note::Group(..)

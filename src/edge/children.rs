@@ -382,7 +382,7 @@ impl Children {
         };
         let exit = end::clear_up(&run, &slot.child.name, self.pool.as_ref());
         // By a record that is there a successor knows that it ended while nobody was looking.
-        self.table.strike_out(ServiceId(at));
+        self.table.strike_out(ServiceId(at), run.record.fingerprint);
         self.forget_newline(run.newline);
         self.tell(ServiceId(at), run.record.run, Change::Exited(exit));
         self.bury(at, run.first);

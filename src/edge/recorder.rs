@@ -270,6 +270,7 @@ impl Recorder {
             }
             Change::StartFailed { .. }
             | Change::Recalled(_)
+            | Change::Redefined
             | Change::Remembered(_)
             | Change::Heartbeat
             | Change::Said(_)

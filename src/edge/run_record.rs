@@ -3,6 +3,7 @@
 //! One line in the [table](super::run_table) of runs, always of the same length. It names the process
 //! by its number and its start time, so that a number that was given out again is not mistaken for it.
 
+use crate::config::Fingerprint;
 use crate::core::fact::{Pid, RunId};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +12,10 @@ use std::time::Duration;
 /// Bytes of a record, the line feed included; the longest numbers fit in.
 pub const LENGTH: usize = 160;
 
-/// What stands in the place of a record whose run is over.
+/// The word for how a run was begun.
+const FINGERPRINT: &str = "fingerprint";
+
+/// An empty line.
 pub const NOTHING: [u8; LENGTH] = {
     let mut line = [b' '; LENGTH];
     line[LENGTH - 1] = b'\n';
@@ -34,6 +38,8 @@ pub struct RunRecord {
     /// The process that it began with, and when that was started, where another one is the main process
     /// by now. It leads the session of both.
     pub first: Option<(Pid, u64)>,
+    /// How it was begun; `None` where an earlier version has begun it.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl RunRecord {
@@ -46,6 +52,7 @@ impl RunRecord {
             ready,
             window: None,
             first: None,
+            fingerprint: None,
         }
     }
 
@@ -79,11 +86,10 @@ impl RunRecord {
         if let Some((pid, start)) = self.first {
             let _ = write!(words, " first={} first-start={start}", pid.number());
         }
-        let mut line = NOTHING;
-        if let Some(room) = line[..LENGTH - 1].get_mut(..words.len()) {
-            room.copy_from_slice(words.as_bytes());
+        if let Some(fingerprint) = self.fingerprint {
+            let _ = write!(words, " {FINGERPRINT}={fingerprint}");
         }
-        line
+        filled_up(&words)
     }
 
     /// The record that a line holds, if it does.
@@ -119,9 +125,37 @@ impl RunRecord {
                     Some((Pid::new(pid.parse().ok()?)?, start))
                 }
             },
+            fingerprint: match value(FINGERPRINT) {
+                None => None,
+                Some(fingerprint) => Some(Fingerprint::read(fingerprint)?),
+            },
         };
         words.next().is_none().then_some(record)
     }
+}
+
+/// What stands in the place of a record whose run is over: how that was begun, if it is known.
+pub fn over(fingerprint: Option<Fingerprint>) -> [u8; LENGTH] {
+    match fingerprint {
+        None => NOTHING,
+        Some(fingerprint) => filled_up(&format!("{FINGERPRINT}={fingerprint}")),
+    }
+}
+
+/// How the run was begun that stood here and is over.
+pub fn fingerprint_of_over(line: &[u8]) -> Option<Fingerprint> {
+    let line = std::str::from_utf8(line).ok()?;
+    let word = line.strip_suffix('\n')?.trim_end_matches(' ');
+    let (key, value) = word.split_once('=')?;
+    Fingerprint::read(value).filter(|_| key == FINGERPRINT)
+}
+
+fn filled_up(words: &str) -> [u8; LENGTH] {
+    let mut line = NOTHING;
+    if let Some(room) = line[..LENGTH - 1].get_mut(..words.len()) {
+        room.copy_from_slice(words.as_bytes());
+    }
+    line
 }
 
 #[cfg(test)]
@@ -140,6 +174,7 @@ mod tests {
             ready: false,
             window: Some(Some(Duration::from_secs(24 * 3600))),
             first: Some((Pid::new(1 << 22).unwrap(), u64::MAX)),
+            fingerprint: Some(Fingerprint::any(u64::MAX)),
         };
         let silent = RunRecord {
             window: Some(None),
@@ -150,6 +185,12 @@ mod tests {
             assert_eq!(RunRecord::from_bytes(&line).as_ref(), Some(record));
         }
         assert_eq!(RunRecord::from_bytes(&NOTHING), None);
+        let one = Some(Fingerprint::any(7));
+        assert_eq!(RunRecord::from_bytes(&over(one)), None);
+        assert_eq!(fingerprint_of_over(&over(one)), one);
+        for line in [over(None), record.to_line(), longest.to_line()] {
+            assert_eq!(fingerprint_of_over(&line), None);
+        }
         let line = record.to_line();
         let line = std::str::from_utf8(&line).unwrap();
         let short = "run=3 pid=4711 start=99 ready=yes\n";
@@ -163,6 +204,7 @@ mod tests {
             "run=1 pid=2 start=1 ready=yes more\n",
             "run=1 pid=2 start=1 ready=yes window=x\n",
             "run=1 pid=2 start=1 ready=yes first=9\n",
+            "run=1 pid=2 start=1 ready=yes fingerprint=9\n",
         ] {
             assert_eq!(RunRecord::from_line(bad), None);
         }

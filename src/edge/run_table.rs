@@ -15,6 +15,7 @@
 use super::memo;
 use super::places::Places;
 use super::run_record::{self, RunRecord};
+use crate::config::Fingerprint;
 use crate::core::fact::ServiceId;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ const TOGETHER: usize = 16;
 pub struct Left {
     /// A run whose end nobody has seen.
     pub record: Option<RunRecord>,
+    /// How its latest run was begun, whether that is over or not; `None` where nobody knows.
+    pub fingerprint: Option<Fingerprint>,
     /// Its memo.
     pub memo: Option<String>,
 }
@@ -118,10 +121,10 @@ impl RunTable {
         self.write_record(self.row(service), &record.to_line())
     }
 
-    /// A run is over, and somebody has seen its end.
-    pub fn strike_out(&self, service: ServiceId) {
+    /// A run that was begun so is over, and somebody has seen its end.
+    pub fn strike_out(&self, service: ServiceId, fingerprint: Option<Fingerprint>) {
         // If that fails, its reader finds out that the process is gone.
-        let _ = self.write_record(self.row(service), &run_record::NOTHING);
+        let _ = self.write_record(self.row(service), &run_record::over(fingerprint));
     }
 
     /// Keeps these lines about services for a successor.
@@ -230,9 +233,16 @@ impl Image {
         let left = |(name, at): (&String, &usize)| {
             let line = self.runs[at * ROW..].first_chunk::<NAME>();
             let memo = self.memos.get(at * memo::LENGTH..(at + 1) * memo::LENGTH);
+            let record = line.and_then(|line| RunRecord::from_bytes(line));
+            let fingerprint = match &record {
+                Some(record) => record.fingerprint,
+                None => line.and_then(|line| run_record::fingerprint_of_over(line)),
+            };
+            let memo = memo.and_then(memo::of);
             let left = Left {
-                record: line.and_then(|line| RunRecord::from_bytes(line)),
-                memo: memo.and_then(memo::of),
+                record,
+                fingerprint,
+                memo,
             };
             (name.clone(), left)
         };
@@ -310,6 +320,7 @@ fn old_files(places: &Places, known: &BTreeMap<String, usize>) -> Leavings {
     let found = names.filter(|name| !known.contains_key(name)).map(|name| {
         let left = Left {
             record: RunRecord::load(&places.run_record(&name)),
+            fingerprint: None,
             memo: memo::load(&places.memo(&name)),
         };
         (name, left)
@@ -336,7 +347,11 @@ mod tests {
 
     fn left(record: Option<RunRecord>, memo: Option<&str>) -> Left {
         let memo = memo.map(str::to_owned);
-        Left { record, memo }
+        Left {
+            record,
+            fingerprint: None,
+            memo,
+        }
     }
 
     /// A successor finds what was written last, by name, whatever the configuration has become; what
@@ -352,7 +367,7 @@ mod tests {
         table.store(ServiceId(1), &record(2)).unwrap();
         table.store(ServiceId(1), &record(3)).unwrap();
         table.store(ServiceId(2), &record(4)).unwrap();
-        table.strike_out(ServiceId(2));
+        table.strike_out(ServiceId(2), Some(Fingerprint::any(5)));
         table.remember(&lines(&[(0, "old"), (2, "third")])).unwrap();
         table
             .remember(&lines(&[(0, "first"), (1, "second")]))
@@ -362,7 +377,11 @@ mod tests {
         let (table, found) = RunTable::open(&places, &["0", "b", "c"]);
         assert_eq!(found["a"], left(Some(record(1)), Some("first")));
         assert_eq!(found["b"], left(Some(record(3)), Some("second")));
-        assert_eq!(found["c"], left(None, Some("third")));
+        let third = Left {
+            fingerprint: Some(Fingerprint::any(5)),
+            ..left(None, Some("third"))
+        };
+        assert_eq!(found["c"], third);
         table.store(ServiceId(0), &record(7)).unwrap();
         table.forget("a");
         let size = || fs::metadata(places.runs()).unwrap().len();
@@ -449,7 +468,7 @@ mod tests {
         assert!(found.is_empty());
         assert!(table.store(ServiceId(0), &record(1)).is_err());
         assert!(table.remember(&lines(&[(0, "a")])).is_err());
-        table.strike_out(ServiceId(0));
+        table.strike_out(ServiceId(0), None);
         table.forget("a");
     }
 }

@@ -27,7 +27,7 @@ use super::run_record::RunRecord;
 use super::run_table::RunTable;
 use super::spawn::{self, Limit, Program, SpawnError, Spawned, Spawner};
 use crate::config::accounts::Account;
-use crate::config::{Command, Output};
+use crate::config::{Command, Fingerprint, Output};
 use crate::core::fact::{Change, Errno, Fact, Lack, Pid, Reading, RunId, ServiceId, Stage};
 use rights::Roster;
 use std::collections::BTreeSet;
@@ -81,6 +81,8 @@ pub struct Recipe {
     pub store: FdStore,
     /// Its heartbeat window, which it is told.
     pub heartbeat: Option<Duration>,
+    /// How it is run, in short.
+    pub fingerprint: Fingerprint,
 }
 
 impl Recipe {
@@ -236,8 +238,11 @@ impl Spawning {
         // cannot miss it.
         let start = spawned.start_time().unwrap_or(0);
         let ready = !self.recipes[at].notify && newline.is_none();
-        let record = RunRecord::new(run, pid, start, ready);
         let recipe = &self.recipes[at];
+        let record = RunRecord {
+            fingerprint: Some(recipe.fingerprint),
+            ..RunRecord::new(run, pid, start, ready)
+        };
         if let Err(e) = self.table.store(service, &record) {
             log::warn!("{}: run not recorded for a successor: {e}", recipe.name);
         }
@@ -425,7 +430,7 @@ mod tests {
     fn a_service_takes_little_room() {
         let recipe = size_of::<Recipe>();
         let made = size_of::<Option<Prepared>>() + size_of::<Option<Leaf>>();
-        assert!(recipe <= 392 && made <= 32, "{recipe} {made}");
+        assert!(recipe <= 400 && made <= 32, "{recipe} {made}");
     }
 
     /// A place in the text of an error must not turn "no such file" into "the card is broken".

@@ -169,6 +169,7 @@ fn change(change: &Change) -> String {
         Change::Adopted { pid, ready } => {
             format!("adopted pid={} ready={}", pid.number(), flag(*ready))
         }
+        Change::Redefined => "redefined".to_owned(),
         Change::Recalled(memo) => format!(
             "recalled {} failures={} restarts={}{}",
             left(memo.left),

@@ -15,6 +15,11 @@ pub(super) fn left_word(left: Left) -> &'static str {
     }
 }
 
+/// The sentence for one that is configured otherwise now.
+pub(super) fn redefined(name: &str) -> String {
+    format!("{name} is configured otherwise than it was started: it is started anew")
+}
+
 /// The sentence for it.
 pub(super) fn recalled(name: &str, left: Left) -> String {
     let text = match left {

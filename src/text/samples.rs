@@ -237,6 +237,10 @@ fn service_life() -> Vec<(Note, &'static str)> {
             "web ended while no daemon was there to see it",
         ),
         (
+            Note::ServiceRedefined { service: WEB },
+            "web is configured otherwise than it was started: it is started anew",
+        ),
+        (
             Note::ServiceAdopted {
                 service: ServiceId(0),
                 pid: pid(),

@@ -115,3 +115,55 @@ fn a_job_that_ended_unseen_is_not_run_again() {
     assert_eq!(rig.service("job").why.as_deref(), Some("failed"));
     assert_eq!(fs::read_to_string(&done).unwrap(), "begun\n");
 }
+
+/// What is configured otherwise is stopped and started anew by the next daemon, and what is not
+/// configured any more is ended; what is as it was runs on. What was given up with a mistake in its
+/// configuration is tried at once when that is mended.
+#[test]
+fn a_successor_starts_anew_what_is_configured_otherwise() {
+    let slow = "backoff = { immediate = 1, first = \"10m\", cap = \"10m\", cooldown = \"20m\" }";
+    let mut rig = Rig::new(
+        &(sleeper("same", "")
+            + &sleeper("other", "")
+            + &sleeper("gone", "")
+            + &shell("broken", slow, "exit 3")),
+    );
+    rig.start();
+    let (same, other, gone) = (rig.up("same"), rig.up("other"), rig.up("gone"));
+    rig.until("it waits", |rig| rig.service("broken").state == "backoff");
+    rig.signal(Signal::SIGQUIT);
+    assert!(rig.wait().success());
+    // What only the daemon goes by is in force without a new process.
+    rig.configure(
+        &(sleeper("same", "stop_timeout = \"3s\"\nclass = \"essential\"")
+            + &sleeper("other", "environment = { A = \"1\" }")
+            + &sleeper("broken", slow)
+            + &sleeper("new", "")),
+    );
+    rig.start();
+    rig.until("it was started anew", |rig| {
+        let service = rig.service("other");
+        service.run == 2 && service.state == "up"
+    });
+    rig.up("broken");
+    rig.up("new");
+    assert_ne!(rig.up("other"), other);
+    rig.until("it was ended", |_| !super::rig::alive(gone));
+    assert_eq!((rig.up("same"), rig.service("same").run), (same, 1));
+    assert_eq!(rig.service("other").failures, 0);
+    rig.until("it is told", |rig| {
+        rig.log()
+            .contains("other is configured otherwise than it was started")
+    });
+
+    let told = |rig: &Rig| rig.journaled("service-redefined").len();
+    rig.until("both are told", |rig| told(rig) == 2);
+
+    // Once only: it was started so.
+    let before = rig.up("other");
+    rig.signal(Signal::SIGKILL);
+    rig.wait();
+    rig.start();
+    assert_eq!((rig.up("other"), rig.up("same")), (before, same));
+    assert_eq!(told(&rig), 2);
+}

@@ -4,7 +4,7 @@ use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Command, ProbePlan};
+use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId};
 use crate::core::settings::{self as core_settings, Ready, Service, Settings};
@@ -47,6 +47,8 @@ pub(super) struct Ground {
     pub survivors: Vec<(ServiceId, Survivor)>,
     /// What an earlier daemon of this boot left about the services.
     pub memos: Vec<Found>,
+    /// Services whose latest run was begun otherwise than the configuration says now.
+    pub redefined: Vec<ServiceId>,
     pub marker: MarkerFiles,
     /// Where is kept what is known of jobs.
     pub jobs: JobFiles,
@@ -88,6 +90,11 @@ impl Ground {
             None => memos(&settings, &left),
             Some(_) => Vec::new(),
         };
+        let redefined = match safe {
+            None => redefined(&settings, &commands, &left),
+            // Nothing is stopped by a daemon whose predecessors broke off.
+            Some(_) => Vec::new(),
+        };
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
         let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
         let of = note_board(plan, &places);
@@ -117,6 +124,7 @@ impl Ground {
             boot_id,
             survivors,
             memos,
+            redefined,
             marker,
             jobs,
             found,
@@ -179,13 +187,14 @@ impl Ground {
         let services = self.settings.services.iter().zip(commands);
         let recipe = |((service, command), store): ((&Service, Command), &FdStore)| Recipe {
             name: service.name.clone(),
-            notify: listens(service, &command),
+            notify: command.listens(service),
             newline: match service.ready {
                 Ready::Newline { descriptor } => Some(descriptor),
                 Ready::Exec | Ready::Notify => None,
             },
             store: store.clone(),
             heartbeat: service.heartbeat,
+            fingerprint: Fingerprint::of(service, &command),
             command,
         };
         Recipes {
@@ -217,7 +226,7 @@ impl Ground {
         services
             .zip(&self.stores)
             .map(|((service, command), store)| {
-                let notify = match listens(service, command) {
+                let notify = match command.listens(service) {
                     false => None,
                     true => {
                         self.places.make_service(&service.name)?;
@@ -259,11 +268,6 @@ fn pool(
             }
         },
     }
-}
-
-/// A service that has something to tell gets a socket to tell it on.
-fn listens(service: &crate::core::settings::Service, command: &Command) -> bool {
-    service.ready == Ready::Notify || service.heartbeat.is_some() || command.fd_store > 0
 }
 
 /// Whether the watchdog ended the boot before; `None` where that cannot be known.
@@ -328,6 +332,16 @@ fn survivors(
     };
     let ids = (0u16..).map(ServiceId);
     ids.zip(&settings.services).filter_map(find).collect()
+}
+
+fn redefined(settings: &Settings, commands: &[Command], left: &Leavings) -> Vec<ServiceId> {
+    let services = settings.services.iter().zip(commands);
+    let other = |(service, command): (&Service, &Command)| {
+        let before = left.get(&*service.name).and_then(|left| left.fingerprint);
+        before.is_some_and(|before| before != Fingerprint::of(service, command))
+    };
+    let ids = (0u16..).map(ServiceId).zip(services);
+    ids.filter_map(|(id, s)| other(s).then_some(id)).collect()
 }
 
 fn memos(settings: &Settings, left: &Leavings) -> Vec<Found> {

@@ -136,9 +136,28 @@ impl Service {
         self.recalled == Some(Left::Running) && !self.adopted
     }
 
+    /// It is configured otherwise than it was started. Is it started anew for that? What runs or keeps
+    /// failing is, and that is no failure; what was stopped or has done its work rests; a job ends first.
+    fn takes_up(&self, autostart: bool) -> bool {
+        if self.adopted {
+            return !self.job && self.wish == Wish::Run;
+        }
+        match self.recalled {
+            None | Some(Left::Over | Left::Waiting | Left::Ending) => false,
+            Some(Left::Running | Left::Backoff { .. } | Left::GaveUp { .. }) => !self.job,
+            Some(Left::Resting { why }) => why == Rest::Failed && autostart,
+        }
+    }
+
     /// The daemon begins; what lives on was told before. `autostart`: it is to run unless it was
     /// left otherwise.
     pub fn begin(&mut self, autostart: bool, turn: &mut Turn) {
+        if self.redefined && self.takes_up(autostart) {
+            turn.out.note(Note::ServiceRedefined { service: self.id });
+            self.fell = None;
+            self.want_restart();
+            return;
+        }
         let Some(left) = self.recalled.filter(|_| !self.adopted) else {
             if autostart && self.recalled.is_none() {
                 self.want_run();

@@ -63,6 +63,10 @@ impl Service {
         if let Change::Recalled(memo) = change {
             return self.recall(run, memo, turn);
         }
+        if *change == Change::Redefined {
+            self.redefined = true;
+            return;
+        }
         if run != self.run {
             return;
         }
@@ -89,7 +93,10 @@ impl Service {
             } => self.probed(*kind, *attempt, *probed, turn),
             Change::Exited(exit) => self.exited(*exit, turn),
             // It is alive already; and what is known of a job's runs is not known here.
-            Change::Adopted { .. } | Change::Recalled(_) | Change::Remembered(_) => {}
+            Change::Adopted { .. }
+            | Change::Recalled(_)
+            | Change::Redefined
+            | Change::Remembered(_) => {}
         }
     }
 

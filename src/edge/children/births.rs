@@ -214,7 +214,7 @@ impl Children {
         };
         let exit = if end::comes_within(&run, DYING) {
             let exit = end::clear_up(&run, &child.name, self.pool.as_ref());
-            self.table.strike_out(service);
+            self.table.strike_out(service, run.record.fingerprint);
             exit
         } else {
             // The kernel does not let go of it. Its record stays, for whoever may find it alive.

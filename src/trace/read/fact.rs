@@ -247,8 +247,8 @@ impl Line<'_, '_> {
     }
 
     fn change(&mut self) -> Result<Change, Problem> {
-        const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `remembered`, \
-             `ready`, `heartbeat`, `said`, `refused`, `probed` or `exited`";
+        const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `redefined`, \
+             `remembered`, `ready`, `heartbeat`, `said`, `refused`, `probed` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -266,6 +266,7 @@ impl Line<'_, '_> {
                 pid: value::pid(&self.words.keyed("pid", "NUMBER")?)?,
                 ready: self.flag("ready")?,
             }),
+            "redefined" => Ok(Change::Redefined),
             "recalled" => self.memo().map(Change::Recalled),
             "remembered" => self.past().map(Change::Remembered),
             "ready" => Ok(Change::Ready),

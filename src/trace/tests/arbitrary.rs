@@ -260,6 +260,7 @@ fn change() -> impl Strategy<Value = Change> {
         (stage(), errno()).prop_map(|(stage, errno)| Change::StartFailed { stage, errno }),
         (pid(), any::<bool>()).prop_map(|(pid, ready)| Change::Adopted { pid, ready }),
         memo().prop_map(Change::Recalled),
+        Just(Change::Redefined),
         past().prop_map(Change::Remembered),
         Just(Change::Ready),
         Just(Change::Heartbeat),
