@@ -173,8 +173,10 @@ impl Marker {
 
 /// When this marker is to be written, if that one was written then.
 fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
-    if wanted.reboots.are_more_than(&written.reboots) {
-        // What is counted must be on the card before it is made.
+    let may_cut = written.cut == CutTold::No && wanted.cut != CutTold::No;
+    if may_cut || wanted.reboots.are_more_than(&written.reboots) {
+        // What is counted must be on the card before it is made; and after a reset nobody else tells
+        // the next boot that its board may cut the power.
         return now;
     }
     let takes_back = matches!(wanted.intent, Intent::Run)
@@ -224,7 +226,11 @@ fn wanted(picture: &Picture) -> Kept {
                 .is_some_and(|h| h.cause == HaltCause::BatterySinks),
         )),
         reboots: picture.reboots,
-        cut: picture.halting.map_or(CutTold::No, |h| h.cut),
+        cut: match (picture.halting, picture.forgets_cut) {
+            (Some(halting), _) => halting.cut,
+            (None, true) => CutTold::Maybe,
+            (None, false) => CutTold::No,
+        },
         before: None,
     }
 }

@@ -248,6 +248,8 @@ pub struct Picture {
     pub hold_up: Option<Duration>,
     /// The halt that is under way, until the daemon is gone.
     pub halting: Option<Halting>,
+    /// The board is still to forget a cut of which the boot before has told it.
+    pub forgets_cut: bool,
     /// The marker tells what is to come, or could not be written.
     pub recorded: bool,
     /// The latest record could not be written.

@@ -91,6 +91,8 @@ struct Seen {
     excused: bool,
     /// The window of its heartbeats, if its present run has said another one.
     window: Option<Duration>,
+    /// Until when its present run has asked for time.
+    extended: u64,
 }
 
 /// Everything that the checks remember of one life.
@@ -309,18 +311,22 @@ impl Checks {
                 if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
                     seen.run = run.0;
                     seen.asked = false;
-                    seen.window = None;
+                    (seen.window, seen.extended) = (None, 0);
                 }
             }
             Fact::Child {
                 service,
                 run,
-                change: Change::Said(fact::Said::Window(window)),
+                change: Change::Said(said),
             } => {
                 if let Some(seen) = self.services.get_mut(usize::from(service.0))
                     && seen.run == run.0
                 {
-                    seen.window = *window;
+                    match said {
+                        fact::Said::Window(window) => seen.window = *window,
+                        fact::Said::Extend(time) => seen.extended = v.now + millis(*time),
+                        _ => {}
+                    }
                 }
             }
             Fact::Child {
@@ -710,7 +716,9 @@ impl Checks {
             let last = v.beats[at];
             // News of essential threads are late by a twentieth of a second at most.
             let sent = last > 0 && v.deaf_until < last && last + 60 <= v.now;
-            let chance = v.now < v.thawed + 60 && millis(*silent) < window + 20;
+            let heard = v.now - millis(*silent);
+            let deadline = (heard + window).max(self.services[at].extended);
+            let chance = v.now < v.thawed + 60 && v.now < deadline + 20;
             let beats = sent && v.now < last + window && !chance;
             let name = self.settings.name(*service);
             no(
@@ -816,7 +824,7 @@ impl Checks {
             seen.cut_short = false;
             seen.asked = false;
             seen.ready = false;
-            seen.window = None;
+            (seen.window, seen.extended) = (None, 0);
         }
         for note in v.notes {
             match note {

@@ -53,7 +53,7 @@ pub struct Life {
     wake: Option<u64>,
     pub frozen_until: u64,
     /// It stands still, or has not heard yet that it goes on.
-    still: bool,
+    pub still: bool,
     pub frozen_since: u64,
     /// Time for which it stood still.
     pub frozen_for: u64,

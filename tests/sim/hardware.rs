@@ -2,7 +2,7 @@
 
 use crate::daemon::LifeEvent;
 use crate::faults::Kind;
-use crate::plan::Plan;
+use crate::plan::{LATE_ESSENTIAL, Plan};
 use crate::rng::Rng;
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::fact::{Errno, Fact, Fault, OrderId, Reading, Thread, WatchdogSeen};
@@ -240,8 +240,10 @@ impl World {
         let Some(timeout) = self.device.armed else {
             return;
         };
-        // A device that was armed meanwhile has its whole time.
-        let due = self.device.armed_at + timeout + 1_000;
+        // A device that was armed meanwhile has its whole time; and a pet that was on its way when the
+        // daemon was suspended arrives when it goes on.
+        let gone_on = if life.still { 0 } else { life.frozen_since };
+        let due = (self.device.armed_at + timeout + 1_000).max(gone_on + reset_limit(timeout));
         if due > now {
             self.at(due, Event::MustReset(no));
         } else {
@@ -252,8 +254,7 @@ impl World {
     /// For a thread that is stuck for ever: this is how long it may take.
     pub fn reset_due(&mut self, no: u32) {
         if let Some(timeout) = self.device.armed {
-            let limit = crate::plan::LATE_ESSENTIAL + timeout + 1_000;
-            self.after(limit, Event::MustReset(no));
+            self.after(reset_limit(timeout), Event::MustReset(no));
         }
     }
 
@@ -263,4 +264,9 @@ impl World {
             self.at(at, Event::Life(no, event));
         }
     }
+}
+
+/// How long it may take from the time when a thread is stuck for ever to the reset, in milliseconds.
+fn reset_limit(timeout: u64) -> u64 {
+    LATE_ESSENTIAL + timeout + 1_000
 }

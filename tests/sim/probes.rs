@@ -15,7 +15,7 @@ use fieldwarden::core::fact::{
 };
 use fieldwarden::core::note::{Note, ProbeNote};
 use fieldwarden::core::settings::{Probe, Probes as Plans, Settings};
-use fieldwarden::core::{State, Wish};
+use fieldwarden::core::{State, View as ServiceView, Wish};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -229,6 +229,7 @@ pub struct Probes {
     rows: BTreeMap<(ServiceId, ProbeKind), (RunId, Row)>,
     /// The latest run of each service whose startup probe has succeeded.
     started: BTreeMap<ServiceId, RunId>,
+    /// What was last known of the network.
     network: Option<bool>,
     /// Before this step, services were being stopped for an end.
     stopped: bool,
@@ -327,6 +328,8 @@ impl Probes {
             return None;
         }
         row.asked = None;
+        let view = v.core.services().nth(usize::from(service.0));
+        let wanted = view.is_some_and(|view| is_wanted(&view)) && !v.stops;
         match probed {
             Probed::Good => {
                 row.failures = 0;
@@ -335,7 +338,9 @@ impl Probes {
                 }
             }
             // Without its network it shows nothing, and what it has shown does not count.
-            Probed::Bad(_) if own.network && v.core.network() == Some(false) => row.failures = 0,
+            Probed::Bad(_) if own.network && self.network == Some(false) => row.failures = 0,
+            // What is to be stopped is ill at ease; it may be wanted again before it is told to end.
+            Probed::Bad(_) if !wanted => {}
             Probed::Bad(_) => row.failures += 1,
             Probed::Unsure(_) => {}
         }
@@ -386,7 +391,7 @@ impl Probes {
         let Some(own) = of(settings, service, kind) else {
             return Err(format!("P1: {name} has no {kind:?}"));
         };
-        if own.network && self.network == Some(false) && v.core.network() == Some(false) {
+        if own.network && self.network == Some(false) {
             return Err(format!("P1: {name} is probed without a network"));
         }
         let before = self.rows.get(&key).filter(|(of, _)| *of == run);
@@ -422,8 +427,8 @@ impl Probes {
         };
         let view = v.core.services().nth(usize::from(service.0));
         let runs = view.is_some_and(|view| {
-            let wanted = view.wish == Wish::Run && !view.held && !view.leaving && !v.stops;
-            let cut_off = own.network && v.core.network() == Some(false);
+            let wanted = is_wanted(&view) && !v.stops;
+            let cut_off = own.network && self.network == Some(false);
             let alive = matches!(view.state, State::Up { .. } | State::Starting { .. });
             wanted && !cut_off && alive && view.run == *of_run
         });
@@ -474,6 +479,11 @@ impl Probes {
             false => Ok(()),
         }
     }
+}
+
+/// Whether this service is to run on.
+fn is_wanted(view: &ServiceView) -> bool {
+    view.wish == Wish::Run && !view.held && !view.leaving
 }
 
 /// Whether failures of this kind end a run.

@@ -373,7 +373,7 @@ impl Service {
         );
     }
 
-    /// The network is gone, or may be there again.
+    /// The network is gone, or is there again.
     pub fn cut_off(&mut self, cut_off: bool, now: Mono) {
         self.cut_off = cut_off;
         let Some(probing) = &mut self.probing else {

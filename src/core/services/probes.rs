@@ -16,7 +16,7 @@ pub(super) struct Probes {
     registered: BTreeMap<ServiceId, Mono>,
     /// Services with a probe that depends on the network.
     networked: Vec<ServiceId>,
-    /// The network is known to be gone.
+    /// The network is gone, as far as it was known last.
     cut_off: bool,
 }
 
@@ -66,9 +66,10 @@ impl Services {
         self.probes.register(id, due);
     }
 
-    /// What depends on a network that is gone is not probed, and not judged by that.
+    /// What depends on a network that is gone is not probed, and not judged by that, until the network
+    /// is known to be there again: that it can no longer be told does not bring it back.
     pub(super) fn look_at_network(&mut self, pass: &mut Pass) {
-        let cut_off = pass.picture.network == Some(false);
+        let cut_off = !pass.picture.network.unwrap_or(!self.probes.cut_off);
         if self.probes.cut_off == cut_off {
             return;
         }

@@ -160,7 +160,7 @@ impl Halt {
             rung: self.rung,
             can_be_taken_back: can_be_taken_back(self.rung, pass.settings),
             attempts: self.attempts,
-            cut: self.cut(cuts(self.kind, pass)),
+            cut: self.cut(cuts(self.kind, pass), pass.picture.forgets_cut),
             dismissed: self.dismissed.is_some(),
         });
         pass.picture.ending = Ending::Halting {
@@ -277,10 +277,11 @@ impl Shutdown {
         };
         let dismissed = match self.state {
             State::Running => None,
-            State::Stopping { by, until, .. } => Some(Dismissal {
+            State::Stopping { by, until, overran } => Some(Dismissal {
                 by,
                 leave: false,
-                until,
+                // Grace was no promise.
+                until: if overran { pass.now } else { until },
             }),
             // Services are down, and the daemon is about to go: that is not too late.
             State::Parting {
@@ -346,10 +347,6 @@ impl Shutdown {
         halt.rung = rung;
         halt.until = pass.now.after(time);
         halt.order = halt.act(pass);
-        if halt.board.since().is_some() {
-            // It is told of this halt now.
-            self.forgetting = None;
-        }
         halt.publish(pass);
         self.state = State::Halting(halt);
         // The services come before us in a pass: let them see it in one of their own.

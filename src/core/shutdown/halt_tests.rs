@@ -1,6 +1,7 @@
 //! Every rung of a halt against everything that can happen, and against nothing ever happening.
 
 use super::halt::Halt;
+use super::ladder::GRACE;
 use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::action::{Action, Actions};
@@ -530,6 +531,31 @@ fn a_halt_in_the_last_moment_of_an_exit() {
     }
 }
 
+/// An exit whose time is over has had its grace: a halt that is begun then and taken back gives it no
+/// other time of its own.
+#[test]
+fn a_halt_gives_an_exit_no_more_time() {
+    let mut shutdown = Shutdown {
+        state: State::Stopping {
+            by: Asker::Signal(15),
+            until: NOW.after(GRACE),
+            overran: true,
+        },
+        ..Shutdown::default()
+    };
+    let mut picture = picture("gone");
+    picture.alive = 1;
+    picture.ask_halt(CAUSE);
+    step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+    assert_eq!(word(&shutdown), "stopping");
+    picture.mains = Some(true);
+    step(&mut shutdown, &Fact::Tick, NOW, &mut picture);
+    let State::Stopping { until, overran, .. } = shutdown.state else {
+        panic!("{}", word(&shutdown));
+    };
+    assert_eq!((until, overran), (NOW, false));
+}
+
 /// S8: mains that are back after the point of no return make a machine that runs, whatever rung it
 /// is on; the one that is being asked is told at once.
 #[test]
@@ -882,9 +908,16 @@ fn what_the_marker_says_of_the_board() {
             panic!("{rung:?}");
         };
         halt.board = board;
-        assert_eq!(halt.cut(true), cut, "{rung:?} {board:?}");
+        assert_eq!(halt.cut(true, false), cut, "{rung:?} {board:?}");
+        // One that does not take this cut may still hold an earlier one.
+        let may = if board == Told::Nothing { Maybe } else { cut };
+        assert_eq!(halt.cut(true, true), may, "{rung:?} {board:?}");
         let told = board != Told::Nothing;
-        assert_eq!(halt.cut(false) != No, told && cut != No, "no such board");
+        assert_eq!(
+            halt.cut(false, false) != No,
+            told && cut != No,
+            "no such board"
+        );
     }
 }
 

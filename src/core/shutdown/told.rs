@@ -15,10 +15,10 @@
 use super::super::Pass;
 use super::super::action::Action;
 use super::super::fact::{Fact, Fault, HaltKind, OrderId};
-use super::Shutdown;
 use super::halt::Halt;
 use super::ladder::{ASKED, AT_THE_END, CUTTING, can_be_taken_back};
-use crate::core::intent::{CutTold, FoundMarker};
+use super::{Shutdown, State};
+use crate::core::intent::{CutTold, FoundMarker, Intent};
 use crate::core::note::HaltNote;
 use crate::core::picture::Rung;
 use crate::units::Mono;
@@ -213,11 +213,11 @@ impl Halt {
     }
 
     /// Whether the board cuts the power, from the moment on in which that is written down ahead.
-    /// `cuts`: it has to be told of this halt.
-    pub(super) fn cut(&self, cuts: bool) -> CutTold {
+    /// `cuts`: it has to be told of this halt; `forgets`: it is still to forget an earlier one.
+    pub(super) fn cut(&self, cuts: bool, forgets: bool) -> CutTold {
         let ahead = cuts && matches!(self.rung, Rung::Recording | Rung::Syncing);
         match self.board {
-            Nothing if ahead => CutTold::Maybe,
+            Nothing if ahead || forgets => CutTold::Maybe,
             Nothing | Forgotten => CutTold::No,
             Taken { since }
             | Stays {
@@ -239,7 +239,8 @@ impl Halt {
 ///
 /// A reset came between that order and the cut, so what runs now would lose its power. The bus may not
 /// be there yet when the daemon starts, and a chip may not answer now and then: it is told again until
-/// it has taken it, or has cut the power, or is told anew because the halt is gone on with.
+/// it has taken it, or has cut the power, or has taken another cut because the halt is gone on with.
+/// Until then the marker says that it may cut.
 pub(super) struct Forgetting {
     /// The order, while it is not answered.
     order: Option<OrderId>,
@@ -269,40 +270,61 @@ impl Forgetting {
 }
 
 impl Shutdown {
-    /// Has the board forget what the boot before has told it.
+    /// Has the board forget what the boot before has told it. A daemon before this one, in this boot,
+    /// may not have come to the end of that.
     pub(super) fn forget_cut(&mut self, left: &FoundMarker, pass: &mut Pass) {
         let ahead = pass.settings.board.cut_ahead;
         let Some(ahead) = ahead.filter(|ahead| ahead.can_be_cancelled) else {
             return;
         };
-        if left.marker.cut == CutTold::No || left.same_boot {
-            return;
+        // Of its own halt a daemon before this one, in this boot, has told it: that is gone on with.
+        let goes_on = left.same_boot && matches!(left.marker.intent, Intent::Halt { .. });
+        match left.marker.cut {
+            CutTold::No => return,
+            CutTold::Taken { .. } if goes_on => return,
+            CutTold::Taken { .. } | CutTold::Maybe => {}
         }
         self.forgetting = Some(Forgetting {
-            order: Some(pass.out.push(Action::CutPower { cut: false })),
+            order: (!goes_on).then(|| pass.out.push(Action::CutPower { cut: false })),
             since: pass.now,
-            again: pass.now,
+            again: pass.now.after(TOLD_AGAIN),
             until: pass.now.after(ahead.delay),
             why: None,
             told: false,
         });
+        pass.picture.forgets_cut = true;
     }
 
-    /// Hears what the board says to that, and tells it again.
+    /// Hears what the board says to that, and tells it again, unless it was told anew meanwhile.
     pub(super) fn go_on_forgetting(&mut self, pass: &mut Pass) {
-        let Some(mut board) = self.forgetting.take() else {
-            return;
+        self.forgetting = self.still_to_forget(pass);
+        pass.picture.forgets_cut = self.forgetting.is_some();
+    }
+
+    fn still_to_forget(&mut self, pass: &mut Pass) -> Option<Forgetting> {
+        let mut board = self.forgetting.take()?;
+        let told = match self.state {
+            State::Halting(halt) => halt.board,
+            State::Running | State::Stopping { .. } | State::Parting { .. } | State::Over => {
+                Nothing
+            }
+        };
+        let is_told = match told {
+            Nothing => false,
+            Cut { .. } => true,
+            // What it was told before does not hold any more.
+            Taken { .. } | TakingBack { .. } | Stays { .. } | Forgotten => return None,
         };
         if let Fact::Done { order, outcome } = pass.fact
             && Some(*order) == board.order
         {
-            let Err(why) = outcome else { return };
+            let Err(why) = outcome else { return None };
             board.order = None;
             board.why = Some(why.clone());
             board.again = pass.now.after(TOLD_AGAIN);
         }
         if pass.now >= board.until {
-            return;
+            return None;
         }
         if board.tells(pass.now) {
             let why = board.why.clone();
@@ -310,9 +332,12 @@ impl Shutdown {
             board.told = true;
         }
         if board.order.is_none() && pass.now >= board.again {
-            board.order = Some(pass.out.push(Action::CutPower { cut: false }));
+            match is_told {
+                true => board.again = pass.now.after(TOLD_AGAIN),
+                false => board.order = Some(pass.out.push(Action::CutPower { cut: false })),
+            }
         }
-        self.forgetting = Some(board);
+        Some(board)
     }
 
     /// When the board has to be told again.
