@@ -86,15 +86,8 @@ impl Ground {
         let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
         let (table, left) = RunTable::open(&places, &names);
-        let memos = match safe {
-            None => memos(&settings, &left),
-            Some(_) => Vec::new(),
-        };
-        let redefined = match safe {
-            None => redefined(&settings, &commands, &left),
-            // Nothing is stopped by a daemon whose predecessors broke off.
-            Some(_) => Vec::new(),
-        };
+        let memos = memos(&settings, &left, safe);
+        let redefined = redefined((&settings, &commands), &left, safe);
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
         let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
         let of = note_board(plan, &places);
@@ -105,7 +98,7 @@ impl Ground {
             // A simulated machine begins with its daemon.
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };
-        let ground = Ground {
+        Ok(Ground {
             stores: commands.iter().map(|c| FdStore::of(c.fd_store)).collect(),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
             commands,
@@ -130,8 +123,7 @@ impl Ground {
             found,
             descriptors: plan.own_process.then(process::open_more).flatten(),
             first_process: plan.own_process && std::process::id() == 1,
-        };
-        Ok(ground)
+        })
     }
 
     /// What a replay of the trace has to know beside the configuration.
@@ -334,7 +326,16 @@ fn survivors(
     ids.zip(&settings.services).filter_map(find).collect()
 }
 
-fn redefined(settings: &Settings, commands: &[Command], left: &Leavings) -> Vec<ServiceId> {
+/// Services that are configured otherwise than they were started. Nothing is stopped by a daemon whose
+/// predecessors broke off: then there are none.
+fn redefined(
+    (settings, commands): (&Settings, &[Command]),
+    left: &Leavings,
+    safe: Option<u32>,
+) -> Vec<ServiceId> {
+    if safe.is_some() {
+        return Vec::new();
+    }
     let services = settings.services.iter().zip(commands);
     let other = |(service, command): (&Service, &Command)| {
         let before = left.get(&*service.name).and_then(|left| left.fingerprint);
@@ -344,7 +345,10 @@ fn redefined(settings: &Settings, commands: &[Command], left: &Leavings) -> Vec<
     ids.filter_map(|(id, s)| other(s).then_some(id)).collect()
 }
 
-fn memos(settings: &Settings, left: &Leavings) -> Vec<Found> {
+fn memos(settings: &Settings, left: &Leavings, safe: Option<u32>) -> Vec<Found> {
+    if safe.is_some() {
+        return Vec::new();
+    }
     let ids = (0u16..).map(ServiceId).take(settings.services.len());
     let memo = |id| left.get(settings.name(id))?.memo.as_deref();
     ids.filter_map(|id| legacy::find(id, settings, memo(id)?))

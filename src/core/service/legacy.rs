@@ -137,7 +137,8 @@ impl Service {
     }
 
     /// It is configured otherwise than it was started. Is it started anew for that? What runs or keeps
-    /// failing is, and that is no failure; what was stopped or has done its work rests; a job ends first.
+    /// failing is, and that is no failure; what was stopped or has done its work rests; a job ends by
+    /// itself first.
     fn takes_up(&self, autostart: bool) -> bool {
         if self.adopted {
             return !self.job && self.wish == Wish::Run;
