@@ -7,6 +7,7 @@ use super::table::Table;
 use super::value::{self, Node};
 use super::{Command, Output, StopSignal, rights, sandbox, share};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// Variables that the daemon sets or keeps from a service; the same for all that begin with
@@ -34,6 +35,7 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
     let rights = rights::rights(table);
     let bounds = rights::bounds(table);
     let fd_store = table.count("fd_store");
+    let log_file = table.word_or_size("log_file");
     let share = share::share(table);
     let sandbox = sandbox::sandbox(table);
     Some(Command {
@@ -51,6 +53,10 @@ pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
         bounds: bounds?,
         sandbox: sandbox?,
         fd_store: fd_store?.value,
+        log_file: log_file?
+            .value
+            .and_then(|size| u32::try_from(size).ok())
+            .and_then(NonZeroU32::new),
         share: share?,
         probes: Box::default(),
     })

@@ -33,6 +33,7 @@ impl Fingerprint {
             bounds,
             sandbox,
             fd_store: _,
+            log_file: _,
             share: _,
             probes: _,
         } = command;

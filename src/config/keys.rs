@@ -281,6 +281,13 @@ pub const SERVICE: Section = Section {
             "Descriptors that it may leave with the daemon (FDSTORE=1), to be handed back at its next start",
         ),
         key(
+            "log_file",
+            Kind::WordOrSize(&["none"], 16 * 1024, 256 * 1024 * 1024),
+            Default("\"none\""),
+            "The most that is kept of its output on the card, in logs/ of the state directory, beside the \
+             latest lines, which are kept in memory",
+        ),
+        key(
             "stop_signal",
             Kind::Choice(&["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"]),
             Default("\"TERM\""),

@@ -61,6 +61,7 @@ use crate::core::settings::{Ready, Service, Settings};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -155,6 +156,8 @@ pub struct Command {
     pub sandbox: Option<Box<Sandbox>>,
     /// Descriptors that it may leave with the daemon, 0 to 64.
     pub fd_store: u32,
+    /// The most that is kept of its output on the card, in bytes; `None` for nothing.
+    pub log_file: Option<NonZeroU32>,
     /// What all of them together may take.
     pub share: Share,
     /// How its probes are made.

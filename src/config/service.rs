@@ -136,6 +136,7 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
     let service = service(&mut table, name, stop_timeout.as_ref());
     if let (Some(service), Some(command)) = (&service, &command) {
         check_descriptors(&mut table, service, command);
+        check_log_file(&mut table, command);
     }
     Draft {
         name: name.to_owned(),
@@ -177,6 +178,20 @@ fn check_descriptors(table: &mut Table<'_, '_, '_>, service: &Service, command: 
         let span = table.header();
         table.report().error(span, what, help);
     }
+}
+
+/// Only what comes by way of the daemon can be kept by it.
+fn check_log_file(table: &mut Table<'_, '_, '_>, command: &Command) {
+    if command.log_file.is_none() || command.output == super::Output::Log {
+        return;
+    }
+    let what = format!(
+        "`{}` keeps nothing: `output` does not go through the daemon",
+        table.full("log_file")
+    );
+    let help = "leave `log_file` out, or use output = \"log\"".to_owned();
+    let span = table.header();
+    table.report().error(span, what, help);
 }
 
 fn service(

@@ -30,6 +30,7 @@ pub mod job_file;
 pub mod led;
 pub mod ledger;
 pub mod line;
+pub mod log_file;
 pub mod logging;
 pub mod mailbox;
 pub mod marker_file;

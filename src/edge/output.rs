@@ -9,6 +9,7 @@
 //! service waits. Never waits for whoever reads the log: lines that find no room are left out.
 
 use super::clock;
+use super::log_file::{self, LogFiles};
 use super::logging;
 use super::orders::{Orders, Work};
 use super::places::Places;
@@ -68,6 +69,17 @@ struct Source {
     /// Where its latest lines are kept, and those that are not there yet.
     log: ServiceLog,
     fresh: Vec<u8>,
+    /// If it is kept on the card as well.
+    filed: Option<Box<Filed>>,
+}
+
+/// What is to be kept on the card.
+#[derive(Default)]
+struct Filed {
+    /// Lines that are not handed over yet.
+    fresh: Vec<u8>,
+    /// Lines that found no room since that was told last.
+    left_out: usize,
 }
 
 /// Where FIFOs are put for the output thread to watch.
@@ -103,21 +115,24 @@ pub struct Output {
     sources: BTreeMap<u64, Source>,
     places: Places,
     services: usize,
+    /// Where lines are kept on the card, if any are.
+    files: Option<LogFiles>,
     epoll: Arc<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Output {
-    /// Watching nothing yet, of so many services at most.
+    /// Watching nothing yet, of so many services at most; lines of some of them go to `files` too.
     ///
     /// # Errors
     /// When the kernel gives no epoll descriptor.
-    pub fn new(places: Places, services: usize) -> io::Result<Output> {
+    pub fn new(places: Places, services: usize, files: Option<LogFiles>) -> io::Result<Output> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         Ok(Output {
             sources: BTreeMap::new(),
             places,
             services,
+            files,
             epoll,
             // Not filled with zeros: pages that no flood touches cost nothing.
             buffer: Vec::with_capacity(CHUNK),
@@ -169,7 +184,8 @@ impl Output {
                     fifo,
                 } => {
                     let log = ServiceLog::of(&self.places, &name, self.services);
-                    let source = Source::new(fifo, log);
+                    let filed = self.files.as_ref().is_some_and(|f| f.keeps(service));
+                    let source = Source::new(fifo, log, filed.then(Box::default));
                     self.sources.insert(service.0.into(), source);
                 }
                 OutputOrder::RollCall => work.finish(clock::now()),
@@ -193,20 +209,28 @@ impl Output {
         for event in &events {
             self.drain(event.data.u64(), now);
         }
-        for source in self.sources.values_mut() {
+        for (at, source) in &mut self.sources {
             source.finish_line(now);
+            source.file(*at, now, self.files.as_ref());
+        }
+        if let Some(files) = self.files.take() {
+            files.end();
         }
     }
 
     /// Reads one chunk; returns whether the service writes too much.
     fn drain(&mut self, at: u64, now: Mono) -> bool {
-        let source = self.sources.get_mut(&at);
-        source.is_some_and(|source| source.drain(&mut self.buffer, now))
+        let Some(source) = self.sources.get_mut(&at) else {
+            return false;
+        };
+        let flooded = source.drain(&mut self.buffer, now);
+        source.file(at, now, self.files.as_ref());
+        flooded
     }
 }
 
 impl Source {
-    fn new(fifo: OwnedFd, log: ServiceLog) -> Source {
+    fn new(fifo: OwnedFd, log: ServiceLog, filed: Option<Box<Filed>>) -> Source {
         Source {
             fifo,
             partial: Vec::new(),
@@ -216,6 +240,42 @@ impl Source {
             unlogged: 0,
             log,
             fresh: Vec::new(),
+            filed,
+        }
+    }
+
+    /// Hands over what is to be kept on the card.
+    fn file(&mut self, at: u64, now: Mono, files: Option<&LogFiles>) {
+        let (Some(filed), Some(files)) = (&mut self.filed, files) else {
+            return;
+        };
+        if filed.fresh.is_empty() {
+            return;
+        }
+        let count = filed.fresh.iter().filter(|b| **b == b'\n').count();
+        let mut text = Vec::new();
+        if filed.left_out > 0 {
+            let told = format!(
+                "({} lines were left out: the card was busy)",
+                filed.left_out
+            );
+            log_file::form(now, clock::wall(), &told, &mut text);
+        }
+        text.append(&mut filed.fresh);
+        let service = ServiceId(u16::try_from(at).unwrap_or(u16::MAX));
+        filed.left_out = match files.put(service, text) {
+            true => 0,
+            false => filed.left_out + count,
+        };
+        // Most services are silent most of the time.
+        filed.fresh = Vec::new();
+    }
+
+    /// Puts a line where it is kept.
+    fn note(&mut self, now: Mono, text: &str) {
+        service_log::form(now, text, &mut self.fresh);
+        if let Some(filed) = &mut self.filed {
+            log_file::form(now, clock::wall(), text, &mut filed.fresh);
         }
     }
 
@@ -277,7 +337,7 @@ impl Source {
         self.used += 1;
         let text = printable(&line);
         // Kept even while nobody takes the log: then it is all that there is.
-        service_log::form(now, &text, &mut self.fresh);
+        self.note(now, &text);
         if !logging::has_room() {
             self.unlogged += 1;
             return false;
@@ -294,7 +354,7 @@ impl Source {
         }
         if left_out > 0 {
             let text = format!("({left_out} lines were left out)");
-            service_log::form(now, &text, &mut self.fresh);
+            self.note(now, &text);
         }
     }
 }
@@ -325,7 +385,7 @@ mod tests {
         let places = Places::new(dir.path());
         places.make_service("web").unwrap();
         let log = ServiceLog::of(&places, "web", 1);
-        (dir, Source::new(fifo, log))
+        (dir, Source::new(fifo, log, None))
     }
 
     /// There may be a thousand services on a small machine; buffers are for those that write.
@@ -357,7 +417,7 @@ mod tests {
     /// nobody is waited for who is silent.
     #[test]
     fn what_was_written_last_is_kept() {
-        let mut output = Output::new(Places::new(Path::new("/nowhere")), 3).unwrap();
+        let mut output = Output::new(Places::new(Path::new("/nowhere")), 3, None).unwrap();
         let mut dirs = Vec::new();
         let mut writers = Vec::new();
         for at in 0..3u64 {
@@ -379,6 +439,44 @@ mod tests {
         });
         let kept: Vec<_> = kept.collect();
         assert_eq!(kept, [vec!["a line", "and the rest"], vec![], vec!["b"]]);
+    }
+
+    /// A card that has no room for lines holds nothing up; how many were left out is told with the
+    /// next.
+    #[test]
+    fn lines_that_the_card_has_no_room_for_are_counted() {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let (dir, mut source) = source(read);
+        source.filed = Some(Box::new(Filed {
+            left_out: 3,
+            ..Filed::default()
+        }));
+        let left_out = |source: &Source| source.filed.as_ref().map(|filed| filed.left_out);
+        rustix::io::write(&write, b"one\ntwo\n").unwrap();
+        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        let plan = log_file::tests::plan(dir.path(), ServiceId(0));
+        let files = LogFiles::begin(&plan).unwrap().unwrap();
+        source.file(0, Mono(1000), Some(&files));
+        assert_eq!(left_out(&source), Some(0));
+        files.end();
+        let text = std::fs::read_to_string(dir.path().join("web.log")).unwrap();
+        let ends: Vec<_> = text
+            .lines()
+            .filter_map(|l| l.split_once(" 1.000 "))
+            .collect();
+        let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
+        assert_eq!(
+            ends,
+            ["(3 lines were left out: the card was busy)", "one", "two"]
+        );
+
+        rustix::io::write(&write, b"three\nfour\n").unwrap();
+        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        let (stalled, _taker) = log_file::tests::nobody_takes();
+        let full = "x".repeat(256 * 1024);
+        assert!(stalled.put(ServiceId(0), full.into_bytes()));
+        source.file(0, Mono(1000), Some(&stalled));
+        assert_eq!(left_out(&source), Some(2));
     }
 
     /// More lines than are allowed are a flood even if they come in small pieces, and are counted.

@@ -430,7 +430,7 @@ mod tests {
     fn a_service_takes_little_room() {
         let recipe = size_of::<Recipe>();
         let made = size_of::<Option<Prepared>>() + size_of::<Option<Leaf>>();
-        assert!(recipe <= 400 && made <= 32, "{recipe} {made}");
+        assert!(recipe <= 408 && made <= 32, "{recipe} {made}");
     }
 
     /// A place in the text of an error must not turn "no such file" into "the card is broken".

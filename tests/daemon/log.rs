@@ -70,3 +70,32 @@ fn a_journal_that_cannot_be_written_is_told() {
         rig.log().contains("events cannot be written to disk")
     });
 }
+
+/// What a service writes is on the card as well if it is to be, with the last line before the end; where it
+/// cannot be, the service runs on and the daemon ends as ever.
+#[test]
+fn what_services_write_is_kept_in_a_file() {
+    let says = shell("says", "log_file = \"16KiB\"", "echo hello; sleep 1000");
+    let quiet = shell("quiet", "", "echo nothing of it; sleep 1000");
+    let mut rig = Rig::new(&(says + &quiet));
+    rig.start();
+    rig.up("says");
+    rig.up("quiet");
+    let file = rig.path("state/logs/says.log");
+    let text = || std::fs::read_to_string(&file).unwrap_or_default();
+    rig.until("its line is there", |_| text().ends_with(" hello\n"));
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    assert!(!rig.path("state/logs/quiet.log").exists());
+
+    std::fs::remove_dir_all(rig.path("state/logs")).unwrap();
+    std::fs::write(rig.path("state/logs"), "no directory").unwrap();
+    rig.start();
+    let pid = rig.up("says");
+    rig.until("it is told", |rig| {
+        rig.log().contains("is kept in memory only")
+    });
+    assert_eq!(rig.service("says").pid, Some(pid));
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+}

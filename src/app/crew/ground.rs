@@ -15,6 +15,7 @@ use crate::edge::fd_store::FdStore;
 use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
 use crate::edge::job_file::JobFiles;
+use crate::edge::log_file::LogPlan;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
@@ -56,6 +57,8 @@ pub(super) struct Ground {
     pub found: Fact,
     /// How to run each service, until that is handed over.
     pub commands: Vec<Command>,
+    /// Services whose output is kept on the card as well.
+    pub logs: LogPlan,
     /// What services have left with us for their next runs.
     pub stores: Vec<FdStore>,
     /// Limits of services that are not enforced.
@@ -99,6 +102,7 @@ impl Ground {
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };
         Ok(Ground {
+            logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
             stores: commands.iter().map(|c| FdStore::of(c.fd_store)).collect(),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
             commands,

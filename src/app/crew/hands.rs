@@ -17,6 +17,7 @@ use crate::edge::guards::Guards;
 use crate::edge::inbox::Inbox;
 use crate::edge::ledger::Reader;
 use crate::edge::line::{self, LineOrder};
+use crate::edge::log_file::LogFiles;
 use crate::edge::orders::{self, Orders, Work};
 use crate::edge::output::{Output, OutputOrder};
 use crate::edge::prober::{ProbeKey, Prober, ProberOrder};
@@ -203,9 +204,11 @@ impl Hands {
             places,
             table,
             pool,
+            logs,
             ..
         } = ground;
-        let output = Output::new(places.clone(), ground.settings.services.len())
+        let files = LogFiles::begin(logs).map_err(AppError::kernel("files"))?;
+        let output = Output::new(places.clone(), ground.settings.services.len(), files)
             .map_err(AppError::kernel("output"))?;
         let taps = output.taps(queues.output.clone());
         self.man("output", move || fatal("output", output.run(&works.output)))?;
