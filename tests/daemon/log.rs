@@ -71,8 +71,8 @@ fn a_journal_that_cannot_be_written_is_told() {
     });
 }
 
-/// What a service writes is on the card as well if it is to be, with the last line before the end; where
-/// it cannot be, the service runs on and the daemon ends as ever.
+/// What a service writes is on the card as well if it is to be, with the last line before the end;
+/// where it cannot be, the service runs on and the daemon ends as ever.
 #[test]
 fn what_services_write_is_kept_in_a_file() {
     let says = shell("says", "log_file = \"16KiB\"", "echo hello; sleep 1000");
