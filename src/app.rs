@@ -24,9 +24,10 @@ pub use error::AppError;
 use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
-use crate::core::fact::{Fact, Fault, OrderId, Request, Thread};
+use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, Thread};
 use crate::core::memo::Left;
 use crate::edge::bus::BusOrder;
+use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Reply};
@@ -35,11 +36,13 @@ use crate::edge::inbox::Facts;
 use crate::edge::led::LedOrder;
 use crate::edge::ledger::{Entry, Ledger};
 use crate::edge::output::OutputOrder;
+use crate::edge::luggage;
 use crate::edge::prober::{ProbeOrder, ProberOrder};
 use crate::edge::recorder::Observer;
-use crate::edge::signals::{self, RollCall};
+use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::starts;
+use crate::edge::successor::Successor;
 use crate::edge::systemd::Environment;
 use crate::status::Status;
 use crate::units::Mono;
@@ -47,6 +50,7 @@ use crew::Queues;
 use crossbeam_channel::Receiver;
 use lateness::Lateness;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What a daemon is made of.
 pub struct Plan {
@@ -58,6 +62,8 @@ pub struct Plan {
     pub environment: Environment,
     /// It owns its process: signals are for it, and its memory is locked.
     pub own_process: bool,
+    /// The program that takes over on a reload; without one there can be none.
+    pub successor: Option<Arc<Successor>>,
     /// Notes go to the log.
     pub log: bool,
     /// Somebody who watches every pass.
@@ -71,6 +77,8 @@ pub struct Plan {
 pub struct Ended {
     /// The services live on, for a successor.
     pub services_left: bool,
+    /// It is to take over in this process, now.
+    pub handed_over: bool,
 }
 
 /// Runs a daemon until it is asked to end. The core runs on the calling thread.
@@ -97,11 +105,17 @@ struct Bridge {
     lateness: Lateness,
     /// Facts that the loop itself has found.
     own: VecDeque<Fact>,
+    checker: Option<Checker>,
     ended: Option<Ended>,
 }
 
 impl Bridge {
-    fn new(core: Core, queues: Queues, ledger: Ledger, own: VecDeque<Fact>) -> Bridge {
+    fn new(
+        core: Core,
+        (queues, checker): (Queues, Option<Checker>),
+        ledger: Ledger,
+        own: VecDeque<Fact>,
+    ) -> Bridge {
         let lateness = Lateness::of(queues.pulses());
         Bridge {
             core,
@@ -109,6 +123,7 @@ impl Bridge {
             ledger,
             lateness,
             own,
+            checker,
             ended: None,
         }
     }
@@ -130,6 +145,11 @@ impl Bridge {
                 if !ended.services_left {
                     self.leave(clock::now(), legacy::closing(&self.core));
                 }
+                if ended.handed_over {
+                    while let Some(fact) = facts.take() {
+                        self.keep_for_successor(&fact);
+                    }
+                }
                 return ended;
             }
             let fact = self.next_fact(&mut facts);
@@ -139,6 +159,9 @@ impl Bridge {
 
     fn pass(&mut self, fact: Fact, out: &mut Actions) {
         let now = clock::now();
+        if self.core.picture().handing_over {
+            self.keep_for_successor(&fact);
+        }
         self.core.step(now, &fact, out);
         for order in &out.orders {
             self.dispatch(now, order);
@@ -157,6 +180,18 @@ impl Bridge {
             answer: out.take(),
             trust: self.core.clock_trust(),
         });
+    }
+
+    /// A signal that comes while this daemon hands over is for its successor: it cannot be acted upon any
+    /// more.
+    fn keep_for_successor(&self, fact: &Fact) {
+        if let Fact::Asked {
+            by: Asker::Signal(number),
+            ..
+        } = fact
+        {
+            signals::keep(i32::from(*number));
+        }
     }
 
     /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the
@@ -274,7 +309,7 @@ impl Bridge {
             Action::Reply { ticket, answer } => {
                 let reply = match answer {
                     Answer::Status => Reply::Status(self.status(now)),
-                    told => Reply::Told(*told),
+                    told => Reply::Told(told.clone()),
                 };
                 queues.control.give(
                     now,
@@ -292,12 +327,15 @@ impl Bridge {
             Action::CutPower { cut } => self.cut_power(now, id, *cut),
             Action::AskInit { kind } => queues.halt.ask(now, id, *kind),
             Action::ForceHalt { kind } => queues.halt.force(now, id, *kind),
-            Action::Exit { services_left } => {
-                self.ended = Some(Ended {
-                    services_left: *services_left,
-                });
-                Ok(())
+            Action::CheckConfig => match &self.checker {
+                Some(checker) => checker.begin(id),
+                None => Err(Fault::Absent),
+            },
+            Action::HandOver => {
+                luggage::open();
+                self.end(true, true)
             }
+            Action::Exit { services_left } => self.end(*services_left, false),
         };
         if let Err(fault) = given {
             self.own.push_back(Fact::Done {
@@ -305,6 +343,14 @@ impl Bridge {
                 outcome: Err(fault),
             });
         }
+    }
+
+    fn end(&mut self, services_left: bool, handed_over: bool) -> Result<(), Fault> {
+        self.ended = Some(Ended {
+            services_left,
+            handed_over,
+        });
+        Ok(())
     }
 
     /// By the thread of the bus, which may be stuck; the halt does not wait for that.
@@ -341,7 +387,7 @@ impl Bridge {
             }
             Thread::Output => self.queues.output.give(now, OutputOrder::RollCall),
             Thread::Signals => match &self.queues.signals {
-                Some(signals) => signals.give(now, RollCall),
+                Some(signals) => signals.give(now, SignalOrder::RollCall),
                 None => Ok(()),
             },
             // They have polls of their own, a pet passes through them, or a log line does.

@@ -15,6 +15,7 @@ mod notify;
 mod past;
 mod printer;
 mod reach;
+mod reload;
 mod remote;
 mod replay;
 mod why;
@@ -64,6 +65,7 @@ Examples:
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
   fieldwarden restart web            restart a service and wait until it is up
+  fieldwarden reload                 take up a changed configuration, or an upgrade
   fieldwarden hold 30m --reason tests  work on it, with nothing escalated
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
@@ -206,6 +208,13 @@ enum Command {
     /// Restart services, and wait until they are up again
     #[command(after_help = "Example: fieldwarden restart database web --timeout 2m")]
     Restart(Act),
+    /// Read the configuration anew, or take up a program that was installed; only what changed restarts
+    ///
+    /// The program that is installed checks the configuration first; one that cannot be used changes
+    /// nothing. Then it takes the place of the daemon, in the same process: services run on, but for
+    /// those that are configured otherwise than they were started, and the watchdog is petted on.
+    #[command(after_help = reload::EXAMPLES)]
+    Reload(reload::Reload),
     /// Have nothing escalated for a while, because you work on this machine
     ///
     /// While a hold is in force, services that keep failing are restarted as always, and are not given
@@ -360,6 +369,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
         Command::Notify(what) => notify::notify(&what)?,
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
+        Command::Reload(wanted) => reload::reload(&daemon(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());

@@ -242,7 +242,12 @@ impl Error {
                 code: Some(Code::NotPermitted),
                 ..
             } => NOT_PERMITTED,
-            Error::Config(_) | Error::SaidConfig => WRONG_CONFIG,
+            Error::Config(_)
+            | Error::SaidConfig
+            | Error::Refused {
+                code: Some(Code::BadConfiguration),
+                ..
+            } => WRONG_CONFIG,
             Error::NothingToSay | Error::Demo(DemoError::Speed(_) | DemoError::NoTerminal) => {
                 WRONG_USE
             }

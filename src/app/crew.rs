@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::core::fact::{Change, Fact, Reading, Request, RunId, Said, Source};
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
+use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Door, EventRing};
@@ -123,6 +124,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
+    let successor = plan.successor.zip(hands.births.clone());
+    let checker = successor.map(|(it, births)| Checker::new(it, births, inbox.clone()));
     let own = opening(&queues, &mut ground);
     let core = Core::new(ground.settings.clone(), ground.boot);
     let watch = Watch {
@@ -139,7 +142,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
         quit,
         inbox,
     };
-    let bridge = Bridge::new(core, queues, ledger, own);
+    let bridge = Bridge::new(core, (queues, checker), ledger, own);
     Ok((bridge, facts, hands, watch))
 }
 

@@ -4,11 +4,13 @@ use crate::app::{self, AppError, Devices, Plan};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::edge::systemd::Environment;
-use crate::edge::{logging, process};
+use crate::edge::successor::{self, Successor};
+use crate::edge::{logging, process, signals};
 use crate::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time between telling init's journal of the mistakes in a configuration and the end. Init starts us
@@ -20,27 +22,41 @@ const SECOND_THOUGHTS: Duration = Duration::from_secs(10);
 pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error> {
     let environment = Environment::of_this_process();
     process::use_one_heap();
+    // Only the thread that is there for them takes any: so none is lost between two programs.
+    process::leave_signals();
     let stream = environment.get("JOURNAL_STREAM").and_then(|s| s.to_str());
     let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
+    successor::take_up(&environment);
+    let successor = Successor::of_this_process(&environment, path).map(Arc::new);
     let config = match load(path, runtime_dir) {
         Err(Error::Config(problems)) if environment.by_init() => {
             // Whoever collects our errors may be gone, and the exit code says it too.
             let _ = write!(io::stderr(), "{problems}");
+            process::take_signals();
             std::thread::sleep(SECOND_THOUGHTS);
             return Err(Error::SaidConfig);
         }
         outcome => outcome?,
     };
     let devices = Devices::of(&config.wiring.board);
-    app::run(Plan {
+    let ended = app::run(Plan {
         config,
         devices,
         environment,
         own_process: true,
+        successor: successor.clone(),
         log: true,
         observer: None,
         requests: None,
     })?;
+    if let (true, Some(successor)) = (ended.handed_over, successor) {
+        for signal in signals::kept() {
+            process::raise_again(signal);
+        }
+        logging::flush();
+        let refused = successor.take_over();
+        return Err(AppError::kernel("hand-over")(refused).into());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

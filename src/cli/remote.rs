@@ -1,5 +1,6 @@
 //! The daemon, as seen from a command: asks on the control socket, and reads what comes.
 
+use crate::edge::clock;
 use crate::edge::control::{Answer, SOCKET, VERSION};
 use crate::error::Error;
 use crate::journal::Record;
@@ -16,6 +17,10 @@ use std::time::Duration;
 /// for a machine in trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Longest wait for whether there is a reload: the configuration is checked first, and the daemon says no
+/// after a minute at the latest.
+const RELOAD: Duration = Duration::from_secs(70);
+
 /// Longest answer in bytes. The status of a thousand services has about 400 KiB; more is not from
 /// our daemon.
 const ANSWER_MAX: u64 = 16 * 1024 * 1024;
@@ -23,6 +28,26 @@ const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// A daemon that may or may not be there.
 pub struct Daemon {
     dir: PathBuf,
+}
+
+/// A connection that ends with the daemon on its other end.
+pub struct Farewell(BufReader<UnixStream>);
+
+impl Farewell {
+    /// Waits for that end; not for ever.
+    pub fn wait(mut self, time: Duration) {
+        let end = clock::now().after(time);
+        let mut line = String::new();
+        loop {
+            let left = end.since(clock::now());
+            let patient = self.0.get_ref().set_read_timeout(Some(left));
+            line.clear();
+            match self.0.by_ref().take(ANSWER_MAX).read_line(&mut line) {
+                Ok(1..) if patient.is_ok() => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
 }
 
 /// What comes in a list of events.
@@ -63,6 +88,22 @@ impl Daemon {
         let request = json!({"v": VERSION, "request": verb, "service": service});
         let (answer, _) = self.ask(&request)?;
         Ok(answer.answer.as_deref() == Some("accepted"))
+    }
+
+    /// Asks to reload.
+    pub fn reload(&self) -> Result<(), Error> {
+        let mut stream = self.send(&json!({"v": VERSION, "request": "reload"}))?;
+        let patient = stream.get_ref().set_read_timeout(Some(RELOAD));
+        patient.map_err(|e| self.broken(e))?;
+        self.read_answer(&mut stream).map(drop)
+    }
+
+    /// What ends with the daemon that answers now.
+    pub fn farewell(&self) -> Result<Farewell, Error> {
+        let request = json!({"v": VERSION, "request": "events", "last": 0, "follow": true});
+        let mut stream = self.send(&request)?;
+        self.read_answer(&mut stream)?;
+        Ok(Farewell(stream))
     }
 
     /// Asks to halt the machine; tells whether that was new.

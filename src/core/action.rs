@@ -9,7 +9,7 @@ use super::intent::Marker;
 use super::job::JobPast;
 use super::light::Light;
 use super::memo::Memo;
-use super::note::Note;
+use super::note::{Note, Unready};
 use std::time::Duration;
 
 /// Something to be done.
@@ -100,6 +100,10 @@ pub enum Action {
         /// How it is to end.
         kind: HaltKind,
     },
+    /// Have the program that is to come check the configuration. Owner: shutdown.
+    CheckConfig,
+    /// Hand over to a successor in this process. Owner: shutdown.
+    HandOver,
     /// End the daemon. Owner: shutdown.
     Exit {
         /// The services live on, for a successor.
@@ -128,7 +132,7 @@ pub enum Reach {
 }
 
 /// Answer to an operator's request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// The status report; the loop that drives the core fills it in.
     Status,
@@ -138,6 +142,8 @@ pub enum Answer {
     Already,
     /// Not now: the daemon is ending.
     Ending,
+    /// There can be no reload now, and nothing has changed.
+    Unready(Unready),
     /// A hold would last too long.
     TooLong {
         /// For how long from now on there may still be one.
@@ -152,6 +158,8 @@ pub enum Announcement {
     Ready,
     /// The services are being stopped.
     Stopping,
+    /// A successor takes over, and says when it is ready.
+    Reloading,
     /// The stop needs at least this long from now on.
     Extend(Duration),
     /// One line of status changed.

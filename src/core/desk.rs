@@ -47,6 +47,12 @@ impl Desk {
             });
         } else if let Some((ticket, answer)) = pass.picture.answer.take() {
             pass.out.push(Action::Reply { ticket, answer });
+        } else if let Fact::Asked {
+            request: Request::Reload,
+            ..
+        } = pass.fact
+        {
+            // It is answered when it is known whether there will be one.
         } else if let Fact::Asked { ticket, .. } = pass.fact {
             // A request about a service that does not exist; the edge checks names, so this is only
             // ever seen when it does not.
@@ -115,7 +121,10 @@ impl Policy for Desk {
             if !self.stopping {
                 self.stopping = true;
                 self.due = Some(pass.now);
-                pass.out.push(Action::Announce(Announcement::Stopping));
+                pass.out.push(Action::Announce(match pass.picture.handing_over {
+                    true => Announcement::Reloading,
+                    false => Announcement::Stopping,
+                }));
             }
             self.announce_need_of_time(pass);
             return;

@@ -158,6 +158,8 @@ pub enum Source {
     Limits,
     /// The hold that a daemon before this one has left.
     Hold,
+    /// The configuration, as the program that is to come checks it.
+    Configuration,
 }
 
 /// A value with its units.
@@ -246,6 +248,11 @@ pub enum Reading {
     Starts {
         /// How many.
         aborted: u32,
+    },
+    /// The configuration cannot be used.
+    Problems {
+        /// All that is wrong with it, for people, in one or more lines.
+        text: Box<str>,
     },
     /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
     /// nothing is lost.
@@ -418,6 +425,8 @@ pub enum Request {
     Exit,
     /// End the daemon and leave the services running, for its successor to adopt.
     Leave,
+    /// Read the configuration anew: a successor in the same process takes over.
+    Reload,
     /// Halt the machine.
     Halt(HaltKind),
     /// Escalate nothing for a while: somebody works on the machine. Replaces a hold that is in force.

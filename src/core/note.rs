@@ -11,6 +11,7 @@ mod job;
 mod machine;
 mod notify;
 mod probe;
+mod reload;
 mod severity;
 
 pub use finish::Finish;
@@ -21,6 +22,7 @@ pub use job::JobNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
 pub use probe::ProbeNote;
+pub use reload::{ReloadNote, Unready};
 pub use severity::Severity;
 
 use super::fact::{
@@ -63,6 +65,8 @@ pub enum Note {
     Halt(HaltNote),
     /// Something about a hold.
     Hold(HoldNote),
+    /// Of a reload.
+    Reload(ReloadNote),
     /// An operator asked for something that changes the course.
     Asked {
         /// Who.
@@ -522,6 +526,7 @@ impl Note {
         match self {
             Note::Halt(note) => note.severity(),
             Note::Hold(note) => note.severity(),
+            Note::Reload(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),

@@ -277,8 +277,12 @@ pub struct Picture {
     pub wanted: u16,
     /// Services with a process, or with one being started.
     pub alive: u16,
+    /// Services whose process is being created.
+    pub births: u16,
     /// How far the end of the daemon has come.
     pub ending: Ending,
+    /// It ends because a successor in its process takes over.
+    pub handing_over: bool,
     /// Threads of the daemon.
     pub threads: Verdict,
     /// An essential thread that is stuck.

@@ -238,6 +238,7 @@ impl Services {
             Request::Status
             | Request::Exit
             | Request::Leave
+            | Request::Reload
             | Request::Halt(_)
             | Request::Hold { .. }
             | Request::EndHold
@@ -361,6 +362,7 @@ impl Services {
         pass.picture.up = self.count.up;
         pass.picture.wanted = self.count.wanted;
         pass.picture.alive = self.count.alive;
+        pass.picture.births = self.count.coming;
     }
 }
 

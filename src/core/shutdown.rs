@@ -23,6 +23,7 @@ mod halt;
 #[cfg(test)]
 mod halt_tests;
 mod ladder;
+mod reload;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -38,6 +39,7 @@ use crate::units::Mono;
 use escalation::Counted;
 use halt::{Dismissal, Halt};
 use ladder::GRACE;
+use reload::Reload;
 use std::time::Duration;
 use told::Forgetting;
 
@@ -53,6 +55,10 @@ pub(crate) struct Shutdown {
     reboots: Counted,
     /// The board is to forget what it was told before a reset.
     forgetting: Option<Forgetting>,
+    /// A reload that was asked for.
+    reload: Option<Reload>,
+    /// A successor in this process takes over.
+    handing_over: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -82,6 +88,7 @@ impl Shutdown {
             Request::Leave => true,
             Request::Halt(kind) => return Some(self.ask_halt(*kind, by, pass)),
             Request::Status
+            | Request::Reload
             | Request::Start(_)
             | Request::Stop(_)
             | Request::Restart(_)
@@ -171,7 +178,10 @@ impl Shutdown {
                     self.state = State::Over;
                     self.due = None;
                     pass.out.note(Note::Ended);
-                    pass.out.push(Action::Exit { services_left });
+                    pass.out.push(match self.handing_over {
+                        true => Action::HandOver,
+                        false => Action::Exit { services_left },
+                    });
                 } else {
                     self.due = Some(until);
                 }
@@ -227,11 +237,21 @@ impl Policy for Shutdown {
             pass.picture.answer = Some((*ticket, answer));
             return;
         }
+        if let Fact::Asked {
+            ticket,
+            by,
+            request: Request::Reload,
+        } = *pass.fact
+        {
+            self.ask_reload(ticket, by, pass);
+        }
+        self.go_on_reloading(pass);
         self.proceed(pass);
     }
 
     fn deadline(&self) -> Option<Mono> {
-        [self.due, self.counting_until(), self.forgetting_due()]
+        let reload = self.reload_due();
+        [self.due, self.counting_until(), self.forgetting_due(), reload]
             .into_iter()
             .flatten()
             .min()

@@ -263,6 +263,7 @@ impl Ledger {
             | Note::RestartsExcused { .. }
             | Note::Halt(_)
             | Note::Hold(_)
+            | Note::Reload(_)
             | Note::StopOverran { .. }
             | Note::JournalAway { .. }
             | Note::JournalBack
@@ -346,6 +347,7 @@ impl Signs {
             | Reading::Hold(_)
             | Reading::Journal
             | Reading::Pool
+            | Reading::Problems { .. }
             | Reading::Unenforced { .. }
             | Reading::Starts { .. } => {}
             Reading::Gauge { charge, .. } => self.charge = *charge,

@@ -93,6 +93,7 @@ impl Theatre {
         let origin = clock::now();
         let board = SimBoard::new(SEED, origin);
         let plan = Plan {
+            successor: None,
             config: loaded.config,
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.

@@ -14,10 +14,10 @@ use super::session;
 use super::spawn::start_time;
 use crate::core::fact::{Pid, RunId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{self, PidfdFlags, Signal};
+use rustix::process::{self, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Seconds that a service which is no longer configured gets to end by itself: the default of
 /// `stop_timeout`.
@@ -76,8 +76,10 @@ fn has_ended(record: &RunRecord) -> bool {
 fn known_alive(record: RunRecord) -> Option<Survivor> {
     let pidfd = open(record.pid)?;
     // In this order: the pidfd pins the process, then its start time proves that it is the one.
-    (start_time(nix_pid(record.pid)?).ok()? == record.start && alive(&pidfd))
-        .then_some(Survivor { record, pidfd })
+    let is_it = start_time(nix_pid(record.pid)?).ok()? == record.start;
+    // One that has ended and is our own child began under a predecessor in this process: it is taken
+    // over all the same, and whoever reaps it sees how it ended.
+    (is_it && (alive(&pidfd) || is_our_child(&pidfd))).then_some(Survivor { record, pidfd })
 }
 
 /// A process without a record that leads a session, as every main process of ours does.
@@ -105,6 +107,12 @@ fn nix_pid(pid: Pid) -> Option<nix::unistd::Pid> {
     Some(nix::unistd::Pid::from_raw(
         i32::try_from(pid.number()).ok()?,
     ))
+}
+
+/// The process has ended, and waits for us to reap it.
+fn is_our_child(pidfd: &OwnedFd) -> bool {
+    let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(process::waitid(WaitId::PidFd(pidfd.as_fd()), flags), Ok(Some(_)))
 }
 
 /// The process has not ended (one that waits to be reaped has).

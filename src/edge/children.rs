@@ -221,6 +221,21 @@ impl Children {
     /// # Errors
     /// When epoll itself fails, which leaves the daemon deaf: it must end.
     pub fn run(mut self, work: &Work<ChildOrder>) -> io::Result<()> {
+        let outcome = self.serve(work);
+        self.leave_sockets();
+        outcome
+    }
+
+    /// What services say from now on is for a successor in this process, if there is to be one.
+    fn leave_sockets(&mut self) {
+        for slot in &mut self.slots {
+            if let Some(socket) = slot.child.notify.take() {
+                notify::leave(socket);
+            }
+        }
+    }
+
+    fn serve(&mut self, work: &Work<ChildOrder>) -> io::Result<()> {
         if let Some(bell) = work.bell() {
             epoll::add(&self.epoll, bell, Key::Bell.data(), epoll::EventFlags::IN)?;
         }

@@ -64,6 +64,10 @@ pub const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// watchdog is about to act.
 pub const CORE_WITHIN: Duration = Duration::from_secs(5);
 
+/// Time for the core to answer whether it reloads: the program that is to come checks the
+/// configuration first, and starts come to their end.
+pub const RELOAD_WITHIN: Duration = Duration::from_secs(60);
+
 /// Time for a client to take its answer.
 pub const TAKE_WITHIN: Duration = Duration::from_secs(10);
 

@@ -128,6 +128,7 @@ impl Guards {
                 told
             }
             Announcement::Stopping => self.init.stopping(),
+            Announcement::Reloading => self.init.reloading(),
             Announcement::Extend(time) => self.init.extend(time),
             Announcement::Status { up, wanted, worst } => self
                 .init

@@ -2,12 +2,47 @@
 //! many descriptors, and that it is small.
 
 use super::spawn::Limit;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
+use std::sync::Mutex;
 
 /// Descriptors that the daemon may open. Each service takes up to four of them (its process, its
 /// control group, its notify socket, its output), and there may be 1,024 services.
 const DESCRIPTORS: u64 = 8192;
+
+/// The limit of descriptors that was in force before we raised it.
+static GIVEN: Mutex<Option<Rlimit>> = Mutex::new(None);
+
+/// Signals to the daemon.
+const SIGNALS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+
+/// Has the calling thread, and those that it starts, leave signals to the daemon to others. One that
+/// nobody takes waits, also for a successor in this process.
+pub fn leave_signals() {
+    // It only fails for sets that make no sense.
+    let _ = SIGNALS.into_iter().collect::<SigSet>().thread_block();
+}
+
+/// The calling thread takes them.
+pub fn take_signals() {
+    let _ = SIGNALS.into_iter().collect::<SigSet>().thread_unblock();
+}
+
+/// Sends this process a signal again, for whoever takes it next.
+pub fn raise_again(number: i32) {
+    if let Ok(signal) = Signal::try_from(number) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), signal);
+    }
+}
+
+/// Gives a successor in this process what we were given.
+pub fn close_down() {
+    let given = GIVEN.lock().map_or(None, |given| *given);
+    if let Some(limit) = given {
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
 
 /// Lets this process open more descriptors than the 1,024 that are usual. Returns the limit that
 /// was in force if it was changed: children must be given that one, because programs that use
@@ -22,6 +57,9 @@ pub fn open_more() -> Option<Limit> {
     };
     // Where it is refused, fewer services fit in, and each that does not is told of.
     setrlimit(Resource::Nofile, more).ok()?;
+    if let Ok(mut given) = GIVEN.lock() {
+        given.get_or_insert(before);
+    }
     Some(Limit {
         resource: RLIMIT_NOFILE,
         soft,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Variables that init sets for us and that would make a child speak in our name, listen to our
 /// sockets, take our log for its own or write to our directories.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -35,6 +35,8 @@ const OURS: [&str; 15] = [
     "CACHE_DIRECTORY",
     "LOGS_DIRECTORY",
     "CONFIGURATION_DIRECTORY",
+    super::luggage::VARIABLE,
+    super::successor::REFUSED,
 ];
 
 /// The same, by their beginning: passed sockets, and the memory pressure of our control group.
@@ -71,6 +73,11 @@ impl Environment {
     /// Those of this process.
     pub fn of_this_process() -> Environment {
         std::env::vars_os().collect()
+    }
+
+    /// Every variable.
+    pub fn all(&self) -> &[(OsString, OsString)] {
+        &self.variables
     }
 
     /// The value of a variable.
@@ -157,6 +164,17 @@ impl Init {
     /// As [`ready`](Self::ready).
     pub fn stopping(&mut self) -> Result<(), Fault> {
         self.tell(&[NotifyState::Stopping])
+    }
+
+    /// Says that a successor in this process takes over, which will say that it is ready.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub fn reloading(&mut self) -> Result<(), Fault> {
+        // Without the time of it, which cannot be missing, newer ones of systemd would not take it.
+        let now = NotifyState::monotonic_usec_now().ok();
+        let states: Vec<NotifyState> = [NotifyState::Reloading].into_iter().chain(now).collect();
+        self.tell(&states)
     }
 
     /// Asks for at least this long, from now on, before init takes the start or the end for stuck.

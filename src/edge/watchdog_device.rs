@@ -152,6 +152,18 @@ impl<D: WatchdogDriver> DrivenWatchdog<D> {
         DrivenWatchdog { driver, open: None }
     }
 
+    /// Stops a device whose driver is open already.
+    ///
+    /// # Errors
+    /// As [`disarm`](WatchdogDevice::disarm).
+    pub fn stop_open(mut self) -> Result<(), Fault> {
+        self.open = Some(self.driver.support().unwrap_or_else(|_| Support {
+            identity: self.attribute_or("identity", "unnamed watchdog"),
+            options: 0,
+        }));
+        self.disarm()
+    }
+
     /// Opens the device if it is closed.
     fn open(&mut self) -> Result<(), Fault> {
         if self.open.is_some() {

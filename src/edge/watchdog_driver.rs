@@ -4,18 +4,47 @@
 
 use super::hardware::Hardware;
 use super::holder::{device_number, holder};
+use super::luggage;
 use super::watchdog_device::{DrivenWatchdog, Support, WDIOF_CARDRESET, WatchdogDriver};
-use crate::core::fact::Errno;
+use crate::core::fact::{Errno, Fault};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
+use rustix::fs::{major, minor};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// The name under which a successor in this process is given the open device.
+const HANDED: &str = "watchdog";
 
 /// The hardware watchdog of this machine.
 pub type KernelWatchdog = DrivenWatchdog<KernelDriver>;
 
 impl KernelWatchdog {
+    /// Stops the device that a predecessor in this process has left open, unless it is this one, which
+    /// is petted on (`None`: none is). Whoever names another device, or nobody, wants nothing of it.
+    ///
+    /// # Errors
+    /// What keeps it running; then nobody pets it, and it resets the machine.
+    pub fn stop_handed(wanted: Option<&Path>, _: &Hardware) -> Result<(), Fault> {
+        if let Some(file) = wanted.and_then(handed) {
+            luggage::put_back(HANDED.to_owned(), file.into());
+            return Ok(());
+        }
+        let Some(fd) = luggage::take(HANDED) else {
+            return Ok(());
+        };
+        let file = File::from(fd);
+        let number = file.metadata().map_or(0, |m| m.rdev());
+        let device = fs::read_link(format!("/sys/dev/char/{}:{}", major(number), minor(number)));
+        let name = device.ok().and_then(|path| path.file_name().map(OsString::from));
+        let name = name.unwrap_or_else(|| "watchdog0".into());
+        let paths = WatchdogPaths::of(&Path::new("/dev").join(name));
+        let file = Some(file);
+        DrivenWatchdog::on(KernelDriver { paths, file }).stop_open()
+    }
+
     /// A closed watchdog for a device node such as `/dev/watchdog0`. Nothing is opened yet.
     pub fn of(device: &Path, hardware: Hardware) -> KernelWatchdog {
         DrivenWatchdog::on(KernelDriver::of(WatchdogPaths::of(device), hardware))
@@ -111,6 +140,10 @@ impl KernelDriver {
 
 impl WatchdogDriver for KernelDriver {
     fn open(&mut self) -> Result<(), Errno> {
+        if let Some(file) = handed(&self.paths.device) {
+            self.file = Some(file);
+            return Ok(());
+        }
         // The standard library adds O_CLOEXEC: no child may keep the device open.
         let opened = OpenOptions::new().write(true).open(&self.paths.device);
         self.file = Some(opened.map_err(|error| errno_of(&error))?);
@@ -176,6 +209,27 @@ impl WatchdogDriver for KernelDriver {
     fn holder(&self) -> Option<Box<str>> {
         self.paths.holder()
     }
+}
+
+/// A device that is left to a successor in this process stays open all the time: no driver stops it,
+/// and nobody else gets it.
+impl Drop for KernelDriver {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            luggage::put(HANDED.to_owned(), file.into());
+        }
+    }
+}
+
+/// What a predecessor in this process has left open, if it is this device.
+fn handed(device: &Path) -> Option<File> {
+    let file = File::from(luggage::take(HANDED)?);
+    let (open, named) = (file.metadata().ok()?, fs::metadata(device).ok()?);
+    if open.rdev() == named.rdev() {
+        return Some(file);
+    }
+    luggage::put_back(HANDED.to_owned(), file.into());
+    None
 }
 
 /// The error number of a failed call; EIO for an error that the kernel did not make.

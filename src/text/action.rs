@@ -49,7 +49,7 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Light(Light::Release) => "light release".to_owned(),
         Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
         Action::Reply { ticket, answer } => {
-            format!("reply ticket={} {}", ticket.0, self::answer(*answer))
+            format!("reply ticket={} {}", ticket.0, self::answer(answer))
         }
         Action::Announce(what) => format!("announce {}", announcement(*what)),
         Action::Record(marker) => format!("record {}", self::marker(marker)),
@@ -61,6 +61,8 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::CutPower { cut: false } => "cut-power no".to_owned(),
         Action::AskInit { kind } => format!("ask-init {}", halt_kind_word(*kind)),
         Action::ForceHalt { kind } => format!("force-halt {}", halt_kind_word(*kind)),
+        Action::CheckConfig => "check-config".to_owned(),
+        Action::HandOver => "hand-over".to_owned(),
         Action::Exit {
             services_left: true,
         } => "exit services-left".to_owned(),
@@ -78,13 +80,14 @@ fn signal_kind(signal: Signal) -> &'static str {
     }
 }
 
-fn answer(answer: Answer) -> String {
+fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Status => "status".to_owned(),
         Answer::Accepted => "accepted".to_owned(),
         Answer::Already => "already".to_owned(),
         Answer::Ending => "ending".to_owned(),
-        Answer::TooLong { left } => format!("too-long left={}", seconds(left)),
+        Answer::Unready(why) => super::reload::answer(why),
+        Answer::TooLong { left } => format!("too-long left={}", seconds(*left)),
     }
 }
 
@@ -92,6 +95,7 @@ fn announcement(what: Announcement) -> String {
     match what {
         Announcement::Ready => "ready".to_owned(),
         Announcement::Stopping => "stopping".to_owned(),
+        Announcement::Reloading => "reloading".to_owned(),
         Announcement::Extend(time) => format!("extend {}", seconds(time)),
         Announcement::Status { up, wanted, worst } => {
             format!("status up={up} wanted={wanted} worst={}", worst.word())

@@ -73,6 +73,7 @@ impl Describer<'_> {
             Note::Ended => ("ended", vec![]),
             Note::Halt(note) => halt::describe(note),
             Note::Hold(note) => hold::describe(note),
+            Note::Reload(note) => super::reload::describe(note),
             Note::Asked { by, request } => ("asked", service::asked(*by, request, self.0)),
             Note::JournalAway { why } => ("journal-away", cause(why)),
             Note::JournalBack => ("journal-back", vec![]),

@@ -112,6 +112,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Hold(left) => format!("hold {}", super::hold::hold(left)),
         Reading::Journal => "journal".to_owned(),
         Reading::Pool => "pool".to_owned(),
+        Reading::Problems { text } => format!("configuration problems={}", token(text)),
         Reading::Unenforced { .. } => unenforced(reading).unwrap_or_default(),
         Reading::Starts { aborted } => format!("starts aborted={aborted}"),
         Reading::Gauge {

@@ -65,6 +65,7 @@ impl Speaker<'_> {
             Note::Ended => "ended".to_owned(),
             Note::Halt(note) => halt::sentence(note),
             Note::Hold(note) => hold::sentence(note),
+            Note::Reload(note) => super::reload::sentence(note),
             Note::Asked { by, request } => {
                 format!("{} asked to {}", person(*by), self.wish(request))
             }
@@ -341,6 +342,7 @@ impl Speaker<'_> {
             Request::Stop(service) => format!("stop {}", self.0.name(service)),
             Request::Restart(service) => format!("restart {}", self.0.name(service)),
             Request::Exit => "stop all services and end".to_owned(),
+            Request::Reload => "reload the configuration".to_owned(),
             Request::Leave => "end and leave the services running".to_owned(),
             Request::Halt(kind) => halt::wish(kind).to_owned(),
             Request::Hold { time, ref reason } => hold::wish(time, reason),
@@ -369,6 +371,7 @@ impl Speaker<'_> {
             Source::Starts => "the starts of daemons".to_owned(),
             Source::Limits => "the limits of services".to_owned(),
             Source::Hold => "the hold that was left".to_owned(),
+            Source::Configuration => "the configuration".to_owned(),
         }
     }
 }

@@ -70,6 +70,7 @@ fn names_are_the_variants() {
         let debug = match &note {
             Note::Halt(inner) => format!("{inner:?}"),
             Note::Hold(inner) => format!("{inner:?}"),
+            Note::Reload(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),

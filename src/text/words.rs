@@ -228,6 +228,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Starts => "starts".to_owned(),
         Source::Limits => "limits".to_owned(),
         Source::Hold => "hold".to_owned(),
+        Source::Configuration => "configuration".to_owned(),
     }
 }
 
@@ -285,7 +286,7 @@ pub fn asker(by: Asker) -> String {
 }
 
 /// The words that begin a request, for messages that list them.
-pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `halt`, `hold`, `end-hold` or `show-led`";
+pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `reload`, `halt`, `hold`, `end-hold` or `show-led`";
 
 /// What was asked for: `status`, `start web`.
 pub fn request(request: &Request, settings: &Settings) -> String {
@@ -316,6 +317,7 @@ pub(super) fn request_parts(
         Request::Restart(service) => ("restart", Some(service)),
         Request::Exit => ("exit", None),
         Request::Leave => ("leave", None),
+        Request::Reload => ("reload", None),
         Request::Halt(HaltKind::PowerOff) => ("halt-poweroff", None),
         Request::Halt(HaltKind::Reboot) => ("halt-reboot", None),
         Request::Hold { .. } => ("hold", None),

@@ -11,6 +11,7 @@ mod log;
 mod memory;
 mod notify;
 mod probes;
+mod reload;
 mod rig;
 mod start;
 

@@ -74,9 +74,21 @@ impl Rig {
         lines.filter(|line| line.contains(&event)).collect()
     }
 
+    /// Starts a daemon of another file than usual, and waits until it answers.
+    pub fn start_program(&mut self, program: &std::path::Path) {
+        let log = fs::File::create(self.path("log")).unwrap();
+        let child = self.command_of(program).stderr(log).spawn().unwrap();
+        self.daemon = Some(child);
+        self.until("the daemon answers", |rig| rig.ask("status").is_some());
+    }
+
     /// `fieldwarden run` for this rig.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fieldwarden"));
+        self.command_of(env!("CARGO_BIN_EXE_fieldwarden").as_ref())
+    }
+
+    fn command_of(&self, program: &std::path::Path) -> Command {
+        let mut command = Command::new(program);
         command
             .arg("run")
             .arg("--config")

@@ -285,6 +285,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Starts,
         Source::Limits,
         Source::Hold,
+        Source::Configuration,
     ])
 }
 
@@ -324,6 +325,9 @@ fn reading(rng: &mut Rng) -> Reading {
             temperature: rng.pick(&[None, Some(MilliCelsius(i32::MIN))]),
         }),
         Source::Floor => Reading::Floor { time: time(rng) },
+        Source::Configuration => Reading::Problems {
+            text: "web.toml:1: no".into(),
+        },
         Source::Hold => Reading::Hold(Hold {
             by: Asker::User(0),
             since: Mono(rng.pick(&[0, 999, 1_000_000, u64::MAX])),

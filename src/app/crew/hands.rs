@@ -10,7 +10,7 @@ use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
 use crate::core::settings::Settings;
 use crate::edge::adoption;
 use crate::edge::bus::{self, BusOrder};
-use crate::edge::children::{Child, ChildOrder, Children};
+use crate::edge::children::{Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
@@ -23,10 +23,10 @@ use crate::edge::output::{Output, OutputOrder};
 use crate::edge::prober::{ProbeKey, Prober, ProberOrder};
 use crate::edge::pulse::Pulse;
 use crate::edge::recorder::{Observer, Recorder};
-use crate::edge::signals::{self, RollCall};
+use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::{Recipes, Spawning};
 use crate::edge::starts;
-use crate::edge::{clock, logging, process, program_text, senses, thread};
+use crate::edge::{clock, logging, luggage, process, program_text, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
@@ -67,6 +67,8 @@ pub(in crate::app) struct Hands {
     /// Where starts are counted.
     pub starts: PathBuf,
     threads: Vec<JoinHandle<()>>,
+    /// Where new runs are named, once there is somebody who starts any.
+    pub births: Option<Births>,
     senses: Sender<()>,
     /// Ends when the recorder has written its last.
     written: Option<Receiver<()>>,
@@ -81,6 +83,7 @@ impl Hands {
         Hands {
             starts,
             threads: Vec::new(),
+            births: None,
             senses,
             written: None,
             aboard,
@@ -116,6 +119,9 @@ impl Hands {
         ledger.close();
         let _ = queues.children.give(now, ChildOrder::Quit);
         let _ = queues.output.give(now, OutputOrder::Quit);
+        if let Some(signals) = &queues.signals {
+            let _ = signals.give(now, SignalOrder::Quit);
+        }
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
         }
@@ -217,10 +223,12 @@ impl Hands {
         let guards = queues.guards.clone();
         let mut children = Children::new(kin, table.clone(), pool.clone(), guards, inbox.clone())
             .map_err(AppError::kernel("children"))?;
-        if ground.first_process {
+        // Those that our predecessor in this process has left are ours, too.
+        if ground.first_process || luggage::came() {
             children.inherit().map_err(AppError::kernel("orphans"))?;
         }
         let births = children.births(queues.children.clone());
+        self.births = Some(births.clone());
         // The spawners first: what they try out is nobody's run, and no orphan either.
         let spawning = Spawning::pair(
             recipes,
@@ -324,15 +332,14 @@ impl Hands {
     }
 
     /// The process is ours: its signals are for us.
-    pub(super) fn man_signals(&mut self, inbox: &Inbox) -> Result<Orders<RollCall>, AppError> {
+    pub(super) fn man_signals(&mut self, inbox: &Inbox) -> Result<Orders<SignalOrder>, AppError> {
         let caught = signals::caught().map_err(AppError::kernel("signal handlers"))?;
         let inbox = inbox.clone();
-        // It ends with the process: a handler cannot be waited for.
         let pulse = Arc::new(Pulse::new(Thread::Signals, PROMPT));
         let (calls, work) =
             orders::with_bell(SIGNAL_QUEUE, pulse).map_err(AppError::kernel("signals"))?;
         let run = move || fatal("signals", signals::run(caught, &work, &inbox));
-        thread::start("signals", run).map_err(AppError::kernel("thread"))?;
+        self.man("signals", run)?;
         Ok(calls)
     }
 

@@ -15,7 +15,7 @@ use crate::edge::output::OutputOrder;
 use crate::edge::prober::ProberOrder;
 use crate::edge::pulse::Pulse;
 use crate::edge::register::Write;
-use crate::edge::signals::RollCall;
+use crate::edge::signals::SignalOrder;
 use crate::edge::spawner::{SpawnOrder, spawner_of};
 use std::io;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub(in crate::app) struct Queues {
     pub control: Orders<ControlOrder>,
     pub output: Orders<OutputOrder>,
     /// Only where the process is ours.
-    pub signals: Option<Orders<RollCall>>,
+    pub signals: Option<Orders<SignalOrder>>,
     /// Only with a board that has something on its bus.
     pub bus: Option<Orders<BusOrder>>,
     pub line: Option<Orders<LineOrder>>,

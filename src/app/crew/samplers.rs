@@ -19,6 +19,7 @@ use crate::edge::sim_board::SimBoard;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
 use crate::edge::{clock, senses};
+use crate::text::fault_sentence;
 use crossbeam_channel::{Receiver, bounded};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -123,6 +124,13 @@ pub(super) fn instruments(
         Devices::Real(hardware) => {
             let samplers = Samplers::real(config, settings, &hardware);
             let device = &config.wiring.watchdog_device;
+            if let Err(why) = KernelWatchdog::stop_handed(ours.then_some(device), &hardware) {
+                log::error!(
+                    "the watchdog that is not named any more cannot be stopped ({}), and resets this \
+                     machine",
+                    fault_sentence(&why)
+                );
+            }
             (Box::new(KernelWatchdog::of(device, hardware)), samplers)
         }
         Devices::Simulated(board) => {

@@ -169,7 +169,7 @@ impl Machine {
             by: BY,
             request,
         });
-        self.answer
+        self.answer.clone()
     }
 
     fn hold(&mut self, seconds: u64) -> Option<Answer> {

@@ -14,6 +14,7 @@ pub struct Part {
     pub bears_others: bool,
     pub admits_others: bool,
     pub unsure: bool,
+    pub coming: bool,
 }
 
 impl Part {
@@ -34,6 +35,7 @@ impl Part {
             bears_others: service.bears_others(),
             admits_others: service.admits_others(),
             unsure: service.is_unsure() || service.is_open(),
+            coming: matches!(service.state, State::Starting { pid: None, .. }),
         }
     }
 }
@@ -48,6 +50,7 @@ pub struct Count {
     pub on_probation: u16,
     pub unsure: u16,
     pub up_wanted: u16,
+    pub coming: u16,
 }
 
 impl Count {
@@ -63,6 +66,7 @@ impl Count {
         step(&mut self.alive, before.alive, after.alive);
         step(&mut self.failed, before.failed, after.failed);
         step(&mut self.unsure, before.unsure, after.unsure);
+        step(&mut self.coming, before.coming, after.coming);
         step(
             &mut self.on_probation,
             before.on_probation,

@@ -6,6 +6,7 @@
 //! Never believes what a message says about its sender: the kernel's credentials count.
 
 use super::message::Message;
+use crate::edge::luggage;
 use crate::core::fact::{Pid, Refusal};
 use nix::cmsg_space;
 use nix::sys::socket::{
@@ -15,6 +16,7 @@ use nix::sys::socket::{
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 /// Longest message that is read, as with systemd. Nothing of a longer one counts.
@@ -48,6 +50,9 @@ pub struct Datagram {
 /// # Errors
 /// What the kernel said, with the path.
 pub fn listen(path: &Path) -> io::Result<OwnedFd> {
+    if let Some(socket) = handed(path) {
+        return Ok(socket);
+    }
     let place = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
@@ -61,6 +66,26 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     // Services may run as any user; who wrote is checked message by message.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(place)?;
     Ok(fd)
+}
+
+/// Leaves the notify socket of a service to a successor in this process, with what is in it.
+pub fn leave(socket: OwnedFd) {
+    let socket = UnixDatagram::from(socket);
+    let address = socket.local_addr().ok();
+    if let Some(path) = address.as_ref().and_then(|address| address.as_pathname()) {
+        luggage::put(name(path), socket.into());
+    }
+}
+
+/// What a predecessor in this process has left, if it is still where services find it.
+fn handed(path: &Path) -> Option<OwnedFd> {
+    let socket = UnixDatagram::from(luggage::take(&name(path))?);
+    let address = socket.local_addr().ok()?;
+    (address.as_pathname() == Some(path) && path.exists()).then(|| socket.into())
+}
+
+fn name(path: &Path) -> String {
+    format!("notify {}", path.display())
 }
 
 /// Reads the next message, if there is one.

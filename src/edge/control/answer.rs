@@ -1,6 +1,7 @@
 //! The lines that clients get.
 
 use super::{CORE_WITHIN, VERSION};
+use crate::core::note::Unready;
 use crate::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -43,6 +44,10 @@ pub enum Code {
     NoLed,
     /// A hold would last too long.
     TooLong,
+    /// The configuration cannot be used, and nothing was changed.
+    BadConfiguration,
+    /// There can be no reload now, and nothing was changed.
+    NotReloaded,
     /// This user may not ask for it.
     NotPermitted,
     /// Too many clients at once.
@@ -141,6 +146,21 @@ pub(super) fn hold_too_long(left: Duration, most: Duration) -> Refusal {
     );
     let help = "ask for less, or end it first: fieldwarden hold --end";
     Refusal::new(Code::TooLong, what, help)
+}
+
+/// There was no reload.
+pub(super) fn not_reloaded(why: &Unready) -> Refusal {
+    let (code, help) = match why {
+        Unready::Problems(_) => (
+            Code::BadConfiguration,
+            "nothing was changed; mend it, and look with `fieldwarden check`",
+        ),
+        Unready::NotChecked(_) | Unready::Stuck(_) | Unready::Starting => (
+            Code::NotReloaded,
+            "nothing was changed; look with `fieldwarden status`, and try again",
+        ),
+    };
+    Refusal::new(code, text::unready(why), help)
 }
 
 /// A request that took too long to arrive.

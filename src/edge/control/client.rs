@@ -6,7 +6,7 @@
 //! ```
 
 use super::ring::EventRing;
-use super::{ASK_WITHIN, CORE_WITHIN, REQUEST_MAX, TAKE_WITHIN};
+use super::{ASK_WITHIN, REQUEST_MAX, TAKE_WITHIN};
 use crate::units::Mono;
 use rustix::event::epoll::EventFlags;
 use std::io::{ErrorKind, Read, Write};
@@ -40,8 +40,8 @@ pub(super) struct Client {
 enum Stage {
     /// Its line is not complete.
     Asking(Vec<u8>),
-    /// The core has its request.
-    Waiting,
+    /// The core has its request, and so much time for it.
+    Waiting(Duration),
     /// It is given its answer.
     Taking(Rest),
     /// It is given events.
@@ -93,7 +93,7 @@ impl Client {
     pub fn wanted_interest(&self) -> EventFlags {
         match &self.stage {
             Stage::Asking(_) => EventFlags::IN,
-            Stage::Waiting => EventFlags::empty(),
+            Stage::Waiting(_) => EventFlags::empty(),
             Stage::Taking(_) => EventFlags::OUT,
             Stage::Following { rest, .. } if rest.is_empty() => EventFlags::empty(),
             Stage::Following { .. } => EventFlags::OUT,
@@ -104,7 +104,7 @@ impl Client {
     pub fn deadline(&self) -> Option<Mono> {
         match &self.stage {
             Stage::Asking(_) => Some(self.since.after(ASK_WITHIN)),
-            Stage::Waiting => Some(self.since.after(CORE_WITHIN)),
+            Stage::Waiting(time) => Some(self.since.after(*time)),
             Stage::Taking(_) | Stage::Following { upto: Some(_), .. } => {
                 Some(self.since.after(TAKE_WITHIN))
             }
@@ -119,7 +119,7 @@ impl Client {
 
     /// The core has its request.
     pub fn waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting)
+        matches!(self.stage, Stage::Waiting(_))
     }
 
     /// It is given events as they come.
@@ -134,7 +134,7 @@ impl Client {
         let idle = match &self.stage {
             // It had all it needs to speak before we even saw it.
             Stage::Asking(_) => true,
-            Stage::Waiting => false,
+            Stage::Waiting(_) => false,
             Stage::Taking(_) => now.since(self.since) >= IDLE,
             Stage::Following { rest, .. } => !rest.is_empty() && now.since(self.since) >= IDLE,
         };
@@ -169,9 +169,9 @@ impl Client {
         }
     }
 
-    /// The core has its request from now on.
-    pub fn wait(&mut self, now: Mono) {
-        self.stage = Stage::Waiting;
+    /// The core has its request from now on, and so much time to answer.
+    pub fn wait(&mut self, time: Duration, now: Mono) {
+        self.stage = Stage::Waiting(time);
         self.since = now;
     }
 
@@ -195,7 +195,7 @@ impl Client {
     /// Writes what it takes.
     pub fn write(&mut self, events: &EventRing, now: Mono) -> Moved {
         match &mut self.stage {
-            Stage::Asking(_) | Stage::Waiting => Moved::Rests,
+            Stage::Asking(_) | Stage::Waiting(_) => Moved::Rests,
             Stage::Taking(rest) => match rest.send(&mut self.stream) {
                 Sent::All | Sent::Gone => Moved::Over,
                 Sent::Part { .. } => Moved::Rests,
@@ -239,7 +239,7 @@ impl Client {
     /// Tells it why it is sent away, as far as it takes that at once.
     pub fn dismiss(mut self, line: &[u8]) {
         let begun = match &self.stage {
-            Stage::Asking(_) | Stage::Waiting => false,
+            Stage::Asking(_) | Stage::Waiting(_) => false,
             // Anything now would land in the middle of something.
             Stage::Taking(_) | Stage::Following { .. } => true,
         };

@@ -1,13 +1,18 @@
 //! The socket in the file system, and the lock that says whose it is.
 
 use super::{GROUP, LOCK, SOCKET};
+use crate::edge::luggage;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+/// Names of what a successor in this process is given.
+const LISTENER: &str = "control";
+const LOCKED: &str = "lock";
 
 /// Longest path of a socket in bytes: the kernel's 108 with the NUL at the end.
 const PATH_MAX: usize = 107;
@@ -27,7 +32,7 @@ const GROUPS: &str = "/etc/group";
 pub struct Door {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// Why there is no socket.
@@ -92,6 +97,13 @@ impl Door {
             let path = path.clone();
             move |source: io::Error| DoorError::System { what, path, source }
         };
+        if let Some(listener) = handed(&path) {
+            return Ok(Door {
+                listener,
+                path,
+                lock,
+            });
+        }
         // We hold the lock, so whoever made this socket is dead.
         match fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
@@ -103,7 +115,7 @@ impl Door {
         Ok(Door {
             listener,
             path,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -112,16 +124,39 @@ impl Door {
         &self.path
     }
 
-    /// Takes the socket out of the file system.
-    pub(super) fn remove(&self) {
+    /// Takes the socket out of the file system; or leaves it and the lock to a successor in this process,
+    /// so that nobody who asks meanwhile is sent away, and no other daemon takes its place.
+    pub(super) fn close(self) {
+        if luggage::is_open() {
+            luggage::put(LISTENER.to_owned(), self.listener.into());
+            luggage::put(LOCKED.to_owned(), self.lock.into());
+            return;
+        }
         // One that is gone already is as good.
         let _ = fs::remove_file(&self.path);
     }
 }
 
+/// The socket of a predecessor in this process, if it is this one.
+fn handed(path: &Path) -> Option<UnixListener> {
+    let listener = UnixListener::from(luggage::take(LISTENER)?);
+    let address = listener.local_addr().ok()?;
+    (address.as_pathname() == Some(path) && path.exists()).then_some(listener)
+}
+
+/// The lock of a predecessor in this process, if it is on this file.
+fn handed_lock(path: &Path) -> Option<File> {
+    let lock = File::from(luggage::take(LOCKED)?);
+    let (held, there) = (lock.metadata().ok()?, fs::metadata(path).ok()?);
+    (held.ino() == there.ino() && held.dev() == there.dev()).then_some(lock)
+}
+
 /// Locks the directory by a file in it, and writes our number there for people to find.
 fn lock(dir: &Path) -> Result<File, DoorError> {
     let path = dir.join(LOCK);
+    if let Some(lock) = handed_lock(&path) {
+        return Ok(lock);
+    }
     let fail = |what| {
         let path = path.clone();
         move |source: io::Error| DoorError::System { what, path, source }

@@ -44,6 +44,7 @@ impl Wanted {
                 | Request::Restart(_)
                 | Request::Exit
                 | Request::Leave
+                | Request::Reload
                 | Request::Halt(_)
                 | Request::Hold { .. }
                 | Request::EndHold
@@ -69,6 +70,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
         "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
         "halt" => Wanted::Core(Request::Halt(kind(&mut keys)?)),
         "hold" => Wanted::Core(hold::hold(&mut keys, settings)?),
+        "reload" => Wanted::Core(Request::Reload),
         "end-hold" => Wanted::Core(Request::EndHold),
         "show-led" => Wanted::Core(show_led(&mut keys, settings)?),
         "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
@@ -114,7 +116,7 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
-     requests: status, events, start, stop, restart, halt, hold, end-hold, show-led";
+     requests: status, events, start, stop, restart, reload, halt, hold, end-hold, show-led";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {

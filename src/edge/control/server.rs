@@ -1,14 +1,15 @@
 //! The loop of the control thread: who may come in, whose turn it is, whose time is over.
 
 use super::answer::{
-    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, status_line, too_slow,
-    word_line,
+    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, not_reloaded, status_line,
+    too_slow, word_line,
 };
 use super::client::{Client, Moved};
 use super::request::{self, Wanted};
 use super::ring::EventRing;
 use super::{
-    CLIENTS_MAX, CORE_WITHIN, Control, ControlOrder, Door, FOLLOWERS_MAX, REQUEST_MAX, Reply,
+    CLIENTS_MAX, CORE_WITHIN, Control, ControlOrder, Door, FOLLOWERS_MAX, RELOAD_WITHIN,
+    REQUEST_MAX, Reply,
 };
 use crate::core::action;
 use crate::core::fact::{Asker, Fact, Request, Ticket};
@@ -109,7 +110,7 @@ impl Server {
             let followed = self.clients.values().any(Client::following);
             self.events.wake(followed);
         }
-        self.door.remove();
+        self.door.close();
     }
 
     fn turn(&mut self, event: Event, now: Mono) {
@@ -265,9 +266,13 @@ impl Server {
         let Some(client) = self.clients.get_mut(&key) else {
             return;
         };
-        client.wait(now);
+        let within = match request {
+            Request::Reload => RELOAD_WITHIN,
+            _ => CORE_WITHIN,
+        };
+        client.wait(within, now);
         let by = Asker::User(client.uid);
-        self.open.insert(key, now.after(CORE_WITHIN));
+        self.open.insert(key, now.after(within));
         self.inbox.send(Fact::Asked {
             ticket: Ticket(key),
             by,
@@ -344,6 +349,7 @@ impl Server {
             // The loop around the core fills the report in; without it there is nothing to tell.
             Reply::Told(action::Answer::Status) => no_answer().line(),
             Reply::Told(action::Answer::Ending) => ending().line(),
+            Reply::Told(action::Answer::Unready(why)) => not_reloaded(&why).line(),
             Reply::Told(action::Answer::TooLong { left }) => {
                 hold_too_long(left, self.settings.hold_most).line()
             }

@@ -113,6 +113,7 @@ pub(super) fn asked(by: Asker, request: &Request, settings: &Settings) -> Fields
         | Request::Restart(_)
         | Request::Exit
         | Request::Leave
+        | Request::Reload
         | Request::Halt(_)
         | Request::EndHold => {}
     }

@@ -120,6 +120,9 @@ impl Line<'_, '_> {
             }),
             Source::Marker => Reading::Marker(self.found_marker()?),
             Source::Hold => Reading::Hold(self.left_hold()?),
+            Source::Configuration => Reading::Problems {
+                text: self.words.keyed("problems", "TEXT")?.into(),
+            },
             Source::Journal => Reading::Journal,
             Source::Pool => Reading::Pool,
             Source::Starts => Reading::Starts {
@@ -201,7 +204,7 @@ impl Line<'_, '_> {
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `network`, `rtc`, `floor`, `mains`, \
              `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts`, \
-             `limits` or `hold`";
+             `limits`, `hold` or `configuration`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -222,6 +225,7 @@ impl Line<'_, '_> {
             "starts" => Ok(Source::Starts),
             "limits" => Ok(Source::Limits),
             "hold" => Ok(Source::Hold),
+            "configuration" => Ok(Source::Configuration),
             other => Err(expected(SOURCES, other)),
         }
     }

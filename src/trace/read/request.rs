@@ -17,6 +17,7 @@ impl Line<'_, '_> {
             "restart" => self.service().map(Request::Restart),
             "exit" => Ok(Request::Exit),
             "leave" => Ok(Request::Leave),
+            "reload" => Ok(Request::Reload),
             "halt" => self.halt_kind().map(Request::Halt),
             "hold" => self.hold(),
             "end-hold" => Ok(Request::EndHold),

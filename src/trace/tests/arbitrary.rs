@@ -141,6 +141,7 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Starts),
         Just(Source::Limits),
         Just(Source::Hold),
+        Just(Source::Configuration),
     ]
 }
 
@@ -199,6 +200,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         Just(Reading::Journal),
         hold().prop_map(Reading::Hold),
         Just(Reading::Pool),
+        text().prop_map(|text| Reading::Problems { text }),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         unenforced(),
         (any::<bool>(), option::of(shown()))
@@ -358,6 +360,7 @@ fn request() -> impl Strategy<Value = Request> {
         service().prop_map(Request::Restart),
         Just(Request::Exit),
         Just(Request::Leave),
+        Just(Request::Reload),
         (
             proptest::sample::select(&LedState::ALL[..]),
             any::<Duration>()

@@ -1,0 +1,199 @@
+//! Descriptors that pass from a daemon to its successor in the same process.
+//!
+//! An exec keeps the process and replaces the program. What it must not close is noted here as the
+//! threads let go of it; then it is listed in a file in memory, whose number the successor finds in its
+//! environment. Everything else is closed by the kernel, as all descriptors of ours are.
+//!
+//! Descriptors belong to a process, and so there is one luggage in it. It stays shut unless this
+//! process is to be handed over: then whatever is put in is dropped, as it would be anyway.
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The variable in which a successor finds the number of the list.
+pub const VARIABLE: &str = "FIELDWARDEN_LUGGAGE";
+
+/// The first line of the list. What has none is not ours.
+const HEADER: &str = "fieldwarden-luggage 1";
+
+/// Longest list in bytes: some descriptors of each of a thousand services, with long names.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
+static LUGGAGE: Mutex<Luggage> = Mutex::new(Luggage {
+    open: false,
+    came: false,
+    things: Vec::new(),
+});
+
+struct Luggage {
+    open: bool,
+    came: bool,
+    things: Vec<(String, OwnedFd)>,
+}
+
+fn luggage() -> MutexGuard<'static, Luggage> {
+    // Whoever broke off has left it as it was between two calls.
+    LUGGAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on what is put in goes along: this process is to be handed over.
+pub fn open() {
+    luggage().open = true;
+}
+
+/// This process is to be handed over.
+pub fn is_open() -> bool {
+    luggage().open
+}
+
+/// This program was handed its process by another one.
+pub fn came() -> bool {
+    luggage().came
+}
+
+/// Puts in a descriptor, under a name without a line feed. If it is shut, it is closed instead.
+pub fn put(name: String, descriptor: OwnedFd) {
+    let mut luggage = luggage();
+    if luggage.open && !name.contains('\n') {
+        luggage.things.push((name, descriptor));
+    }
+}
+
+/// Puts in again what was taken out.
+pub fn put_back(name: String, descriptor: OwnedFd) {
+    luggage().things.push((name, descriptor));
+}
+
+/// Takes out the descriptor of this name, if it came along.
+pub fn take(name: &str) -> Option<OwnedFd> {
+    let mut luggage = luggage();
+    if luggage.open {
+        return None;
+    }
+    let at = luggage.things.iter().position(|(n, _)| n == name)?;
+    Some(luggage.things.swap_remove(at).1)
+}
+
+/// Takes out all whose names begin so, with what follows, in the order in which they were put in.
+pub fn take_all(prefix: &str) -> Vec<(String, OwnedFd)> {
+    let mut luggage = luggage();
+    if luggage.open {
+        return Vec::new();
+    }
+    let (taken, left) = std::mem::take(&mut luggage.things)
+        .into_iter()
+        .partition(|(name, _)| name.starts_with(prefix));
+    luggage.things = left;
+    let taken: Vec<(String, OwnedFd)> = taken;
+    let rest = |(name, fd): (String, OwnedFd)| (name[prefix.len()..].to_owned(), fd);
+    taken.into_iter().map(rest).collect()
+}
+
+/// Lists what goes along, and keeps it open over an exec. Returns the number of the list.
+///
+/// # Errors
+/// What the kernel said.
+pub fn pack() -> io::Result<RawFd> {
+    let luggage = luggage();
+    let mut list = File::from(memfd_create("luggage", MemfdFlags::empty())?);
+    let mut text = format!("{HEADER}\n");
+    for (name, fd) in &luggage.things {
+        fcntl_setfd(fd, FdFlags::empty())?;
+        text.push_str(&format!("{} {name}\n", fd.as_raw_fd()));
+    }
+    list.write_all(text.as_bytes())?;
+    list.rewind()?;
+    let number = list.as_raw_fd();
+    // It is the successor's from now on.
+    std::mem::forget(list);
+    Ok(number)
+}
+
+/// Unpacks the list with this number. One that is not ours is left alone.
+pub fn unpack(number: &str) {
+    let Some(list) = number.parse().ok().and_then(list) else {
+        log::warn!("{VARIABLE}: there is no list of descriptors; nothing was handed over");
+        return;
+    };
+    let mut luggage = luggage();
+    luggage.came = true;
+    for line in list.lines() {
+        let (number, name) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some(fd) = number.parse().ok().and_then(own) {
+            luggage.things.push((name.to_owned(), fd));
+        }
+    }
+}
+
+/// The lines of a list, without the first.
+fn list(number: RawFd) -> Option<String> {
+    let mut text = String::new();
+    // It is looked at before it is taken for ours: the number may be anything.
+    let path = format!("/proc/self/fd/{number}");
+    let mut file = File::open(path).ok()?.take(LONGEST);
+    file.read_to_string(&mut text).ok()?;
+    let lines = text.strip_prefix(HEADER)?.strip_prefix('\n')?.to_owned();
+    drop(own(number));
+    Some(lines)
+}
+
+/// Makes a descriptor ours that an exec has left open, and lets no other exec do so. Not one of the
+/// three that every program has.
+fn own(number: RawFd) -> Option<OwnedFd> {
+    if number <= 2 {
+        return None;
+    }
+    // SAFETY: it is only asked whether there is such a descriptor.
+    let there = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    fcntl_getfd(there).ok()?;
+    fcntl_setfd(there, FdFlags::CLOEXEC).ok()?;
+    // SAFETY: it is open, and our predecessor has listed it once, for us alone; nobody in this program
+    // has opened anything yet that could have its number, because it never was closed.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test, because there is one luggage: what is put in while it is shut is closed; what goes
+    /// along is listed, kept over an exec, and taken out by its name; nonsense is not taken for a list.
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (read, write) = pipe();
+        put("lost".to_owned(), read);
+        assert!(rustix::io::write(&write, b"x").is_err());
+        for nonsense in ["", "x", "-1", "0", "1", "2", "99999"] {
+            unpack(nonsense);
+        }
+        let other = tempfile::tempfile().unwrap();
+        unpack(&other.as_raw_fd().to_string());
+        assert!(!came() && fcntl_getfd(&other).is_ok());
+
+        open();
+        let (read, write) = pipe();
+        let number = read.as_raw_fd();
+        put("store web a b".to_owned(), read);
+        put("two\nlines".to_owned(), write);
+        assert!(is_open() && take("store web a b").is_none());
+        let list = pack().unwrap();
+        // As an exec would: what was ours is the next one's.
+        for (_, fd) in std::mem::take(&mut luggage().things) {
+            assert_eq!(fcntl_getfd(&fd).unwrap(), FdFlags::empty());
+            std::mem::forget(fd);
+        }
+        luggage().open = false;
+        unpack(&list.to_string());
+        assert!(came() && take("lost").is_none());
+        let all = take_all("store web ");
+        assert_eq!(all.len(), 1);
+        assert_eq!((&*all[0].0, all[0].1.as_raw_fd()), ("a b", number));
+        assert_eq!(fcntl_getfd(&all[0].1).unwrap(), FdFlags::CLOEXEC);
+        luggage().came = false;
+    }
+}

@@ -1,0 +1,161 @@
+//! The configuration is read anew by a successor in the same process.
+
+use super::rig::{Rig, alive, kill, python, shell, sleeper};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use std::fs;
+use std::process::{Command, Output};
+
+impl Rig {
+    /// `fieldwarden reload` for this rig.
+    fn reload(&self) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
+            .arg("--runtime-dir")
+            .arg(self.path("run"))
+            .arg("reload")
+            .output()
+            .unwrap()
+    }
+
+    fn reloads(&self) -> String {
+        let output = self.reload();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}\n{}", self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// What is configured as it was runs on, what has changed is started anew, what is new is started and
+/// what is gone is ended: all in the same process, and told in plain words.
+#[test]
+fn only_what_has_changed_restarts() {
+    let mut rig = Rig::new(&(sleeper("same", "") + &sleeper("other", "") + &sleeper("gone", "")));
+    rig.start();
+    let (same, other, gone) = (rig.up("same"), rig.up("other"), rig.up("gone"));
+    let daemon = rig.status().pid;
+    rig.configure(
+        &(sleeper("same", "stop_timeout = \"3s\"")
+            + &sleeper("other", "environment = { A = \"1\" }")
+            + &sleeper("new", "")),
+    );
+    let told = rig.reloads();
+    for line in [
+        "new: new, up\n",
+        "other: started anew, up\n",
+        "gone: not configured any more, ended\n",
+        "reloaded; 1 service is as it was\n",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert_eq!(rig.status().pid, daemon);
+    assert_eq!((rig.up("same"), rig.service("same").run), (same, 1));
+    assert!(rig.up("other") != other && rig.service("other").run == 2);
+    rig.until("it was ended", |_| !alive(gone));
+    // The processes are still its children: it sees how they end.
+    kill(same);
+    rig.until("it is started again", |rig| rig.service("same").run == 2);
+    rig.until("that is seen", |rig| {
+        let exits = rig.journaled("service-exited");
+        exits.iter().any(|e| e.contains("SIGKILL"))
+    });
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    assert!(!rig.path("run/control.sock").exists());
+}
+
+/// A configuration with mistakes changes nothing, and they are told; so is a program that is not there.
+#[test]
+fn a_bad_configuration_changes_nothing() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    rig.start();
+    let web = rig.up("web");
+    rig.configure("[service.web]\ncomand = [\"/bin/sleep\", \"1\"]\n");
+    let output = rig.reload();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{errors}");
+    assert!(errors.contains("comand") && errors.contains("fieldwarden.toml:6"), "{errors}");
+    assert!(errors.contains("nothing was changed"), "{errors}");
+    // By signal it is told in the log and in the journal.
+    rig.signal(Signal::SIGHUP);
+    rig.until("both are told", |rig| rig.journaled("reload-refused").len() == 2);
+    assert!(rig.log().contains("not reloaded, and nothing was changed"));
+    assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
+    assert!(rig.journaled("handing-over").is_empty());
+}
+
+/// HUP does the same, as often as it comes, and a TERM right behind it is not lost.
+#[test]
+fn signals_reload_and_are_not_lost() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    rig.start();
+    let web = rig.up("web");
+    for number in 1..=3 {
+        rig.signal(Signal::SIGHUP);
+        let begun = |rig: &Rig| rig.journaled("began").len() == number + 1;
+        rig.until("a successor has begun", begun);
+        rig.until("it answers", |rig| rig.ask("status").is_some());
+        assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
+    }
+    rig.signal(Signal::SIGHUP);
+    rig.until("it is handed over", |rig| rig.journaled("handing-over").len() == 4);
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    assert!(!alive(web));
+}
+
+/// What a service says and leaves while the daemon is replaced is there for its successor: its
+/// readiness, and lines of its output.
+#[test]
+fn nothing_that_a_service_says_is_lost() {
+    let speaks = python(
+        "speaks",
+        "ready = \"notify\"\nheartbeat = \"20s\"",
+        "time.sleep(0.2)\nsay('READY=1')\nn = 0\nwhile True:\n    n += 1\n    \
+         print('line', n, flush=True)\n    say('WATCHDOG=1')\n    say('STATUS=%d' % n)\n    \
+         time.sleep(0.01)\n",
+    );
+    let mut rig = Rig::new(&(speaks.clone() + &shell("quick", "", "exec sleep 1000")));
+    rig.start();
+    // While it is not ready yet: it says so under whichever daemon there is.
+    for _ in 0..4 {
+        rig.reloads();
+    }
+    let pid = rig.up("speaks");
+    for _ in 0..4 {
+        rig.reloads();
+    }
+    assert_eq!((rig.up("speaks"), rig.service("speaks").run), (pid, 1));
+    let log = fs::read_to_string(rig.path("run/trace")).unwrap_or_default();
+    assert!(!log.contains("refused"), "{log}");
+}
+
+/// The program is replaced by another file: the same process goes on with that one.
+#[test]
+fn an_upgrade_takes_the_place_of_the_old_program() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    let program = rig.path("fieldwarden");
+    fs::copy(env!("CARGO_BIN_EXE_fieldwarden"), &program).unwrap();
+    rig.start_program(&program);
+    let (web, daemon) = (rig.up("web"), rig.status().pid);
+    let exe = || fs::metadata(format!("/proc/{daemon}/exe")).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    let before = exe().ino();
+    let new = rig.path("fieldwarden.new");
+    fs::copy(env!("CARGO_BIN_EXE_fieldwarden"), &new).unwrap();
+    fs::rename(&new, &program).unwrap();
+    rig.reloads();
+    assert_ne!(exe().ino(), before);
+    assert_eq!(exe().ino(), fs::metadata(&program).unwrap().ino());
+    assert_eq!((rig.up("web"), rig.status().pid), (web, daemon));
+
+    // One that does not even start changes nothing.
+    let new = rig.path("fieldwarden.bad");
+    fs::write(&new, "no program").unwrap();
+    let mode = fs::metadata(&program).unwrap().permissions();
+    fs::set_permissions(&new, mode).unwrap();
+    fs::rename(&new, &program).unwrap();
+    let output = rig.reload();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((rig.up("web"), rig.status().pid), (web, daemon));
+    assert_eq!(rig.ask_with("reload", ",\"x\":1").unwrap()["ok"], json!(false));
+}
