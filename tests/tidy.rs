@@ -40,7 +40,7 @@ const POLICIES: [(&str, &[&str]); 16] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 19] = [
+const OWNERS: [(&str, &str); 21] = [
     ("Start", "services"),
     ("Signal", "services"),
     ("Probe", "services"),
@@ -59,6 +59,8 @@ const OWNERS: [(&str, &str); 19] = [
     ("CutPower", "shutdown"),
     ("AskInit", "shutdown"),
     ("ForceHalt", "shutdown"),
+    ("CheckConfig", "shutdown"),
+    ("HandOver", "shutdown"),
     ("Exit", "shutdown"),
 ];
 

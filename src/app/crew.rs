@@ -25,6 +25,7 @@ use crate::edge::guards::Guards;
 use crate::edge::hardware::{HaltRight, Hardware};
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::ledger;
+use crate::edge::luggage;
 use crate::edge::orders::Work;
 use crate::edge::places::Places;
 use crate::edge::power_cut::PowerCut;
@@ -112,6 +113,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let kin = ground.children().map_err(AppError::Places)?;
     let plans = ground.probe_plans();
     let recipes = ground.recipes(&plan.environment);
+    // Of services that are not configured any more.
+    luggage::discard(&["notify ", "store "]);
     hands.man_services(
         (recipes, kin, plans),
         &ground,
@@ -211,7 +214,10 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
         let (run, pid, ready) = (record.run, record.pid, record.ready);
         let own_window = record.window.map(|w| Change::Said(Said::Window(w)));
-        let changes = std::iter::once(Change::Adopted { pid, ready }).chain(own_window);
+        let kept = ground.stores[usize::from(service.0)].count();
+        let kept = (kept > 0).then_some(Change::Said(Said::Kept(kept)));
+        let changes = std::iter::once(Change::Adopted { pid, ready });
+        let changes = changes.chain(own_window).chain(kept);
         facts.extend(changes.map(|change| Fact::Child {
             service,
             run,

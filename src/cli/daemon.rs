@@ -3,8 +3,8 @@
 use crate::app::{self, AppError, Devices, Plan};
 use crate::config::{self, Config};
 use crate::demo;
-use crate::edge::systemd::Environment;
 use crate::edge::successor::{self, Successor};
+use crate::edge::systemd::Environment;
 use crate::edge::{logging, process, signals};
 use crate::error::Error;
 use std::io::{self, Write};

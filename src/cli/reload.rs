@@ -75,9 +75,8 @@ fn find<'a>(status: &'a Status, name: &str) -> Option<&'a ServiceStatus> {
 
 /// It is on its way, for our sake.
 fn moves(service: &ServiceStatus, before: &Status) -> bool {
-    let touched = find(before, &service.name).is_none_or(|old| {
-        old.run != service.run || (old.state == "up" && service.state != "up")
-    });
+    let touched = find(before, &service.name)
+        .is_none_or(|old| old.run != service.run || (old.state == "up" && service.state != "up"));
     let young = service.since_seconds.is_some_and(|s| s.0 < SETTLED);
     touched
         && match service.state.as_str() {
@@ -106,9 +105,14 @@ fn tell(before: &Status, after: &Status, time: Duration, out: &mut Printer) -> R
             failed = true;
             let late = match bad {
                 true => "why: fieldwarden why ".to_owned() + name,
-                false => format!("still after {}; it goes on in the background", for_people(time)),
+                false => format!(
+                    "still after {}; it goes on in the background",
+                    for_people(time)
+                ),
             };
-            tell_line(&format!("fieldwarden: {name} is {what}, and {state}\nhelp: {late}"));
+            tell_line(&format!(
+                "fieldwarden: {name} is {what}, and {state}\nhelp: {late}"
+            ));
         } else {
             out.line(&format!("{name}: {what}, {state}"))?;
         }

@@ -121,10 +121,11 @@ impl Policy for Desk {
             if !self.stopping {
                 self.stopping = true;
                 self.due = Some(pass.now);
-                pass.out.push(Action::Announce(match pass.picture.handing_over {
-                    true => Announcement::Reloading,
-                    false => Announcement::Stopping,
-                }));
+                pass.out
+                    .push(Action::Announce(match pass.picture.handing_over {
+                        true => Announcement::Reloading,
+                        false => Announcement::Stopping,
+                    }));
             }
             self.announce_need_of_time(pass);
             return;

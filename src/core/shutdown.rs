@@ -251,9 +251,14 @@ impl Policy for Shutdown {
 
     fn deadline(&self) -> Option<Mono> {
         let reload = self.reload_due();
-        [self.due, self.counting_until(), self.forgetting_due(), reload]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.due,
+            self.counting_until(),
+            self.forgetting_due(),
+            reload,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }

@@ -112,7 +112,10 @@ fn nix_pid(pid: Pid) -> Option<nix::unistd::Pid> {
 /// The process has ended, and waits for us to reap it.
 fn is_our_child(pidfd: &OwnedFd) -> bool {
     let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    matches!(process::waitid(WaitId::PidFd(pidfd.as_fd()), flags), Ok(Some(_)))
+    matches!(
+        process::waitid(WaitId::PidFd(pidfd.as_fd()), flags),
+        Ok(Some(_))
+    )
 }
 
 /// The process has not ended (one that waits to be reaped has).

@@ -114,7 +114,9 @@ fn judge(child: &mut Child) -> io::Result<Checked> {
     match (status.success(), text.trim().is_empty()) {
         (true, _) => Ok(Checked::Good),
         (false, false) => Ok(Checked::Bad(text.into())),
-        (false, true) => Ok(Checked::Bad(format!("the check ended with {status}").into())),
+        (false, true) => Ok(Checked::Bad(
+            format!("the check ended with {status}").into(),
+        )),
     }
 }
 

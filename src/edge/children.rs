@@ -26,6 +26,7 @@ pub use order::{Child, ChildOrder};
 use super::clock;
 use super::guards::GuardOrder;
 use super::inbox::Inbox;
+use super::luggage;
 use super::orders::{Orders, Work};
 use super::pool::Pool;
 use super::run_record::RunRecord;
@@ -180,6 +181,7 @@ impl Children {
                     epoll::EventFlags::IN,
                 )?;
             }
+            store::watch(&epoll, at, &child.store);
         }
         let awaited = children.iter().map(|_| AtomicBool::new(false)).collect();
         let slots = children
@@ -222,16 +224,20 @@ impl Children {
     /// When epoll itself fails, which leaves the daemon deaf: it must end.
     pub fn run(mut self, work: &Work<ChildOrder>) -> io::Result<()> {
         let outcome = self.serve(work);
-        self.leave_sockets();
+        self.leave_to_successor();
         outcome
     }
 
-    /// What services say from now on is for a successor in this process, if there is to be one.
-    fn leave_sockets(&mut self) {
+    /// What services say from now on, and what they have left, is for a successor in this process.
+    fn leave_to_successor(&mut self) {
+        if !luggage::is_open() {
+            return;
+        }
         for slot in &mut self.slots {
             if let Some(socket) = slot.child.notify.take() {
                 notify::leave(socket);
             }
+            slot.child.store.leave(&slot.child.name);
         }
     }
 

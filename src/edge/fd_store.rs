@@ -4,12 +4,18 @@
 //! holds the lock for longer than it takes to look at a list of a few dozen entries: the spawner, which
 //! may be suspended for minutes, takes its copies and lets go.
 
+use super::luggage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of a descriptor that was left without one, as with systemd.
 const UNNAMED: &str = "stored";
+
+/// Words in the luggage of a process that is handed over.
+const LEFT: &str = "store";
+const POLLED: &str = "polled";
+const UNPOLLED: &str = "unpolled";
 
 /// Longest name, as with systemd.
 const LONGEST_NAME: usize = 255;
@@ -115,6 +121,27 @@ impl FdStore {
     /// Copies of all, in the order in which they came.
     pub fn all(&self) -> Vec<Stored> {
         self.list().map_or(Vec::new(), |list| list.clone())
+    }
+
+    /// Leaves all to a successor in this process.
+    pub fn leave(&self, service: &str) {
+        for stored in self.clear() {
+            // The spawner may have a copy, until it ends.
+            if let Ok(descriptor) = stored.descriptor.try_clone() {
+                let polled = if stored.polled { POLLED } else { UNPOLLED };
+                let name = format!("{LEFT} {service} {polled} {}", stored.name);
+                luggage::put(name, descriptor);
+            }
+        }
+    }
+
+    /// Takes up what a predecessor in this process has left, as far as there may be so much now.
+    pub fn take_up(&self, most: u32, service: &str) {
+        for (rest, descriptor) in luggage::take_all(&format!("{LEFT} {service} ")) {
+            let (polled, name) = rest.split_once(' ').unwrap_or((UNPOLLED, UNNAMED));
+            // What is beyond that is closed.
+            let _ = self.put(most, name, descriptor, polled == POLLED);
+        }
     }
 
     /// How many there are.

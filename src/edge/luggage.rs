@@ -9,9 +9,10 @@
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io::{self, Read, Write as _};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The variable in which a successor finds the number of the list.
@@ -23,11 +24,7 @@ const HEADER: &str = "fieldwarden-luggage 1";
 /// Longest list in bytes: some descriptors of each of a thousand services, with long names.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
-static LUGGAGE: Mutex<Luggage> = Mutex::new(Luggage {
-    open: false,
-    came: false,
-    things: Vec::new(),
-});
+static LUGGAGE: Mutex<Luggage> = Mutex::new(Luggage::shut());
 
 struct Luggage {
     open: bool,
@@ -57,10 +54,7 @@ pub fn came() -> bool {
 
 /// Puts in a descriptor, under a name without a line feed. If it is shut, it is closed instead.
 pub fn put(name: String, descriptor: OwnedFd) {
-    let mut luggage = luggage();
-    if luggage.open && !name.contains('\n') {
-        luggage.things.push((name, descriptor));
-    }
+    luggage().put(name, descriptor);
 }
 
 /// Puts in again what was taken out.
@@ -70,27 +64,19 @@ pub fn put_back(name: String, descriptor: OwnedFd) {
 
 /// Takes out the descriptor of this name, if it came along.
 pub fn take(name: &str) -> Option<OwnedFd> {
-    let mut luggage = luggage();
-    if luggage.open {
-        return None;
-    }
-    let at = luggage.things.iter().position(|(n, _)| n == name)?;
-    Some(luggage.things.swap_remove(at).1)
+    luggage().take(name)
 }
 
 /// Takes out all whose names begin so, with what follows, in the order in which they were put in.
 pub fn take_all(prefix: &str) -> Vec<(String, OwnedFd)> {
-    let mut luggage = luggage();
-    if luggage.open {
-        return Vec::new();
+    luggage().take_all(prefix)
+}
+
+/// Closes what nobody takes out whose name begins so.
+pub fn discard(prefixes: &[&str]) {
+    for prefix in prefixes {
+        drop(take_all(prefix));
     }
-    let (taken, left) = std::mem::take(&mut luggage.things)
-        .into_iter()
-        .partition(|(name, _)| name.starts_with(prefix));
-    luggage.things = left;
-    let taken: Vec<(String, OwnedFd)> = taken;
-    let rest = |(name, fd): (String, OwnedFd)| (name[prefix.len()..].to_owned(), fd);
-    taken.into_iter().map(rest).collect()
 }
 
 /// Lists what goes along, and keeps it open over an exec. Returns the number of the list.
@@ -98,33 +84,72 @@ pub fn take_all(prefix: &str) -> Vec<(String, OwnedFd)> {
 /// # Errors
 /// What the kernel said.
 pub fn pack() -> io::Result<RawFd> {
-    let luggage = luggage();
-    let mut list = File::from(memfd_create("luggage", MemfdFlags::empty())?);
-    let mut text = format!("{HEADER}\n");
-    for (name, fd) in &luggage.things {
-        fcntl_setfd(fd, FdFlags::empty())?;
-        text.push_str(&format!("{} {name}\n", fd.as_raw_fd()));
-    }
-    list.write_all(text.as_bytes())?;
-    list.rewind()?;
-    let number = list.as_raw_fd();
-    // It is the successor's from now on.
-    std::mem::forget(list);
-    Ok(number)
+    luggage().pack()
 }
 
 /// Unpacks the list with this number. One that is not ours is left alone.
 pub fn unpack(number: &str) {
-    let Some(list) = number.parse().ok().and_then(list) else {
-        log::warn!("{VARIABLE}: there is no list of descriptors; nothing was handed over");
-        return;
-    };
-    let mut luggage = luggage();
-    luggage.came = true;
-    for line in list.lines() {
-        let (number, name) = line.split_once(' ').unwrap_or((line, ""));
-        if let Some(fd) = number.parse().ok().and_then(own) {
-            luggage.things.push((name.to_owned(), fd));
+    luggage().unpack(number);
+}
+
+impl Luggage {
+    const fn shut() -> Luggage {
+        Luggage {
+            open: false,
+            came: false,
+            things: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, name: String, descriptor: OwnedFd) {
+        if self.open && !name.contains('\n') {
+            self.things.push((name, descriptor));
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<OwnedFd> {
+        if self.open {
+            return None;
+        }
+        let at = self.things.iter().position(|(n, _)| n == name)?;
+        Some(self.things.swap_remove(at).1)
+    }
+
+    fn take_all(&mut self, prefix: &str) -> Vec<(String, OwnedFd)> {
+        if self.open {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.things).into_iter();
+        let (taken, left): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name.starts_with(prefix));
+        self.things = left;
+        let rest = |(name, fd): (String, OwnedFd)| (name[prefix.len()..].to_owned(), fd);
+        taken.into_iter().map(rest).collect()
+    }
+
+    fn pack(&self) -> io::Result<RawFd> {
+        let mut list = File::from(memfd_create("luggage", MemfdFlags::empty())?);
+        let mut text = format!("{HEADER}\n");
+        for (name, fd) in &self.things {
+            fcntl_setfd(fd, FdFlags::empty())?;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{} {name}", fd.as_raw_fd());
+        }
+        list.write_all(text.as_bytes())?;
+        // It is the successor's from now on.
+        Ok(list.into_raw_fd())
+    }
+
+    fn unpack(&mut self, number: &str) {
+        let Some(list) = number.parse().ok().and_then(list) else {
+            log::warn!("{VARIABLE}: there is no list of descriptors; nothing was handed over");
+            return;
+        };
+        self.came = true;
+        for line in list.lines() {
+            let (number, name) = line.split_once(' ').unwrap_or((line, ""));
+            if let Some(fd) = number.parse().ok().and_then(own) {
+                self.things.push((name.to_owned(), fd));
+            }
         }
     }
 }
@@ -132,8 +157,12 @@ pub fn unpack(number: &str) {
 /// The lines of a list, without the first.
 fn list(number: RawFd) -> Option<String> {
     let mut text = String::new();
-    // It is looked at before it is taken for ours: the number may be anything.
+    // It is looked at before it is taken for ours, and before it is read: the number may be anything,
+    // and reading from a pipe may take for ever.
     let path = format!("/proc/self/fd/{number}");
+    if number <= 2 || !std::fs::metadata(&path).ok()?.is_file() {
+        return None;
+    }
     let mut file = File::open(path).ok()?.take(LONGEST);
     file.read_to_string(&mut text).ok()?;
     let lines = text.strip_prefix(HEADER)?.strip_prefix('\n')?.to_owned();
@@ -160,40 +189,41 @@ fn own(number: RawFd) -> Option<OwnedFd> {
 mod tests {
     use super::*;
 
-    /// One test, because there is one luggage: what is put in while it is shut is closed; what goes
-    /// along is listed, kept over an exec, and taken out by its name; nonsense is not taken for a list.
+    /// What is put in while it is shut is closed; what goes along is listed, kept over an exec, and taken
+    /// out by its name; nonsense is not taken for a list, and a pipe is not read.
     #[test]
     fn what_is_packed_is_unpacked() {
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let mut old = Luggage::shut();
         let (read, write) = pipe();
-        put("lost".to_owned(), read);
-        assert!(rustix::io::write(&write, b"x").is_err());
-        for nonsense in ["", "x", "-1", "0", "1", "2", "99999"] {
-            unpack(nonsense);
+        old.put("lost".to_owned(), read);
+        assert!(old.things.is_empty());
+        let (other, silent) = (tempfile::tempfile().unwrap(), pipe());
+        for strange in [other.as_raw_fd(), silent.0.as_raw_fd(), 0, 1, 2, -1, 99_999] {
+            old.unpack(&strange.to_string());
         }
-        let other = tempfile::tempfile().unwrap();
-        unpack(&other.as_raw_fd().to_string());
-        assert!(!came() && fcntl_getfd(&other).is_ok());
+        old.unpack("");
+        assert!(!old.came && fcntl_getfd(&other).is_ok() && fcntl_getfd(&silent.0).is_ok());
 
-        open();
-        let (read, write) = pipe();
+        old.open = true;
+        let (read, second) = pipe();
         let number = read.as_raw_fd();
-        put("store web a b".to_owned(), read);
-        put("two\nlines".to_owned(), write);
-        assert!(is_open() && take("store web a b").is_none());
-        let list = pack().unwrap();
+        old.put("store web a b".to_owned(), read);
+        old.put("two\nlines".to_owned(), second);
+        assert!(old.take("store web a b").is_none() && old.take_all("store ").is_empty());
+        let list = old.pack().unwrap();
         // As an exec would: what was ours is the next one's.
-        for (_, fd) in std::mem::take(&mut luggage().things) {
+        for (_, fd) in old.things {
             assert_eq!(fcntl_getfd(&fd).unwrap(), FdFlags::empty());
-            std::mem::forget(fd);
+            let _ = fd.into_raw_fd();
         }
-        luggage().open = false;
-        unpack(&list.to_string());
-        assert!(came() && take("lost").is_none());
-        let all = take_all("store web ");
+        let mut new = Luggage::shut();
+        new.unpack(&list.to_string());
+        assert!(new.came && new.take("lost").is_none());
+        let all = new.take_all("store web ");
         assert_eq!(all.len(), 1);
         assert_eq!((&*all[0].0, all[0].1.as_raw_fd()), ("a b", number));
         assert_eq!(fcntl_getfd(&all[0].1).unwrap(), FdFlags::CLOEXEC);
-        luggage().came = false;
+        drop(write);
     }
 }

@@ -15,7 +15,12 @@ const DESCRIPTORS: u64 = 8192;
 static GIVEN: Mutex<Option<Rlimit>> = Mutex::new(None);
 
 /// Signals to the daemon.
-const SIGNALS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+const SIGNALS: [Signal; 4] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+];
 
 /// Has the calling thread, and those that it starts, leave signals to the daemon to others. One that
 /// nobody takes waits, also for a successor in this process.

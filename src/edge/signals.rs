@@ -7,8 +7,8 @@
 //! took too late for the core is kept for a successor in this process.
 
 use super::clock;
-use super::luggage;
 use super::inbox::Inbox;
+use super::luggage;
 use super::orders::Work;
 use super::process;
 use crate::core::fact::{Asker, Fact, Request, Ticket};

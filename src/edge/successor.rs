@@ -61,7 +61,7 @@ impl Successor {
             Err(e) => return e,
         };
         let handed = (OsString::from(luggage::VARIABLE), luggage.into());
-        let refused = self.exec(&self.program, &[handed.clone()]);
+        let refused = self.exec(&self.program, std::slice::from_ref(&handed));
         log::error!(
             "{}: {refused}: the successor cannot take over; going on with this program",
             self.program.display()
@@ -101,7 +101,9 @@ impl Successor {
 fn started_from(first: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     let named = PathBuf::from(first);
     let found = match first.as_bytes().contains(&b'/') {
-        true => std::path::absolute(&named).ok().filter(|path| path.exists()),
+        true => std::path::absolute(&named)
+            .ok()
+            .filter(|path| path.exists()),
         false => {
             let directories = env::split_paths(path.unwrap_or_default());
             let mut candidates = directories.map(|directory| directory.join(&named));

@@ -7,9 +7,9 @@ use super::holder::{device_number, holder};
 use super::luggage;
 use super::watchdog_device::{DrivenWatchdog, Support, WDIOF_CARDRESET, WatchdogDriver};
 use crate::core::fact::{Errno, Fault};
+use rustix::fs::{major, minor};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use rustix::fs::{major, minor};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
@@ -38,7 +38,9 @@ impl KernelWatchdog {
         let file = File::from(fd);
         let number = file.metadata().map_or(0, |m| m.rdev());
         let device = fs::read_link(format!("/sys/dev/char/{}:{}", major(number), minor(number)));
-        let name = device.ok().and_then(|path| path.file_name().map(OsString::from));
+        let name = device
+            .ok()
+            .and_then(|path| path.file_name().map(OsString::from));
         let name = name.unwrap_or_else(|| "watchdog0".into());
         let paths = WatchdogPaths::of(&Path::new("/dev").join(name));
         let file = Some(file);

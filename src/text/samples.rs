@@ -11,6 +11,7 @@ mod made;
 mod notify;
 mod power;
 mod probe;
+mod reload;
 mod throttle;
 
 use crate::core::Bar;
@@ -55,6 +56,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         throttle::notes(),
         halt::notes(),
         hold::notes(),
+        reload::notes(),
     ]
     .concat()
 }

@@ -29,6 +29,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Hold"));
     let hold = include_str!("../core/note/hold.rs");
     all.extend(variants(hold, "HoldNote"));
+    assert!(all.remove("Reload"));
+    let reload = include_str!("../core/note/reload.rs");
+    all.extend(variants(reload, "ReloadNote"));
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));

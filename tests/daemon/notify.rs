@@ -236,6 +236,12 @@ fn a_socket_is_kept_over_a_restart() {
     rig.start();
     let first = rig.up("web");
     assert_eq!(rig.service("web").kept_descriptors, 2);
+    // They pass from one daemon to the next.
+    rig.reloads();
+    assert_eq!(
+        (rig.up("web"), rig.service("web").kept_descriptors),
+        (first, 2)
+    );
     kill(first);
     rig.until("the next run has them", |rig| rig.log().contains("kept"));
     rig.until("it is up", |rig| rig.service("web").state == "up");

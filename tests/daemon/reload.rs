@@ -17,7 +17,7 @@ impl Rig {
             .unwrap()
     }
 
-    fn reloads(&self) -> String {
+    pub fn reloads(&self) -> String {
         let output = self.reload();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{errors}\n{}", self.log());
@@ -73,11 +73,16 @@ fn a_bad_configuration_changes_nothing() {
     let output = rig.reload();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(78), "{errors}");
-    assert!(errors.contains("comand") && errors.contains("fieldwarden.toml:6"), "{errors}");
+    assert!(
+        errors.contains("comand") && errors.contains("fieldwarden.toml:6"),
+        "{errors}"
+    );
     assert!(errors.contains("nothing was changed"), "{errors}");
     // By signal it is told in the log and in the journal.
     rig.signal(Signal::SIGHUP);
-    rig.until("both are told", |rig| rig.journaled("reload-refused").len() == 2);
+    rig.until("both are told", |rig| {
+        rig.journaled("reload-refused").len() == 2
+    });
     assert!(rig.log().contains("not reloaded, and nothing was changed"));
     assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
     assert!(rig.journaled("handing-over").is_empty());
@@ -97,7 +102,9 @@ fn signals_reload_and_are_not_lost() {
         assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
     }
     rig.signal(Signal::SIGHUP);
-    rig.until("it is handed over", |rig| rig.journaled("handing-over").len() == 4);
+    rig.until("it is handed over", |rig| {
+        rig.journaled("handing-over").len() == 4
+    });
     rig.signal(Signal::SIGTERM);
     assert!(rig.wait().success());
     assert!(!alive(web));
@@ -157,5 +164,8 @@ fn an_upgrade_takes_the_place_of_the_old_program() {
     let output = rig.reload();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!((rig.up("web"), rig.status().pid), (web, daemon));
-    assert_eq!(rig.ask_with("reload", ",\"x\":1").unwrap()["ok"], json!(false));
+    assert_eq!(
+        rig.ask_with("reload", ",\"x\":1").unwrap()["ok"],
+        json!(false)
+    );
 }

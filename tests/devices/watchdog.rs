@@ -292,6 +292,24 @@ fn disarming_is_the_letter_and_the_close_and_nothing_between() {
     assert_eq!(watchdog.disarm(), Ok(()));
 }
 
+/// What a predecessor in the same process has left open, and nobody wants any more.
+#[test]
+fn a_device_that_was_handed_over_and_is_not_wanted_is_stopped() {
+    let fake = Fake::new(Temper::Obliging);
+    assert_eq!(DrivenWatchdog::on(fake.clone()).stop_open(), Ok(()));
+    let called = fake.called();
+    assert!(
+        called.ends_with(&[Call::Write(b'V'), Call::Close]),
+        "{called:?}"
+    );
+    let kept = Fake::new(Temper::Obliging).showing("nowayout", "1");
+    assert_eq!(
+        DrivenWatchdog::on(kept.clone()).stop_open(),
+        errno(libc::EPERM)
+    );
+    assert!(!kept.called().contains(&Call::Write(b'V')));
+}
+
 #[test]
 fn a_device_that_cannot_be_disarmed_stays_open_and_can_be_petted() {
     let make = || Fake::new(Temper::Obliging);

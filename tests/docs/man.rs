@@ -49,7 +49,10 @@ const SIGNALS: [(&str, &str); 3] = [
         "QUIT",
         "End, and leave the services running for the next start.",
     ),
-    ("HUP", "Nothing but a warning in the log."),
+    (
+        "HUP",
+        "Reload, as with the command; what comes of it is in the log.",
+    ),
 ];
 
 /// Each page is what is generated now.

@@ -11,7 +11,7 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 20] = [
     "start",
     "stop",
     "abort",
@@ -26,6 +26,7 @@ const WORDS: [&str; 19] = [
     "init",
     "force",
     "light",
+    "check",
     "other",
     "startup",
     "readiness",
@@ -159,7 +160,8 @@ impl Answers {
             | Action::RollCall { .. }
             | Action::Reply { .. }
             | Action::Announce(_) => self.plain("other", id),
-            Action::Exit { .. } => Vec::new(),
+            Action::CheckConfig => self.plain("check", id),
+            Action::HandOver | Action::Exit { .. } => Vec::new(),
         }
     }
 

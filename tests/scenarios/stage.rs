@@ -168,7 +168,8 @@ impl Stage {
             if !self.form.hide.iter().any(|h| Some(h.as_str()) == word) {
                 self.write(&line);
             }
-            self.ended |= matches!(order.action, fieldwarden::core::action::Action::Exit { .. });
+            use fieldwarden::core::action::Action;
+            self.ended |= matches!(order.action, Action::Exit { .. } | Action::HandOver);
             if self.form.script {
                 let facts = self.answers.to(order, &self.settings);
                 self.following.extend(facts);

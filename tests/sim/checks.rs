@@ -12,6 +12,7 @@ use crate::lamp::Said;
 use crate::mains::Heard;
 use crate::probes::Probes;
 use crate::reboots::Machine;
+use crate::reloads::Reloads;
 use crate::silence::Before;
 use crate::strain::{MARGIN, Strained};
 use crate::throttle::Flags;
@@ -102,6 +103,8 @@ pub struct Checks {
     /// The core has had its first tick.
     begun: bool,
     ending: Option<Ending>,
+    /// It was accepted in this step; services come before that.
+    accepted_now: bool,
     stuck: BTreeSet<Thread>,
     withheld: bool,
     last_pet_given: bool,
@@ -126,6 +129,7 @@ pub struct Checks {
     machine: Machine,
     probes: Probes,
     holds: Holds,
+    pub reloads: Reloads,
     /// Nothing that is written outlives a boot.
     forgets: bool,
 }
@@ -148,6 +152,7 @@ impl Checks {
             services: Vec::new(),
             begun: false,
             ending: None,
+            accepted_now: false,
             stuck: BTreeSet::new(),
             withheld: false,
             last_pet_given: false,
@@ -170,6 +175,7 @@ impl Checks {
             machine: Machine::default(),
             probes: Probes::default(),
             holds: Holds::default(),
+            reloads: Reloads::default(),
             forgets,
         };
         checks.new_life();
@@ -205,6 +211,7 @@ impl Checks {
         self.machine.new_life();
         self.probes.new_life();
         self.holds.new_life();
+        self.reloads.new_life();
     }
 
     /// Another boot: nothing is left of the one before.
@@ -230,6 +237,7 @@ impl Checks {
     }
 
     pub fn step(&mut self, v: &View) -> Check {
+        self.accepted_now = false;
         self.hear(v);
         self.begin_afresh(v);
         if hold::is_over(v) {
@@ -280,6 +288,7 @@ impl Checks {
             })?;
         self.jobs.jobs_are_kept(v, &self.settings)?;
         self.holds.holds_end(v, &self.settings)?;
+        self.reloads.reloads_are_right(v, &self.settings)?;
         self.machine
             .restarts_are_counted(v, &self.settings, self.forgets)?;
         self.probes.probes_are_judged(v, &self.settings)?;
@@ -316,6 +325,11 @@ impl Checks {
             }
             Fact::Child {
                 service,
+                change: Change::Redefined,
+                ..
+            } if !self.begun => self.wish_anew(*service),
+            Fact::Child {
+                service,
                 run,
                 change: Change::Said(said),
             } => {
@@ -339,6 +353,17 @@ impl Checks {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// It is configured otherwise: its owner has it started anew.
+    fn wish_anew(&mut self, service: ServiceId) {
+        self.heritage.wish_anew(service);
+        if let Some(seen) = self.services.get_mut(usize::from(service.0)) {
+            seen.asked = true;
+            seen.restarts.clear();
+            seen.not_before = 0;
+            seen.at_once = 0;
         }
     }
 
@@ -382,22 +407,33 @@ impl Checks {
         let replies: Vec<(Ticket, Answer)> = v
             .orders
             .iter()
-            .filter_map(|o| match o.action {
-                Action::Reply { ticket, answer } => Some((ticket, answer)),
+            .filter_map(|o| match &o.action {
+                Action::Reply { ticket, answer } => Some((*ticket, answer.clone())),
                 _ => None,
             })
             .collect();
+        if let [(ticket, answer)] = &replies[..]
+            && self.reloads.takes(*ticket)
+        {
+            if *answer == Answer::Accepted {
+                self.accepted(&Request::Leave, v);
+            }
+            return Ok(());
+        }
         let Fact::Asked {
             ticket, request, ..
         } = v.fact
         else {
             return no(!replies.is_empty(), "a reply that nobody asked for");
         };
+        if *request == Request::Reload && replies.is_empty() {
+            return Ok(());
+        }
         no(
             replies.len() != 1 || replies[0].0 != *ticket,
             format!("{} replies to a request", replies.len()),
         )?;
-        let answer = replies[0].1;
+        let answer = replies[0].1.clone();
         let status = *request == Request::Status;
         no(
             status != (answer == Answer::Status),
@@ -433,6 +469,7 @@ impl Checks {
                 }
             }
             Request::Exit | Request::Leave => {
+                self.accepted_now = true;
                 let budget = millis(self.settings.stop_budget);
                 let leave = *request == Request::Leave;
                 self.ending = Some(Ending {
@@ -443,7 +480,7 @@ impl Checks {
                 });
             }
             Request::Hold { .. } | Request::EndHold => {}
-            Request::Status | Request::Halt(_) | Request::ShowLed { .. } => {}
+            Request::Status | Request::Reload | Request::Halt(_) | Request::ShowLed { .. } => {}
         }
     }
 
@@ -453,13 +490,7 @@ impl Checks {
 
     /// S2. A start in the step of the acceptance itself came before it.
     fn nothing_starts_after_an_end_was_accepted(&mut self, v: &View) -> Check {
-        let now = matches!(
-            v.fact,
-            Fact::Asked {
-                request: Request::Exit | Request::Leave,
-                ..
-            }
-        );
+        let now = self.accepted_now;
         let started = v
             .orders
             .iter()
@@ -474,7 +505,7 @@ impl Checks {
         // A halt goes on stopping them: no successor is to find them.
         let halts = v.core.picture().halting.is_some();
         let left = self.ending.is_some_and(|e| e.leave) && !halts;
-        let now = matches!(v.fact, Fact::Asked { .. });
+        let now = self.accepted_now;
         let signal = v
             .orders
             .iter()
@@ -875,7 +906,7 @@ impl Checks {
             self.services[usize::from(held.service.0)].asked = true;
         }
         self.given = v.orders.last().map_or(self.given, |o| o.id.0);
-        self.over |= count(v, |a| matches!(a, Action::Exit { .. })) > 0;
+        self.over |= count(v, |a| matches!(a, Action::Exit { .. } | Action::HandOver)) > 0;
     }
 
     fn wait(&mut self, service: ServiceId, until: u64) {

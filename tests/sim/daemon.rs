@@ -3,6 +3,7 @@
 use crate::bars::waits_rightly;
 use crate::faults::Kind;
 use crate::hands::{Hand, spawner};
+use crate::reloads::HandedOver;
 use crate::truth::{BACKWARDS, LOOK};
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::action::Actions;
@@ -105,6 +106,10 @@ impl World {
             init_watchdog: self.plan.init_watchdog.map(Duration::from_millis),
             first: std::mem::take(&mut self.first),
         };
+        let handed = self.handed_over.take().unwrap_or_else(|| HandedOver {
+            strangers: self.procs.keys().copied().collect(),
+            redefined: Vec::new(),
+        });
         let settings = self.plan.settings.clone();
         let n = settings.services.len();
         self.checks.new_life();
@@ -128,7 +133,7 @@ impl World {
             ticks: (0, 0),
             deaf_until: 0,
             let_go: false,
-            adopted: self.procs.keys().copied().collect(),
+            adopted: handed.strangers,
             starting: vec![0; n],
             unanswered: BTreeSet::new(),
             closely: false,
@@ -141,6 +146,7 @@ impl World {
         self.recall();
         self.remember_jobs();
         self.adopt();
+        self.redefine(handed.redefined);
         let floor = self.clocks.floor();
         self.step(&floor, 0);
         self.remember_left();

@@ -125,6 +125,8 @@ pub enum Kind {
     AskedExit,
     /// An operator has the daemon replaced.
     AskedLeave,
+    /// An operator has the configuration read anew.
+    AskedReload,
     /// An operator halts the machine.
     AskedHalt,
     /// The marker cannot be written to the card.
@@ -147,7 +149,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 68] = [
+    pub const ALL: [Kind; 69] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -207,6 +209,7 @@ impl Kind {
         Kind::Operator,
         Kind::AskedExit,
         Kind::AskedLeave,
+        Kind::AskedReload,
         Kind::AskedHalt,
         Kind::RecordFails,
         Kind::InitDeaf,
@@ -249,6 +252,7 @@ impl Kind {
             Kind::Held => Some(60),
             Kind::AskedExit => Some(150),
             Kind::AskedLeave => Some(150),
+            Kind::AskedReload => Some(60),
             Kind::AskedHalt => Some(120),
             Kind::RecordFails
             | Kind::InitDeaf

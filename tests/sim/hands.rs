@@ -106,6 +106,8 @@ impl World {
     /// What the loop that drives the core does with an order.
     pub fn dispatch(&mut self, Order { id, action }: Order) {
         let (thread, work) = match action {
+            Action::CheckConfig => return self.check_config(id),
+            Action::HandOver => return self.hand_over(),
             Action::Start { service, run } => (spawner(service), Work::Start(id, service, run)),
             Action::Signal {
                 service,

@@ -22,6 +22,11 @@ impl Heritage {
         self.at_rest.clear();
     }
 
+    /// It may be started: it is configured otherwise.
+    pub fn wish_anew(&mut self, service: ServiceId) {
+        self.at_rest.remove(&service);
+    }
+
     /// A run has a number of its own in the whole boot, and what rests is started by nobody but who
     /// asks for it, whichever daemon it is.
     pub fn nothing_is_forgotten(&mut self, v: &View, settings: &Settings) -> Result<(), String> {

@@ -205,7 +205,7 @@ impl Jobs {
             Fact::Asked { request, .. } => {
                 let answered = |o: &fieldwarden::core::action::Order| {
                     let answer = Answer::Accepted;
-                    matches!(o.action, Action::Reply { answer: a, .. } if a == answer)
+                    matches!(&o.action, Action::Reply { answer: a, .. } if *a == answer)
                 };
                 if let Request::Start(id) | Request::Restart(id) | Request::Stop(id) = request
                     && v.orders.iter().any(answered)

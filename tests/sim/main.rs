@@ -38,6 +38,7 @@ mod plan;
 mod probes;
 mod process;
 mod reboots;
+mod reloads;
 mod rng;
 mod series;
 mod silence;

@@ -106,6 +106,7 @@ impl World {
             Kind::Held => self.work_on_it(),
             Kind::AskedExit => self.ask(Request::Exit),
             Kind::AskedLeave => self.ask(Request::Leave),
+            Kind::AskedReload => self.ask(Request::Reload),
             Kind::AskedHalt => {
                 let kind = self.rng.pick(&[HaltKind::PowerOff, HaltKind::Reboot]);
                 self.ask(Request::Halt(kind));

@@ -25,6 +25,8 @@ pub struct Tally {
     /// Ends that the core ordered.
     pub ended: u64,
     pub adopted: u64,
+    /// Times that the daemon was replaced in its process.
+    pub reloads: u64,
     /// Halts that init was asked for.
     pub halts: u64,
     /// Halts without init.
@@ -106,6 +108,7 @@ impl Tally {
             (&mut self.init_kills, other.init_kills),
             (&mut self.ended, other.ended),
             (&mut self.adopted, other.adopted),
+            (&mut self.reloads, other.reloads),
             (&mut self.halts, other.halts),
             (&mut self.forced, other.forced),
             (&mut self.offs, other.offs),
@@ -158,6 +161,7 @@ impl Display for Tally {
             ("lives of the daemon", self.lives),
             ("  ended by request", self.ended),
             ("  ended by init\'s watchdog", self.init_kills),
+            ("  replaced in its process", self.reloads),
             ("services taken over", self.adopted),
             ("orders that found a full queue", self.busy),
             ("ends of the machine", self.reboots),

@@ -14,6 +14,7 @@ use crate::lamp::Lamp;
 use crate::mains::Mains;
 use crate::plan::{Card, Plan};
 use crate::process::Proc;
+use crate::reloads::HandedOver;
 use crate::rng::Rng;
 use crate::story::Book;
 use crate::tally::Tally;
@@ -100,6 +101,8 @@ pub struct World {
     pub procs: BTreeMap<u32, Proc>,
     /// What the daemon has left about services for its successor in this boot.
     pub memos: BTreeMap<ServiceId, (RunId, Memo)>,
+    /// What a daemon has left to its successor in the same process.
+    pub handed_over: Option<HandedOver>,
     /// The hold that it has left.
     pub hold: Option<Hold>,
     /// What it has left about jobs, for its successors in this boot and others.
@@ -182,6 +185,7 @@ impl World {
             first: true,
             procs: BTreeMap::new(),
             memos: BTreeMap::new(),
+            handed_over: None,
             hold: None,
             pasts: BTreeMap::new(),
             next_pid: 1000,
@@ -391,6 +395,7 @@ impl World {
         self.end_life();
         self.procs.clear();
         self.memos.clear();
+        self.handed_over = None;
         self.hold = None;
         match self.plan.card {
             Card::Keeps | Card::Stale => {

@@ -103,7 +103,7 @@ impl Ground {
         };
         Ok(Ground {
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
-            stores: commands.iter().map(|c| FdStore::of(c.fd_store)).collect(),
+            stores: stores(&settings, &commands),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
             commands,
             settings,
@@ -328,6 +328,15 @@ fn survivors(
     };
     let ids = (0u16..).map(ServiceId);
     ids.zip(&settings.services).filter_map(find).collect()
+}
+
+fn stores(settings: &Settings, commands: &[Command]) -> Vec<FdStore> {
+    let store = |(service, command): (&Service, &Command)| {
+        let store = FdStore::of(command.fd_store);
+        store.take_up(command.fd_store, &service.name);
+        store
+    };
+    settings.services.iter().zip(commands).map(store).collect()
 }
 
 /// Services that are configured otherwise than they were started. Nothing is stopped by a daemon whose

@@ -137,6 +137,8 @@ impl Machine {
             | Action::Sync
             | Action::AskInit { .. }
             | Action::ForceHalt { .. }
+            | Action::CheckConfig
+            | Action::HandOver
             | Action::Exit { .. }) => {
                 self.guard.push((self.now, guard));
                 vec![done]

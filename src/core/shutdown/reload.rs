@@ -14,7 +14,7 @@
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
-use crate::core::fact::{Asker, Fact, Fault, OrderId, Reading, Request, Ticket};
+use crate::core::fact::{Asker, Errno, Fact, Fault, OrderId, Reading, Request, Ticket};
 use crate::core::note::{Note, ReloadNote, Unready};
 use crate::units::Mono;
 use std::time::Duration;
@@ -25,6 +25,9 @@ const CHECK: Duration = Duration::from_secs(40);
 /// Time for the starts that are under way to come to their end. Longer: somebody waits for an answer.
 /// A card that stalls holds a start up for longer; then a reload has to wait for another time.
 const STARTS: Duration = Duration::from_secs(10);
+
+/// `ETIMEDOUT`: told of a check that does not come to an end.
+const ETIMEDOUT: Errno = Errno(110);
 
 /// A reload that was asked for and has not come about yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +87,7 @@ impl Shutdown {
                 Err(why) => self.refuse_reload(reload, Unready::NotChecked(why.clone()), pass),
             },
             (_, Some(_)) if pass.now >= reload.until => {
-                let why = Unready::NotChecked(Fault::Busy);
+                let why = Unready::NotChecked(Fault::Errno(ETIMEDOUT));
                 self.refuse_reload(reload, why, pass);
             }
             (_, Some(_)) => {}

@@ -6,8 +6,8 @@
 //! Never believes what a message says about its sender: the kernel's credentials count.
 
 use super::message::Message;
-use crate::edge::luggage;
 use crate::core::fact::{Pid, Refusal};
+use crate::edge::luggage;
 use nix::cmsg_space;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,

@@ -3,9 +3,24 @@
 use super::message::Message;
 use super::{Children, Key};
 use crate::core::fact::{Refusal, Said};
-use crate::edge::fd_store::{Stored, name_of};
+use crate::edge::fd_store::{FdStore, Stored, name_of};
 use rustix::event::epoll;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Has what was left before this daemon began be waited for.
+pub(super) fn watch(epoll: &OwnedFd, at: u16, store: &FdStore) {
+    for stored in store.all().iter().filter(|stored| stored.is_polled()) {
+        watch_one(epoll, at, store, &stored.descriptor);
+    }
+}
+
+fn watch_one(epoll: &OwnedFd, at: u16, store: &FdStore, polled: &Arc<OwnedFd>) {
+    let (key, none) = (Key::Stored(at).data(), epoll::EventFlags::empty());
+    if epoll::add(epoll, polled, key, none).is_err() {
+        store.is_not_polled(polled);
+    }
+}
 
 impl Children {
     /// Puts in what came along, or takes out what is named.
@@ -25,13 +40,7 @@ impl Children {
             for fd in fds {
                 match store.put(most, name, fd, !message.unpolled) {
                     Ok(None) => {}
-                    Ok(Some(polled)) => {
-                        let key = Key::Stored(at).data();
-                        let none = epoll::EventFlags::empty();
-                        if epoll::add(&self.epoll, &polled, key, none).is_err() {
-                            store.is_not_polled(&polled);
-                        }
-                    }
+                    Ok(Some(polled)) => watch_one(&self.epoll, at, &store, &polled),
                     Err(_closed) => self.refuse(at, Refusal::Store),
                 }
             }
