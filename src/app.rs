@@ -182,8 +182,8 @@ impl Bridge {
         });
     }
 
-    /// A signal that comes while this daemon hands over is for its successor: it cannot be acted upon any
-    /// more.
+    /// A signal that comes while this daemon hands over is for its successor: it cannot be acted upon
+    /// any more.
     fn keep_for_successor(&self, fact: &Fact) {
         if let Fact::Asked {
             by: Asker::Signal(number),

@@ -348,7 +348,7 @@ fn every_note_is_in_a_scenario() {
     let mut all = variants("src/core/note.rs", "Note");
     // A note that wraps others stands for these.
     let before = all.len();
-    let wraps = ["Halt", "Hold", "Notify", "Probe", "Group", "Job"];
+    let wraps = ["Halt", "Hold", "Reload", "Notify", "Probe", "Group", "Job"];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
         all.len() + wraps.len(),
@@ -357,6 +357,7 @@ fn every_note_is_in_a_scenario() {
     );
     all.extend(variants("src/core/note/halt.rs", "HaltNote"));
     all.extend(variants("src/core/note/hold.rs", "HoldNote"));
+    all.extend(variants("src/core/note/reload.rs", "ReloadNote"));
     all.extend(variants("src/core/note/notify.rs", "NotifyNote"));
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));

@@ -16,7 +16,6 @@ use crate::core::Core;
 use crate::core::fact::{Change, Fact, Reading, Request, RunId, Said, Source};
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
-use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Door, EventRing};
@@ -25,7 +24,6 @@ use crate::edge::guards::Guards;
 use crate::edge::hardware::{HaltRight, Hardware};
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::ledger;
-use crate::edge::luggage;
 use crate::edge::orders::Work;
 use crate::edge::places::Places;
 use crate::edge::power_cut::PowerCut;
@@ -113,8 +111,6 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let kin = ground.children().map_err(AppError::Places)?;
     let plans = ground.probe_plans();
     let recipes = ground.recipes(&plan.environment);
-    // Of services that are not configured any more.
-    luggage::discard(&["notify ", "store "]);
     hands.man_services(
         (recipes, kin, plans),
         &ground,
@@ -127,8 +123,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
-    let successor = plan.successor.zip(hands.births.clone());
-    let checker = successor.map(|(it, births)| Checker::new(it, births, inbox.clone()));
+    let checker = hands.checker(plan.successor, &inbox);
     let own = opening(&queues, &mut ground);
     let core = Core::new(ground.settings.clone(), ground.boot);
     let watch = Watch {

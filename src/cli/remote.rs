@@ -17,8 +17,8 @@ use std::time::Duration;
 /// for a machine in trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Longest wait for whether there is a reload: the configuration is checked first, and the daemon says no
-/// after a minute at the latest.
+/// Longest wait for whether there is a reload: the configuration is checked first, and the daemon says
+/// no after a minute at the latest.
 const RELOAD: Duration = Duration::from_secs(70);
 
 /// Longest answer in bytes. The status of a thousand services has about 400 KiB; more is not from

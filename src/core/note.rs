@@ -149,10 +149,7 @@ pub enum Note {
         left: Left,
     },
     /// A service is configured otherwise than when it was last started, and is started anew.
-    ServiceRedefined {
-        /// Which.
-        service: ServiceId,
-    },
+    ServiceRedefined(ServiceId),
     /// A service did not say that it was ready in time, and is stopped.
     ServiceNotReady {
         /// Which.
@@ -540,7 +537,7 @@ impl Note {
             | Note::ServiceStarting { .. }
             | Note::ServiceUp { .. }
             | Note::ServiceAdopted { .. }
-            | Note::ServiceRedefined { .. }
+            | Note::ServiceRedefined(_)
             | Note::ServiceStopping { .. }
             | Note::ServiceBarred { .. }
             | Note::ServiceExcused { .. }

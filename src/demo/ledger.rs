@@ -276,7 +276,7 @@ impl Ledger {
             | Note::ServiceStartStuck { .. }
             | Note::ServiceAdopted { .. }
             | Note::ServiceRecalled { .. }
-            | Note::ServiceRedefined { .. }
+            | Note::ServiceRedefined(_)
             | Note::ServiceKilled { .. }
             | Note::Notify(..)
             | Note::Group(..)

@@ -189,8 +189,8 @@ fn own(number: RawFd) -> Option<OwnedFd> {
 mod tests {
     use super::*;
 
-    /// What is put in while it is shut is closed; what goes along is listed, kept over an exec, and taken
-    /// out by its name; nonsense is not taken for a list, and a pipe is not read.
+    /// What is put in while it is shut is closed; what goes along is listed, kept over an exec, and
+    /// taken out by its name; nonsense is not taken for a list, and a pipe is not read.
     #[test]
     fn what_is_packed_is_unpacked() {
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();

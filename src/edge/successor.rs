@@ -53,7 +53,7 @@ impl Successor {
     }
 
     /// Puts it into the place of this program, with the luggage. Signals are to be blocked, and all
-    /// threads to have ended: the kernel ends those that are left. Returns only if it could not be done.
+    /// threads to have ended: the kernel ends those that are left. Returns only if that failed.
     pub fn take_over(&self) -> io::Error {
         process::close_down();
         let luggage = match luggage::pack() {

@@ -63,12 +63,10 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::ForceHalt { kind } => format!("force-halt {}", halt_kind_word(*kind)),
         Action::CheckConfig => "check-config".to_owned(),
         Action::HandOver => "hand-over".to_owned(),
-        Action::Exit {
-            services_left: true,
-        } => "exit services-left".to_owned(),
-        Action::Exit {
-            services_left: false,
-        } => "exit services-down".to_owned(),
+        Action::Exit { services_left } => {
+            let how = if *services_left { "left" } else { "down" };
+            format!("exit services-{how}")
+        }
     }
 }
 

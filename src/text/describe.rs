@@ -111,7 +111,7 @@ impl Describer<'_> {
                 "service-recalled",
                 self.of(*service, [("left", word(left_word(*left)))]),
             ),
-            Note::ServiceRedefined { service } => ("service-redefined", self.of(*service, [])),
+            Note::ServiceRedefined(service) => ("service-redefined", self.of(*service, [])),
             Note::ServiceNotReady { service, waited } => (
                 "service-not-ready",
                 self.of(*service, [("waited", time(*waited))]),

@@ -239,7 +239,7 @@ fn service_life() -> Vec<(Note, &'static str)> {
             "web ended while no daemon was there to see it",
         ),
         (
-            Note::ServiceRedefined { service: WEB },
+            Note::ServiceRedefined(WEB),
             "web is configured otherwise than it was started: it is started anew",
         ),
         (

@@ -101,7 +101,7 @@ impl Speaker<'_> {
                 pid.number()
             ),
             Note::ServiceRecalled { service, left } => recalled(name(*service), *left),
-            Note::ServiceRedefined { service } => super::legacy::redefined(name(*service)),
+            Note::ServiceRedefined(service) => super::legacy::redefined(name(*service)),
             Note::ServiceNotReady { service, waited } => format!(
                 "{} did not say READY=1 within {}: stopping it; if it never says so, use \
                  `ready = \"exec\"`",

@@ -4,7 +4,7 @@ use crate::checks::View;
 use crate::daemon::LifeEvent;
 use crate::faults::Kind;
 use crate::world::World;
-use fieldwarden::core::action::{Action, Answer};
+use fieldwarden::core::action::{Action, Answer, Order};
 use fieldwarden::core::fact::{
     Change, Errno, Fact, Fault, OrderId, Reading, Request, RunId, ServiceId, Ticket,
 };
@@ -14,8 +14,8 @@ use fieldwarden::core::settings::Settings;
 use fieldwarden::core::{State, Wish};
 use std::collections::BTreeSet;
 
-/// By then a reload that was asked for is answered: the core waits for 40 s for the check, then 10 s for
-/// starts; and a little for what is late.
+/// By then a reload that was asked for is answered: the core waits for 40 s for the check, then 10 s
+/// for starts; and a little for what is late.
 const ANSWERED: u64 = 51_000;
 
 /// What passes from one daemon to the next in one process.
@@ -125,9 +125,8 @@ impl Reloads {
                 ..
             }
         );
-        let answered = |o: &fieldwarden::core::action::Order| matches!(&o.action, Action::Reply { answer, .. } if *answer != Answer::Status);
         if let (Fact::Asked { ticket, .. }, true) = (v.fact, asked)
-            && !v.orders.iter().any(answered)
+            && !v.orders.iter().any(answers)
         {
             self.open = Some((*ticket, v.now + ANSWERED));
         }
@@ -181,4 +180,8 @@ impl Reloads {
             || v.alive[at] == 0
             || requires.iter().any(|r| self.has_reason(*r, v, settings))
     }
+}
+
+fn answers(order: &Order) -> bool {
+    matches!(&order.action, Action::Reply { answer, .. } if *answer != Answer::Status)
 }

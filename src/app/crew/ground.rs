@@ -16,6 +16,7 @@ use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
 use crate::edge::job_file::JobFiles;
 use crate::edge::log_file::LogPlan;
+use crate::edge::luggage;
 use crate::edge::marker_file::{MarkerFiles, Of};
 use crate::edge::places::Places;
 use crate::edge::pool::Pool;
@@ -219,7 +220,7 @@ impl Ground {
 
     pub fn children(&self) -> io::Result<Vec<Child>> {
         let services = self.settings.services.iter().zip(&self.commands);
-        services
+        let children = services
             .zip(&self.stores)
             .map(|((service, command), store)| {
                 let notify = match command.listens(service) {
@@ -242,7 +243,10 @@ impl Ground {
                     store_most: command.fd_store,
                 })
             })
-            .collect()
+            .collect();
+        // Of services that are not configured any more.
+        luggage::discard(&["notify ", "store "]);
+        children
     }
 }
 

@@ -10,6 +10,7 @@ use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
 use crate::core::settings::Settings;
 use crate::edge::adoption;
 use crate::edge::bus::{self, BusOrder};
+use crate::edge::checker::Checker;
 use crate::edge::children::{Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
@@ -26,6 +27,7 @@ use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::{Recipes, Spawning};
 use crate::edge::starts;
+use crate::edge::successor::Successor;
 use crate::edge::{clock, logging, luggage, process, program_text, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
@@ -68,7 +70,7 @@ pub(in crate::app) struct Hands {
     pub starts: PathBuf,
     threads: Vec<JoinHandle<()>>,
     /// Where new runs are named, once there is somebody who starts any.
-    pub births: Option<Births>,
+    births: Option<Births>,
     senses: Sender<()>,
     /// Ends when the recorder has written its last.
     written: Option<Receiver<()>>,
@@ -104,6 +106,12 @@ impl Hands {
         self.threads
             .push(thread::start(name, body).map_err(AppError::kernel("thread"))?);
         Ok(())
+    }
+
+    /// What has a successor check the configuration, if there is one.
+    pub(super) fn checker(&self, it: Option<Arc<Successor>>, inbox: &Inbox) -> Option<Checker> {
+        let (it, births) = it.zip(self.births.clone())?;
+        Some(Checker::new(it, births, inbox.clone()))
     }
 
     /// Lets all threads end, and waits for those that do.

@@ -154,7 +154,7 @@ impl Service {
     /// left otherwise.
     pub fn begin(&mut self, autostart: bool, turn: &mut Turn) {
         if self.redefined && self.takes_up(autostart) {
-            turn.out.note(Note::ServiceRedefined { service: self.id });
+            turn.out.note(Note::ServiceRedefined(self.id));
             self.fell = None;
             self.want_restart();
             return;

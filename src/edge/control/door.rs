@@ -124,8 +124,8 @@ impl Door {
         &self.path
     }
 
-    /// Takes the socket out of the file system; or leaves it and the lock to a successor in this process,
-    /// so that nobody who asks meanwhile is sent away, and no other daemon takes its place.
+    /// Takes the socket out of the file system; or leaves it and the lock to a successor in this
+    /// process, so that nobody who asks meanwhile is sent away, and no other daemon takes its place.
     pub(super) fn close(self) {
         if luggage::is_open() {
             luggage::put(LISTENER.to_owned(), self.listener.into());

@@ -120,14 +120,10 @@ impl Line<'_, '_> {
             }),
             Source::Marker => Reading::Marker(self.found_marker()?),
             Source::Hold => Reading::Hold(self.left_hold()?),
-            Source::Configuration => Reading::Problems {
-                text: self.words.keyed("problems", "TEXT")?.into(),
-            },
+            Source::Configuration => self.problems()?,
             Source::Journal => Reading::Journal,
             Source::Pool => Reading::Pool,
-            Source::Starts => Reading::Starts {
-                aborted: self.number("aborted")?,
-            },
+            Source::Starts => self.starts()?,
             Source::Limits => self.unenforced()?,
             Source::Gauge => Reading::Gauge {
                 voltage: self.known("voltage", "3.91V|none", value::volts)?,
@@ -199,6 +195,16 @@ impl Line<'_, '_> {
     fn network(&mut self) -> Result<Reading, Problem> {
         let up = self.flag("up")?;
         Ok(Reading::Network { up })
+    }
+
+    fn starts(&mut self) -> Result<Reading, Problem> {
+        let aborted = self.number("aborted")?;
+        Ok(Reading::Starts { aborted })
+    }
+
+    fn problems(&mut self) -> Result<Reading, Problem> {
+        let text = self.words.keyed("problems", "TEXT")?.into();
+        Ok(Reading::Problems { text })
     }
 
     fn source(&mut self) -> Result<Source, Problem> {
