@@ -38,6 +38,7 @@ use crate::edge::ledger::{Entry, Ledger};
 use crate::edge::luggage;
 use crate::edge::output::OutputOrder;
 use crate::edge::prober::{ProbeOrder, ProberOrder};
+use crate::edge::process;
 use crate::edge::recorder::Observer;
 use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::SpawnOrder;
@@ -91,6 +92,7 @@ pub fn run(plan: Plan) -> Result<Ended, AppError> {
     let mut out = Actions::default();
     bridge.begin(&mut out);
     hands.man_watch(watch, &bridge)?;
+    process::give_back_stack();
     let ended = bridge.drive(facts, &mut out);
     starts::leave(&hands.starts);
     hands.go_ashore(bridge);

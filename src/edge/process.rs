@@ -97,6 +97,57 @@ pub fn give_back_heap() {
     }
 }
 
+/// Bytes of a page: 4 KiB, and 16 KiB on a Pi 5 with its usual kernel.
+pub fn page_size() -> usize {
+    // SAFETY: the call asks for a number, which there always is.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(4096)
+}
+
+/// Stack below the caller that may be in use while the memory under it is given back.
+const STACK_KEPT: usize = 8 * 1024;
+
+/// Gives back what the calling thread has used of its stack up to here and uses no more: reading a
+/// configuration takes ten times as much as all that comes after it.
+pub fn give_back_stack() {
+    let local = 0u8;
+    let here = std::ptr::from_ref(std::hint::black_box(&local)).addr();
+    let Some(lowest) = end_of_stack() else {
+        return;
+    };
+    let page = page_size();
+    let end = here.saturating_sub(STACK_KEPT) & !(page - 1);
+    if lowest >= end {
+        return;
+    }
+    // SAFETY: these pages are of this thread's own stack and below everything that lives on it now;
+    // whatever is called from here on finds zeros there, and expects nothing.
+    unsafe {
+        libc::madvise(
+            lowest as *mut libc::c_void,
+            end - lowest,
+            libc::MADV_DONTNEED,
+        );
+    }
+}
+
+/// The lowest address of the calling thread's stack, down to which it may grow.
+fn end_of_stack() -> Option<usize> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the calls fill in what they are given, and what was made is destroyed.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let mut attributes = attributes.assume_init();
+        let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
+        let known =
+            libc::pthread_attr_getstack(&raw const attributes, &raw mut lowest, &raw mut size);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        (known == 0).then(|| lowest.addr())
+    }
+}
+
 /// Locks every page that the daemon touches from now on, so that a card that hangs, or a machine
 /// that swaps, cannot stop it between two pets. Pages that are never touched cost nothing.
 ///
@@ -114,6 +165,28 @@ pub fn lock_memory() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What lies deeper than the caller is zeros afterwards, and the caller's own is not.
+    #[test]
+    fn a_stack_that_was_used_is_given_back() {
+        #[inline(never)]
+        fn fill(depth: usize) -> usize {
+            let room = std::hint::black_box([0xAAu8; 4096]);
+            match depth {
+                0 => room.as_ptr().addr(),
+                _ => fill(depth - 1).min(room.as_ptr().addr()),
+            }
+        }
+        let own = std::hint::black_box([0x55u8; 1024]);
+        let deep = fill(20);
+        give_back_stack();
+        assert!(own.iter().all(|byte| *byte == 0x55));
+        let page = page_size();
+        let probe = (deep & !(page - 1)) as *const u8;
+        // SAFETY: the page is of this thread's stack, which has been that deep.
+        let byte = unsafe { probe.read_volatile() };
+        assert_eq!(byte, 0, "deep below the caller");
+    }
 
     /// Raised once, to what many services need; what was in force before is told.
     #[test]

@@ -7,6 +7,7 @@
 //! paths, such as the halt, is in memory before it is needed, whether it ran before or not. Constants
 //! and the C library come back when they are touched.
 
+use super::process::page_size;
 use std::ffi::{c_int, c_void};
 
 // Defined in `link/daemon.ld`: first and last of the code that is kept.
@@ -53,10 +54,7 @@ fn code() -> (usize, usize) {
 /// # Safety
 /// The advice must not change what is there.
 unsafe fn advise(start: usize, end: usize, advice: c_int) -> c_int {
-    // SAFETY: the call asks for a number, which there always is.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    let page = usize::try_from(page).unwrap_or(4096);
-    let start = start - start % page;
+    let start = start - start % page_size();
     // SAFETY: the caller has seen to it that nothing changes that anybody could see.
     unsafe { libc::madvise(start as *mut c_void, end - start, advice) }
 }
