@@ -47,6 +47,7 @@ use crate::edge::successor::Successor;
 use crate::edge::systemd::Environment;
 use crate::status::Status;
 use crate::units::Mono;
+use crew::Hands;
 use crew::Queues;
 use crossbeam_channel::Receiver;
 use lateness::Lateness;
@@ -87,16 +88,49 @@ pub struct Ended {
 /// # Errors
 /// What kept it from starting; afterwards nothing does.
 pub fn run(plan: Plan) -> Result<Ended, AppError> {
+    let mut voyage = set_out(plan)?;
+    process::give_back_stack();
+    let ended = voyage.bridge.drive(&mut voyage.facts, &mut voyage.out);
+    go_ashore(*voyage);
+    Ok(ended)
+}
+
+/// A daemon that is under way. On the heap, with a start and an end in functions of their own: what they
+/// need of the stack is not in the way of the loop, under which it would stay locked in memory.
+struct Voyage {
+    bridge: Bridge,
+    facts: Facts,
+    hands: Hands,
+    /// One for the whole life: the numbers of orders go on.
+    out: Actions,
+}
+
+#[inline(never)]
+fn set_out(plan: Plan) -> Result<Box<Voyage>, AppError> {
     let (mut bridge, facts, mut hands, watch) = crew::sign_on(plan)?;
-    // One for the whole life: the numbers of orders go on.
     let mut out = Actions::default();
     bridge.begin(&mut out);
     hands.man_watch(watch, &bridge)?;
-    process::give_back_stack();
-    let ended = bridge.drive(facts, &mut out);
+    Ok(Box::new(Voyage {
+        bridge,
+        facts,
+        hands,
+        out,
+    }))
+}
+
+#[inline(never)]
+fn go_ashore(voyage: Voyage) {
+    let Voyage {
+        bridge,
+        facts,
+        hands,
+        ..
+    } = voyage;
+    // Nobody waits for room in an inbox that nobody empties.
+    drop(facts);
     starts::leave(&hands.starts);
     hands.go_ashore(bridge);
-    Ok(ended)
 }
 
 /// The place where facts meet the core and orders leave for the edges.
@@ -141,7 +175,7 @@ impl Bridge {
     }
 
     /// The loop.
-    fn drive(&mut self, mut facts: Facts, out: &mut Actions) -> Ended {
+    fn drive(&mut self, facts: &mut Facts, out: &mut Actions) -> Ended {
         loop {
             if let Some(ended) = self.ended {
                 if !ended.services_left {
@@ -154,7 +188,7 @@ impl Bridge {
                 }
                 return ended;
             }
-            let fact = self.next_fact(&mut facts);
+            let fact = self.next_fact(facts);
             self.pass(fact, out);
         }
     }

@@ -306,7 +306,12 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
         }
     };
-    match obey(cli) {
+    let outcome = match obey(cli) {
+        Ok(Next::Daemon(config, runtime_dir)) => daemon::run(&config, runtime_dir),
+        Ok(Next::End(code)) => Ok(code),
+        Err(e) => Err(e),
+    };
+    match outcome {
         Ok(code) => code,
         Err(e) => {
             // A terminal may have vanished, and the exit code says it too.
@@ -320,16 +325,31 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn obey(cli: Cli) -> Result<ExitCode, Error> {
+/// What follows when a command was obeyed.
+enum Next {
+    End(ExitCode),
+    /// Become the daemon, with this configuration and runtime directory. Not in there: what all commands
+    /// together need of the stack would lie under it, locked in memory.
+    Daemon(PathBuf, Option<PathBuf>),
+}
+
+#[inline(never)]
+fn obey(cli: Cli) -> Result<Next, Error> {
     let daemon = || {
         let chosen = chosen_dir(cli.runtime_dir.clone());
         Daemon::new(chosen.unwrap_or_else(|| RUNTIME_DIR.into()))
     };
     let mut out = Printer::new();
     match cli.command {
-        Command::Run { config } => return daemon::run(&config, chosen_dir(cli.runtime_dir)),
-        Command::Demo { speed, interactive } => return daemon::demo(speed, interactive),
-        Command::DemoService { name } => return Ok(crate::demo::services::run(&name)),
+        Command::Run { config } => {
+            return Ok(Next::Daemon(config, chosen_dir(cli.runtime_dir)));
+        }
+        Command::Demo { speed, interactive } => {
+            return daemon::demo(speed, interactive).map(Next::End);
+        }
+        Command::DemoService { name } => {
+            return Ok(Next::End(crate::demo::services::run(&name)));
+        }
         Command::Check { config, named } => check::check(&named.unwrap_or(config), &mut out)?,
         Command::Power { json } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
@@ -375,10 +395,10 @@ fn obey(cli: Cli) -> Result<ExitCode, Error> {
             let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
             out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
         }
-        Command::Reach(asked) => return Ok(reach::try_all(&asked)),
+        Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Next::End(ExitCode::SUCCESS))
 }
 
 /// The runtime directory that the option names, or else the environment.
