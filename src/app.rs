@@ -95,8 +95,8 @@ pub fn run(plan: Plan) -> Result<Ended, AppError> {
     Ok(ended)
 }
 
-/// A daemon that is under way. On the heap, with a start and an end in functions of their own: what they
-/// need of the stack is not in the way of the loop, under which it would stay locked in memory.
+/// A daemon that is under way. On the heap, with a start and an end in functions of their own: what
+/// they need of the stack is not in the way of the loop, under which it would stay locked in memory.
 struct Voyage {
     bridge: Bridge,
     facts: Facts,

@@ -136,20 +136,7 @@ enum Command {
     },
     /// Show what services wrote last
     #[command(after_help = logs::EXAMPLES)]
-    Logs {
-        /// Services, by name; all if there is none
-        #[arg(value_name = "SERVICE")]
-        services: Vec<String>,
-        /// Go on with what they write from now on, until Ctrl-C
-        #[arg(long, short)]
-        follow: bool,
-        /// For programs: one JSON object per line, described in docs/formats.md
-        #[arg(long)]
-        json: bool,
-        /// How many past lines; of each service the latest 4 to 64 KiB are kept
-        #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
-        last: u32,
-    },
+    Logs(logs::Wanted),
     /// Tell why a service is as it is: what it waits for, what that waits for, and what happened
     #[command(after_help = why::WHY_EXAMPLES)]
     Why {
@@ -328,17 +315,15 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// What follows when a command was obeyed.
 enum Next {
     End(ExitCode),
-    /// Become the daemon, with this configuration and runtime directory. Not in there: what all commands
-    /// together need of the stack would lie under it, locked in memory.
+    /// Become the daemon, with this configuration and runtime directory. Not in there: what all
+    /// commands together need of the stack would lie under it, locked in memory.
     Daemon(PathBuf, Option<PathBuf>),
 }
 
 #[inline(never)]
 fn obey(cli: Cli) -> Result<Next, Error> {
-    let daemon = || {
-        let chosen = chosen_dir(cli.runtime_dir.clone());
-        Daemon::new(chosen.unwrap_or_else(|| RUNTIME_DIR.into()))
-    };
+    let dir = || chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
+    let daemon = || Daemon::new(dir());
     let mut out = Printer::new();
     match cli.command {
         Command::Run { config } => {
@@ -364,21 +349,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Events {
             follow, json, last, ..
         } => look::events(&daemon(), follow, json, last, &mut out)?,
-        Command::Logs {
-            services,
-            follow,
-            json,
-            last,
-        } => {
-            let wanted = logs::Wanted {
-                services: &services,
-                last,
-                follow,
-                json,
-            };
-            let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
-            logs::logs(&dir, &daemon(), &wanted, &mut out)?;
-        }
+        Command::Logs(wanted) => logs::logs(&dir(), &daemon(), &wanted, &mut out)?,
         Command::Why { service, journal } => why::why(&daemon(), &service, &journal, &mut out)?,
         Command::Tree { services, up } => why::tree(&daemon(), &services, up, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
@@ -392,8 +363,11 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Reload(wanted) => reload::reload(&daemon(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
-            let dir = chosen_dir(cli.runtime_dir.clone()).unwrap_or_else(|| RUNTIME_DIR.into());
-            out.line(&crate::app::last_words::say(&action, &dir, CONFIG.as_ref()))?;
+            out.line(&crate::app::last_words::say(
+                &action,
+                &dir(),
+                CONFIG.as_ref(),
+            ))?;
         }
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,

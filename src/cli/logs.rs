@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::status::log_line;
 use crate::text::trust_word;
 use crate::units::Mono;
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -30,16 +31,20 @@ Examples:
 const NOTHING: &str = "fieldwarden: nothing is kept: no line was written since the machine started, \
      or `output` in the configuration leads elsewhere";
 
-/// What is to be shown, and how.
-pub struct Wanted<'a> {
-    /// Services, by name; all where there is none.
-    pub services: &'a [String],
-    /// Lines of the past.
-    pub last: u32,
-    /// Those to come as well.
-    pub follow: bool,
-    /// For programs.
-    pub json: bool,
+#[derive(Args, Debug)]
+pub struct Wanted {
+    /// Services, by name; all if there is none
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Go on with what they write from now on, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// For programs: one JSON object per line, described in docs/formats.md
+    #[arg(long)]
+    json: bool,
+    /// How many past lines; of each service the latest 4 to 64 KiB are kept
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    last: u32,
 }
 
 /// A line for programs; the fields that a record has too have the same names and forms.
@@ -56,7 +61,7 @@ struct LogLine<'a> {
 pub fn logs(dir: &Path, daemon: &Daemon, wanted: &Wanted, out: &mut Printer) -> Result<(), Error> {
     let places = Places::new(dir);
     let known = Known::of(&places, daemon)?;
-    let names = known.chosen(wanted.services)?;
+    let names = known.chosen(&wanted.services)?;
     let page = Page {
         wanted,
         trust: known.trust,
@@ -134,7 +139,7 @@ impl Known {
 
 /// How lines are printed.
 struct Page<'a> {
-    wanted: &'a Wanted<'a>,
+    wanted: &'a Wanted,
     /// How far the time of day can be trusted.
     trust: String,
     /// Columns of a service's name.
@@ -179,7 +184,7 @@ impl Page<'_> {
 
     fn for_people(&self, name: &str, time: Option<Timestamp>, text: &str) -> String {
         let trusted = matches!(self.trust.as_str(), "synced" | "holdover");
-        match self.wanted.services {
+        match self.wanted.services[..] {
             [_] => log_line(time, trusted, "", text),
             _ => log_line(time, trusted, &format!("{name:0$}  ", self.width), text),
         }
