@@ -95,7 +95,7 @@ pub fn wait_event(machine: &Machine, event: &str, about: &str) -> Result<()> {
     machine.wait_until(&format!("event {event} {about}"), &script, SOON)
 }
 
-fn main_pid(machine: &Machine) -> Result<String> {
+pub(super) fn main_pid(machine: &Machine) -> Result<String> {
     machine.ok("systemctl show -P MainPID fieldwarden")
 }
 

@@ -16,7 +16,7 @@ use super::daemon::SOON;
 pub const CASES: &[Case] = &[Case::daemon(
     "first-of-a-container",
     "the daemon as process 1 of a name space of its own: hundreds of orphans are reaped, however they ended, services are \
-     restarted for what they ended with, and TERM ends all in order",
+     restarted for what they ended with, HUP reloads, and TERM and QUIT end all in order",
     first,
 )];
 
@@ -47,6 +47,10 @@ const ENDS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Starts the container.
+const BEGIN: &str = "systemd-run -q --unit box unshare --pid --mount-proc --fork \
+    /usr/bin/fieldwarden run --config /etc/box.toml";
+
 /// Its process as this machine sees it.
 const OUTSIDE: &str = "pgrep -f '^/usr/bin/fieldwarden run --config /etc/box'";
 
@@ -57,10 +61,7 @@ fn first(machine: &mut Machine) -> Result<()> {
         machine.put_bytes(script.as_bytes(), path, 0o644)?;
     }
     machine.ok("fieldwarden check /etc/box.toml")?;
-    machine.ok(
-        "systemd-run -q --unit box unshare --pid --mount-proc --fork \
-         /usr/bin/fieldwarden run --config /etc/box.toml",
-    )?;
+    machine.ok(BEGIN)?;
     let up = "fieldwarden status --runtime-dir /run/box --json | grep -q '\"name\":\"first\",\"state\":\"up\"'";
     machine.wait_until("the services of the container", up, SOON)?;
     let pid = machine.ok(OUTSIDE)?;
@@ -91,14 +92,41 @@ fn first(machine: &mut Machine) -> Result<()> {
     let lying = machine.ok(&format!("{lying}; true"))?;
     ensure!(lying.trim().is_empty(), "dead and not reaped: {lying}");
 
+    reloads(machine, pid.trim())?;
     // As `docker stop` does it.
-    machine.ok(&format!("kill -TERM {}", pid.trim()))?;
+    ends_in_order(machine, pid.trim(), "TERM")?;
+    // There is nobody to leave services to.
+    machine.ok(&format!("rm /run/ends; {BEGIN}"))?;
+    machine.wait_until("the services of the container", up, SOON)?;
+    let pid = machine.ok(OUTSIDE)?;
+    ends_in_order(machine, pid.trim(), "QUIT")
+}
+
+/// HUP puts another daemon into the place of this one: the first process is not to end.
+fn reloads(machine: &Machine, pid: &str) -> Result<()> {
+    let first = "fieldwarden status --runtime-dir /run/box --json | \
+                 grep -o '\"name\":\"first\",\"state\":\"up\",[^}]*\"pid\":[0-9]*'";
+    let before = machine.ok(first)?;
+    machine.ok(&format!("kill -HUP {pid}"))?;
+    let began = "cat /var/lib/box/journal/*.journal | grep -c '\"event\":\"began\"'";
+    machine.wait_until("a successor", &format!("[ $({began}) = 2 ]"), SOON)?;
+    let answers = "fieldwarden status --runtime-dir /run/box";
+    machine.wait_until("its answer", answers, SOON)?;
+    let after = machine.ok(first)?;
+    ensure!(
+        before.rsplit(':').next() == after.rsplit(':').next(),
+        "{before}: {after}"
+    );
+    let now = machine.ok(OUTSIDE)?;
+    ensure!(now.trim() == pid, "another process: {pid}, {now}");
+    Ok(())
+}
+
+fn ends_in_order(machine: &Machine, pid: &str, signal: &str) -> Result<()> {
+    machine.ok(&format!("kill -{signal} {pid}"))?;
     machine.wait_until("the container's end", &format!("! {OUTSIDE}"), SOON)?;
     let ends = machine.ok("cat /run/ends")?;
-    ensure!(
-        ends == "first\nlast\n" || ends.trim() == "first\nlast",
-        "{ends}"
-    );
+    ensure!(ends.trim() == "first\nlast", "{signal}: {ends}");
     ensure!(machine.ok("systemctl is-failed box; true")?.trim() != "failed");
     Ok(())
 }

@@ -26,6 +26,7 @@ mod pi;
 mod power_cut;
 mod probes;
 mod programs;
+mod reload;
 mod runaway;
 mod sandbox;
 mod throttle;
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Case> {
         install::CASES,
         daemon::CASES,
         daemon_killed::CASES,
+        reload::CASES,
         first::CASES,
         notify::CASES,
         probes::CASES,
