@@ -169,3 +169,31 @@ fn an_upgrade_takes_the_place_of_the_old_program() {
         json!(false)
     );
 }
+
+/// A program that checks well and then cannot be executed: the old one starts anew in its own place, and
+/// takes the services over. Here it takes itself away.
+#[test]
+fn the_old_program_goes_on_where_the_new_one_cannot_be_executed() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let mut rig = Rig::new(&sleeper("web", ""));
+    let program = rig.path("fieldwarden");
+    fs::copy(env!("CARGO_BIN_EXE_fieldwarden"), &program).unwrap();
+    rig.start_program(&program);
+    let (web, daemon) = (rig.up("web"), rig.status().pid);
+    let exe = || fs::metadata(format!("/proc/{daemon}/exe")).unwrap().ino();
+    let before = exe();
+    let new = rig.path("fieldwarden.new");
+    fs::write(&new, "#!/bin/sh\nrm \"$0\"\n").unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&new, &program).unwrap();
+    rig.reloads();
+    assert_eq!(
+        (rig.up("web"), rig.status().pid, exe()),
+        (web, daemon, before)
+    );
+    assert_eq!(rig.service("web").run, 1);
+    rig.until("it is told", |rig| {
+        rig.log().contains("the successor could not take over")
+    });
+    assert_eq!(rig.journaled("began").len(), 2);
+}
