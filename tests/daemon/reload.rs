@@ -170,8 +170,8 @@ fn an_upgrade_takes_the_place_of_the_old_program() {
     );
 }
 
-/// A program that checks well and then cannot be executed: the old one starts anew in its own place, and
-/// takes the services over. Here it takes itself away.
+/// A program that checks well and then cannot be executed: the old one starts anew in its own place,
+/// and takes the services over. Here it takes itself away.
 #[test]
 fn the_old_program_goes_on_where_the_new_one_cannot_be_executed() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
