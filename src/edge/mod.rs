@@ -31,6 +31,7 @@ pub mod job_file;
 pub mod led;
 pub mod ledger;
 pub mod line;
+pub mod lock;
 pub mod log_file;
 pub mod logging;
 pub mod luggage;

@@ -11,8 +11,8 @@
 mod probe;
 mod share;
 
+use super::lock::lock;
 use crate::core::fact::Pid;
-use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -66,7 +66,7 @@ impl Pool {
             .open(&kill)
             .map_err(|e| place(&kill, &e))?;
         // Where nothing can be locked, there is still the lock of the runtime directory.
-        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let locked = lock(&file);
         if locked == Err(rustix::io::Errno::WOULDBLOCK) {
             let whose = directory.display().to_string();
             return Err(io::Error::new(io::ErrorKind::WouldBlock, whose));

@@ -1,8 +1,8 @@
 //! The socket in the file system, and the lock that says whose it is.
 
 use super::{GROUP, LOCK, SOCKET};
-use crate::edge::luggage;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use crate::edge::{lock, luggage};
+use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -167,7 +167,7 @@ fn lock(dir: &Path) -> Result<File, DoorError> {
     let mut file = File::from(file);
     file.set_permissions(fs::Permissions::from_mode(LOCK_MODE))
         .map_err(fail("cannot protect"))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock::lock(&file) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
             return Err(DoorError::Taken {
