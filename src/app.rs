@@ -24,7 +24,7 @@ pub use error::AppError;
 use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
-use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, Thread};
+use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, ServiceId, Thread};
 use crate::core::memo::Left;
 use crate::edge::bus::BusOrder;
 use crate::edge::checker::Checker;
@@ -33,6 +33,7 @@ use crate::edge::clock;
 use crate::edge::control::{ControlOrder, Reply};
 use crate::edge::guards::GuardOrder;
 use crate::edge::inbox::Facts;
+use crate::edge::keeper::KeeperOrder;
 use crate::edge::led::LedOrder;
 use crate::edge::ledger::{Entry, Ledger};
 use crate::edge::luggage;
@@ -264,6 +265,21 @@ impl Bridge {
     fn dispatch(&mut self, now: Mono, order: &Order) {
         let (id, queues) = (order.id, &self.queues);
         let given = match &order.action {
+            Action::Start { service, .. } if self.is_kept(*service) => {
+                let service = *service;
+                self.ask_keeper(now, KeeperOrder::Start { order: id, service })
+            }
+            Action::Signal {
+                service, signal, ..
+            } if self.is_kept(*service) => {
+                let (service, signal) = (*service, *signal);
+                let order = KeeperOrder::Signal {
+                    order: id,
+                    service,
+                    signal,
+                };
+                self.ask_keeper(now, order)
+            }
             Action::Start { service, run } => queues.spawner(*service).give(
                 now,
                 SpawnOrder::Start {
@@ -389,6 +405,17 @@ impl Bridge {
         Ok(())
     }
 
+    /// Somebody else keeps its process.
+    fn is_kept(&self, service: ServiceId) -> bool {
+        let service = self.core.settings().services.get(usize::from(service.0));
+        service.is_some_and(|s| s.keeper.is_some())
+    }
+
+    fn ask_keeper(&self, now: Mono, order: KeeperOrder) -> Result<(), Fault> {
+        let keeper = self.queues.keeper.as_ref().ok_or(Fault::Absent)?;
+        keeper.give(now, order)
+    }
+
     /// By the thread of the bus, which may be stuck; the halt does not wait for that.
     fn cut_power(&self, now: Mono, order: OrderId, cut: bool) -> Result<(), Fault> {
         let write = match cut {
@@ -436,6 +463,7 @@ impl Bridge {
             | Thread::Log
             | Thread::Led
             | Thread::Prober
+            | Thread::Keeper
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

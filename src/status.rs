@@ -37,7 +37,7 @@ pub use halt::{HaltStatus, LastBootStatus};
 pub use hold::HoldStatus;
 pub use job::JobStatus;
 pub use led::LedStatus;
-pub use list::{MountStatus, ServiceStatus, ThreadStatus};
+pub use list::{KeeperStatus, MountStatus, ServiceStatus, ThreadStatus};
 pub use power::{PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
 pub use probe::ProbeStatus;

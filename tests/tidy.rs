@@ -348,7 +348,9 @@ fn every_note_is_in_a_scenario() {
     let mut all = variants("src/core/note.rs", "Note");
     // A note that wraps others stands for these.
     let before = all.len();
-    let wraps = ["Halt", "Hold", "Reload", "Notify", "Probe", "Group", "Job"];
+    let wraps = [
+        "Halt", "Hold", "Reload", "Notify", "Probe", "Group", "Job", "Keeper",
+    ];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
         all.len() + wraps.len(),
@@ -362,6 +364,7 @@ fn every_note_is_in_a_scenario() {
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));
     all.extend(variants("src/core/note/job.rs", "JobNote"));
+    all.extend(variants("src/core/note/keeper.rs", "KeeperNote"));
     let missing: Vec<_> = all
         .iter()
         .map(|v| kebab(v))

@@ -90,10 +90,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (mut plan, safe) = last_resort::begin(plan, &places);
     let mut ground = Ground::prepare(&mut plan, places, safe)?;
     let (inbox, facts) = inbox();
-    let count = ground.settings.services.len();
-    let (mut queues, (services, works), asked) =
-        queues((count, ground.probes()), &plan.config.wiring.board)
-            .map_err(AppError::kernel("order queues"))?;
+    let (mut queues, (services, works), asked) = queues(ground.counts(), &plan.config.wiring.board)
+        .map_err(AppError::kernel("order queues"))?;
     let (senses, quit) = bounded(0);
     let mut hands = Hands::new(senses, ground.places.starts());
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
@@ -174,7 +172,9 @@ impl Hands {
             inbox,
         } = watch;
         let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
+        let real = record.real;
         self.man_recorder(record, &config, &ground, (&events, &inbox))?;
+        self.man_keeper(works.keeper, &ground, real, &inbox)?;
         self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
         self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(

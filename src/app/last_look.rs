@@ -83,7 +83,7 @@ fn flows_in(fact: &Fact, dead_band: Milliamps) -> bool {
     match fact {
         Fact::Seen(Reading::Gauge { current, .. }) => current.is_some_and(|c| c.0 > dead_band.0),
         Fact::Seen(_) | Fact::Lost { .. } => false,
-        Fact::Tick | Fact::Child { .. } | Fact::Asked { .. } => false,
+        Fact::Tick | Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } => false,
         Fact::Done { .. } | Fact::Thread { .. } => false,
     }
 }

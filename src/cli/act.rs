@@ -163,6 +163,13 @@ fn wait(
     }
 }
 
+/// What keeps it from being started, where that does not pass by itself.
+fn obstacle(service: &ServiceStatus) -> Option<&str> {
+    let keeper = service.keeper.as_ref()?;
+    let passes = matches!(keeper.obstacle.as_deref()?, "unseen" | "ending");
+    keeper.text.as_deref().filter(|_| !passes)
+}
+
 /// How far it has come. `run_before` is the service's run before it was asked for.
 fn judge(verb: Verb, run_before: u32, service: &ServiceStatus) -> Progress {
     let name = &service.name;
@@ -186,6 +193,12 @@ fn judge(verb: Verb, run_before: u32, service: &ServiceStatus) -> Progress {
         (Verb::Start | Verb::Restart, "held", _) => Progress::Failed(format!(
             "{name} is held back to save power, and starts when that is over"
         )),
+        (Verb::Start | Verb::Restart, "down", Some("waiting")) if obstacle(service).is_some() => {
+            Progress::Failed(format!(
+                "{name} waits: {}",
+                obstacle(service).unwrap_or("?")
+            ))
+        }
         (_, "backoff", _) => Progress::Failed(format!("{name} does not stay up{retry}")),
         (_, "down", Some("finished")) if ended => {
             Progress::Reached(format!("{name} has run and finished"))
@@ -234,7 +247,7 @@ fn reason(daemon: &Daemon, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{JobStatus, Seconds};
+    use crate::status::{JobStatus, KeeperStatus, Seconds};
 
     fn service(state: &str, why: Option<&str>, run: u32) -> ServiceStatus {
         ServiceStatus {
@@ -263,6 +276,24 @@ mod tests {
     }
 
     /// Waiting ends as soon as it is clear how it ends.
+    /// Nobody waits for what only a person can mend; what passes is waited for.
+    #[test]
+    fn a_unit_that_cannot_be_started_is_not_waited_for() {
+        let with = |word: &str| {
+            let keeper = KeeperStatus {
+                obstacle: Some(word.to_owned()),
+                text: Some("web.service is masked".to_owned()),
+                ..KeeperStatus::default()
+            };
+            let mut service = service("down", Some("waiting"), 3);
+            service.keeper = Some(keeper);
+            judge(Verb::Start, 3, &service)
+        };
+        let text = "web waits: web.service is masked".to_owned();
+        assert_eq!(with("masked"), Progress::Failed(text));
+        assert_eq!(with("ending"), Progress::Under);
+    }
+
     #[test]
     fn ends_that_are_clear() {
         let start = |state, why, run| judge(Verb::Start, 3, &service(state, why, run));

@@ -7,13 +7,13 @@ use crate::edge::clock;
 use crate::edge::places::Places;
 use crate::edge::service_log::{Line, Reader};
 use crate::error::Error;
-use crate::status::log_line;
+use crate::status::{KeeperStatus, ServiceStatus, log_line};
 use crate::text::trust_word;
 use crate::units::Mono;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,6 +62,11 @@ pub fn logs(dir: &Path, daemon: &Daemon, wanted: &Wanted, out: &mut Printer) -> 
     let places = Places::new(dir);
     let known = Known::of(&places, daemon)?;
     let names = known.chosen(&wanted.services)?;
+    for (name, elsewhere) in &known.elsewhere {
+        if names.contains(name) {
+            tell_line(elsewhere);
+        }
+    }
     let page = Page {
         wanted,
         trust: known.trust,
@@ -99,6 +104,8 @@ fn read<'a>(readers: &mut [(&'a str, Reader)]) -> Result<Vec<(&'a str, Line)>, E
 /// Services of which something may be kept, and how far the time of day can be trusted.
 struct Known {
     names: BTreeSet<String>,
+    /// Where to look for what those write that somebody else keeps.
+    elsewhere: BTreeMap<String, String>,
     trust: String,
 }
 
@@ -109,6 +116,7 @@ impl Known {
         let left = places.left();
         match daemon.status() {
             Ok(status) => Ok(Known {
+                elsewhere: elsewhere(&status.services),
                 names: status.services.into_iter().map(|s| s.name).collect(),
                 trust: status.machine.clock_trust,
             }),
@@ -117,6 +125,7 @@ impl Known {
                 let synced = clock::sync_state().unwrap_or(false);
                 let trust = if synced { Trust::Synced } else { Trust::Unset };
                 Ok(Known {
+                    elsewhere: BTreeMap::new(),
                     names: left,
                     trust: trust_word(trust).to_owned(),
                 })
@@ -135,6 +144,22 @@ impl Known {
             }),
         }
     }
+}
+
+/// Where to look for what services write that somebody else keeps.
+fn elsewhere(services: &[ServiceStatus]) -> BTreeMap<String, String> {
+    let kept = services
+        .iter()
+        .filter_map(|s| Some((s, s.keeper.as_ref()?)));
+    let line = |(s, keeper): (&ServiceStatus, &KeeperStatus)| {
+        let (by, logs) = (&keeper.by, &keeper.logs);
+        let line = format!(
+            "fieldwarden: {} is kept by {by}: `{logs}` shows what it writes",
+            s.name
+        );
+        (s.name.clone(), line)
+    };
+    kept.map(line).collect()
 }
 
 /// How lines are printed.

@@ -3,9 +3,9 @@
 use super::problem::quote;
 use super::report::Report;
 use super::schema::Kind;
-use super::table::Table;
+use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, Output, StopSignal, rights, sandbox, share};
+use super::{Command, Output, StopSignal, rights, sandbox, share, unit};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -27,7 +27,13 @@ const ARGUMENT_MAX: usize = 131_071;
 
 /// Reads the keys of a service that the core need not know.
 pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
-    let argv = table.other("command", argv);
+    let argv = match unit::is_unit(table) {
+        true => Some(At {
+            value: Vec::new(),
+            span: None,
+        }),
+        false => table.other("command", argv),
+    };
     let environment = table.other("environment", environment);
     let directory = table.path("directory");
     let output = table.choice("output");

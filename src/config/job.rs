@@ -27,7 +27,7 @@ pub const OF_JOBS: [&str; 9] = [
 
 /// What makes a service a job; the outer `None` if a value is wrong, and the report has it.
 pub(super) fn job(table: &mut Table<'_, '_, '_>) -> Option<Option<Job>> {
-    let service = table.choice("kind")?.value == "service";
+    let service = table.choice("kind")?.value != "job";
     if service && !OF_JOBS.into_iter().any(|key| table.gives(key)) {
         return Some(None);
     }

@@ -13,6 +13,7 @@ mod rights;
 mod sandbox;
 mod share;
 mod storage;
+mod unit;
 mod vitals;
 
 use super::schema::{Absent, Key, Kind, Section};
@@ -195,16 +196,17 @@ pub const CLOCK: Section = Section {
 /// One service.
 pub const SERVICE: Section = Section {
     header: "service.NAME",
-    meaning: "One service, a program that is kept running, or a job, which runs from time to time; there may be \
-              many such sections.",
+    meaning: "One service, a program that is kept running, a unit of systemd, or a job, which runs from time to \
+              time; there may be many such sections.",
     keys: &[
         key(
             "command",
             Kind::Command,
             Required("[\"/usr/bin/web\", \"--port\", \"80\"]"),
-            "Its program by absolute path, then its arguments as they are; must be given",
+            "Its program by absolute path, then its arguments as they are; must be given, but for a unit",
         ),
         job::KIND,
+        unit::UNIT,
         key(
             "autostart",
             Kind::Flag,

@@ -4,6 +4,7 @@
 mod limits;
 mod sandbox;
 mod service;
+mod unit;
 
 use super::accounts::Accounts;
 use super::problem::Problem;
@@ -34,7 +35,13 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     limits::look(&mut report, config, Path::new("/"), &find);
     let mut accounts = Accounts::of(Path::new("/etc"));
     accounts.refresh();
-    for (service, command) in config.settings.services.iter().zip(&config.wiring.commands) {
+    let units = UNITS.iter().chain(&unit::MADE).map(Path::new);
+    let units: Vec<&Path> = units.collect();
+    let booted = Path::new(unit::BOOTED).is_dir();
+    unit::look(&mut report, config, (booted, &units), &find);
+    let services = config.settings.services.iter().zip(&config.wiring.commands);
+    // Of a unit nothing here is ours.
+    for (service, command) in services.filter(|(service, _)| service.keeper.is_none()) {
         service::look(&mut report, &service.name, command, &accounts, &find);
         sandbox::look(&mut report, &service.name, command, &find);
     }

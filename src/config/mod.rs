@@ -41,6 +41,7 @@ mod size;
 mod syntax;
 mod table;
 mod target;
+mod unit;
 mod value;
 mod zone;
 
@@ -138,7 +139,8 @@ pub enum CgroupChoice {
 /// How to run one service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Command {
-    /// The program by its absolute path, then its arguments. Never empty, free of NUL.
+    /// The program by its absolute path, then its arguments, free of NUL. Empty only for a service that
+    /// somebody else keeps; whatever else stands here counts for nothing then, but for the probes.
     pub argv: Vec<String>,
     /// Variables to set, beside those that the daemon sets. Free of NUL.
     pub environment: BTreeMap<String, String>,

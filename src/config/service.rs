@@ -6,7 +6,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, job, keys, needs, probe, restart};
+use super::{Command, SERVICES_MAX, job, keys, needs, probe, restart, unit};
 use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
@@ -146,7 +146,9 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
         requires: requires.map_or(Vec::new(), |names| names.value),
         wants: wants.map_or(Vec::new(), |names| names.value),
         stop_timeout,
-        rest: with_probes(service.zip(command), probes),
+        rest: with_probes(service.zip(command), probes).filter(|(service, command)| {
+            service.keeper.is_none() || unit::probes_fit(&mut table, command)
+        }),
     }
 }
 
@@ -211,6 +213,7 @@ fn service(
     let (needs, stop_without) = needs::needs(table);
     let backoff = restart::backoff(table.inner("backoff"));
     let job = job::job(table);
+    let keeper = unit::keeper(table, name);
     let service = Service {
         name: name.into(),
         autostart: autostart?.value,
@@ -248,6 +251,7 @@ fn service(
         backoff: backoff?,
         escalates: escalate?.value == "machine",
         job: None,
+        keeper: keeper?,
     };
     job::settle(table, service, job?)
 }

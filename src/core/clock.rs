@@ -242,7 +242,9 @@ impl Policy for Clock {
                 self.rtc.distrust();
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         self.judge(stepped, pass);
         pass.picture.clock = self.verdict();

@@ -134,6 +134,7 @@ impl Policy for Daemon {
             | Fact::Seen(_)
             | Fact::Lost { .. }
             | Fact::Child { .. }
+            | Fact::Kept { .. }
             | Fact::Asked { .. }
             | Fact::Done { .. }
             | Fact::Thread { .. } => {}

@@ -11,6 +11,7 @@ mod controller;
 mod hold;
 mod probe;
 mod said;
+mod standing;
 mod throttle;
 
 use super::intent::FoundMarker;
@@ -23,6 +24,7 @@ pub use controller::{Controller, Lack};
 pub use hold::Hold;
 pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
+pub use standing::{Life, Obstacle, Standing};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
 
@@ -92,6 +94,13 @@ pub enum Fact {
         run: RunId,
         /// What happened.
         change: Change,
+    },
+    /// Somebody else keeps a service, and says how it stands.
+    Kept {
+        /// Which service.
+        service: ServiceId,
+        /// How it stands.
+        standing: Standing,
     },
     /// An operator or a signal asked for something.
     Asked {
@@ -399,6 +408,8 @@ pub enum Stage {
     Exec,
     /// Executing a program that was built for another kind of machine.
     Machine,
+    /// Asking whoever keeps it, where that is somebody else.
+    Keeper,
 }
 
 /// Who asked.
@@ -495,11 +506,13 @@ pub enum Thread {
     Led,
     /// Makes probes of services. May wait for the card.
     Prober,
+    /// Asks whoever keeps services that are not ours. May wait for them.
+    Keeper,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 18] = [
+    pub const ALL: [Thread; 19] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -518,6 +531,7 @@ impl Thread {
         Thread::Log,
         Thread::Led,
         Thread::Prober,
+        Thread::Keeper,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -539,7 +553,8 @@ impl Thread {
             | Thread::Signals
             | Thread::Log
             | Thread::Led
-            | Thread::Prober => false,
+            | Thread::Prober
+            | Thread::Keeper => false,
         }
     }
 }

@@ -151,7 +151,7 @@ impl Holds {
             }
             Fact::Tick => self.begun = true,
             Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }
     }
 }

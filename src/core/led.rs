@@ -274,7 +274,7 @@ impl Policy for Led {
                 pass.picture.answer = Some((*ticket, answer));
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }
         self.over = matches!(pass.picture.ending, Ending::Parting { .. });
         self.follow(pass);

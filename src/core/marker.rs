@@ -251,7 +251,7 @@ impl Policy for Marker {
                 outcome: Err(why),
             } if Some(*order) == self.keep => self.not_kept(why, pass),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }
         match self.found {
             Some(_) if self.begun => self.write_if_due(pass),

@@ -83,4 +83,6 @@ pub enum Rest {
     Finished,
     /// It failed, and is not to be restarted.
     Failed,
+    /// Somebody told its keeper to end it.
+    Elsewhere,
 }

@@ -104,7 +104,9 @@ impl Policy for Memory {
                 (self.memory, self.pressure) = (self.memory.unseen(), self.pressure.unseen());
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         pass.picture.memory = self.memory.max(self.pressure);
         // What nobody can tell any more keeps nothing from running.

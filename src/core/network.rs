@@ -50,7 +50,9 @@ impl Policy for Network {
                 pulse: Pulse::Late { .. },
             } => self.up.distrust(),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         pass.picture.network = self.up.value();
     }

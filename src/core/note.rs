@@ -8,6 +8,7 @@ mod group;
 mod halt;
 mod hold;
 mod job;
+mod keeper;
 mod machine;
 mod notify;
 mod probe;
@@ -15,15 +16,12 @@ mod reload;
 mod severity;
 
 pub use finish::Finish;
-pub use group::GroupNote;
-pub use halt::HaltNote;
-pub use hold::HoldNote;
-pub use job::JobNote;
 pub use machine::MachineKept;
 pub use notify::NotifyNote;
 pub use probe::ProbeNote;
 pub use reload::{ReloadNote, Unready};
 pub use severity::Severity;
+pub use {group::GroupNote, halt::HaltNote, hold::HoldNote, job::JobNote, keeper::KeeperNote};
 
 use super::fact::{
     Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, ProbeKind, Request, RunId,
@@ -258,6 +256,8 @@ pub enum Note {
     Notify(ServiceId, NotifyNote),
     /// What probes of this kind have found of a service.
     Probe(ServiceId, ProbeKind, ProbeNote),
+    /// Something about a service that somebody else keeps.
+    Keeper(ServiceId, KeeperNote),
     /// What has become of a group because this member of it failed.
     Group(GroupId, ServiceId, GroupNote),
     /// Something about a job.
@@ -528,6 +528,7 @@ impl Note {
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),
             Note::Job(_, note) => note.severity(),
+            Note::Keeper(_, note) => note.severity(),
             Note::Began { .. }
             | Note::Ending { .. }
             | Note::Leaving { .. }

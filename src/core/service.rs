@@ -20,6 +20,7 @@ mod account;
 mod company;
 mod end;
 mod excuse;
+mod kept;
 mod legacy;
 mod news;
 mod probe;
@@ -37,12 +38,13 @@ pub use probing::{ProbeView, Probing, Readiness};
 
 use super::action::{Action, Actions, Signal};
 use super::backoff::Backoff;
-use super::fact::{GroupId, OrderId, Pid, RunId, ServiceId};
+use super::fact::{GroupId, Obstacle, OrderId, Pid, RunId, ServiceId};
 use super::job::Outcome;
 use super::memo::{Left, Progress};
 use super::note::Note;
 use super::settings::{Hindrance, Need, Service as Settings};
 use crate::units::Mono;
+use kept::Kept;
 use std::time::Duration;
 
 /// A start that has brought no process after this time is called stuck: far beyond what a slow card
@@ -95,6 +97,8 @@ pub enum Bar {
         /// Which.
         by: ServiceId,
     },
+    /// Somebody else keeps it, and cannot start it, or nobody knows whether that is so.
+    Keeper(Obstacle),
 }
 
 /// Why a service is down.
@@ -112,6 +116,8 @@ pub enum Down {
     Finished,
     /// It failed, and is not to be restarted.
     Failed,
+    /// Somebody told its keeper to end it.
+    Elsewhere,
 }
 
 /// Why a service is being stopped.
@@ -221,6 +227,8 @@ pub(crate) struct Service {
     probing: Option<Box<Probing>>,
     /// The network is known to be gone: probes that depend on it are not made.
     cut_off: bool,
+    /// What is known of it where somebody else keeps it.
+    kept: Option<Box<Kept>>,
     /// How an earlier daemon left it.
     recalled: Option<Left>,
     recalled_progress: Progress,
@@ -262,6 +270,7 @@ impl Service {
             account: Account::default(),
             probing: None,
             cut_off: false,
+            kept: None,
             recalled: None,
             recalled_progress: Progress::FULL,
             redefined: false,
@@ -274,10 +283,11 @@ impl Service {
         self.proving.is_some() && matches!(self.state, State::Up { .. })
     }
 
-    /// A process exists, or may come into being from a start that is under way.
+    /// A process exists, or may come into being from a start that is under way; and it is not left
+    /// as it is while the daemon ends.
     pub fn alive(&self) -> bool {
         match self.state {
-            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => true,
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => !self.is_let_go(),
             State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => false,
         }
     }
@@ -288,6 +298,9 @@ impl Service {
         let coming = match self.bar {
             None => true,
             Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => coming,
+            Some(Bar::Keeper(obstacle)) => {
+                matches!(obstacle, Obstacle::Unseen | Obstacle::Ending)
+            }
             Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => false,
         };
         let comes = match self.state {
@@ -368,7 +381,7 @@ impl Service {
 
     /// It is to run, and may.
     pub fn called_for(&self) -> bool {
-        self.wish == Wish::Run && !self.held
+        self.wish == Wish::Run && !self.held && !self.is_let_go()
     }
 
     /// Holds it back, or lets it run again if that is wished. A process that is there has to be

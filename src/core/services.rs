@@ -13,6 +13,7 @@ mod exclusive;
 mod group;
 mod groups;
 mod jobs;
+mod kept;
 mod legacy;
 mod order;
 mod probes;
@@ -23,7 +24,7 @@ mod timetable;
 mod view;
 
 use super::action::{Actions, Answer};
-use super::fact::{Change, Fact, Fault, OrderId, Pulse, Request, RunId, ServiceId, Thread};
+use super::fact::{Change, Fact, Fault, OrderId, Request, RunId, ServiceId};
 use super::note::Note;
 use super::picture::{Ending, Shed, Verdict};
 use super::service::{Service, Turn};
@@ -104,7 +105,7 @@ impl Services {
         Services {
             services: ids()
                 .zip(&settings.services)
-                .map(|(id, s)| Service::new(id, s.job.is_some()))
+                .map(|(id, s)| Service::of(id, s))
                 .collect(),
             parts: vec![Part::default(); n],
             classes: order::classes(&settings.services),
@@ -374,6 +375,7 @@ impl Services {
                 run,
                 change,
             } => self.child(*service, *run, change, pass),
+            Fact::Kept { service, standing } => self.stand(*service, standing, pass),
             Fact::Asked {
                 ticket,
                 by,
@@ -390,12 +392,9 @@ impl Services {
                 }
             }
             Fact::Tick if !self.begun => self.begin(pass),
-            Fact::Thread {
-                thread: Thread::Children,
-                pulse,
-            } => self.listen(matches!(pulse, Pulse::Late { .. }), pass),
+            Fact::Thread { thread, pulse } => self.miss(*thread, *pulse, pass),
             Fact::Done { order, outcome } => self.done(*order, outcome, pass),
-            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 mod calendar;
 mod group;
 mod job;
+mod keeper;
 mod need;
 mod probe;
 mod reboots;
@@ -14,6 +15,7 @@ use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 pub use calendar::{Calendar, When, Zone};
 pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
+pub use keeper::Keeper;
 pub use need::Need;
 pub use probe::{Probe, Probes};
 pub use reboots::Reboots;
@@ -295,6 +297,9 @@ pub struct Service {
     /// What makes it a job, if it is one. Such a one is not restarted always, and counts as up as soon
     /// as its program is executed.
     pub job: Option<Box<Job>>,
+    /// Who keeps its process, where that is not this daemon. Such a one is no job, is up as soon as its
+    /// keeper says so, and has no heartbeats.
+    pub keeper: Option<Box<Keeper>>,
 }
 
 impl Service {
@@ -320,6 +325,7 @@ impl Service {
             backoff: Backoff::DEFAULT,
             escalates: false,
             job: None,
+            keeper: None,
         }
     }
 }

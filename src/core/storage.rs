@@ -245,7 +245,9 @@ impl Policy for Storage {
             }
             Fact::Tick if self.mounts.is_empty() => {}
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         let worst = self.mounts.iter().map(Mount::verdict).max();
         pass.picture.storage = worst.unwrap_or(Verdict::Ok);

@@ -194,7 +194,9 @@ impl Policy for Thermal {
                 self.verdict = self.verdict.unseen();
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         pass.picture.thermal = self.verdict;
         pass.picture.shed_for_heat = self.shed;

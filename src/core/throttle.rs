@@ -313,7 +313,9 @@ impl Policy for Throttle {
                 self.fall_silent();
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => return,
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
+                return;
+            }
         }
         pass.picture.throttle = self.verdict;
         pass.picture.strain_of_firmware = self.strain();

@@ -360,7 +360,7 @@ impl Policy for Watchdog {
             } => self.failed(why, pass),
             Fact::Done { order, outcome } => self.done(*order, outcome, pass),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Thread { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Thread { .. } => {}
         }
         if let Ending::Parting { services_left } = pass.picture.ending {
             self.part(services_left, pass);

@@ -199,7 +199,11 @@ impl Ledger {
             } => self.take_change(*service, change),
             Fact::Seen(reading) => self.signs.take(reading),
             Fact::Done { order, outcome } => self.watchdog.take_outcome(*order, outcome, self.now),
-            Fact::Tick | Fact::Lost { .. } | Fact::Asked { .. } | Fact::Thread { .. } => {}
+            Fact::Tick
+            | Fact::Lost { .. }
+            | Fact::Kept { .. }
+            | Fact::Asked { .. }
+            | Fact::Thread { .. } => {}
         }
     }
 
@@ -259,6 +263,7 @@ impl Ledger {
             Note::Began { .. }
             | Note::ServiceBarred { .. }
             | Note::Probe(..)
+            | Note::Keeper(..)
             | Note::ServiceExcused { .. }
             | Note::RestartsExcused { .. }
             | Note::Halt(_)

@@ -302,6 +302,7 @@ impl Words<'_> {
                 | Fact::Seen(_)
                 | Fact::Lost { .. }
                 | Fact::Child { .. }
+                | Fact::Kept { .. }
                 | Fact::Done { .. }
                 | Fact::Thread { .. } => format!("starts {name} again"),
             };

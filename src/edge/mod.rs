@@ -28,6 +28,7 @@ pub mod holder;
 pub mod i2c;
 pub mod inbox;
 pub mod job_file;
+pub mod keeper;
 pub mod led;
 pub mod ledger;
 pub mod line;

@@ -49,7 +49,8 @@ pub(super) fn job(view: &View, core: &Core, now: Mono) -> Option<JobStatus> {
     let (not_while, beside) = match view.bar.filter(|_| waits) {
         Some(Bar::Hindered(hindrance)) => (Some(text::hindrance_word(hindrance)), None),
         Some(Bar::Taken { by }) => (None, Some(by)),
-        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. }) | None => (None, None),
+        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. } | Bar::Keeper(_))
+        | None => (None, None),
     };
     let name = |id: ServiceId| settings.name(id).to_owned();
     Some(JobStatus {

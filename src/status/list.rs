@@ -4,7 +4,7 @@ use super::job::{self, JobStatus};
 use super::probe::{self, ProbeStatus};
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
-use crate::core::settings::{Need, Settings};
+use crate::core::settings::{Keeper, Need, Settings};
 use crate::core::{
     Account, Bar, Core, Down, MountTrouble, Readiness, State, StopCause, View, Wish,
 };
@@ -21,8 +21,8 @@ pub struct ServiceStatus {
     pub state: String,
     /// What it should be doing: `run` or `rest`.
     pub wish: String,
-    /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`), is held (`shed`:
-    /// to save power) or is being stopped (`asked`, `fault`, `own`).
+    /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`, `stopped-elsewhere`),
+    /// is held (`shed`: to save power) or is being stopped (`asked`, `fault`, `own`).
     pub why: Option<String>,
     /// Its main process.
     pub pid: Option<u32>,
@@ -95,6 +95,32 @@ pub struct ServiceStatus {
     /// What makes it a job; null for a service that is kept running.
     #[serde(default)]
     pub job: Option<JobStatus>,
+    /// Who keeps its process; null for one of the daemon's own.
+    #[serde(default)]
+    pub keeper: Option<KeeperStatus>,
+}
+
+/// Who keeps the process of a service.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct KeeperStatus {
+    /// Who: `systemd`.
+    pub by: String,
+    /// What the service is called there, for example `nginx.service`.
+    pub name: String,
+    /// Why it cannot be started there, or what is not known: `unseen`, `silent`, `ending`, `missing`,
+    /// `masked`, `broken` or `no-process`.
+    pub obstacle: Option<String>,
+    /// The same as a sentence, with what to do.
+    pub text: Option<String>,
+    /// The command that shows what it writes.
+    pub logs: String,
+}
+
+impl KeeperStatus {
+    /// Nobody knows how it stands there.
+    pub(super) fn is_unseen(&self) -> bool {
+        matches!(self.obstacle.as_deref(), Some("unseen" | "silent"))
+    }
 }
 
 /// One file system.
@@ -160,9 +186,12 @@ fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus
             why: Some(down_word(why).to_owned()),
             waits_for: match why {
                 Down::Waiting => waits_for(view.service, views, settings),
-                Down::NotStarted | Down::Held | Down::Stopped | Down::Finished | Down::Failed => {
-                    Vec::new()
-                }
+                Down::NotStarted
+                | Down::Held
+                | Down::Stopped
+                | Down::Finished
+                | Down::Failed
+                | Down::Elsewhere => Vec::new(),
             },
             ..plain
         },
@@ -214,7 +243,8 @@ fn lacks(view: &View) -> Option<Need> {
             | Bar::Requirement { .. }
             | Bar::Group { .. }
             | Bar::Hindered(_)
-            | Bar::Taken { .. },
+            | Bar::Taken { .. }
+            | Bar::Keeper(_),
         )
         | None => None,
     }
@@ -285,7 +315,18 @@ fn stateless(
         kept_descriptors: account.map_or(0, |account| account.kept),
         errno: errno.map(text::errno_word),
         job: None,
+        keeper: own.and_then(|s| keeper(view, s.keeper.as_ref()?)),
     }
+}
+
+fn keeper(view: &View, keeper: &Keeper) -> Option<KeeperStatus> {
+    Some(KeeperStatus {
+        by: text::keeper_word(keeper).to_owned(),
+        name: text::name_there(keeper).to_owned(),
+        obstacle: view.obstacle.map(|o| text::obstacle_word(o).to_owned()),
+        text: view.obstacle.map(|o| text::obstacle_sentence(keeper, o)),
+        logs: text::where_logs_are(keeper),
+    })
 }
 
 /// Its group, while it goes with that.
@@ -299,7 +340,8 @@ fn with_group(view: &View, settings: &Settings) -> Option<String> {
             | Bar::Need(_)
             | Bar::Requirement { .. }
             | Bar::Hindered(_)
-            | Bar::Taken { .. },
+            | Bar::Taken { .. }
+            | Bar::Keeper(_),
         )
         | None => None,
     }
@@ -339,6 +381,7 @@ fn down_word(why: Down) -> &'static str {
         Down::Stopped => "stopped",
         Down::Finished => "finished",
         Down::Failed => "failed",
+        Down::Elsewhere => "stopped-elsewhere",
     }
 }
 
@@ -373,7 +416,7 @@ fn waits_for(service: ServiceId, views: &[View], settings: &Settings) -> Vec<Str
                 }
             );
             let gave_up = matches!(view.state, State::GaveUp { .. });
-            let lacks = matches!(view.bar, Some(Bar::Need(_)));
+            let lacks = matches!(view.bar, Some(Bar::Need(_) | Bar::Keeper(_)));
             let coming = view.wish == Wish::Run && !view.held && !gave_up && !lacks;
             let required = required && !finished;
             !up && (coming || required)

@@ -4,7 +4,7 @@ use super::probe;
 use super::quantity::Seconds;
 use super::screen::{BAD, DOUBTFUL, GOOD, QUIET, mark};
 use super::table::{Cell, lines};
-use super::{JobStatus, ServiceStatus, Status};
+use super::{JobStatus, KeeperStatus, ServiceStatus, Status};
 use crate::text::for_people;
 use anstyle::Style;
 
@@ -53,7 +53,9 @@ pub(super) fn style(service: &ServiceStatus) -> Style {
         };
     }
     let failed = service.why.as_deref() == Some("failed");
+    let unseen = service.keeper.as_ref().is_some_and(KeeperStatus::is_unseen);
     match service.state.as_str() {
+        "up" if unseen => DOUBTFUL,
         "up" if probe::is_unready(service) => DOUBTFUL,
         "up" if probe::is_unsure(service) || probe::is_open(service) => DOUBTFUL,
         "up" => GOOD,
@@ -78,6 +80,9 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     let why = service.why.as_deref();
     match service.state.as_str() {
         "down" => notes.push(down(service)),
+        "starting" if service.pid.is_none() && service.keeper.is_some() => {
+            notes.push("no process yet".into());
+        }
         "starting" if service.pid.is_none() => notes.push("process is being made".into()),
         "starting" if service.probes.is_empty() => notes.push("not ready yet".into()),
         "stopping" => {
@@ -109,14 +114,13 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
             service.excused
         ));
     }
-    if service.adopted {
-        notes.push(match service.since_seconds {
-            Some(s) => format!("taken over from an earlier daemon {} ago", for_people(s.0)),
-            None => "taken over from an earlier daemon".to_owned(),
-        });
-    }
+    notes.extend(taken_over(service));
     if service.wish == "rest" && service.state == "up" {
         notes.push("is to rest".into());
+    }
+    if let Some(keeper) = &service.keeper {
+        notes.extend(keeper.text.clone().filter(|_| service.state != "down"));
+        notes.push(format!("kept by {}: {}", keeper.by, keeper.name));
     }
     if let Some(job) = &service.job {
         notes.extend(job.next());
@@ -126,9 +130,21 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     notes
 }
 
+/// Who started it, where that was not this daemon.
+fn taken_over(service: &ServiceStatus) -> Option<String> {
+    let text = match service.since_seconds {
+        _ if !service.adopted => return None,
+        _ if service.keeper.is_some() => "was running already".to_owned(),
+        Some(s) => format!("taken over from an earlier daemon {} ago", for_people(s.0)),
+        None => "taken over from an earlier daemon".to_owned(),
+    };
+    Some(text)
+}
+
 /// Why it is down.
 fn down(service: &ServiceStatus) -> String {
     let job = service.job.as_ref();
+    let obstacle = service.keeper.as_ref().and_then(|k| k.text.clone());
     match service.why.as_deref() {
         Some("waiting") if job.is_some_and(|job| job.waits().is_some()) => {
             job.and_then(JobStatus::waits).unwrap_or_default()
@@ -139,10 +155,15 @@ fn down(service: &ServiceStatus) -> String {
         Some("waiting") => match &service.with_group {
             Some(group) => format!("waits for its group {group}"),
             None if service.lacks.is_some() => lacks(service),
+            None if obstacle.is_some() => obstacle.unwrap_or_default(),
             None if service.waits_for.is_empty() => "starts next".to_owned(),
             None => format!("waits for {}", service.waits_for.join(", ")),
         },
         Some("stopped") => "stopped by request".to_owned(),
+        Some("stopped-elsewhere") => match &service.keeper {
+            Some(keeper) => format!("stopped by another, through {}: left alone", keeper.by),
+            None => "stopped by another: left alone".to_owned(),
+        },
         Some("finished") => "finished".to_owned(),
         Some("failed") => "failed, and is not restarted".to_owned(),
         Some("not-started") if service.wish == "rest" => "nobody has asked for it".to_owned(),

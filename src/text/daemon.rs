@@ -53,6 +53,7 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         | Thread::Sync => ": the storage may hang",
         Thread::Bus => ": the bus may be stuck",
         Thread::Prober => ": a file system with a file that a probe looks at may hang",
+        Thread::Keeper => ": systemd may be stuck",
         Thread::Log => ": nobody reads our log",
         Thread::Led => ": the driver of the LED may hang",
         Thread::Children

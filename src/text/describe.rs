@@ -10,6 +10,7 @@ use super::group;
 use super::halt;
 use super::hold;
 use super::job;
+use super::keeper;
 use super::led;
 use super::legacy::left_word;
 use super::notify;
@@ -191,6 +192,7 @@ impl Describer<'_> {
             ),
             Note::Notify(service, note) => notify::describe(note, self.of(*service, [])),
             Note::Probe(service, kind, note) => probe::describe(*kind, note, self.of(*service, [])),
+            Note::Keeper(service, note) => keeper::describe(note, self.of(*service, [])),
             Note::Group(of, service, note) => {
                 group::describe(note, service::group(*of, *service, self.0))
             }

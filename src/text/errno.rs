@@ -58,6 +58,7 @@ const TABLE: &[(i32, &str, &str)] = &[
     (117, "EUCLEAN", "the file system is damaged"),
     (121, "EREMOTEIO", "remote input/output error"),
     (122, "EDQUOT", "disk quota exceeded"),
+    (125, "ECANCELED", "refused by whoever was asked"),
 ];
 
 /// The name of an error number, or the plain number: `ENOENT`, `523`.

@@ -1,6 +1,7 @@
 //! Facts as text. `crate::trace` reads it back; both sides of that pair are tested against each
 //! other.
 
+use super::keeper;
 use super::legacy::left_word;
 use super::notify;
 use super::probe;
@@ -32,6 +33,11 @@ pub fn fact(fact: &Fact, settings: &Settings) -> String {
             token(settings.name(*service)),
             run.0,
             self::change(change)
+        ),
+        Fact::Kept { service, standing } => format!(
+            "kept {} {}",
+            token(settings.name(*service)),
+            keeper::standing(standing)
         ),
         Fact::Asked {
             ticket,

@@ -30,6 +30,7 @@ pub(super) fn recalled(name: &str, left: Left) -> String {
             Rest::NotStarted => "was never started",
             Rest::Stopped => "was stopped under the last daemon, and stays stopped",
             Rest::Finished => "had finished under the last daemon, and is not run again",
+            Rest::Elsewhere => "was stopped by another under the last daemon, and stays stopped",
             Rest::Failed => "had failed under the last daemon, and is not restarted",
         },
         Left::Backoff { .. } => "kept failing under the last daemon, and still waits",

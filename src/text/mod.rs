@@ -16,6 +16,7 @@ mod group;
 mod halt;
 mod hold;
 mod job;
+mod keeper;
 mod led;
 mod legacy;
 mod marker;
@@ -42,6 +43,7 @@ pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
 pub use halt::{cause_sentence, cause_word, confidence_word, end_sentence, end_word, rung_word};
 pub use job::{hindrance_word, outcome_named, outcome_word};
+pub use keeper::{keeper_word, name_there, obstacle_sentence, where_logs_are};
 pub use led::{led_advice, led_meaning, rhythm_words};
 pub use marker::marker;
 pub use nearest::nearest;
@@ -55,8 +57,8 @@ pub use token::token;
 pub use words::{
     REQUEST_WORDS, THREADS, asker, controller_named, controller_word, dispute_word,
     halt_kind_named, halt_kind_word, halt_phase_named, heat_named, heat_word, lack_named,
-    lack_word, led_named, led_word, need_word, notify_key_named, probe_kind_named, probe_kind_word,
-    request, rest_named, rtc_doubt_word, severity_named, severity_word, shed_named, shed_word,
-    source, stage_named, stage_word, thread_named, thread_word, throttle_named, throttle_word,
-    trust_named, trust_word,
+    lack_word, led_named, led_word, need_word, notify_key_named, obstacle_named, obstacle_word,
+    probe_kind_named, probe_kind_word, request, rest_named, rtc_doubt_word, severity_named,
+    severity_word, shed_named, shed_word, source, stage_named, stage_word, thread_named,
+    thread_word, throttle_named, throttle_word, trust_named, trust_word,
 };

@@ -7,6 +7,7 @@ mod group;
 mod halt;
 mod hold;
 mod job;
+mod keeper;
 mod made;
 mod notify;
 mod power;
@@ -49,6 +50,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         group::notes(),
         group::machine(),
         job::notes(),
+        keeper::notes(),
         guard(),
         readings(),
         power::power(),

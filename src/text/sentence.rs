@@ -13,6 +13,7 @@ use super::group;
 use super::halt;
 use super::hold;
 use super::job;
+use super::keeper;
 use super::led;
 use super::legacy::recalled;
 use super::notify;
@@ -79,16 +80,12 @@ impl Speaker<'_> {
             Note::ServiceStarting { service, run } => {
                 format!("starting {} (run {})", name(*service), run.0)
             }
-            Note::ServiceStartStuck { service, waited } => format!(
-                "start of {} has been stuck for {}: the storage may hang; it is not repeated",
-                name(*service),
-                for_people(*waited)
-            ),
+            Note::ServiceStartStuck { service, waited } => self.start_stuck(*service, *waited),
             Note::ServiceStartFailed {
                 service,
                 stage,
                 errno,
-            } => service::start_failed(name(*service), *stage, *errno),
+            } => self.start_failed(*service, *stage, *errno),
             Note::ServiceUp { service, pid, took } => format!(
                 "{} is up after {} (pid {})",
                 name(*service),
@@ -169,6 +166,9 @@ impl Speaker<'_> {
             }
             Note::Probe(service, kind, note) => {
                 probe::sentence(name(*service), *kind, note, self.after_a_hang(*service))
+            }
+            Note::Keeper(service, note) => {
+                keeper::sentence(name(*service), self.keeper(*service), note)
             }
             Note::Group(of, service, note) => {
                 group::sentence(self.0.group(*of), name(*service), note)

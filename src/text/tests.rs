@@ -41,6 +41,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Group"));
     let group = include_str!("../core/note/group.rs");
     all.extend(variants(group, "GroupNote"));
+    assert!(all.remove("Keeper"));
+    let keeper = include_str!("../core/note/keeper.rs");
+    all.extend(variants(keeper, "KeeperNote"));
     assert!(all.remove("Job"));
     all.extend(variants(include_str!("../core/note/job.rs"), "JobNote"));
     all
@@ -78,6 +81,7 @@ fn names_are_the_variants() {
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),
             Note::Job(_, inner) => format!("{inner:?}"),
+            Note::Keeper(_, inner) => format!("{inner:?}"),
             note => format!("{note:?}"),
         };
         let variant = debug.split([' ', '(']).next().unwrap();

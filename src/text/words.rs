@@ -5,8 +5,8 @@ use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
-    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, ProbeKind, Request, Source, Stage,
-    Thread, ThrottleFlag,
+    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, Obstacle, ProbeKind, Request,
+    Source, Stage, Thread, ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
@@ -55,6 +55,7 @@ words! {
     Log => "log",
     Led => "led",
     Prober => "prober",
+    Keeper => "keeper",
 }
 
 words! {
@@ -86,6 +87,19 @@ words! {
     Directory => "directory",
     Exec => "exec",
     Machine => "machine",
+    Keeper => "keeper",
+}
+
+words! {
+    /// The word for why somebody else cannot start a service.
+    Obstacle, OBSTACLES, obstacle_word, obstacle_named:
+    Unseen => "unseen",
+    Silent => "silent",
+    Ending => "ending",
+    Missing => "missing",
+    Masked => "masked",
+    Broken => "broken",
+    NoProcess => "no-process",
 }
 
 words! {
@@ -115,6 +129,7 @@ words! {
     Stopped => "stopped",
     Finished => "finished",
     Failed => "failed",
+    Elsewhere => "stopped-elsewhere",
 }
 
 words! {

@@ -6,6 +6,7 @@ mod marker;
 mod probe;
 mod request;
 mod said;
+mod standing;
 mod value;
 
 use super::problem::{Problem, TraceError};

@@ -32,7 +32,8 @@ fn the_sample_uncommented_says_what_holds_without_it() {
             Absent::Inside => key.name == "limits",
             Absent::Default(_) | Absent::Required(_) => false,
         };
-        if asked_for && !config::job::OF_JOBS.contains(&key.name) {
+        let of_others = key.name == "unit" || config::job::OF_JOBS.contains(&key.name);
+        if asked_for && !of_others {
             bare.push_str(&format!("{} = {}\n", key.name, key.shown()));
         }
     }

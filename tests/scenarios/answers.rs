@@ -2,7 +2,8 @@
 
 use fieldwarden::core::action::{Action, Order, Signal};
 use fieldwarden::core::fact::{
-    Asker, Change, Exit, Fact, Fault, OrderId, Pid, Probed, Reading, Request, Ticket, WatchdogSeen,
+    Asker, Change, Exit, Fact, Fault, Life, OrderId, Pid, Probed, Reading, Request, Standing,
+    Ticket, WatchdogSeen,
 };
 use fieldwarden::core::settings::Settings;
 use fieldwarden::text::probe_kind_word;
@@ -47,6 +48,8 @@ enum Answer {
     Device(WatchdogSeen),
     /// The probe is made, and this comes of it.
     Probed(Probed),
+    /// Its keeper does it, and this is how it stands then.
+    Stands(Standing),
 }
 
 /// The answers that are in force.
@@ -114,7 +117,9 @@ impl Answers {
                     Some(Answer::Nothing) => Vec::new(),
                     Some(Answer::Refused(why)) => vec![refused(id, why)],
                     Some(Answer::Device(seen)) => armed(id, seen.clone()),
-                    Some(Answer::Process(_) | Answer::Probed(_)) | None => armed(id, usual),
+                    Some(Answer::Process(_) | Answer::Probed(_) | Answer::Stands(_)) | None => {
+                        armed(id, usual)
+                    }
                 }
             }
             Action::Probe {
@@ -129,7 +134,9 @@ impl Answers {
                     Some(Answer::Nothing) => return Vec::new(),
                     Some(Answer::Refused(why)) => return vec![refused(id, why)],
                     Some(Answer::Probed(probed)) => *probed,
-                    Some(Answer::Process(_) | Answer::Device(_)) | None => Probed::Good,
+                    Some(Answer::Process(_) | Answer::Device(_) | Answer::Stands(_)) | None => {
+                        Probed::Good
+                    }
                 };
                 vec![Fact::Child {
                     service: *service,
@@ -181,6 +188,15 @@ impl Answers {
             Some(Answer::Nothing | Answer::Device(_) | Answer::Probed(_)) => return Vec::new(),
             Some(Answer::Refused(why)) => return vec![refused(order.id, why)],
             Some(Answer::Process(change)) => Some(change.clone()),
+            Some(Answer::Stands(standing)) => {
+                let standing = standing.clone();
+                return vec![done(order.id), Fact::Kept { service, standing }];
+            }
+            // Its keeper is asked, and says how it stands.
+            None if settings.services[usize::from(service.0)].keeper.is_some() => {
+                let standing = self.usual_standing(usual.as_ref());
+                return vec![done(order.id), Fact::Kept { service, standing }];
+            }
             None => usual,
         };
         let happens = change.map(|change| Fact::Child {
@@ -189,6 +205,23 @@ impl Answers {
             change,
         });
         happens.into_iter().chain([done(order.id)]).collect()
+    }
+
+    /// How a service stands with its keeper when what is usual has come of an order.
+    fn usual_standing(&self, usual: Option<&Change>) -> Standing {
+        match usual {
+            Some(Change::Started { pid }) => Standing::Up {
+                life: Life(u64::from(pid.number())),
+                pid: *pid,
+                again: 0,
+            },
+            Some(Change::Exited(exit)) => Standing::Down {
+                exit: *exit,
+                told: true,
+                obstacle: None,
+            },
+            Some(_) | None => Standing::Going,
+        }
     }
 
     /// Init that is asked to halt tells the daemon to end.
@@ -202,7 +235,10 @@ impl Answers {
             // It takes the signal, and nothing comes of it.
             Some(Answer::Nothing) => vec![done(order)],
             Some(Answer::Refused(why)) => vec![refused(order, why)],
-            Some(Answer::Process(_) | Answer::Device(_) | Answer::Probed(_)) | None => {
+            Some(
+                Answer::Process(_) | Answer::Device(_) | Answer::Probed(_) | Answer::Stands(_),
+            )
+            | None => {
                 vec![done(order), told]
             }
         }
@@ -212,7 +248,10 @@ impl Answers {
         match self.given.get(word) {
             Some(Answer::Nothing) => Vec::new(),
             Some(Answer::Refused(why)) => vec![refused(order, why)],
-            Some(Answer::Process(_) | Answer::Device(_) | Answer::Probed(_)) | None => {
+            Some(
+                Answer::Process(_) | Answer::Device(_) | Answer::Probed(_) | Answer::Stands(_),
+            )
+            | None => {
                 vec![done(order)]
             }
         }
@@ -261,6 +300,13 @@ fn answer(how: &str, settings: &Settings) -> Result<Answer, String> {
         };
     }
     let name = settings.services.first().map_or("", |s| &s.name);
+    let stands = ["up ", "coming ", "going", "down ", "unknown "];
+    if stands.iter().any(|word| how.starts_with(word)) {
+        return match fact(format!("0 kept {name} {how}"))? {
+            Fact::Kept { standing, .. } => Ok(Answer::Stands(standing)),
+            _ => Err("how it stands is wanted".to_owned()),
+        };
+    }
     let probed = ["good", "bad ", "unsure "];
     if probed.iter().any(|word| how.starts_with(word)) {
         let line = format!("0 child {name} run=1 probed liveness attempt=1 {how}");

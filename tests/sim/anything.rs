@@ -8,14 +8,16 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Hold, Ill, Lack, MountId,
-    NotifyKey, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
-    Said, ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Hold, Ill, Lack, Life, MountId,
+    NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
+    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Standing, Thread, ThrottleFlags, Ticket,
+    WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
 use fieldwarden::core::memo::{Left, Memo, Progress, Rest};
 use fieldwarden::core::picture::HaltCause;
+use fieldwarden::core::settings::Keeper;
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::time::Duration;
@@ -44,7 +46,12 @@ fn play(seed: u64) -> Result<(), String> {
         init_watchdog: plan.init_watchdog.map(Duration::from_millis),
         first: rng.chance(50),
     };
-    let mut core = Core::new(plan.settings, boot);
+    let mut settings = plan.settings;
+    for s in &mut settings.services {
+        let unit = "any.service".into();
+        s.keeper = rng.chance(30).then(|| Box::new(Keeper::Systemd { unit }));
+    }
+    let mut core = Core::new(settings, boot);
     let mut out = Actions::default();
     let mut now = Mono(rng.range(0, 1 << 40));
     let mut given = 0;
@@ -105,7 +112,11 @@ fn check(fact: &Fact, out: &Actions, services: u64) -> Result<(), String> {
 }
 
 fn fact(rng: &mut Rng, services: u64, given: u64) -> Fact {
-    match rng.range(0, 12) {
+    match rng.range(0, 14) {
+        13 | 14 => Fact::Kept {
+            service: service(rng, services),
+            standing: standing(rng),
+        },
         0 => Fact::Tick,
         1 | 2 => Fact::Seen(reading(rng)),
         3 => Fact::Lost {
@@ -166,6 +177,25 @@ fn request(rng: &mut Rng, services: u64) -> Request {
         9..=15 => Request::Start(id),
         16..=22 => Request::Stop(id),
         _ => Request::Restart(id),
+    }
+}
+
+fn standing(rng: &mut Rng) -> Standing {
+    let pid = Pid::new(u32::try_from(rng.range(2, 9)).unwrap_or(2));
+    match (rng.range(0, 8), pid) {
+        (0..=2, Some(pid)) => Standing::Up {
+            life: Life(rng.range(0, 3)),
+            pid,
+            again: rng.pick(&[0, 0, 1, u32::MAX]),
+        },
+        (3, pid) => Standing::Coming { pid },
+        (4, _) => Standing::Going,
+        (5, _) => Standing::Unknown { why: fault(rng) },
+        _ => Standing::Down {
+            exit: rng.pick(&[Exit::Code(0), Exit::Signal(15), Exit::Unknown]),
+            told: rng.chance(40),
+            obstacle: rng.pick(&[None, None, Some(Obstacle::Masked), Some(Obstacle::Unseen)]),
+        },
     }
 }
 

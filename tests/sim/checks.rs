@@ -941,7 +941,7 @@ fn barred(view: &fieldwarden::core::View) -> bool {
     match view.bar {
         None => false,
         Some(Bar::Requirement { coming, .. } | Bar::Group { coming, .. }) => !coming,
-        Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => true,
+        Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. } | Bar::Keeper(_)) => true,
     }
 }
 

@@ -510,7 +510,8 @@ impl World {
             | Thread::Signals
             | Thread::Log
             | Thread::Led
-            | Thread::Prober => {}
+            | Thread::Prober
+            | Thread::Keeper => {}
         }
     }
 

@@ -198,7 +198,8 @@ impl World {
             | Thread::Signals
             | Thread::Log
             | Thread::Led
-            | Thread::Prober => 1,
+            | Thread::Prober
+            | Thread::Keeper => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

@@ -392,7 +392,7 @@ fn waits_rightly(v: &View, id: ServiceId, settings: &Settings) -> Result<(), Str
                 alive || first
             })
         }
-        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. }) => true,
+        Some(Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. } | Bar::Keeper(_)) => true,
     };
     match right {
         true => Ok(()),

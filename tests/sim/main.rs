@@ -30,6 +30,7 @@ mod heat;
 mod heritage;
 mod hold;
 mod jobs;
+mod keeper;
 mod ladder;
 mod lamp;
 mod mains;

@@ -7,7 +7,7 @@ use crate::config::board::Board;
 use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId};
-use crate::core::settings::{self as core_settings, Ready, Service, Settings};
+use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
@@ -93,7 +93,7 @@ impl Ground {
         let memos = memos(&settings, &left, safe);
         let redefined = redefined((&settings, &commands), &left, safe);
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
-        let strangers = adoption::strangers(&names.into_iter().collect(), &left, pool.as_ref());
+        let strangers = strangers(&settings, &left, pool.as_ref());
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
@@ -201,8 +201,27 @@ impl Ground {
         }
     }
 
+    /// Services that are units of systemd, and what they are called there.
+    pub fn units(&self) -> Vec<(ServiceId, Box<str>)> {
+        let services = (0u16..).map(ServiceId).zip(&self.settings.services);
+        let unit = |(id, s): (ServiceId, &Service)| {
+            let Keeper::Systemd { unit } = s.keeper.as_deref()?;
+            Some((id, unit.clone()))
+        };
+        services.filter_map(unit).collect()
+    }
+
+    /// How many services, units and probes there are.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (
+            self.settings.services.len(),
+            self.units().len(),
+            self.probes(),
+        )
+    }
+
     /// How many probes there are.
-    pub fn probes(&self) -> usize {
+    fn probes(&self) -> usize {
         self.commands
             .iter()
             .map(|command| command.probes.len())
@@ -308,6 +327,20 @@ fn note_board(plan: &Plan, places: &Places) -> Of {
     of
 }
 
+/// What runs and is nobody's any more. A process of ours that has become a unit meanwhile is one too
+/// many.
+fn strangers(settings: &Settings, left: &Leavings, pool: Option<&Pool>) -> Leavings {
+    let ours = |s: &&Service| s.keeper.is_none() || !runs(&s.name, left, pool);
+    let ours = settings.services.iter().filter(ours).map(|s| &*s.name);
+    adoption::strangers(&ours.collect(), left, pool)
+}
+
+/// Something of it may run that is ours.
+fn runs(name: &str, left: &Leavings, pool: Option<&Pool>) -> bool {
+    let recorded = left.get(name).is_some_and(|left| left.record.is_some());
+    recorded || pool.is_some_and(|pool| pool.is_populated(name))
+}
+
 fn survivors(
     settings: &Settings,
     (pool, left): (Option<&Pool>, &Leavings),
@@ -315,6 +348,9 @@ fn survivors(
     table: &RunTable,
 ) -> Vec<(ServiceId, Survivor)> {
     let find = |(id, s): (ServiceId, &Service)| {
+        if s.keeper.is_some() {
+            return None;
+        }
         let record = left.get(&*s.name).and_then(|left| left.record.clone());
         if pool.is_none() && record.is_none() {
             return None;

@@ -16,6 +16,7 @@ use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
 use crate::edge::inbox::Inbox;
+use crate::edge::keeper::{self, Keeper, KeeperOrder, Systemctl};
 use crate::edge::ledger::Reader;
 use crate::edge::line::{self, LineOrder};
 use crate::edge::log_file::LogFiles;
@@ -132,6 +133,9 @@ impl Hands {
         }
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
+        }
+        if let Some(keeper) = &queues.keeper {
+            let _ = keeper.give(now, KeeperOrder::Quit);
         }
         if let Some(prober) = &queues.prober {
             let _ = prober.give(now, ProberOrder::Quit);
@@ -264,6 +268,30 @@ impl Hands {
             })?;
         }
         Ok(())
+    }
+
+    /// Whoever asks systemd for its units, if there are any. A simulated machine has no systemd.
+    pub(super) fn man_keeper(
+        &mut self,
+        work: Option<Work<KeeperOrder>>,
+        ground: &Ground,
+        real: bool,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let Some(work) = work else {
+            return Ok(());
+        };
+        let systemctl = keeper::systemctl().filter(|_| real).map(Systemctl::new);
+        let systemctl = systemctl
+            .transpose()
+            .map_err(AppError::kernel("asking systemd"))?;
+        let keeper = Keeper::new(ground.units(), systemctl, inbox.clone());
+        // Without it nothing is known of units, and they run on as they are.
+        self.man("keeper", move || {
+            if let Err(e) = keeper.run(&work) {
+                log::error!("thread keeper ended: {e}");
+            }
+        })
     }
 
     pub(super) fn man_control(

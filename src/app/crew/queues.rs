@@ -7,6 +7,7 @@ use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{CLIENTS_MAX, ControlOrder};
 use crate::edge::guards::GuardOrder;
+use crate::edge::keeper::KeeperOrder;
 use crate::edge::led::LedOrder;
 use crate::edge::line::LineOrder;
 use crate::edge::logging;
@@ -50,6 +51,9 @@ const LINE: Duration = Duration::from_secs(10);
 /// The prober may look at a file on a card that stalls.
 const PROBER: Duration = Duration::from_secs(30);
 
+/// The keeper gives each question to systemd 10 s, and has none after that.
+const KEEPER: Duration = Duration::from_secs(30);
+
 /// Orders for the bus that may wait. They are few, and the latest one counts.
 const BUS_QUEUE: usize = 16;
 
@@ -73,6 +77,8 @@ pub(in crate::app) struct Queues {
     pub led: Option<Orders<LedOrder>>,
     /// Only with services that have probes.
     pub prober: Option<Orders<ProberOrder>>,
+    /// Only with services that somebody else keeps.
+    pub keeper: Option<Orders<KeeperOrder>>,
     /// What tells the board to cut the power ahead of the halt, and what takes that back.
     pub cut: Option<Write>,
     pub uncut: Option<Write>,
@@ -105,12 +111,14 @@ impl Queues {
         let line = self.line.iter().map(Orders::pulse);
         let led = self.led.iter().map(Orders::pulse);
         let prober = self.prober.iter().map(Orders::pulse);
+        let keeper = self.keeper.iter().map(Orders::pulse);
         let some = spawners
             .chain(signals)
             .chain(bus)
             .chain(line)
             .chain(led)
             .chain(prober)
+            .chain(keeper)
             .chain(&self.log);
         let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
@@ -130,13 +138,14 @@ pub(super) struct ServiceWorks {
 pub(super) struct WatchWorks {
     pub bus: Option<Work<BusOrder>>,
     pub line: Option<Work<LineOrder>>,
+    pub keeper: Option<Work<KeeperOrder>>,
     pub halt: HaltWorks,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
 /// signals under way, so that a queue is only ever full when its thread is stuck.
 pub(super) fn queues(
-    (services, probes): (usize, usize),
+    (services, kept, probes): (usize, usize, usize),
     board: &Board,
 ) -> io::Result<(Queues, (ServiceWorks, WatchWorks), Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
@@ -149,24 +158,23 @@ pub(super) fn queues(
         orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
     // Each probe has one order under way, and one answer of the spawner.
-    let prober = (probes > 0)
-        .then(|| orders::with_bell(2 * probes + 16, pulse(Thread::Prober, PROBER)))
-        .transpose()?;
-    let (prober, prober_work) = prober.unzip();
+    let pulse_of_prober = pulse(Thread::Prober, PROBER);
+    let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse_of_prober)?;
+    // Each service has a start or a stop under way, and seldom both.
+    let (keeper, keeper_work) = some(kept > 0, 4 * kept + 8, pulse(Thread::Keeper, KEEPER))?;
     let bus = board
         .has_gauge()
         .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
     let (bus, bus_work) = bus.unzip();
-    let line = matches!(board.mains, MainsBy::Line { .. })
-        .then(|| orders::with_bell(1, pulse(Thread::Line, LINE)));
-    let (line, line_work) = line.transpose()?.unzip();
-    let (halt, halt_work) = halt::queues();
-    let (cut, uncut) = cut_ahead(board);
+    let by_line = matches!(board.mains, MainsBy::Line { .. });
+    let (line, line_work) = some(by_line, 1, pulse(Thread::Line, LINE))?;
+    let ((halt, halt_work), (cut, uncut)) = (halt::queues(), cut_ahead(board));
     let queues = Queues {
         bus,
         line,
         led: None,
         prober,
+        keeper,
         cut,
         uncut,
         halt,
@@ -191,10 +199,19 @@ pub(super) fn queues(
     let watch = WatchWorks {
         bus: bus_work,
         line: line_work,
+        keeper: keeper_work,
         halt: halt_work,
     };
     Ok((queues, (services, watch), control_work))
 }
+
+/// Both ends of a queue with a bell, where there is to be one.
+fn some<T>(wanted: bool, room: usize, pulse: Arc<Pulse>) -> io::Result<Ends<T>> {
+    let queue = wanted.then(|| orders::with_bell(room, pulse));
+    Ok(queue.transpose()?.unzip())
+}
+
+type Ends<T> = (Option<Orders<T>>, Option<Work<T>>);
 
 /// What is written to tell the board to cut the power ahead of the halt, and to take that back.
 fn cut_ahead(board: &Board) -> (Option<Write>, Option<Write>) {

@@ -10,10 +10,11 @@ const YEAR: Duration = hours(366 * 24);
 
 pub const KIND: Key = key(
     "kind",
-    Kind::Choice(&["service", "job"]),
+    Kind::Choice(&["service", "job", "unit"]),
     Default("\"service\""),
     "A service is kept running; a job runs from time to time and ends by itself: it needs every or \
-     calendar, and with autostart = false it runs only when somebody starts it",
+     calendar, and with autostart = false it runs only when somebody starts it; a unit is kept running \
+     by systemd, which is asked to start and stop it",
 );
 
 pub const EVERY: Key = key(

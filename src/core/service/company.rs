@@ -18,7 +18,13 @@ impl Service {
     pub fn group_bar(&self) -> Option<GroupId> {
         match self.bar {
             Some(Bar::Group { group, .. }) => Some(group),
-            Some(Bar::Requirement { .. } | Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. })
+            Some(
+                Bar::Requirement { .. }
+                | Bar::Need(_)
+                | Bar::Hindered(_)
+                | Bar::Taken { .. }
+                | Bar::Keeper(_),
+            )
             | None => None,
         }
     }

@@ -16,6 +16,9 @@ impl Service {
     /// Asks its process to end. Does nothing where there is none, and waits where one is about to
     /// be.
     pub fn stop(&mut self, s: &Settings, now: Mono, out: &mut Actions) {
+        if !self.alive() {
+            return;
+        }
         match self.state {
             State::Starting {
                 since,
@@ -35,6 +38,9 @@ impl Service {
 
     /// Kills whatever there is of it, without further waiting.
     pub fn kill(&mut self, now: Mono, out: &mut Actions) {
+        if !self.alive() {
+            return;
+        }
         match self.state {
             State::Starting {
                 since,

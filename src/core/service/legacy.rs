@@ -54,8 +54,11 @@ impl Service {
                     Down::Stopped | Down::Waiting | Down::Held => Rest::Stopped,
                     Down::Finished => Rest::Finished,
                     Down::Failed => Rest::Failed,
+                    Down::Elsewhere => Rest::Elsewhere,
                 },
             },
+            // Whoever finds it down must not take that for somebody else's doing.
+            (State::Stopping { .. }, Wish::Run) if self.is_kept_elsewhere() => Left::Waiting,
             (State::Starting { .. } | State::Up { .. } | State::Stopping { .. }, Wish::Run) => {
                 Left::Running
             }
@@ -95,6 +98,7 @@ impl Service {
                 Rest::Stopped => Down::Stopped,
                 Rest::Finished => Down::Finished,
                 Rest::Failed => Down::Failed,
+                Rest::Elsewhere => Down::Elsewhere,
             }),
             Left::Backoff { until } => {
                 self.wish = Wish::Run;
@@ -173,7 +177,9 @@ impl Service {
                     why: Rest::NotStarted
                 }
         );
-        if !silent {
+        // Whether one runs that somebody else keeps is not known yet.
+        let unknown = self.is_kept_elsewhere() && matches!(left, Left::Running | Left::Ending);
+        if !silent && !unknown {
             turn.out.note(Note::ServiceRecalled {
                 service: self.id,
                 left,
@@ -181,7 +187,8 @@ impl Service {
         }
         // How it ended nobody knows, and so it counts as a failure; but a job that is to run once may
         // have done its work.
-        if self.ended_unseen() {
+        // Of one that somebody else keeps it is not even known yet that it has ended.
+        if self.ended_unseen() && !self.is_kept_elsewhere() {
             match turn.s.restart {
                 Restart::Always | Restart::OnFailure | Restart::OnAbnormal => {
                     self.fail(Duration::ZERO, turn);

@@ -30,13 +30,19 @@ pub(crate) struct Turn<'a> {
 impl Service {
     /// Its order was not carried out.
     pub fn refused(&mut self, why: &Fault, turn: &mut Turn) {
+        let unanswered = self.is_unanswered(why);
         match self.state {
+            State::Starting { pid: None, .. } if unanswered => {}
             State::Starting { pid: None, .. } => {
                 let errno = match why {
                     Fault::Errno(errno) => *errno,
                     Fault::Busy | Fault::Taken { .. } | Fault::Absent | Fault::Implausible => EBUSY,
                 };
-                self.start_failed(Stage::Prepare, errno, turn);
+                let stage = match self.is_kept_elsewhere() {
+                    true => Stage::Keeper,
+                    false => Stage::Prepare,
+                };
+                self.start_failed(stage, errno, turn);
                 // Nobody else has to go down because a queue of ours was full.
                 self.fell = None;
             }
@@ -57,6 +63,11 @@ impl Service {
     /// Takes in what happened to one of its runs. News about another run, or news that cannot be
     /// true in this state, changes nothing.
     pub fn change(&mut self, run: RunId, change: &Change, turn: &mut Turn) {
+        let ours = matches!(change, Change::Recalled(_) | Change::Probed { .. });
+        if self.is_kept_elsewhere() && !ours {
+            // How it stands is for its keeper to say.
+            return;
+        }
         if let (Change::Adopted { pid, ready }, false) = (change, self.alive()) {
             return self.adopt(run, *pid, *ready, turn);
         }
@@ -176,7 +187,7 @@ impl Service {
     }
 
     /// It is ready by its own word.
-    fn speak_up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
+    pub(super) fn speak_up(&mut self, since: Mono, pid: Pid, turn: &mut Turn) {
         if !self.try_start(turn.s, turn.now) {
             self.up(since, pid, turn);
         }
@@ -191,7 +202,7 @@ impl Service {
         self.be_up(since, pid, turn);
     }
 
-    fn be_up(&mut self, since: Mono, pid: Pid, turn: &Turn) {
+    pub(super) fn be_up(&mut self, since: Mono, pid: Pid, turn: &Turn) {
         let beat = turn.now;
         self.state = State::Up { since, pid, beat };
         let failing = self.backoff.failures() > 1;
@@ -209,7 +220,7 @@ impl Service {
         }
     }
 
-    fn exited(&mut self, exit: Exit, turn: &mut Turn) {
+    pub(super) fn exited(&mut self, exit: Exit, turn: &mut Turn) {
         let (since, told) = match self.state {
             // It ended before we heard that it had started: one thread's news overtook the other's.
             State::Starting { pid: None, .. } => (turn.now, None),

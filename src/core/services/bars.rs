@@ -7,7 +7,7 @@
 
 use super::Services;
 use crate::core::Pass;
-use crate::core::fact::ServiceId;
+use crate::core::fact::{Obstacle, ServiceId};
 use crate::core::note::Note;
 use crate::core::picture::Picture;
 use crate::core::service::{Bar, Wish};
@@ -107,7 +107,8 @@ impl Services {
         let at = usize::from(id.0);
         let s = &pass.settings.services[at];
         let job = s.job.is_some();
-        if s.requires.is_empty() && s.needs.is_empty() && !self.has_group(id) && !job {
+        let kept = s.keeper.is_some();
+        if s.requires.is_empty() && s.needs.is_empty() && !self.has_group(id) && !job && !kept {
             return;
         }
         let before = self.services[at].bar;
@@ -116,6 +117,7 @@ impl Services {
         // down.
         let lacks = alive.then(|| self.needs.lacking(s, alive, pass.now));
         let bar = (lacks.flatten().map(Bar::Need))
+            .or_else(|| self.services[at].keeper_bar())
             .or_else(|| self.barred_by_group(id, pass.settings))
             .or_else(|| self.barred(s, alive, pass.now));
         // A job that rests lacks nothing, and one that runs is let run.
@@ -173,6 +175,9 @@ impl Services {
                 Bar::Need(_) => !matches!(before, Some(Bar::Need(_))),
                 Bar::Hindered(_) => !matches!(before, Some(Bar::Hindered(_))),
                 Bar::Taken { .. } => !matches!(before, Some(Bar::Taken { .. })),
+                // That it is not known yet passes, and that its keeper is silent is told by itself.
+                Bar::Keeper(Obstacle::Unseen | Obstacle::Silent | Obstacle::Ending) => false,
+                Bar::Keeper(_) => Some(bar) != before,
             }
     }
 

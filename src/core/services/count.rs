@@ -34,8 +34,8 @@ impl Part {
             holds_up_others: service.holds_up_others(),
             bears_others: service.bears_others(),
             admits_others: service.admits_others(),
-            unsure: service.is_unsure() || service.is_open(),
-            coming: matches!(service.state, State::Starting { pid: None, .. }),
+            unsure: service.is_unsure() || service.is_open() || service.is_out_of_sight(),
+            coming: service.is_being_made(),
         }
     }
 }

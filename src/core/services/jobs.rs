@@ -330,9 +330,13 @@ impl Services {
         let service = &self.services[at];
         let free = match service.bar {
             None | Some(Bar::Taken { .. }) => true,
-            Some(Bar::Hindered(_) | Bar::Need(_) | Bar::Requirement { .. } | Bar::Group { .. }) => {
-                false
-            }
+            Some(
+                Bar::Hindered(_)
+                | Bar::Need(_)
+                | Bar::Requirement { .. }
+                | Bar::Group { .. }
+                | Bar::Keeper(_),
+            ) => false,
         };
         let before = |b: &ServiceId| self.services[usize::from(b.0)].holds_up_others();
         free && service.is_at_the_start() && !all[at].after.iter().any(before)

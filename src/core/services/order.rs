@@ -151,7 +151,7 @@ impl Services {
         let rushed = self.is_rushed();
         let service = &mut self.services[usize::from(id.0)];
         let ends = matches!(self.course, Course::Stopped { .. });
-        if ends {
+        if ends && !service.is_kept_elsewhere() {
             service.want_rest();
         }
         if ends || service.must_stop() {
@@ -167,7 +167,11 @@ impl Services {
         if matches!(self.course, Course::Kept | Course::Held { .. }) {
             self.course = Course::Stopped { rushed: false };
             self.legacy.close();
-            self.stop_in_turn(Service::want_rest);
+            // What others keep is left as it is: its life does not hang on ours.
+            self.stop_in_turn(|service| match service.let_go(true) {
+                true => {}
+                false => service.want_rest(),
+            });
         }
         if overran && self.course == (Course::Stopped { rushed: false }) {
             self.course = Course::Stopped { rushed: true };
@@ -179,7 +183,10 @@ impl Services {
     pub(super) fn halt(&mut self, overran: bool, pass: &mut Pass) {
         if matches!(self.course, Course::Kept | Course::Stopped { .. }) {
             self.course = Course::Held { rushed: false };
-            self.stop_in_turn(|service| service.hold(true));
+            self.stop_in_turn(|service| {
+                service.let_go(false);
+                service.hold(true);
+            });
         }
         if overran && self.course == (Course::Held { rushed: false }) {
             self.course = Course::Held { rushed: true };

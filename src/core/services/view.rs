@@ -1,7 +1,7 @@
 //! How services stand, for those who ask.
 
 use super::Services;
-use crate::core::fact::{Pid, RunId, ServiceId};
+use crate::core::fact::{Obstacle, Pid, RunId, ServiceId};
 use crate::core::service::{Account, Bar, ProbeView, Readiness, Service, State, Wish};
 
 /// How one service stands, for those who ask.
@@ -17,6 +17,8 @@ pub struct View {
     pub held: bool,
     /// Why it must not run now for the sake of others.
     pub bar: Option<Bar>,
+    /// Why its keeper cannot start it, or nobody knows how it stands there.
+    pub obstacle: Option<Obstacle>,
     /// It runs, and is stopped as soon as those that lean on it are; it may be to come up again.
     pub leaving: bool,
     /// Whether it can be used, as far as its probes tell; of no meaning unless it is up.
@@ -41,6 +43,7 @@ impl Services {
             wish: s.wish,
             held: s.held,
             bar: s.bar,
+            obstacle: s.obstacle(),
             leaving: s.alive() && s.must_stop(),
             readiness: s.readiness(),
             run: s.run,

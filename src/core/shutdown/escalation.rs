@@ -82,6 +82,7 @@ impl Counted {
             | Fact::Seen(_)
             | Fact::Lost { .. }
             | Fact::Child { .. }
+            | Fact::Kept { .. }
             | Fact::Asked { .. }
             | Fact::Done { .. }
             | Fact::Thread { .. } => {}

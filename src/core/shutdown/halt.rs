@@ -143,6 +143,7 @@ impl Halt {
                     | Fact::Seen(_)
                     | Fact::Lost { .. }
                     | Fact::Child { .. }
+                    | Fact::Kept { .. }
                     | Fact::Asked { .. }
                     | Fact::Done { .. }
                     | Fact::Thread { .. } => late,

@@ -53,7 +53,7 @@ impl Outside {
                 pulse: Pulse::Late { .. },
             } => self.distrust(),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
-            Fact::Child { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }
     }
 

@@ -6,7 +6,7 @@ use crate::core::fact::{Asker, Errno, Exit, GroupId, Request, ServiceId, Stage};
 use crate::core::note::MachineKept;
 use crate::core::picture::Excuse;
 use crate::core::settings::Settings;
-use crate::text::words::{need_word, request_parts, stage_word, strain_word};
+use crate::text::words::{need_word, obstacle_word, request_parts, stage_word, strain_word};
 use crate::text::{errno_word, hindrance_word, signal_word};
 use crate::text::{hold, led};
 use std::time::Duration;
@@ -79,6 +79,7 @@ pub(super) fn barred(bar: Bar, stopped: bool, settings: &Settings) -> [Field; 2]
         Bar::Group { group, .. } => ("group", word(settings.group(group))),
         Bar::Hindered(hindrance) => ("while", word(hindrance_word(hindrance))),
         Bar::Taken { by } => ("beside", word(settings.name(by))),
+        Bar::Keeper(obstacle) => ("keeper", word(obstacle_word(obstacle))),
     };
     [lacks, ("stopped", Value::Flag(stopped))]
 }

@@ -4,15 +4,16 @@ use crate::core::Bar;
 use crate::core::fact::{Errno, Exit, ServiceId, Stage};
 use crate::core::note::{Finish, MachineKept};
 use crate::core::picture::{Excuse, Strain};
-use crate::core::settings::Need;
+use crate::core::settings::{Keeper, Need};
 use crate::text::job;
+use crate::text::keeper;
 use crate::text::quantity::for_people;
 use crate::text::sentence::{Speaker, counted};
 use crate::text::words::stage_word;
 use crate::text::{errno_message, signal_word};
 use std::time::Duration;
 
-pub(super) fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
+fn start_failed(name: &str, stage: Stage, errno: Errno) -> String {
     let at = stage_word(stage);
     if let Some(who) = nobody(stage, errno) {
         return format!("start of {name} failed at {at}: {who}");
@@ -53,7 +54,8 @@ fn nobody(stage: Stage, errno: Errno) -> Option<&'static str> {
         | Stage::User
         | Stage::Directory
         | Stage::Exec
-        | Stage::Machine => None,
+        | Stage::Machine
+        | Stage::Keeper => None,
     }
 }
 
@@ -68,7 +70,7 @@ fn remedy(stage: Stage, errno: Errno) -> Option<&'static str> {
     match stage {
         Stage::Prepare => Some("is /run full or not writable?"),
         Stage::Clone => Some("the machine is short of memory or process numbers"),
-        Stage::Session | Stage::Output => None,
+        Stage::Session | Stage::Output | Stage::Keeper => None,
         Stage::Cgroup => Some("is the control group delegated to us?"),
         Stage::Mounts | Stage::Secrets | Stage::Paths | Stage::Tmp | Stage::Network => {
             sandbox(stage, errno)
@@ -144,7 +146,8 @@ fn sandbox(stage: Stage, errno: Errno) -> Option<&'static str> {
         | Stage::User
         | Stage::Directory
         | Stage::Exec
-        | Stage::Machine => None,
+        | Stage::Machine
+        | Stage::Keeper => None,
     }
 }
 
@@ -276,6 +279,34 @@ fn times(n: u32) -> String {
 }
 
 impl Speaker<'_> {
+    /// Who keeps it, where that is not this daemon.
+    pub(super) fn keeper(&self, service: ServiceId) -> Option<&Keeper> {
+        self.0
+            .services
+            .get(usize::from(service.0))?
+            .keeper
+            .as_deref()
+    }
+
+    pub(super) fn start_stuck(&self, service: ServiceId, waited: Duration) -> String {
+        let name = self.0.name(service);
+        match self.keeper(service) {
+            Some(keeper) => keeper::start_stuck(name, keeper, waited),
+            None => format!(
+                "start of {name} has been stuck for {}: the storage may hang; it is not repeated",
+                for_people(waited)
+            ),
+        }
+    }
+
+    pub(super) fn start_failed(&self, service: ServiceId, stage: Stage, errno: Errno) -> String {
+        let name = self.0.name(service);
+        match self.keeper(service).filter(|_| stage == Stage::Keeper) {
+            Some(keeper) => keeper::start_refused(name, keeper),
+            None => start_failed(name, stage, errno),
+        }
+    }
+
     pub(super) fn finished(&self, service: ServiceId, how: Finish) -> String {
         let job = self.0.services.get(usize::from(service.0));
         match job.is_some_and(|s| s.job.is_some()) {
@@ -285,13 +316,14 @@ impl Speaker<'_> {
     }
 
     pub(super) fn barred(&self, service: ServiceId, bar: Bar, stopped: bool) -> String {
-        let name = self.0.name(service);
+        let (own, name) = (service, self.0.name(service));
         match bar {
             Bar::Requirement { service, .. } => without(name, self.0.name(service), stopped),
             Bar::Need(need) => in_need(name, need, stopped),
             Bar::Group { group, .. } => with_group(name, self.0.group(group), stopped),
             Bar::Hindered(hindrance) => job::hindered(name, hindrance),
             Bar::Taken { by } => job::taken(name, self.0.name(by)),
+            Bar::Keeper(obstacle) => keeper::barred(name, self.keeper(own), obstacle),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Line<'a, 's> {
 
 impl Line<'_, '_> {
     fn fact(&mut self) -> Result<Fact, Problem> {
-        const KINDS: &str = "`tick`, `seen`, `lost`, `child`, `asked`, `done` or `thread`";
+        const KINDS: &str = "`tick`, `seen`, `lost`, `child`, `kept`, `asked`, `done` or `thread`";
         let kind = self.words.plain(KINDS)?;
         match &*kind {
             "tick" => Ok(Fact::Tick),
@@ -58,6 +58,10 @@ impl Line<'_, '_> {
                 service: self.service()?,
                 run: self.number("run").map(RunId)?,
                 change: self.change()?,
+            }),
+            "kept" => Ok(Fact::Kept {
+                service: self.service()?,
+                standing: self.standing()?,
             }),
             "asked" => Ok(Fact::Asked {
                 ticket: self.number("ticket").map(Ticket)?,
@@ -236,7 +240,7 @@ impl Line<'_, '_> {
         }
     }
 
-    fn fault(&mut self) -> Result<Fault, Problem> {
+    pub(super) fn fault(&mut self) -> Result<Fault, Problem> {
         const FAULTS: &str =
             "`busy`, `errno=NAME`, `taken`, `taken by=TEXT`, `absent` or `implausible`";
         if self.words.has_key("errno") {
@@ -317,7 +321,7 @@ impl Line<'_, '_> {
 
     fn left(&mut self) -> Result<Left, Problem> {
         const LEFT: &str = "`over`, `waiting`, `running`, `ending`, `not-started`, `stopped`, \
-                            `finished`, `failed`, `backoff` or `gave-up`";
+                            `stopped-elsewhere`, `finished`, `failed`, `backoff` or `gave-up`";
         let word = self.words.plain(LEFT)?;
         let mut until = || value::mono(&self.words.keyed("until", "TIME")?);
         match &*word {

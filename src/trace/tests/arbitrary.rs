@@ -1,9 +1,9 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Hold, Ill, Lack, MountId, NotifyKey,
-    OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said,
-    ServiceId, Shown, Source, Stage, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Hold, Ill, Lack, Life, MountId, NotifyKey,
+    Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
+    Said, ServiceId, Shown, Source, Stage, Standing, Thread, ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
@@ -67,6 +67,7 @@ fn memo() -> impl Strategy<Value = Memo> {
         Just(Rest::Stopped),
         Just(Rest::Finished),
         Just(Rest::Failed),
+        Just(Rest::Elsewhere),
     ];
     let left = prop_oneof![
         Just(Left::Over),
@@ -253,6 +254,7 @@ fn stage() -> impl Strategy<Value = Stage> {
         Just(Stage::Directory),
         Just(Stage::Exec),
         Just(Stage::Machine),
+        Just(Stage::Keeper),
     ]
 }
 
@@ -278,6 +280,40 @@ fn change() -> impl Strategy<Value = Change> {
         any::<u8>().prop_map(|code| Change::Exited(Exit::Code(code))),
         any::<u8>().prop_map(|signal| Change::Exited(Exit::Signal(signal))),
         Just(Change::Exited(Exit::Unknown)),
+    ]
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    let exit = prop_oneof![
+        any::<u8>().prop_map(Exit::Code),
+        any::<u8>().prop_map(Exit::Signal),
+        Just(Exit::Unknown),
+    ];
+    let obstacle = prop::sample::select(&[
+        Obstacle::Unseen,
+        Obstacle::Silent,
+        Obstacle::Ending,
+        Obstacle::Missing,
+        Obstacle::Masked,
+        Obstacle::Broken,
+        Obstacle::NoProcess,
+    ]);
+    prop_oneof![
+        (any::<u64>(), pid(), any::<u32>()).prop_map(|(life, pid, again)| Standing::Up {
+            life: Life(life),
+            pid,
+            again
+        }),
+        option::of(pid()).prop_map(|pid| Standing::Coming { pid }),
+        Just(Standing::Going),
+        (exit, any::<bool>(), option::of(obstacle)).prop_map(|(exit, told, obstacle)| {
+            Standing::Down {
+                exit,
+                told,
+                obstacle,
+            }
+        }),
+        fault().prop_map(|why| Standing::Unknown { why }),
     ]
 }
 
@@ -396,6 +432,7 @@ pub(super) fn fact() -> impl Strategy<Value = Fact> {
             run: RunId(run),
             change
         }),
+        (service(), standing()).prop_map(|(service, standing)| Fact::Kept { service, standing }),
         asked.prop_map(|(ticket, by, request)| Fact::Asked {
             ticket: Ticket(ticket),
             by,

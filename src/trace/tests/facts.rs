@@ -139,7 +139,7 @@ fn errors() {
         ),
         (
             "12.400 tock",
-            "expected `tick`, `seen`, `lost`, `child`, `asked`, `done` or `thread`, found `tock`",
+            "expected `tick`, `seen`, `lost`, `child`, `kept`, `asked`, `done` or `thread`, found `tock`",
         ),
         (
             "soon tick",
@@ -151,7 +151,7 @@ fn errors() {
         ),
         (
             "12.400",
-            "expected `tick`, `seen`, `lost`, `child`, `asked`, `done` or `thread`, \
+            "expected `tick`, `seen`, `lost`, `child`, `kept`, `asked`, `done` or `thread`, \
              found the end of the line",
         ),
         (

@@ -31,6 +31,7 @@ mod runaway;
 mod sandbox;
 mod throttle;
 mod unit;
+mod units;
 mod ups;
 
 use super::case::Case;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Case> {
         guard::CASES,
         guard_systemd::CASES,
         unit::CASES,
+        units::CASES,
         clock::CASES,
         ups::CASES,
         throttle::CASES,

@@ -1,0 +1,387 @@
+//! The keeper thread: asks systemd for the units that it keeps for us, and says how they stand.
+//!
+//! ```text
+//! order ──► systemctl start, stop, kill ──► done
+//! news of a control group, or time ──► systemctl show ──► how each unit stands, if that is new
+//! ```
+//!
+//! Terms: a *look* is one question about all units. Each piece of news is followed by a few looks,
+//! at growing intervals: the kernel tells of the end of a process before systemd has dealt with it.
+//! After that a look a minute is enough, in case something was not told.
+//!
+//! Never decides, and never waits for systemd without a deadline.
+
+mod show;
+mod systemctl;
+mod watch;
+
+use super::clock;
+use super::inbox::Inbox;
+use super::orders::Work;
+use crate::core::action::Signal;
+use crate::core::fact::{Fact, Fault, OrderId, Pid, ServiceId, Standing};
+use crate::units::Mono;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use show::Seen;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+pub use systemctl::Systemctl;
+use watch::Watch;
+
+/// Time from one look to the next while nothing is told.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The first look after news comes at once, the next one after this time, and so on, each time twice
+/// as long: systemd has dealt with it within milliseconds, unless the machine is busy.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// The longest such interval, while a unit is on its way up or down.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Looks that follow on news, beside the first.
+const LOOKS: u32 = 4;
+
+/// Time for what systemd has said to arrive in the journal.
+const JOURNAL: Duration = Duration::from_millis(250);
+
+/// The newest jobs of units, as systemd itself has told the journal of this boot.
+const JOBS: [&str; 11] = [
+    "--quiet",
+    "--no-pager",
+    "--boot",
+    "--reverse",
+    "--lines=500",
+    "--output=json",
+    "--output-fields=UNIT,JOB_TYPE",
+    "_PID=1",
+    "JOB_TYPE=start",
+    "JOB_TYPE=stop",
+    "JOB_TYPE=restart",
+];
+
+/// Where systemd's command is.
+const PROGRAMS: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
+
+/// It is there where systemd runs the machine, sd_booted(3).
+const BOOTED: &str = "/run/systemd/system";
+
+/// The root of all control groups.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// What the keeper thread can be told.
+#[derive(Clone, Copy, Debug)]
+pub enum KeeperOrder {
+    /// Have this unit started.
+    Start {
+        /// To be quoted in the answer.
+        order: OrderId,
+        /// Which.
+        service: ServiceId,
+    },
+    /// Have this unit stopped, or killed.
+    Signal {
+        /// To be quoted in the answer.
+        order: OrderId,
+        /// Which.
+        service: ServiceId,
+        /// How.
+        signal: Signal,
+    },
+    /// End.
+    Quit,
+}
+
+/// The keeper thread's own state.
+pub struct Keeper {
+    /// Our services that are units, and the names of those.
+    units: Vec<(ServiceId, Box<str>)>,
+    /// `None` where no systemd runs, or none that we may ask.
+    systemctl: Option<Systemctl>,
+    watch: Option<Watch>,
+    root: PathBuf,
+    /// What was said of each last.
+    said: BTreeMap<ServiceId, Standing>,
+    failed: BTreeSet<ServiceId>,
+    /// Services of which something is to be said, new or not.
+    owed: BTreeSet<ServiceId>,
+    /// When the latest look was.
+    looked: Mono,
+    looks: u32,
+    pace: Duration,
+    next: Mono,
+    inbox: Inbox,
+}
+
+/// systemd's command, where systemd runs this machine.
+pub fn systemctl() -> Option<PathBuf> {
+    let there = PROGRAMS.iter().map(Path::new).find(|path| path.exists());
+    there
+        .filter(|_| Path::new(BOOTED).is_dir())
+        .map(Path::to_owned)
+}
+
+impl Keeper {
+    /// Ready to ask for these units.
+    pub fn new(
+        units: Vec<(ServiceId, Box<str>)>,
+        systemctl: Option<Systemctl>,
+        inbox: Inbox,
+    ) -> Keeper {
+        Keeper::with_groups(units, systemctl, inbox, Path::new(GROUPS))
+    }
+
+    /// The same, with control groups below this directory.
+    pub fn with_groups(
+        units: Vec<(ServiceId, Box<str>)>,
+        systemctl: Option<Systemctl>,
+        inbox: Inbox,
+        root: &Path,
+    ) -> Keeper {
+        let watch = systemctl.as_ref().and_then(|_| Watch::new(root).ok());
+        Keeper {
+            units,
+            systemctl,
+            watch,
+            root: root.to_owned(),
+            said: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            owed: BTreeSet::new(),
+            looked: Mono(0),
+            looks: LOOKS,
+            pace: FIRST,
+            next: Mono(0),
+            inbox,
+        }
+    }
+
+    /// Carries out orders and looks, until told to quit.
+    ///
+    /// # Errors
+    /// When the kernel cannot wait for descriptors, which leaves nothing to do here.
+    pub fn run(mut self, work: &Work<KeeperOrder>) -> io::Result<()> {
+        loop {
+            if self.next <= clock::now() {
+                self.look();
+            }
+            self.wait(work)?;
+            if self.watch.as_mut().is_some_and(Watch::hear) {
+                self.be_alert();
+            }
+            work.silence();
+            while let Some(order) = work.take() {
+                let quit = matches!(order, KeeperOrder::Quit);
+                self.obey(order);
+                work.finish(clock::now());
+                if quit {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn wait(&self, work: &Work<KeeperOrder>) -> io::Result<()> {
+        work.pulse().sleep_until(self.next);
+        let wait = clock::wait(self.next.since(clock::now()));
+        // Not a moment too early, or it would be waited for once more.
+        let wait = Timespec::try_from(wait + Duration::from_millis(1)).ok();
+        let fds = work.bell().into_iter();
+        let fds = fds.chain(self.watch.as_ref().map(AsFd::as_fd));
+        let mut fds: Vec<PollFd<'_>> = fds
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut fds, wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Something has happened, or is about to: looks at once, and a few times after that.
+    fn be_alert(&mut self) {
+        (self.looks, self.pace) = (LOOKS, FIRST);
+        // A unit that comes and goes all the time must not make us busy.
+        self.next = self.looked.after(FIRST);
+    }
+
+    fn obey(&mut self, order: KeeperOrder) {
+        let (order, service, outcome) = match order {
+            KeeperOrder::Start { order, service } => (order, service, self.start(service)),
+            KeeperOrder::Signal {
+                order,
+                service,
+                signal,
+            } => (order, service, self.stop(service, signal)),
+            KeeperOrder::Quit => return,
+        };
+        let silent = matches!(&outcome, Err(Fault::Errno(e)) if e.0 == libc::ETIMEDOUT);
+        let done = Fact::Done {
+            order,
+            outcome: outcome.clone(),
+        };
+        self.inbox.send(done);
+        // After that, so that the core does not take it for older than its order.
+        self.owed.insert(service);
+        self.be_alert();
+        if let (true, Err(why)) = (silent, outcome) {
+            self.say_nothing_known(&why);
+        }
+    }
+
+    fn unit(&self, service: ServiceId) -> Option<Box<str>> {
+        let mut units = self.units.iter();
+        units
+            .find(|(id, _)| *id == service)
+            .map(|(_, unit)| unit.clone())
+    }
+
+    fn ask(&mut self, service: ServiceId, arguments: &[&str]) -> Result<(), Fault> {
+        let unit = self.unit(service).ok_or(Fault::Absent)?;
+        let systemctl = self.systemctl.as_mut().ok_or(Fault::Absent)?;
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--", &unit]).collect();
+        systemctl.ask(&arguments).map(drop)
+    }
+
+    fn start(&mut self, service: ServiceId) -> Result<(), Fault> {
+        if self.failed.contains(&service) {
+            // How often it is started is for the core to say: its count is not systemd's. If that is
+            // not heard, the start says so.
+            let _ = self.ask(service, &["reset-failed"]);
+        }
+        self.ask(service, &["start", "--no-block"])
+    }
+
+    fn stop(&mut self, service: ServiceId, signal: Signal) -> Result<(), Fault> {
+        self.ask(service, &["stop", "--no-block"])?;
+        match signal {
+            Signal::Stop | Signal::Abort => Ok(()),
+            // Stopped first, or systemd might take that for a failure and start it again.
+            Signal::Kill => match self.ask(service, &["kill", "--signal=SIGKILL"]) {
+                // There is nothing left to kill.
+                Err(Fault::Errno(e)) if e.0 == libc::ECANCELED => Ok(()),
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// Asks how all of them stand, and says what is new.
+    fn look(&mut self) {
+        match self.ask_all() {
+            Ok(seen) => self.tell(&seen),
+            Err(why) => self.say_nothing_known(&why),
+        }
+        let changing = |s: &Standing| match s {
+            Standing::Coming { .. } | Standing::Going | Standing::Unknown { .. } => true,
+            Standing::Up { .. } | Standing::Down { .. } => false,
+        };
+        let alert = self.looks > 0 || self.said.values().any(changing);
+        let now = clock::now();
+        self.looked = now;
+        self.next = match self.systemctl {
+            None => Mono(u64::MAX),
+            Some(_) if alert => now.after(self.pace),
+            Some(_) => now.after(IDLE),
+        };
+        self.looks = self.looks.saturating_sub(1);
+        self.pace = (self.pace * 2).min(LONGEST);
+    }
+
+    fn ask_all(&mut self) -> Result<Vec<Seen>, Fault> {
+        let systemctl = self.systemctl.as_mut().ok_or(Fault::Absent)?;
+        let mut arguments = vec!["show", "--no-pager", "--property", show::PROPERTIES, "--"];
+        arguments.extend(self.units.iter().map(|(_, unit)| &**unit));
+        let text = systemctl.ask(&arguments)?;
+        let first = |group: &str| first_process(&self.root, group);
+        let mut seen = show::seen(&text, self.units.len(), first).ok_or(Fault::Implausible)?;
+        self.fill_in(&mut seen);
+        Ok(seen)
+    }
+
+    /// Of a unit that systemd has let go of only the journal knows whether somebody has stopped it.
+    /// What was found once stands; where the journal does not know, the unit has ended by itself.
+    fn fill_in(&mut self, seen: &mut [Seen]) {
+        let mut asked = Vec::new();
+        for ((service, _), seen) in self.units.iter().zip(seen.iter_mut()) {
+            let Standing::Down { exit, told, .. } = &mut seen.standing else {
+                continue;
+            };
+            match self.said.get(service) {
+                _ if !seen.blank => {}
+                Some(Standing::Down {
+                    exit: before,
+                    told: known,
+                    ..
+                }) if !self.owed.contains(service) => (*exit, *told) = (*before, *known),
+                Some(_) | None => asked.push(seen),
+            }
+        }
+        let (Some(systemctl), false) = (self.systemctl.as_mut(), asked.is_empty()) else {
+            return;
+        };
+        std::thread::sleep(JOURNAL);
+        let units = asked.iter().map(|seen| format!("UNIT={}", seen.id));
+        let units: Vec<String> = units.collect();
+        let arguments = JOBS.iter().copied().chain(units.iter().map(String::as_str));
+        let said = systemctl.ask_journal(&arguments.collect::<Vec<_>>());
+        let stopped = show::stopped(&said.unwrap_or_default());
+        for seen in asked {
+            if let Standing::Down { told, .. } = &mut seen.standing {
+                *told = stopped.get(&seen.id) == Some(&true);
+            }
+        }
+    }
+
+    fn tell(&mut self, seen: &[Seen]) {
+        let mut news = Vec::new();
+        for ((service, _), seen) in self.units.iter().zip(seen) {
+            let service = *service;
+            match seen.failed {
+                true => self.failed.insert(service),
+                false => self.failed.remove(&service),
+            };
+            let same = self.said.get(&service) == Some(&seen.standing);
+            if same && !self.owed.contains(&service) {
+                continue;
+            }
+            let standing = seen.standing.clone();
+            self.said.insert(service, standing.clone());
+            news.push(Fact::Kept { service, standing });
+        }
+        self.owed.clear();
+        if !news.is_empty() {
+            self.inbox.send_all(news);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.follow(seen);
+        }
+    }
+
+    fn say_nothing_known(&mut self, why: &Fault) {
+        let mut news = Vec::new();
+        for (service, _) in &self.units {
+            let (service, why) = (*service, why.clone());
+            if !matches!(self.said.get(&service), Some(Standing::Unknown { .. })) {
+                let standing = Standing::Unknown { why };
+                self.said.insert(service, standing.clone());
+                news.push(Fact::Kept { service, standing });
+            }
+        }
+        if !news.is_empty() {
+            self.inbox.send_all(news);
+        }
+    }
+}
+
+/// A process of a control group.
+fn first_process(root: &Path, group: &str) -> Option<Pid> {
+    let path = root
+        .join(group.trim_start_matches('/'))
+        .join("cgroup.procs");
+    let text = fs::read_to_string(path).ok()?;
+    Pid::new(text.lines().next()?.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests;

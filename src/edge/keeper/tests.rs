@@ -1,0 +1,270 @@
+//! The thread against a systemctl that says what it is told to say.
+
+use super::*;
+use crate::core::fact::{Exit, Life, Thread};
+use crate::edge::inbox::{Facts, inbox};
+use crate::edge::orders::{Orders, with_bell};
+use crate::edge::pulse::Pulse;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const WEB: ServiceId = ServiceId(3);
+
+const UP: &str = "Id=web.service\nLoadState=loaded\nActiveState=active\nSubState=running\n\
+    Result=success\nInvocationID=000000000000000711111111111111\nMainPID=812\nNRestarts=0\n\
+    ControlGroup=/system.slice/web.service\nSlice=system.slice\n";
+
+const FAILED: &str = "Id=web.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\n\
+    Result=exit-code\nMainPID=0\nNRestarts=0\nExecMainCode=1\nExecMainStatus=3\n\
+    ExecMainStartTimestampMonotonic=100\nExecMainExitTimestampMonotonic=200\n\
+    ActiveEnterTimestampMonotonic=100\nActiveExitTimestampMonotonic=201\nSlice=system.slice\n";
+
+struct Rig {
+    dir: TempDir,
+    orders: Orders<KeeperOrder>,
+    facts: Facts,
+    thread: std::thread::JoinHandle<io::Result<()>>,
+}
+
+fn rig(show: &str) -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/edge/keeper/fake-systemctl.sh");
+    for name in ["systemctl", "journalctl"] {
+        symlink(&fake, dir.path().join(name)).unwrap();
+    }
+    fs::write(dir.path().join("show"), show).unwrap();
+    fs::create_dir_all(dir.path().join("system.slice/web.service")).unwrap();
+    fs::write(
+        dir.path().join("system.slice/web.service/cgroup.events"),
+        "",
+    )
+    .unwrap();
+    let systemctl = Systemctl::new(dir.path().join("systemctl")).unwrap();
+    let pulse = Arc::new(Pulse::new(Thread::Keeper, Duration::from_secs(30)));
+    let (orders, work) = with_bell(8, pulse).unwrap();
+    let (inbox, facts) = inbox();
+    let units = vec![(WEB, "web.service".into())];
+    let keeper = Keeper::with_groups(units, Some(systemctl), inbox, dir.path());
+    let thread = std::thread::spawn(move || keeper.run(&work));
+    Rig {
+        dir,
+        orders,
+        facts,
+        thread,
+    }
+}
+
+impl Rig {
+    fn write(&self, name: &str, text: &str) {
+        // At once: the fake reads it at any time.
+        let path = self.dir.path().join(name);
+        let new = self.dir.path().join(format!("{name}.new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    fn give(&self, order: KeeperOrder) {
+        self.orders.give(clock::now(), order).unwrap();
+    }
+
+    fn next(&mut self) -> Fact {
+        let now = clock::now();
+        let fact = self
+            .facts
+            .wait_until(now, Some(now.after(Duration::from_secs(20))));
+        fact.expect("a fact within 20 s")
+    }
+
+    fn standing(&mut self) -> Standing {
+        match self.next() {
+            Fact::Kept { service, standing } if service == WEB => standing,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What was asked beside how it stands.
+    fn asked(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.dir.path().join("asked")).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("show"));
+        lines.map(str::to_owned).collect()
+    }
+
+    fn end(self) {
+        self.give(KeeperOrder::Quit);
+        self.thread.join().unwrap().unwrap();
+    }
+}
+
+fn done(order: u64, outcome: Result<(), Fault>) -> Fact {
+    let order = OrderId(order);
+    Fact::Done { order, outcome }
+}
+
+fn up() -> Standing {
+    let (life, pid) = (Life(7), Pid::new(812).unwrap());
+    Standing::Up {
+        life,
+        pid,
+        again: 0,
+    }
+}
+
+fn failed() -> Standing {
+    Standing::Down {
+        exit: Exit::Code(3),
+        told: false,
+        obstacle: None,
+    }
+}
+
+/// The first look is told; then only what is new is, as soon as the kernel says that there may be
+/// something. An order is answered, and then how the unit stands is said in any case.
+#[test]
+fn looks_and_orders() {
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    rig.write("show", FAILED);
+    fs::write(
+        rig.dir
+            .path()
+            .join("system.slice/web.service/cgroup.events"),
+        "x",
+    )
+    .unwrap();
+    assert_eq!(rig.standing(), failed());
+    rig.give(KeeperOrder::Start {
+        order: OrderId(5),
+        service: WEB,
+    });
+    assert_eq!(rig.next(), done(5, Ok(())));
+    assert_eq!(rig.standing(), failed());
+    let asked = [
+        "reset-failed -- web.service",
+        "start --no-block -- web.service",
+    ];
+    assert_eq!(rig.asked(), asked);
+    rig.end();
+}
+
+/// systemd lets go of a unit that was stopped, or has ended well; then the journal is asked once.
+#[test]
+fn the_journal_is_asked_for_what_systemd_forgot() {
+    let gone = "Id=web.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\n\
+        Result=success\nMainPID=0\nExecMainStartTimestampMonotonic=0\n";
+    for (job, told) in [("stop", true), ("start", false)] {
+        let mut rig = rig(UP);
+        assert_eq!(rig.standing(), up());
+        rig.write(
+            "jobs",
+            &format!("{{\"UNIT\":\"web.service\",\"JOB_TYPE\":\"{job}\"}}\n"),
+        );
+        rig.write("show", gone);
+        fs::write(
+            rig.dir
+                .path()
+                .join("system.slice/web.service/cgroup.events"),
+            "x",
+        )
+        .unwrap();
+        let down = Standing::Down {
+            exit: Exit::Unknown,
+            told,
+            obstacle: None,
+        };
+        assert_eq!(rig.standing(), down);
+        // What it says after an order is about that.
+        rig.write(
+            "jobs",
+            "{\"UNIT\":\"web.service\",\"JOB_TYPE\":\"start\"}\n",
+        );
+        let (order, service) = (OrderId(1), WEB);
+        rig.give(KeeperOrder::Start { order, service });
+        assert_eq!(rig.next(), done(1, Ok(())));
+        let down = Standing::Down {
+            exit: Exit::Unknown,
+            told: false,
+            obstacle: None,
+        };
+        assert_eq!(rig.standing(), down);
+        rig.end();
+    }
+}
+
+/// What is killed is stopped first, so that nobody starts it again for that.
+#[test]
+fn kills_are_stops() {
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    for (order, signal) in [(1, Signal::Stop), (2, Signal::Kill)] {
+        let (order, service) = (OrderId(order), WEB);
+        rig.give(KeeperOrder::Signal {
+            order,
+            service,
+            signal,
+        });
+    }
+    let mut facts = vec![rig.next(), rig.next(), rig.next()];
+    facts.retain(|fact| matches!(fact, Fact::Done { .. }));
+    assert_eq!(facts[0], done(1, Ok(())));
+    let asked = [
+        "stop --no-block -- web.service",
+        "stop --no-block -- web.service",
+        "kill --signal=SIGKILL -- web.service",
+    ];
+    while rig.asked().len() < 3 {
+        std::thread::yield_now();
+    }
+    assert_eq!(rig.asked(), asked);
+    rig.end();
+}
+
+/// A refusal is told as one, and what cannot be understood is not taken for news of a unit.
+#[test]
+fn refusals_and_nonsense() {
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    rig.write("refuse", "");
+    rig.give(KeeperOrder::Start {
+        order: OrderId(9),
+        service: WEB,
+    });
+    let refused = Err(Fault::Errno(crate::core::fact::Errno(libc::ECANCELED)));
+    assert_eq!(rig.next(), done(9, refused));
+    assert_eq!(rig.standing(), up());
+    rig.write("show", "Failed to connect to bus\n");
+    rig.give(KeeperOrder::Start {
+        order: OrderId(10),
+        service: WEB,
+    });
+    assert!(matches!(rig.next(), Fact::Done { .. }));
+    let why = Fault::Implausible;
+    assert_eq!(rig.standing(), Standing::Unknown { why });
+    rig.write("show", UP);
+    assert_eq!(rig.standing(), up());
+    rig.end();
+}
+
+/// Where no systemd runs nothing is known, and nothing can be had.
+#[test]
+fn without_systemd() {
+    let pulse = Arc::new(Pulse::new(Thread::Keeper, Duration::from_secs(30)));
+    let (orders, work) = with_bell(8, pulse).unwrap();
+    let (inbox, mut facts) = inbox();
+    let keeper = Keeper::new(vec![(WEB, "web.service".into())], None, inbox);
+    let thread = std::thread::spawn(move || keeper.run(&work));
+    let (order, service) = (OrderId(1), WEB);
+    let mut next = || facts.wait_until(clock::now(), None).unwrap();
+    let why = Fault::Absent;
+    let unknown = Fact::Kept {
+        service,
+        standing: Standing::Unknown { why },
+    };
+    assert_eq!(next(), unknown);
+    orders
+        .give(clock::now(), KeeperOrder::Start { order, service })
+        .unwrap();
+    assert_eq!(next(), done(1, Err(Fault::Absent)));
+    orders.give(clock::now(), KeeperOrder::Quit).unwrap();
+    thread.join().unwrap().unwrap();
+}

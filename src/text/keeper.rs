@@ -1,0 +1,184 @@
+//! Services whose process somebody else keeps, in words.
+
+use super::describe::{Fields, cause, count};
+use super::quantity::for_people;
+use super::sentence::fault_sentence;
+use super::words::{exit, fault, flag, obstacle_word};
+use crate::core::fact::{Obstacle, Standing};
+use crate::core::note::KeeperNote;
+use crate::core::settings::Keeper;
+use std::time::Duration;
+
+/// Who keeps it: `systemd`.
+pub fn keeper_word(keeper: &Keeper) -> &'static str {
+    match keeper {
+        Keeper::Systemd { .. } => "systemd",
+    }
+}
+
+/// What it is called there.
+pub fn name_there(keeper: &Keeper) -> &str {
+    match keeper {
+        Keeper::Systemd { unit } => unit,
+    }
+}
+
+/// The command that shows what it writes.
+pub fn where_logs_are(keeper: &Keeper) -> String {
+    match keeper {
+        Keeper::Systemd { unit } => format!("journalctl -u {unit}"),
+    }
+}
+
+/// Why it cannot be started, and what to do.
+pub fn obstacle_sentence(keeper: &Keeper, obstacle: Obstacle) -> String {
+    let Keeper::Systemd { unit } = keeper;
+    match obstacle {
+        Obstacle::Unseen => format!("systemd has not said yet how {unit} stands"),
+        Obstacle::Silent => format!("systemd does not say how {unit} stands"),
+        Obstacle::Ending => format!("{unit} is still on its way down"),
+        Obstacle::Missing => {
+            format!("systemd has no unit {unit}: install what it belongs to, or correct `unit`")
+        }
+        Obstacle::Masked => format!("{unit} is masked: `systemctl unmask {unit}`"),
+        Obstacle::Broken => {
+            format!("systemd cannot use {unit}: `systemctl status {unit}` says why")
+        }
+        Obstacle::NoProcess => {
+            format!("{unit} is active without a process: only a unit that runs on can be kept")
+        }
+    }
+}
+
+/// It is to run, and waits for this.
+pub(super) fn barred(name: &str, keeper: Option<&Keeper>, obstacle: Obstacle) -> String {
+    let why = keeper.map(|keeper| obstacle_sentence(keeper, obstacle));
+    format!("{name} waits: {}", why.unwrap_or_default())
+}
+
+/// A start that is under way for long.
+pub(super) fn start_stuck(name: &str, keeper: &Keeper, waited: Duration) -> String {
+    let Keeper::Systemd { unit } = keeper;
+    format!(
+        "{name} has been starting for {} and has no process yet: `systemctl status {unit}` says what \
+         it waits for",
+        for_people(waited)
+    )
+}
+
+/// A start that its keeper has refused.
+pub(super) fn start_refused(name: &str, keeper: &Keeper) -> String {
+    let Keeper::Systemd { unit } = keeper;
+    format!("start of {name} was refused by systemd: `systemctl status {unit}` says why")
+}
+
+/// Name and fields of a note; `service` is the first of them.
+pub(super) fn describe(note: &KeeperNote, mut fields: Fields) -> (&'static str, Fields) {
+    match note {
+        KeeperNote::StoppedElsewhere => ("stopped-elsewhere", fields),
+        KeeperNote::StartedElsewhere => ("started-elsewhere", fields),
+        KeeperNote::RestartedElsewhere { failures } => {
+            fields.push(("failures", count(*failures)));
+            ("restarted-elsewhere", fields)
+        }
+        KeeperNote::KeeperSilent { why } => {
+            fields.extend(cause(why));
+            ("keeper-silent", fields)
+        }
+        KeeperNote::KeeperHeard => ("keeper-heard", fields),
+    }
+}
+
+/// A note about the service of this name, for people.
+pub(super) fn sentence(name: &str, keeper: Option<&Keeper>, note: &KeeperNote) -> String {
+    let by = keeper.map_or("its keeper", keeper_word);
+    match note {
+        KeeperNote::StoppedElsewhere => format!(
+            "{name} was stopped by another, through {by}: it is left alone until `fieldwarden start \
+             {name}`, or until it is started there"
+        ),
+        KeeperNote::StartedElsewhere => {
+            format!("{name} was started by another, through {by}: it is kept up from now on")
+        }
+        KeeperNote::RestartedElsewhere { failures } => {
+            let times = match failures {
+                1 => "ended".to_owned(),
+                n => format!("failed {n} times in a row"),
+            };
+            format!("{name} {times} and was started again by {by} itself: that counts as a restart")
+        }
+        KeeperNote::KeeperSilent { why } => format!(
+            "{by} does not say how {name} stands ({}): nothing is decided about it",
+            fault_sentence(why)
+        ),
+        KeeperNote::KeeperHeard => format!("{by} says again how {name} stands"),
+    }
+}
+
+/// How it stands, as a fact: `up life=3f2a pid=812 again=0`.
+pub(super) fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Up { life, pid, again } => {
+            format!("up life={:x} pid={} again={again}", life.0, pid.number())
+        }
+        Standing::Coming { pid } => {
+            let pid = pid.map_or_else(|| "none".to_owned(), |pid| pid.number().to_string());
+            format!("coming pid={pid}")
+        }
+        Standing::Going => "going".to_owned(),
+        Standing::Down {
+            exit: how,
+            told,
+            obstacle,
+        } => format!(
+            "down told={} obstacle={} {}",
+            flag(*told),
+            obstacle.map_or("none", obstacle_word),
+            exit(*how)
+        ),
+        Standing::Unknown { why } => format!("unknown {}", fault(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::words::OBSTACLES;
+
+    fn keeper() -> Keeper {
+        Keeper::Systemd {
+            unit: "web.service".into(),
+        }
+    }
+
+    /// Each obstacle has a sentence that names the unit, and what to do where something can be done.
+    #[test]
+    fn obstacles_are_told() {
+        let told: Vec<_> = OBSTACLES
+            .iter()
+            .map(|o| barred("shop", Some(&keeper()), *o))
+            .collect();
+        assert!(
+            told.iter().all(|text| text.contains("web.service")),
+            "{told:?}"
+        );
+        let masked = barred("shop", Some(&keeper()), Obstacle::Masked);
+        assert_eq!(
+            masked,
+            "shop waits: web.service is masked: `systemctl unmask web.service`"
+        );
+    }
+
+    #[test]
+    fn notes_name_the_keeper() {
+        let by = |note| sentence("shop", Some(&keeper()), &note);
+        assert!(by(KeeperNote::StoppedElsewhere).contains("by another, through systemd"));
+        assert!(by(KeeperNote::RestartedElsewhere { failures: 1 }).contains("by systemd itself"));
+        assert_eq!(
+            start_refused("shop", &keeper()),
+            "start of shop was refused by systemd: `systemctl status web.service` says why"
+        );
+        let stuck = start_stuck("shop", &keeper(), Duration::from_secs(30));
+        assert!(stuck.contains("has been starting for 30 s"), "{stuck}");
+    }
+}
