@@ -265,20 +265,10 @@ impl Bridge {
     fn dispatch(&mut self, now: Mono, order: &Order) {
         let (id, queues) = (order.id, &self.queues);
         let given = match &order.action {
-            Action::Start { service, .. } if self.is_kept(*service) => {
-                let service = *service;
-                self.ask_keeper(now, KeeperOrder::Start { order: id, service })
-            }
-            Action::Signal {
-                service, signal, ..
-            } if self.is_kept(*service) => {
-                let (service, signal) = (*service, *signal);
-                let order = KeeperOrder::Signal {
-                    order: id,
-                    service,
-                    signal,
-                };
-                self.ask_keeper(now, order)
+            kept @ (Action::Start { service, .. } | Action::Signal { service, .. })
+                if self.is_kept(*service) =>
+            {
+                queues.ask_keeper(now, KeeperOrder::of(id, kept))
             }
             Action::Start { service, run } => queues.spawner(*service).give(
                 now,
@@ -409,11 +399,6 @@ impl Bridge {
     fn is_kept(&self, service: ServiceId) -> bool {
         let service = self.core.settings().services.get(usize::from(service.0));
         service.is_some_and(|s| s.keeper.is_some())
-    }
-
-    fn ask_keeper(&self, now: Mono, order: KeeperOrder) -> Result<(), Fault> {
-        let keeper = self.queues.keeper.as_ref().ok_or(Fault::Absent)?;
-        keeper.give(now, order)
     }
 
     /// By the thread of the bus, which may be stuck; the halt does not wait for that.

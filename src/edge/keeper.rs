@@ -18,7 +18,7 @@ mod watch;
 use super::clock;
 use super::inbox::Inbox;
 use super::orders::Work;
-use crate::core::action::Signal;
+use crate::core::action::{Action, Signal};
 use crate::core::fact::{Fact, Fault, OrderId, Pid, ServiceId, Standing};
 use crate::units::Mono;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -93,6 +93,23 @@ pub enum KeeperOrder {
     },
     /// End.
     Quit,
+}
+
+impl KeeperOrder {
+    /// The order for this action, if it is one for a keeper.
+    pub fn of(order: OrderId, action: &Action) -> Option<KeeperOrder> {
+        match *action {
+            Action::Start { service, .. } => Some(KeeperOrder::Start { order, service }),
+            Action::Signal {
+                service, signal, ..
+            } => Some(KeeperOrder::Signal {
+                order,
+                service,
+                signal,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// The keeper thread's own state.

@@ -2,7 +2,7 @@
 
 use super::halt::{self, HaltQueues, HaltWorks};
 use crate::config::board::{Board, Cut, MainsBy};
-use crate::core::fact::{ServiceId, Thread};
+use crate::core::fact::{Fault, ServiceId, Thread};
 use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{CLIENTS_MAX, ControlOrder};
@@ -18,6 +18,7 @@ use crate::edge::pulse::Pulse;
 use crate::edge::register::Write;
 use crate::edge::signals::SignalOrder;
 use crate::edge::spawner::{SpawnOrder, spawner_of};
+use crate::units::Mono;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,12 @@ impl Queues {
     /// The spawner of a service.
     pub fn spawner(&self, service: ServiceId) -> &Orders<SpawnOrder> {
         spawner_of(&self.spawners, service)
+    }
+
+    /// Has the keeper's thread do this.
+    pub fn ask_keeper(&self, now: Mono, order: Option<KeeperOrder>) -> Result<(), Fault> {
+        let (keeper, order) = self.keeper.as_ref().zip(order).ok_or(Fault::Absent)?;
+        keeper.give(now, order)
     }
 
     pub fn pulses(&self) -> Vec<Arc<Pulse>> {
