@@ -65,7 +65,7 @@ const NOT_OURS: [(&[&str], &str); 5] = [
 ];
 
 /// Units that would be kept by what runs in them.
-const OURS: [&str; 2] = ["fieldwarden.service", "fieldwarden-pool.service"];
+pub(super) const OURS: [&str; 2] = ["fieldwarden.service", "fieldwarden-pool.service"];
 
 /// The table is that of a unit. Whatever else is wrong with `kind` is told where that is read.
 pub(super) fn is_unit(table: &Table<'_, '_, '_>) -> bool {
@@ -87,9 +87,13 @@ pub(super) fn keeper(table: &mut Table<'_, '_, '_>, name: &str) -> Option<Option
     }
     let sound = refuse_others(table);
     let unit = match given {
-        true => checked(table, unit?)?,
-        false => format!("{name}.service"),
+        true => unit?,
+        false => At {
+            value: format!("{name}.service"),
+            span: None,
+        },
     };
+    let unit = checked(table, unit)?;
     sound.then(|| {
         Some(Box::new(Keeper::Systemd {
             unit: unit.as_str().into(),
@@ -129,12 +133,16 @@ fn checked(table: &mut Table<'_, '_, '_>, unit: At<String>) -> Option<String> {
             format!("{} is our own", quote(&text)),
             "choose another unit".to_owned(),
         )
-    } else if stem.ends_with('@') {
+    } else if stem.len() > 1 && stem.ends_with('@') {
         (
             format!("{} is a template", quote(&text)),
             format!("name an instance of it, as in \"{stem}1.service\""),
         )
-    } else if stem.is_empty() || text.len() > NAME_MAX || !text.chars().all(plain) {
+    } else if stem.is_empty()
+        || stem.starts_with('@')
+        || text.len() > NAME_MAX
+        || !text.chars().all(plain)
+    {
         (
             format!("{} is no name of a service unit", quote(&text)),
             "write it as `systemctl list-units --type=service` shows it, as in \"nginx.service\""

@@ -11,6 +11,7 @@
 //!
 //! Never decides, and never waits for systemd without a deadline.
 
+mod doubt;
 mod show;
 mod systemctl;
 mod watch;
@@ -21,6 +22,7 @@ use super::orders::Work;
 use crate::core::action::{Action, Signal};
 use crate::core::fact::{Fact, Fault, OrderId, Pid, ServiceId, Standing};
 use crate::units::Mono;
+use doubt::Doubts;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use show::Seen;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,26 +44,15 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The longest such interval, while a unit is on its way up or down.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The longest time by which news has to wait, where it comes all the time.
+const STORM: Duration = Duration::from_secs(5);
+
+/// Pieces of news that may come one after the other before the time from one look to the next doubles:
+/// a unit that ends and starts brings up to four.
+const PIECES: u32 = 8;
+
 /// Looks that follow on news, beside the first.
 const LOOKS: u32 = 4;
-
-/// Time for what systemd has said to arrive in the journal.
-const JOURNAL: Duration = Duration::from_millis(250);
-
-/// The newest jobs of units, as systemd itself has told the journal of this boot.
-const JOBS: [&str; 11] = [
-    "--quiet",
-    "--no-pager",
-    "--boot",
-    "--reverse",
-    "--lines=500",
-    "--output=json",
-    "--output-fields=UNIT,JOB_TYPE",
-    "_PID=1",
-    "JOB_TYPE=start",
-    "JOB_TYPE=stop",
-    "JOB_TYPE=restart",
-];
 
 /// Where systemd's command is.
 const PROGRAMS: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
@@ -125,12 +116,33 @@ pub struct Keeper {
     failed: BTreeSet<ServiceId>,
     /// Services of which something is to be said, new or not.
     owed: BTreeSet<ServiceId>,
+    doubts: Doubts,
     /// When the latest look was.
     looked: Mono,
     looks: u32,
     pace: Duration,
     next: Mono,
+    news: News,
     inbox: Inbox,
+}
+
+/// News of control groups since the latest quiet minute.
+#[derive(Default)]
+struct News {
+    pieces: u32,
+    latest: Mono,
+}
+
+impl News {
+    /// One more. Returns the time that has to pass from one look to the next.
+    fn heard(&mut self, now: Mono) -> Duration {
+        if now.since(self.latest) >= IDLE {
+            self.pieces = 0;
+        }
+        (self.pieces, self.latest) = (self.pieces.saturating_add(1), now);
+        let doubled = 1 << (self.pieces / PIECES).min(16);
+        (FIRST * doubled).min(STORM)
+    }
 }
 
 /// systemd's command, where systemd runs this machine.
@@ -167,10 +179,12 @@ impl Keeper {
             said: BTreeMap::new(),
             failed: BTreeSet::new(),
             owed: BTreeSet::new(),
+            doubts: Doubts::default(),
             looked: Mono(0),
             looks: LOOKS,
             pace: FIRST,
             next: Mono(0),
+            news: News::default(),
             inbox,
         }
     }
@@ -186,7 +200,8 @@ impl Keeper {
             }
             self.wait(work)?;
             if self.watch.as_mut().is_some_and(Watch::hear) {
-                self.be_alert();
+                let floor = self.news.heard(clock::now());
+                self.be_alert(floor);
             }
             work.silence();
             while let Some(order) = work.take() {
@@ -217,10 +232,10 @@ impl Keeper {
     }
 
     /// Something has happened, or is about to: looks at once, and a few times after that.
-    fn be_alert(&mut self) {
-        (self.looks, self.pace) = (LOOKS, FIRST);
-        // A unit that comes and goes all the time must not make us busy.
-        self.next = self.looked.after(FIRST);
+    /// A unit that comes and goes all the time must not make us busy: `floor` lies between two looks.
+    fn be_alert(&mut self, floor: Duration) {
+        (self.looks, self.pace) = (LOOKS, floor);
+        self.next = self.next.min(self.looked.after(floor));
     }
 
     fn obey(&mut self, order: KeeperOrder) {
@@ -241,7 +256,7 @@ impl Keeper {
         self.inbox.send(done);
         // After that, so that the core does not take it for older than its order.
         self.owed.insert(service);
-        self.be_alert();
+        self.be_alert(FIRST);
         if let (true, Err(why)) = (silent, outcome) {
             self.say_nothing_known(&why);
         }
@@ -287,7 +302,10 @@ impl Keeper {
     fn look(&mut self) {
         match self.ask_all() {
             Ok(seen) => self.tell(&seen),
-            Err(why) => self.say_nothing_known(&why),
+            Err(why) => {
+                self.doubts.put_off();
+                self.say_nothing_known(&why);
+            }
         }
         let changing = |s: &Standing| match s {
             Standing::Coming { .. } | Standing::Going | Standing::Unknown { .. } => true,
@@ -298,6 +316,7 @@ impl Keeper {
         self.looked = now;
         self.next = match self.systemctl {
             None => Mono(u64::MAX),
+            Some(_) if self.doubts.any() => now.after(doubt::AGAIN),
             Some(_) if alert => now.after(self.pace),
             Some(_) => now.after(IDLE),
         };
@@ -314,40 +333,6 @@ impl Keeper {
         let mut seen = show::seen(&text, self.units.len(), first).ok_or(Fault::Implausible)?;
         self.fill_in(&mut seen);
         Ok(seen)
-    }
-
-    /// Of a unit that systemd has let go of only the journal knows whether somebody has stopped it.
-    /// What was found once stands; where the journal does not know, the unit has ended by itself.
-    fn fill_in(&mut self, seen: &mut [Seen]) {
-        let mut asked = Vec::new();
-        for ((service, _), seen) in self.units.iter().zip(seen.iter_mut()) {
-            let Standing::Down { exit, told, .. } = &mut seen.standing else {
-                continue;
-            };
-            match self.said.get(service) {
-                _ if !seen.blank => {}
-                Some(Standing::Down {
-                    exit: before,
-                    told: known,
-                    ..
-                }) if !self.owed.contains(service) => (*exit, *told) = (*before, *known),
-                Some(_) | None => asked.push(seen),
-            }
-        }
-        let (Some(systemctl), false) = (self.systemctl.as_mut(), asked.is_empty()) else {
-            return;
-        };
-        std::thread::sleep(JOURNAL);
-        let units = asked.iter().map(|seen| format!("UNIT={}", seen.id));
-        let units: Vec<String> = units.collect();
-        let arguments = JOBS.iter().copied().chain(units.iter().map(String::as_str));
-        let said = systemctl.ask_journal(&arguments.collect::<Vec<_>>());
-        let stopped = show::stopped(&said.unwrap_or_default());
-        for seen in asked {
-            if let Standing::Down { told, .. } = &mut seen.standing {
-                *told = stopped.get(&seen.id) == Some(&true);
-            }
-        }
     }
 
     fn tell(&mut self, seen: &[Seen]) {

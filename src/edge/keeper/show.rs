@@ -1,10 +1,12 @@
 //! Reads what `systemctl show` says of units.
 //!
-//! A unit that went down was *told to*, if it left its active state before its main process ended:
-//! systemd notes both times. One that ends by itself ends first, and systemd finds out then. What
-//! systemd itself ends for a fault of the unit (its watchdog, memory) is no wish of anybody.
-//! Source: systemd 252, src/core/service.c (`service_set_state`, `service_sigchld_event`) and
-//! src/core/unit.c (`unit_notify`); the names of states: systemctl(1), `--state=help`.
+//! A unit that went down may have been *told to*, if it left its active state before its main process
+//! ended, or left being down after that and is down again: systemd notes the times. One that ends by
+//! itself ends first, and systemd finds out then. What systemd itself ends for a fault of the unit (its
+//! watchdog, memory) is no wish of anybody. The journal has the last word: `doubt.rs`.
+//! Source: systemd 252, src/core/service.c (`service_set_state`, `service_sigchld_event`,
+//! `service_enter_dead`, `service_stop`) and src/core/unit.c (`unit_notify`); the names of
+//! states: systemctl(1), `--state=help`.
 
 use crate::core::fact::{Exit, Life, Obstacle, Pid, Standing};
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 pub(super) const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,InvocationID,MainPID,\
     ControlPID,NRestarts,Job,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,\
     ExecMainExitTimestampMonotonic,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic,\
-    ControlGroup,Slice";
+    InactiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup,Slice";
 
 /// What is known of a unit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +26,10 @@ pub(super) struct Seen {
     /// systemd has forgotten all about its latest life: it lets go of units that are down, have not
     /// failed, and are named by no other unit.
     pub blank: bool,
+    /// It is down, and perhaps somebody has stopped it: the journal tells.
+    pub doubtful: bool,
+    /// When it went down, by systemd's clock.
+    pub end: u64,
     /// Its control group below the root of all groups, while it has one.
     pub group: Option<String>,
     /// The slice that its group is or will be in, and the name of that group.
@@ -71,10 +77,14 @@ fn one(of: &Properties<'_>, first: &impl Fn(&str) -> Option<Pid>) -> Option<Seen
         "" => "system.slice",
         slice => slice,
     };
+    let standing = standing(of, || first(group?))?;
+    let blank = of.number("ExecMainStartTimestampMonotonic") == 0;
     Some(Seen {
-        standing: standing(of, || first(group?))?,
         failed: of.text("ActiveState") == "failed",
-        blank: of.number("ExecMainStartTimestampMonotonic") == 0,
+        doubtful: matches!(standing, Standing::Down { told, .. } if told || blank),
+        blank,
+        end: of.number("InactiveEnterTimestampMonotonic"),
+        standing,
         group: group.map(str::to_owned),
         slice: slice.to_owned(),
         id: of.text("Id").to_owned(),
@@ -139,6 +149,7 @@ fn exit(of: &Properties<'_>) -> Exit {
     }
 }
 
+/// As far as the times tell, it was told to end.
 fn was_told(of: &Properties<'_>) -> bool {
     // One that takes too long to end when it is told to is killed, and its result is `timeout`.
     let fault = [
@@ -161,9 +172,14 @@ fn was_told(of: &Properties<'_>) -> bool {
         at("ActiveExitTimestampMonotonic"),
     );
     let while_up = began <= left && left < ended;
-    // It never came up, and was ended by TERM: what does that is a stop.
-    let before_up = began > up && exit(of) == Exit::Signal(15);
-    began > 0 && (while_up || before_up)
+    // It never came up, and was ended by TERM: a stop does that, or systemd if it took too long.
+    let patient = of.text("Result") == "success";
+    let before_up = began > up && exit(of) == Exit::Signal(15) && patient;
+    // It had ended and was to be started again (`auto-restart`), and is down with no other life.
+    let waited = of.text("ActiveState") == "inactive"
+        && ended > 0
+        && at("InactiveExitTimestampMonotonic") > ended;
+    began > 0 && (while_up || before_up || waited)
 }
 
 /// What the newest job of each unit was, as systemd has told the journal: true for one that stopped it.
@@ -306,8 +322,50 @@ mod tests {
         };
         assert_eq!(young("1", "203"), (Exit::Code(203), false, None));
         assert_eq!(young("2", "15"), (Exit::Signal(15), true, None));
+        // It did not say in time that it is ready.
+        let late = down(&[
+            ("ActiveState", "failed"),
+            ("SubState", "failed"),
+            ("ActiveExitTimestampMonotonic", "200"),
+            ("ExecMainStartTimestampMonotonic", "300"),
+            ("ExecMainExitTimestampMonotonic", "310"),
+            ("ExecMainCode", "2"),
+            ("ExecMainStatus", "15"),
+            ("Result", "timeout"),
+        ]);
+        assert_eq!(late, (Exit::Signal(15), false, None));
         let never = down(&[("ExecMainStartTimestampMonotonic", "0")]);
         assert_eq!(never, (Exit::Unknown, false, None));
+    }
+
+    /// It crashed and waited to be started again: a stop of that shows by when it left being down last.
+    #[test]
+    fn one_that_waited_to_be_started_again_was_told() {
+        let of = |active, left_being_down| {
+            let seen = with(&[
+                ("ActiveState", active),
+                ("SubState", "dead"),
+                ("MainPID", "0"),
+                ("Result", "exit-code"),
+                ("ExecMainExitTimestampMonotonic", "200"),
+                ("ExecMainCode", "1"),
+                ("ExecMainStatus", "3"),
+                ("ActiveExitTimestampMonotonic", "201"),
+                ("InactiveEnterTimestampMonotonic", "320"),
+                ("InactiveExitTimestampMonotonic", left_being_down),
+            ]);
+            let Standing::Down { exit, told, .. } = seen.standing else {
+                panic!("{seen:?}")
+            };
+            assert_eq!((exit, seen.end), (Exit::Code(3), 320));
+            assert_eq!(seen.doubtful, told);
+            told
+        };
+        assert!(of("inactive", "202"));
+        // It left being down for the life that has ended, as any other.
+        assert!(!of("inactive", "100"));
+        // It was started again too often.
+        assert!(!of("failed", "202"));
     }
 
     /// Of the lines that the journal has of a unit the newest counts, and nonsense counts for nothing.

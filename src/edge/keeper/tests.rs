@@ -83,6 +83,29 @@ impl Rig {
         }
     }
 
+    /// How it stands once that is known.
+    fn settled(&mut self) -> Standing {
+        loop {
+            match self.standing() {
+                Standing::Going => {}
+                standing => return standing,
+            }
+        }
+    }
+
+    /// It stands so from now on, and the kernel tells.
+    fn becomes(&self, show: &str) {
+        self.write("show", show);
+        let group = self.dir.path().join("system.slice/web.service");
+        fs::write(group.join("cgroup.events"), "x").unwrap();
+    }
+
+    /// Its newest job, as the journal has it.
+    fn job(&self, job: &str) {
+        let line = format!("{{\"UNIT\":\"web.service\",\"JOB_TYPE\":\"{job}\"}}\n");
+        self.write("jobs", &line);
+    }
+
     /// What was asked beside how it stands.
     fn asked(&self) -> Vec<String> {
         let text = fs::read_to_string(self.dir.path().join("asked")).unwrap();
@@ -155,40 +178,91 @@ fn the_journal_is_asked_for_what_systemd_forgot() {
     for (job, told) in [("stop", true), ("start", false)] {
         let mut rig = rig(UP);
         assert_eq!(rig.standing(), up());
-        rig.write(
-            "jobs",
-            &format!("{{\"UNIT\":\"web.service\",\"JOB_TYPE\":\"{job}\"}}\n"),
-        );
-        rig.write("show", gone);
-        fs::write(
-            rig.dir
-                .path()
-                .join("system.slice/web.service/cgroup.events"),
-            "x",
-        )
-        .unwrap();
-        let down = Standing::Down {
+        rig.job(job);
+        rig.becomes(gone);
+        let down = |told| Standing::Down {
             exit: Exit::Unknown,
             told,
             obstacle: None,
         };
-        assert_eq!(rig.standing(), down);
+        assert_eq!(rig.settled(), down(told));
         // What it says after an order is about that.
-        rig.write(
-            "jobs",
-            "{\"UNIT\":\"web.service\",\"JOB_TYPE\":\"start\"}\n",
-        );
+        rig.job("start");
         let (order, service) = (OrderId(1), WEB);
         rig.give(KeeperOrder::Start { order, service });
         assert_eq!(rig.next(), done(1, Ok(())));
-        let down = Standing::Down {
-            exit: Exit::Unknown,
-            told: false,
-            obstacle: None,
-        };
-        assert_eq!(rig.standing(), down);
+        assert_eq!(rig.settled(), down(false));
         rig.end();
     }
+}
+
+/// It left its active state first: on its own account, or because somebody stopped it.
+const LEFT: &str = "Id=web.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\n\
+    Result=success\nMainPID=0\nNRestarts=0\nExecMainCode=1\nExecMainStatus=0\n\
+    ExecMainStartTimestampMonotonic=100\nExecMainExitTimestampMonotonic=200\n\
+    ActiveEnterTimestampMonotonic=100\nActiveExitTimestampMonotonic=190\n\
+    InactiveEnterTimestampMonotonic=201\nInactiveExitTimestampMonotonic=99\n";
+
+fn left(told: bool) -> Standing {
+    Standing::Down {
+        exit: Exit::Code(0),
+        told,
+        obstacle: None,
+    }
+}
+
+/// A unit that says that it stops (`STOPPING=1`) and ends has ended by itself, unless a stop is its
+/// newest job. Where there is no journal, the times alone tell.
+#[test]
+fn the_times_alone_are_no_stop() {
+    for (job, told) in [("stop", true), ("start", false)] {
+        let mut rig = rig(UP);
+        assert_eq!(rig.standing(), up());
+        rig.job(job);
+        rig.becomes(LEFT);
+        assert_eq!(rig.settled(), left(told));
+        rig.end();
+    }
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    fs::remove_file(rig.dir.path().join("journalctl")).unwrap();
+    rig.becomes(LEFT);
+    assert_eq!(rig.settled(), left(true));
+    rig.end();
+}
+
+/// A journal that fails, or does not have the stop yet, is asked again before anything is started.
+#[test]
+fn a_journal_that_lags_undoes_no_stop() {
+    for before in [None, Some("start")] {
+        let mut rig = rig(UP);
+        assert_eq!(rig.standing(), up());
+        if let Some(job) = before {
+            rig.job(job);
+        }
+        rig.becomes(LEFT);
+        assert_eq!(rig.standing(), Standing::Going);
+        rig.job("stop");
+        assert_eq!(rig.settled(), left(true));
+        rig.end();
+    }
+}
+
+/// News that does not cease makes looks rarer, and a quiet minute makes them as quick as before.
+#[test]
+fn a_storm_of_news_is_not_followed() {
+    let mut news = News::default();
+    let mut now = Mono(1_000_000);
+    let floors: Vec<Duration> = (0..100)
+        .map(|_| {
+            now = now.after(Duration::from_secs(59));
+            news.heard(now)
+        })
+        .collect();
+    assert!(floors[..6].iter().all(|floor| *floor == FIRST));
+    assert!(floors.is_sorted());
+    assert_eq!(floors[99], STORM);
+    assert_eq!(news.heard(now.after(IDLE)), FIRST);
 }
 
 /// What is killed is stopped first, so that nobody starts it again for that.

@@ -121,6 +121,8 @@ mod tests {
             standing: Standing::Going,
             failed: false,
             blank: false,
+            doubtful: false,
+            end: 0,
             group: Some("/system.slice/web.service".to_owned()),
             slice: "system.slice".to_owned(),
             id: "web.service".to_owned(),
