@@ -239,6 +239,7 @@ impl Keeper {
     }
 
     fn obey(&mut self, order: KeeperOrder) {
+        let stop = matches!(order, KeeperOrder::Signal { .. });
         let (order, service, outcome) = match order {
             KeeperOrder::Start { order, service } => (order, service, self.start(service)),
             KeeperOrder::Signal {
@@ -248,6 +249,9 @@ impl Keeper {
             } => (order, service, self.stop(service, signal)),
             KeeperOrder::Quit => return,
         };
+        if outcome.is_ok() {
+            self.doubts.order(service, stop);
+        }
         let silent = matches!(&outcome, Err(Fault::Errno(e)) if e.0 == libc::ETIMEDOUT);
         let done = Fact::Done {
             order,

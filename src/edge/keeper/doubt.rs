@@ -7,7 +7,7 @@ use super::show::{self, Seen};
 use super::{Keeper, clock};
 use crate::core::fact::{Errno, Fault, ServiceId, Standing};
 use crate::units::Mono;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Time for what systemd has said to arrive in the journal.
@@ -44,12 +44,22 @@ pub(super) struct Doubts {
     open: BTreeMap<ServiceId, Mono>,
     /// Whether somebody stopped it, of the end at this time of systemd's.
     found: BTreeMap<ServiceId, (u64, bool)>,
+    /// We have had it stopped, and it was not seen down since.
+    ours: BTreeSet<ServiceId>,
 }
 
 impl Doubts {
     /// Something is not known yet.
     pub fn any(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// We have had it started, or stopped. A halt must not wait for a journal that fails.
+    pub fn order(&mut self, service: ServiceId, stop: bool) {
+        match stop {
+            true => self.ours.insert(service),
+            false => self.ours.remove(&service),
+        };
     }
 
     /// Nothing is known of any unit: what is in doubt will be seen anew.
@@ -67,6 +77,13 @@ impl Keeper {
             let ordered = self.owed.contains(service);
             let found = self.doubts.found.get(service);
             match (&mut seen.standing, self.said.get(service)) {
+                (Standing::Down { told, .. }, _)
+                    if doubtful && self.doubts.ours.remove(service) =>
+                {
+                    *told = true;
+                    self.doubts.open.remove(service);
+                    self.doubts.found.insert(*service, (seen.end, true));
+                }
                 (Standing::Down { .. }, _) if ordered && doubtful => asked.push((*service, seen)),
                 (
                     Standing::Down { exit, told, .. },
@@ -80,8 +97,11 @@ impl Keeper {
                     Some((end, known)) if *end == seen.end && !blank => *told = *known,
                     Some(_) | None => asked.push((*service, seen)),
                 },
-                _ => {
+                (standing, _) => {
                     self.doubts.open.remove(service);
+                    if matches!(standing, Standing::Down { .. }) {
+                        self.doubts.ours.remove(service);
+                    }
                 }
             }
         }

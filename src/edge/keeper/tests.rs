@@ -248,6 +248,31 @@ fn a_journal_that_lags_undoes_no_stop() {
     }
 }
 
+/// What we have had stopped needs no journal: a halt would wait for it.
+#[test]
+fn our_own_stop_is_not_asked_for() {
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    let (order, service, signal) = (OrderId(1), WEB, Signal::Stop);
+    rig.give(KeeperOrder::Signal {
+        order,
+        service,
+        signal,
+    });
+    assert_eq!(rig.next(), done(1, Ok(())));
+    assert_eq!(rig.standing(), up());
+    rig.becomes(LEFT);
+    assert_eq!(rig.standing(), left(true));
+    // The next life is nobody's to stop but its owner's.
+    rig.becomes(UP);
+    assert_eq!(rig.standing(), up());
+    rig.becomes(&LEFT.replace("=201", "=401"));
+    assert_eq!(rig.standing(), Standing::Going);
+    rig.job("start");
+    assert_eq!(rig.settled(), left(false));
+    rig.end();
+}
+
 /// News that does not cease makes looks rarer, and a quiet minute makes them as quick as before.
 #[test]
 fn a_storm_of_news_is_not_followed() {
