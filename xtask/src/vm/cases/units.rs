@@ -17,7 +17,8 @@ pub const CASES: &[Case] = &[
     Case::daemon(
         "units-are-kept",
         "units of systemd: taken over, restarted when they crash or hang, left alone when somebody stops \
-         them, not started beside their own Restart=, untouched by the death and the stop of the daemon",
+         them, enabled or not and while they wait for their own Restart=, not taken for stopped when they say \
+         STOPPING=1, not started beside their own Restart=, untouched by the death and the stop of the daemon",
         are_kept,
     )
     .for_long(),
@@ -53,7 +54,14 @@ timeout = "3s"
 [service.page]
 command = ["/bin/sleep", "infinity"]
 after = ["plain"]
+[service.lab-waits]
+kind = "unit"
+[service.lab-says]
+kind = "unit"
 "#;
+
+/// systemd remembers how one has ended that it is to start at the next boot.
+const ENABLED: &str = "[Install]\nWantedBy=multi-user.target";
 
 fn unit(machine: &Machine, name: &str, lines: &str) -> Result<()> {
     let text = format!("[Unit]\nDescription=lab\n[Service]\n{lines}\n");
@@ -71,6 +79,12 @@ fn are_kept(machine: &mut Machine) -> Result<()> {
     let busybox = machine.ok("command -v busybox")?;
     let web = format!("ExecStart={busybox} httpd -f -p 127.0.0.1:8080 -h /run/www");
     unit(machine, "lab-web.service", &web)?;
+    let waits = "ExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=60s";
+    unit(machine, "lab-waits.service", &format!("{waits}\n{ENABLED}"))?;
+    let says = "Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; \
+        trap \"systemd-notify --stopping; sleep 1; exit 7\" USR1; while :; do sleep 0.2; done'";
+    unit(machine, "lab-says.service", &format!("{says}\n{ENABLED}"))?;
+    machine.ok("systemctl enable --quiet lab-waits lab-says")?;
     machine.ok("mkdir -p /run/www && echo yes > /run/www/alive && systemctl daemon-reload")?;
     machine.ok("systemctl start lab-plain")?;
     let life = show(machine, "InvocationID", "lab-plain")?;
@@ -84,6 +98,8 @@ fn are_kept(machine: &mut Machine) -> Result<()> {
     );
     crashes(machine, &life)?;
     is_stopped_by_hand(machine)?;
+    is_enabled_and_stopped(machine)?;
+    says_that_it_stops(machine)?;
     restarts_by_itself(machine)?;
     hangs(machine)?;
     is_masked(machine)?;
@@ -137,6 +153,46 @@ fn is_stopped_by_hand(machine: &Machine) -> Result<()> {
     }
     wait_event(machine, "stopped-elsewhere", "plain")?;
     wait_event(machine, "started-elsewhere", "plain")
+}
+
+/// One of which systemd remembers how it ended: stopped while it runs, or waits for its own restart.
+fn is_enabled_and_stopped(machine: &Machine) -> Result<()> {
+    for waits in [false, true] {
+        if waits {
+            kill(machine, "KILL", "lab-waits")?;
+            let script = "systemctl show -P SubState lab-waits | grep -qx auto-restart";
+            machine.wait_until("it waits for its restart", script, SOON)?;
+            let coming = "\"starting\"";
+            wait_status(machine, "that is known", "lab-waits", coming)?;
+        }
+        machine.ok("systemctl stop lab-waits")?;
+        let elsewhere = "\"down\",[^}]*\"why\":\"stopped-elsewhere\"";
+        wait_status(machine, "it is left alone", "lab-waits", elsewhere)?;
+        sleep(Duration::from_secs(4));
+        ensure!(show(machine, "ActiveState", "lab-waits")? == "inactive");
+        let ended = show(machine, "ExecMainExitTimestampMonotonic", "lab-waits")?;
+        ensure!(ended != "0", "systemd has forgotten it");
+        machine.ok("fieldwarden start lab-waits")?;
+        wait_status(machine, "it is up again", "lab-waits", "\"up\"")?;
+    }
+    Ok(())
+}
+
+/// One that leaves its active state before it ends, by itself, is started again.
+fn says_that_it_stops(machine: &Machine) -> Result<()> {
+    let life = show(machine, "InvocationID", "lab-says")?;
+    kill(machine, "USR1", "lab-says")?;
+    wait_event(machine, "service-exited", "\"service\":\"lab-says\"")?;
+    let another = format!("[ $(systemctl show -P InvocationID lab-says) != {life} ]");
+    machine.wait_until("another life of it", &another, SOON)?;
+    wait_status(machine, "it is up again", "lab-says", "\"up\"")?;
+    let stopped = machine.ok("fieldwarden events --json --last 256")?;
+    let mut stopped = stopped.lines().filter(|l| l.contains("stopped-elsewhere"));
+    ensure!(
+        !stopped.any(|line| line.contains("lab-says")),
+        "taken for stopped"
+    );
+    Ok(())
 }
 
 /// systemd starts it again by its own rule: that counts, and nobody starts it a second time.
