@@ -123,6 +123,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     }
     let checker = hands.checker(plan.successor, &inbox);
     let own = opening(&queues, &mut ground);
+    hands.adopting = None;
     let core = Core::new(ground.settings.clone(), ground.boot);
     let watch = Watch {
         config: plan.config,

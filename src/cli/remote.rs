@@ -95,7 +95,16 @@ impl Daemon {
         let mut stream = self.send(&json!({"v": VERSION, "request": "reload"}))?;
         let patient = stream.get_ref().set_read_timeout(Some(RELOAD));
         patient.map_err(|e| self.broken(e))?;
-        self.read_answer(&mut stream).map(drop)
+        let (answer, _) = self.read_answer(&mut stream)?;
+        match answer.answer.as_deref() {
+            // That one may read what was there before the caller's last change.
+            Some("already") => Err(Error::Refused {
+                code: None,
+                error: "a reload that was asked for before is under way".to_owned(),
+                help: Some("ask again in a moment".to_owned()),
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What ends with the daemon that answers now.

@@ -234,6 +234,14 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     }
 }
 
+/// Checks a text as if it stood in this file. Board files are those that are installed.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &Path, text: &str) -> Result<Loaded, Problems> {
+    parse_with(&path.display().to_string(), text, &Shelf::installed())
+}
+
 /// Checks a text. `name` is what messages call it. No file is touched.
 ///
 /// # Errors

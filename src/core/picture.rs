@@ -287,6 +287,8 @@ pub struct Picture {
     pub threads: Verdict,
     /// An essential thread that is stuck.
     pub stuck: Option<Thread>,
+    /// A thread that is late, essential or not.
+    pub late: Option<Thread>,
     /// The hardware watchdog.
     pub watchdog: Verdict,
     /// The status LED: whether it can be had, not what it shows. `None` where there is none.

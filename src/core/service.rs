@@ -314,8 +314,13 @@ impl Service {
         coming && self.called_for() && comes
     }
 
-    /// Services that require this one may run: it is up, and stays so, or it has done its work.
+    /// Services that require this one may run on: it is up, and stays so, or it has done its work; or
+    /// it is not known yet how it stands with its keeper.
     pub fn bears_others(&self) -> bool {
+        self.has_what_it_takes() || self.first_seen()
+    }
+
+    fn has_what_it_takes(&self) -> bool {
         match self.state {
             State::Up { .. } => !self.must_stop(),
             State::Down { why } => why == Down::Finished,
@@ -330,7 +335,7 @@ impl Service {
     /// on without that, since what comes and goes must not make services come and go.
     pub fn admits_others(&self) -> bool {
         let lost = matches!(self.state, State::Up { .. }) && self.readiness() != Readiness::Ready;
-        self.bears_others() && !lost
+        self.has_what_it_takes() && !lost
     }
 
     /// A process that is there has to be stopped.

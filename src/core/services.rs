@@ -337,7 +337,7 @@ impl Services {
                 break;
             }
             let at = usize::from(id.0);
-            if self.deaf {
+            if self.deaf || self.services[at].is_out_of_sight() {
                 self.services[at].go_unheard();
             }
             self.services[at].tick(&settings.services[at], now, out);

@@ -77,6 +77,7 @@ impl Policy for Threads {
             }
         }
         pass.picture.threads = self.verdict();
+        pass.picture.late = self.late.keys().copied().next();
         pass.picture.stuck = self.late.keys().copied().find(|t| t.essential());
     }
 

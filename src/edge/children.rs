@@ -18,7 +18,7 @@ mod order;
 mod speaker;
 mod store;
 
-pub use births::Births;
+pub use births::{Adopting, Births};
 pub use heir::{Birth, Others};
 pub use notify::listen;
 pub use order::{Child, ChildOrder};

@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -79,6 +79,29 @@ pub fn discard(prefixes: &[&str]) {
     }
 }
 
+/// Keeps a text that may go along, in memory that is not this process's.
+pub fn keep_text(text: &str) -> Option<OwnedFd> {
+    let mut file = File::from(memory(MemfdFlags::CLOEXEC).ok()?);
+    file.write_all(text.as_bytes()).ok()?;
+    Some(file.into())
+}
+
+/// Takes out a text that came along.
+pub fn take_text(name: &str) -> Option<String> {
+    let mut file = File::from(take(name)?);
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// A file in memory. Some machines take none that could be executed, and old kernels do not know one
+/// that cannot.
+fn memory(flags: MemfdFlags) -> rustix::io::Result<OwnedFd> {
+    memfd_create("luggage", flags | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| memfd_create("luggage", flags))
+}
+
 /// Lists what goes along, and keeps it open over an exec. Returns the number of the list.
 ///
 /// # Errors
@@ -127,7 +150,7 @@ impl Luggage {
     }
 
     fn pack(&self) -> io::Result<RawFd> {
-        let mut list = File::from(memfd_create("luggage", MemfdFlags::empty())?);
+        let mut list = File::from(memory(MemfdFlags::empty())?);
         let mut text = format!("{HEADER}\n");
         for (name, fd) in &self.things {
             fcntl_setfd(fd, FdFlags::empty())?;
@@ -188,6 +211,15 @@ fn own(number: RawFd) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A text is there again as it was kept.
+    #[test]
+    fn a_text_that_was_kept_is_taken_out() {
+        let text = "board = \"sim\"\n".repeat(500);
+        put_back("text of a test".to_owned(), keep_text(&text).unwrap());
+        assert_eq!(take_text("text of a test"), Some(text));
+        assert_eq!(take_text("text of a test"), None);
+    }
 
     /// What is put in while it is shut is closed; what goes along is listed, kept over an exec, and
     /// taken out by its name; nonsense is not taken for a list, and a pipe is not read.

@@ -55,11 +55,11 @@ impl Successor {
     /// Puts it into the place of this program, with the luggage. Signals are to be blocked, and all
     /// threads to have ended: the kernel ends those that are left. Returns only if that failed.
     pub fn take_over(&self) -> io::Error {
-        process::close_down();
         let luggage = match luggage::pack() {
             Ok(number) => number.to_string(),
             Err(e) => return e,
         };
+        process::close_down();
         let handed = (OsString::from(luggage::VARIABLE), luggage.into());
         let refused = self.exec(&self.program, std::slice::from_ref(&handed));
         log::error!(

@@ -226,8 +226,12 @@ impl Drop for KernelDriver {
 /// What a predecessor in this process has left open, if it is this device.
 fn handed(device: &Path) -> Option<File> {
     let file = File::from(luggage::take(HANDED)?);
-    let (open, named) = (file.metadata().ok()?, fs::metadata(device).ok()?);
-    if open.rdev() == named.rdev() {
+    let same = match (file.metadata(), fs::metadata(device)) {
+        (Ok(open), Ok(named)) => open.rdev() == named.rdev(),
+        // Nobody must close it unstopped because another one is not there.
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    if same {
         return Some(file);
     }
     luggage::put_back(HANDED.to_owned(), file.into());

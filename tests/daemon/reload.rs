@@ -4,6 +4,7 @@ use super::rig::{Rig, alive, kill, python, shell, sleeper};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 impl Rig {
@@ -196,4 +197,66 @@ fn the_old_program_goes_on_where_the_new_one_cannot_be_executed() {
         rig.log().contains("the successor could not take over")
     });
     assert_eq!(rig.journaled("began").len(), 2);
+}
+
+/// A program that does something, and is the real one otherwise, in the place of the rig's own. No
+/// shell: that would reap the children of its process, which are services.
+fn replace(rig: &Rig, program: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let new = rig.path("fieldwarden.new");
+    let real = env!("CARGO_BIN_EXE_fieldwarden");
+    let text = format!(
+        "#!/usr/bin/env python3\nimport os, sys, time\n\
+         checks = sys.argv[1] == 'check'\n{script}\nos.execv('{real}', sys.argv)\n"
+    );
+    fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&new, program).unwrap();
+}
+
+/// A configuration that checks well and is broken before the successor reads it: the machine does not
+/// stand without a daemon, what was in force goes on to be, and it is told.
+#[test]
+fn a_configuration_that_breaks_after_its_check_is_not_the_end() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    let program = rig.path("fieldwarden");
+    fs::copy(env!("CARGO_BIN_EXE_fieldwarden"), &program).unwrap();
+    rig.start_program(&program);
+    let (web, daemon) = (rig.up("web"), rig.status().pid);
+    let config = rig.path("fieldwarden.toml");
+    let config = config.display();
+    let breaks = format!("if checks: open('{config}', 'a').write('broken ['); sys.exit(0)");
+    replace(&rig, &program, &breaks);
+    rig.reloads();
+    assert_eq!((rig.up("web"), rig.status().pid), (web, daemon));
+    assert_eq!(rig.service("web").run, 1);
+    assert!(rig.log().contains("going on with what was in force"));
+}
+
+/// A service that ends between two programs of one process: its end is known, and was a good one.
+#[test]
+fn an_end_between_two_programs_is_seen() {
+    let mut rig = Rig::new("");
+    let go = rig.path("go");
+    let waits = format!(
+        "while [ ! -e {} ]; do sleep 0.02; done; exit 0",
+        go.display()
+    );
+    let once = shell("once", "restart = \"on-failure\"", &waits);
+    rig.configure(&(once + &sleeper("web", "")));
+    let program = rig.path("fieldwarden");
+    fs::copy(env!("CARGO_BIN_EXE_fieldwarden"), &program).unwrap();
+    rig.start_program(&program);
+    rig.up("once");
+    let ends = format!(
+        "if not checks: open('{}', 'w').close(); time.sleep(0.4)",
+        go.display()
+    );
+    replace(&rig, &program, &ends);
+    rig.reloads();
+    rig.until("its end is seen", |rig| {
+        rig.log().contains("once is done and is not started again")
+    });
+    assert_eq!(rig.service("once").state, "down");
+    assert_eq!(rig.service("once").run, 1);
 }

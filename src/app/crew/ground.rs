@@ -87,7 +87,8 @@ impl Ground {
         let first = !places.began().exists();
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
         let init_watchdog = plan.environment.watchdog(std::process::id());
-        let seed = u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0;
+        // Before survivors are looked for: each of them takes a descriptor.
+        let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
         let (table, left) = RunTable::open(&places, &names);
         let memos = memos(&settings, &left, safe);
@@ -115,7 +116,7 @@ impl Ground {
             no_pool,
             safe,
             boot: BootFacts {
-                seed,
+                seed: u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0,
                 init_watchdog,
                 first,
             },
@@ -126,7 +127,7 @@ impl Ground {
             marker,
             jobs,
             found,
-            descriptors: plan.own_process.then(process::open_more).flatten(),
+            descriptors,
             first_process: plan.own_process && std::process::id() == 1,
         })
     }

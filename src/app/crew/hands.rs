@@ -11,7 +11,7 @@ use crate::core::settings::Settings;
 use crate::edge::adoption;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::checker::Checker;
-use crate::edge::children::{Births, Child, ChildOrder, Children};
+use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
@@ -72,6 +72,8 @@ pub(in crate::app) struct Hands {
     threads: Vec<JoinHandle<()>>,
     /// Where new runs are named, once there is somebody who starts any.
     births: Option<Births>,
+    /// Runs that a predecessor has left are not handed over yet.
+    pub adopting: Option<Adopting>,
     senses: Sender<()>,
     /// Ends when the recorder has written its last.
     written: Option<Receiver<()>>,
@@ -87,6 +89,7 @@ impl Hands {
             starts,
             threads: Vec::new(),
             births: None,
+            adopting: None,
             senses,
             written: None,
             aboard,
@@ -222,10 +225,9 @@ impl Hands {
             places,
             table,
             pool,
-            logs,
             ..
         } = ground;
-        let files = LogFiles::begin(logs).map_err(AppError::kernel("files"))?;
+        let files = LogFiles::begin(&ground.logs).map_err(AppError::kernel("files"))?;
         let output = Output::new(places.clone(), ground.settings.services.len(), files)
             .map_err(AppError::kernel("output"))?;
         let taps = output.taps(queues.output.clone());
@@ -241,6 +243,7 @@ impl Hands {
         }
         let births = children.births(queues.children.clone());
         self.births = Some(births.clone());
+        self.adopting = Some(births.adopting());
         // The spawners first: what they try out is nobody's run, and no orphan either.
         let spawning = Spawning::pair(
             recipes,
@@ -281,7 +284,8 @@ impl Hands {
         let Some(work) = work else {
             return Ok(());
         };
-        let systemctl = keeper::systemctl().filter(|_| real).map(Systemctl::new);
+        let systemctl = keeper::systemctl().filter(|_| real);
+        let systemctl = systemctl.map(|path| Systemctl::new(path, self.births.clone()));
         let systemctl = systemctl
             .transpose()
             .map_err(AppError::kernel("asking systemd"))?;

@@ -112,7 +112,8 @@ impl Service {
         self.kept.as_ref().is_some_and(|kept| kept.let_go)
     }
 
-    fn first_seen(&self) -> bool {
+    /// This daemon has yet to see how it stands.
+    pub(super) fn first_seen(&self) -> bool {
         let kept = self.kept.as_ref();
         kept.is_some_and(|k| k.obstacle == Some(Obstacle::Unseen))
     }

@@ -268,7 +268,7 @@ impl Service {
 
     /// A probe was answered.
     pub(super) fn probed(&mut self, kind: ProbeKind, number: u32, probed: Probed, turn: &mut Turn) {
-        if self.made().is_none() || self.must_stop() {
+        if self.made().is_none() || self.must_stop() || self.is_out_of_sight() {
             return;
         }
         let Some(trial) = self.trial_mut(kind) else {

@@ -30,6 +30,8 @@ impl Services {
         service.stand(standing, &mut turn);
         self.tell_group(id, pass);
         self.keep_out(id, pass);
+        // What bars it goes before what it bears: others are not stopped for a bar that is over.
+        self.bar(id, pass);
         self.touch(id);
         self.moved.push_back(id);
         self.leant_on.push_back(id);
@@ -50,6 +52,7 @@ impl Services {
         for (id, s) in self.ids().zip(&pass.settings.services) {
             if s.keeper.is_some() {
                 self.services[usize::from(id.0)].go_unasked(stuck, s, pass.now);
+                self.bar(id, pass);
                 self.touch(id);
                 self.moved.push_back(id);
                 self.leant_on.push_back(id);

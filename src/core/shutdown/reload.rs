@@ -101,7 +101,8 @@ impl Shutdown {
     }
 
     fn hand_over(&mut self, reload: Reload, pass: &mut Pass) {
-        if let Some(thread) = pass.picture.stuck {
+        // Nobody pets while threads end, and an exec waits for each that the card holds up.
+        if let Some(thread) = pass.picture.stuck.or(pass.picture.late) {
             return self.refuse_reload(reload, Unready::Stuck(thread), pass);
         }
         if pass.picture.births > 0 {

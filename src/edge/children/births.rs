@@ -33,6 +33,15 @@ pub struct Births {
     coming: Arc<Coming>,
 }
 
+/// Runs of a predecessor are being handed over, until this is let go of.
+pub struct Adopting(Births);
+
+impl Drop for Adopting {
+    fn drop(&mut self) {
+        Birth::over(&self.0.coming, &self.0.orders);
+    }
+}
+
 /// A signal for a run that was not known yet when it came: the core is told of a run first, and may
 /// answer before the run is here.
 #[derive(Clone, Copy)]
@@ -94,6 +103,13 @@ impl Births {
     /// A run is about to come into being: held until it was told, or will not be.
     pub fn begin(&self) -> Birth<'_> {
         Birth::begin(&self.coming, &self.orders)
+    }
+
+    /// Runs of a predecessor are about to be handed over: held until they were. One of them that has
+    /// ended is not taken for an orphan meanwhile.
+    pub fn adopting(&self) -> Adopting {
+        std::mem::forget(self.begin());
+        Adopting(self.clone())
     }
 
     /// Where children are named that this thread is not to reap.

@@ -75,6 +75,11 @@ impl<'a> Birth<'a> {
         coming.count.fetch_add(1, SeqCst);
         Birth { coming, orders }
     }
+
+    /// One that was begun and forgotten is over.
+    pub(super) fn over(coming: &'a Coming, orders: &'a Orders<ChildOrder>) {
+        drop(Birth { coming, orders });
+    }
 }
 
 impl Drop for Birth<'_> {

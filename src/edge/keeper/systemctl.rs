@@ -1,8 +1,9 @@
 //! Asks systemd, by its own commands, with a deadline for each question.
 
 use crate::core::fact::{Errno, Fault};
+use crate::edge::children::Births;
 use crate::edge::clock;
-use crate::edge::spawn::{Program, Spawner, Stream};
+use crate::edge::spawn::{Program, SpawnError, Spawned, Spawner, Stream};
 use crate::units::Mono;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -29,16 +30,22 @@ const TIMED_OUT: Fault = Fault::Errno(Errno(libc::ETIMEDOUT));
 pub struct Systemctl {
     program: PathBuf,
     spawner: Spawner,
+    births: Option<Births>,
 }
 
 impl Systemctl {
-    /// This program, by its absolute path.
+    /// This program, by its absolute path. `births`: where its processes are named where there is
+    /// somebody else who would reap them.
     ///
     /// # Errors
     /// When no program can be started here at all.
-    pub fn new(program: PathBuf) -> io::Result<Systemctl> {
+    pub fn new(program: PathBuf, births: Option<Births>) -> io::Result<Systemctl> {
         let spawner = Spawner::new()?;
-        Ok(Systemctl { program, spawner })
+        Ok(Systemctl {
+            program,
+            spawner,
+            births,
+        })
     }
 
     /// What it answers.
@@ -65,7 +72,7 @@ impl Systemctl {
         let mut program = program(path, arguments).map_err(failed)?;
         program.output = Stream::To(Arc::new(writing));
         program.errors = Stream::Output;
-        let spawned = self.spawner.spawn(&program);
+        let spawned = self.spawn(&program);
         drop(program);
         let spawned = spawned.map_err(|e| Fault::Errno(Errno(e.errno as i32)))?;
         let deadline = clock::now().after(PATIENCE);
@@ -79,6 +86,9 @@ impl Systemctl {
             let soon = clock::now().after(Duration::from_millis(100));
             let _ = end(&spawned.pidfd, soon);
         }
+        if let Some(births) = &self.births {
+            births.others().remove(spawned.pid.as_raw());
+        }
         let said = said.map_err(failed)?;
         match code {
             Some(0) => Ok(said),
@@ -89,6 +99,19 @@ impl Systemctl {
             }
             None => Err(TIMED_OUT),
         }
+    }
+}
+
+impl Systemctl {
+    /// Starts it, and says whose it is before anybody could reap it.
+    fn spawn(&mut self, program: &Program) -> Result<Spawned, SpawnError> {
+        let births = self.births.clone();
+        let _coming = births.as_ref().map(Births::begin);
+        let spawned = self.spawner.spawn(program)?;
+        if let Some(births) = &births {
+            births.others().add(spawned.pid.as_raw());
+        }
+        Ok(spawned)
     }
 }
 

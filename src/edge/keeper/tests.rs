@@ -40,7 +40,7 @@ fn rig(show: &str) -> Rig {
         "",
     )
     .unwrap();
-    let systemctl = Systemctl::new(dir.path().join("systemctl")).unwrap();
+    let systemctl = Systemctl::new(dir.path().join("systemctl"), None).unwrap();
     let pulse = Arc::new(Pulse::new(Thread::Keeper, Duration::from_secs(30)));
     let (orders, work) = with_bell(8, pulse).unwrap();
     let (inbox, facts) = inbox();
