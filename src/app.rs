@@ -266,9 +266,10 @@ impl Bridge {
         let (id, queues) = (order.id, &self.queues);
         let given = match &order.action {
             kept @ (Action::Start { service, .. } | Action::Signal { service, .. })
-                if self.is_kept(*service) =>
+                if self.asks_for(*service).is_some() =>
             {
-                queues.ask_keeper(now, KeeperOrder::of(id, kept))
+                let order = self.asks_for(*service).zip(KeeperOrder::of(id, kept));
+                queues.ask_keeper(now, order)
             }
             Action::Start { service, run } => queues.spawner(*service).give(
                 now,
@@ -395,10 +396,10 @@ impl Bridge {
         Ok(())
     }
 
-    /// Somebody else keeps its process.
-    fn is_kept(&self, service: ServiceId) -> bool {
-        let service = self.core.settings().services.get(usize::from(service.0));
-        service.is_some_and(|s| s.keeper.is_some())
+    /// Who asks the keeper of this service, if somebody else keeps its process.
+    fn asks_for(&self, service: ServiceId) -> Option<Thread> {
+        let service = self.core.settings().services.get(usize::from(service.0))?;
+        service.keeper.as_ref().map(|keeper| keeper.thread())
     }
 
     /// By the thread of the bus, which may be stuck; the halt does not wait for that.
@@ -449,6 +450,7 @@ impl Bridge {
             | Thread::Led
             | Thread::Prober
             | Thread::Keeper
+            | Thread::Engine
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

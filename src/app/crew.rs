@@ -176,6 +176,7 @@ impl Hands {
         let real = record.real;
         self.man_recorder(record, &config, &ground, (&events, &inbox))?;
         self.man_keeper(works.keeper, &ground, real, &inbox)?;
+        self.man_engine(works.engine, &ground, real, &inbox)?;
         self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
         self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, Output, StopSignal, rights, sandbox, share, unit};
+use super::{Command, Output, StopSignal, kept, rights, sandbox, share};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -27,7 +27,7 @@ const ARGUMENT_MAX: usize = 131_071;
 
 /// Reads the keys of a service that the core need not know.
 pub(super) fn command(table: &mut Table<'_, '_, '_>) -> Option<Command> {
-    let argv = match unit::is_unit(table) {
+    let argv = match kept::is_kept(table) {
         true => Some(At {
             value: Vec::new(),
             span: None,

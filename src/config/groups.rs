@@ -5,7 +5,7 @@ use super::problem::quote;
 use super::service::{Draft, names};
 use super::table::{At, Table};
 use super::value;
-use super::{Command, keys, restart, unit};
+use super::{Command, kept, keys, restart};
 use crate::core::fact::ServiceId;
 use crate::core::settings::{Escalate, Group, Reboots, Service, Strategy};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(super) fn supervised(
 ) -> Supervised {
     let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
     let services = order::services(top, drafts, budget);
-    let services = services.filter(|services| !unit::named_twice(top, services));
+    let services = services.filter(|services| !kept::named_twice(top, services));
     let groups = groups(top, &names, services.as_deref());
     let reboots = restart::reboots(top.below("reboots", keys::REBOOTS.keys));
     (services, groups, reboots)

@@ -3,6 +3,7 @@
 //! This is the only place where a default is written. It never reads a file.
 
 mod backoff;
+mod container;
 mod group;
 mod job;
 pub mod led;
@@ -196,17 +197,20 @@ pub const CLOCK: Section = Section {
 /// One service.
 pub const SERVICE: Section = Section {
     header: "service.NAME",
-    meaning: "One service, a program that is kept running, a unit of systemd, or a job, which runs from time to \
-              time; there may be many such sections.",
+    meaning: "One service, a program that is kept running, a unit of systemd, a container, or a job, which runs \
+              from time to time; there may be many such sections.",
     keys: &[
         key(
             "command",
             Kind::Command,
             Required("[\"/usr/bin/web\", \"--port\", \"80\"]"),
-            "Its program by absolute path, then its arguments as they are; must be given, but for a unit",
+            "Its program by absolute path, then its arguments as they are; must be given, but for a unit or a container",
         ),
         job::KIND,
         unit::UNIT,
+        container::CONTAINER,
+        container::ENGINE,
+        container::SOCKET,
         key(
             "autostart",
             Kind::Flag,

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Command, SERVICES_MAX, job, keys, needs, probe, restart, unit};
+use super::{Command, SERVICES_MAX, job, kept, keys, needs, probe, restart};
 use crate::core::settings::{Class, Ready, Restart, Service};
 use std::ops::Range;
 use std::time::Duration;
@@ -147,7 +147,7 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Draft {
         wants: wants.map_or(Vec::new(), |names| names.value),
         stop_timeout,
         rest: with_probes(service.zip(command), probes).filter(|(service, command)| {
-            service.keeper.is_none() || unit::probes_fit(&mut table, command)
+            service.keeper.is_none() || kept::probes_fit(&mut table, command)
         }),
     }
 }
@@ -213,7 +213,7 @@ fn service(
     let (needs, stop_without) = needs::needs(table);
     let backoff = restart::backoff(table.inner("backoff"));
     let job = job::job(table);
-    let keeper = unit::keeper(table, name);
+    let keeper = kept::keeper(table, name);
     let service = Service {
         name: name.into(),
         autostart: autostart?.value,

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Longest path of a Unix socket: `sun_path` of the kernel without the NUL.
-const UNIX_MAX: usize = 107;
+pub(super) const UNIX_MAX: usize = 107;
 
 /// Longest path of a URL.
 const PATH_MAX: usize = 1024;

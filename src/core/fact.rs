@@ -506,13 +506,15 @@ pub enum Thread {
     Led,
     /// Makes probes of services. May wait for the card.
     Prober,
-    /// Asks whoever keeps services that are not ours. May wait for them.
+    /// Asks systemd for the units that it keeps for us. May wait for it.
     Keeper,
+    /// Asks container engines for what they keep for us. Never waits for one.
+    Engine,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 19] = [
+    pub const ALL: [Thread; 20] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -532,6 +534,7 @@ impl Thread {
         Thread::Led,
         Thread::Prober,
         Thread::Keeper,
+        Thread::Engine,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -554,7 +557,8 @@ impl Thread {
             | Thread::Log
             | Thread::Led
             | Thread::Prober
-            | Thread::Keeper => false,
+            | Thread::Keeper
+            | Thread::Engine => false,
         }
     }
 }

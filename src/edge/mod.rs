@@ -17,6 +17,7 @@ pub mod clock;
 pub mod control;
 pub mod disk;
 pub mod drive;
+pub mod engine;
 pub mod fd_store;
 pub mod gauge;
 pub mod gpio;

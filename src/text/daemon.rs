@@ -54,6 +54,8 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         Thread::Bus => ": the bus may be stuck",
         Thread::Prober => ": a file system with a file that a probe looks at may hang",
         Thread::Keeper => ": systemd may be stuck",
+        // It never waits for an engine.
+        Thread::Engine => ": the machine may be overloaded",
         Thread::Log => ": nobody reads our log",
         Thread::Led => ": the driver of the LED may hang",
         Thread::Children

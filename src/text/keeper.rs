@@ -6,13 +6,17 @@ use super::sentence::fault_sentence;
 use super::words::{exit, fault, flag, obstacle_word};
 use crate::core::fact::{Obstacle, Standing};
 use crate::core::note::KeeperNote;
-use crate::core::settings::Keeper;
+use crate::core::settings::{Engine, Keeper};
 use std::time::Duration;
 
-/// Who keeps it: `systemd`.
+/// Who keeps it: `systemd`, `docker` or `podman`.
 pub fn keeper_word(keeper: &Keeper) -> &'static str {
     match keeper {
         Keeper::Systemd { .. } => "systemd",
+        Keeper::Engine { engine, .. } => match engine {
+            Engine::Docker => "docker",
+            Engine::Podman => "podman",
+        },
     }
 }
 
@@ -20,32 +24,52 @@ pub fn keeper_word(keeper: &Keeper) -> &'static str {
 pub fn name_there(keeper: &Keeper) -> &str {
     match keeper {
         Keeper::Systemd { unit } => unit,
+        Keeper::Engine { container, .. } => container,
     }
 }
 
 /// The command that shows what it writes.
 pub fn where_logs_are(keeper: &Keeper) -> String {
+    let (by, name) = (keeper_word(keeper), name_there(keeper));
     match keeper {
-        Keeper::Systemd { unit } => format!("journalctl -u {unit}"),
+        Keeper::Systemd { .. } => format!("journalctl -u {name}"),
+        Keeper::Engine { .. } => format!("{by} logs {name}"),
+    }
+}
+
+/// The command that shows how it stands there.
+fn where_to_look(keeper: &Keeper) -> String {
+    let (by, name) = (keeper_word(keeper), name_there(keeper));
+    match keeper {
+        Keeper::Systemd { .. } => format!("systemctl status {name}"),
+        Keeper::Engine { .. } => format!("{by} inspect {name}"),
     }
 }
 
 /// Why it cannot be started, and what to do.
 pub fn obstacle_sentence(keeper: &Keeper, obstacle: Obstacle) -> String {
-    let Keeper::Systemd { unit } = keeper;
+    let (by, name) = (keeper_word(keeper), name_there(keeper));
+    let unit = matches!(keeper, Keeper::Systemd { .. });
     match obstacle {
-        Obstacle::Unseen => format!("systemd has not said yet how {unit} stands"),
-        Obstacle::Silent => format!("systemd does not say how {unit} stands"),
-        Obstacle::Ending => format!("{unit} is still on its way down"),
-        Obstacle::Missing => {
-            format!("systemd has no unit {unit}: install what it belongs to, or correct `unit`")
+        Obstacle::Unseen => format!("{by} has not said yet how {name} stands"),
+        Obstacle::Silent => format!("{by} does not say how {name} stands"),
+        Obstacle::Ending => format!("{name} is still on its way down"),
+        Obstacle::Missing if unit => {
+            format!("{by} has no unit {name}: install what it belongs to, or correct `unit`")
         }
-        Obstacle::Masked => format!("{unit} is masked: `systemctl unmask {unit}`"),
+        Obstacle::Missing => {
+            format!("{by} has no container {name}: make it, or correct `container`")
+        }
+        Obstacle::Masked => format!("{name} is masked: `systemctl unmask {name}`"),
+        Obstacle::Paused => format!("{name} is paused: `{by} unpause {name}`"),
         Obstacle::Broken => {
-            format!("systemd cannot use {unit}: `systemctl status {unit}` says why")
+            format!(
+                "{by} cannot use {name}: `{}` says why",
+                where_to_look(keeper)
+            )
         }
         Obstacle::NoProcess => {
-            format!("{unit} is active without a process: only a unit that runs on can be kept")
+            format!("{name} is active without a process: only a unit that runs on can be kept")
         }
     }
 }
@@ -58,18 +82,21 @@ pub(super) fn barred(name: &str, keeper: Option<&Keeper>, obstacle: Obstacle) ->
 
 /// A start that is under way for long.
 pub(super) fn start_stuck(name: &str, keeper: &Keeper, waited: Duration) -> String {
-    let Keeper::Systemd { unit } = keeper;
     format!(
-        "{name} has been starting for {} and has no process yet: `systemctl status {unit}` says what \
-         it waits for",
-        for_people(waited)
+        "{name} has been starting for {} and has no process yet: `{}` says what it waits for",
+        for_people(waited),
+        where_to_look(keeper)
     )
 }
 
 /// A start that its keeper has refused.
 pub(super) fn start_refused(name: &str, keeper: &Keeper) -> String {
-    let Keeper::Systemd { unit } = keeper;
-    format!("start of {name} was refused by systemd: `systemctl status {unit}` says why")
+    let (by, there) = (keeper_word(keeper), name_there(keeper));
+    let why = match keeper {
+        Keeper::Systemd { .. } => where_to_look(keeper),
+        Keeper::Engine { .. } => format!("{by} start {there}"),
+    };
+    format!("start of {name} was refused by {by}: `{why}` says why")
 }
 
 /// Name and fields of a note; `service` is the first of them.
@@ -151,21 +178,42 @@ mod tests {
         }
     }
 
-    /// Each obstacle has a sentence that names the unit, and what to do where something can be done.
+    fn container() -> Keeper {
+        Keeper::Engine {
+            engine: Engine::Podman,
+            socket: "/run/podman/podman.sock".into(),
+            container: "web-1".into(),
+        }
+    }
+
+    /// Each obstacle has a sentence that names the unit or the container, and what to do where something
+    /// can be done.
     #[test]
     fn obstacles_are_told() {
-        let told: Vec<_> = OBSTACLES
-            .iter()
-            .map(|o| barred("shop", Some(&keeper()), *o))
-            .collect();
-        assert!(
-            told.iter().all(|text| text.contains("web.service")),
-            "{told:?}"
-        );
+        for (keeper, name) in [(keeper(), "web.service"), (container(), "web-1")] {
+            let told: Vec<_> = OBSTACLES
+                .iter()
+                .map(|o| barred("shop", Some(&keeper), *o))
+                .collect();
+            assert!(told.iter().all(|text| text.contains(name)), "{told:?}");
+        }
         let masked = barred("shop", Some(&keeper()), Obstacle::Masked);
         assert_eq!(
             masked,
             "shop waits: web.service is masked: `systemctl unmask web.service`"
+        );
+        let of = |obstacle| barred("shop", Some(&container()), obstacle);
+        assert_eq!(
+            of(Obstacle::Paused),
+            "shop waits: web-1 is paused: `podman unpause web-1`"
+        );
+        assert_eq!(
+            of(Obstacle::Missing),
+            "shop waits: podman has no container web-1: make it, or correct `container`"
+        );
+        assert_eq!(
+            of(Obstacle::Broken),
+            "shop waits: podman cannot use web-1: `podman inspect web-1` says why"
         );
     }
 
@@ -178,7 +226,12 @@ mod tests {
             start_refused("shop", &keeper()),
             "start of shop was refused by systemd: `systemctl status web.service` says why"
         );
+        assert_eq!(
+            start_refused("shop", &container()),
+            "start of shop was refused by podman: `podman start web-1` says why"
+        );
         let stuck = start_stuck("shop", &keeper(), Duration::from_secs(30));
         assert!(stuck.contains("has been starting for 30 s"), "{stuck}");
+        assert_eq!(where_logs_are(&container()), "podman logs web-1");
     }
 }

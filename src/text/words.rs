@@ -56,6 +56,7 @@ words! {
     Led => "led",
     Prober => "prober",
     Keeper => "keeper",
+    Engine => "engine",
 }
 
 words! {
@@ -98,6 +99,7 @@ words! {
     Ending => "ending",
     Missing => "missing",
     Masked => "masked",
+    Paused => "paused",
     Broken => "broken",
     NoProcess => "no-process",
 }

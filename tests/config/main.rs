@@ -73,7 +73,7 @@ fn uncommented() -> String {
         Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
         Some(_) | None => line.to_owned(),
     };
-    // A service that is kept running has none of the keys of a job, nor that of a unit.
+    // A service that is kept running has none of the keys of a job, nor those of a unit or a container.
     let mut of_service = false;
     let kept = |line: &String| {
         of_service = match line.strip_prefix('[') {
@@ -81,7 +81,8 @@ fn uncommented() -> String {
             None => of_service,
         };
         let key = line.split(" = ").next().unwrap_or_default();
-        !(of_service && (key == "unit" || config::job::OF_JOBS.contains(&key)))
+        let of_others = ["unit", "container", "engine", "socket"];
+        !(of_service && (of_others.contains(&key) || config::job::OF_JOBS.contains(&key)))
     };
     let sample = config::sample();
     let lines: Vec<String> = sample.lines().map(strip).filter(kept).collect();

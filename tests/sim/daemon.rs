@@ -511,7 +511,8 @@ impl World {
             | Thread::Log
             | Thread::Led
             | Thread::Prober
-            | Thread::Keeper => {}
+            | Thread::Keeper
+            | Thread::Engine => {}
         }
     }
 

@@ -199,7 +199,8 @@ impl World {
             | Thread::Log
             | Thread::Led
             | Thread::Prober
-            | Thread::Keeper => 1,
+            | Thread::Keeper
+            | Thread::Engine => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

@@ -1,12 +1,13 @@
 //! What is found and made before the first thread starts.
 
+use super::queues::Counts;
 use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
 use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
-use crate::core::fact::{Fact, Fault, ServiceId};
+use crate::core::fact::{Fact, Fault, ServiceId, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
@@ -204,21 +205,32 @@ impl Ground {
 
     /// Services that are units of systemd, and what they are called there.
     pub fn units(&self) -> Vec<(ServiceId, Box<str>)> {
-        let services = (0u16..).map(ServiceId).zip(&self.settings.services);
-        let unit = |(id, s): (ServiceId, &Service)| {
-            let Keeper::Systemd { unit } = s.keeper.as_deref()?;
-            Some((id, unit.clone()))
+        let unit = |(id, keeper)| match keeper {
+            Keeper::Systemd { unit } => Some((id, unit)),
+            Keeper::Engine { .. } => None,
         };
-        services.filter_map(unit).collect()
+        self.kept_by(Thread::Keeper)
+            .into_iter()
+            .filter_map(unit)
+            .collect()
     }
 
-    /// How many services, units and probes there are.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        (
-            self.settings.services.len(),
-            self.units().len(),
-            self.probes(),
-        )
+    /// Services that are asked for by this thread, and who keeps them.
+    pub fn kept_by(&self, thread: Thread) -> Vec<(ServiceId, Keeper)> {
+        let services = (0u16..).map(ServiceId).zip(&self.settings.services);
+        let kept = services.filter_map(|(id, s)| Some((id, s.keeper.as_deref()?.clone())));
+        kept.filter(|(_, keeper)| keeper.thread() == thread)
+            .collect()
+    }
+
+    /// How many services, units, containers and probes there are.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            services: self.settings.services.len(),
+            units: self.kept_by(Thread::Keeper).len(),
+            containers: self.kept_by(Thread::Engine).len(),
+            probes: self.probes(),
+        }
     }
 
     /// How many probes there are.

@@ -14,6 +14,7 @@ use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
+use crate::edge::engine::Engines;
 use crate::edge::guards::Guards;
 use crate::edge::inbox::Inbox;
 use crate::edge::keeper::{self, Keeper, KeeperOrder, Systemctl};
@@ -137,7 +138,7 @@ impl Hands {
         if let Some(line) = &queues.line {
             let _ = line.give(now, LineOrder::Quit);
         }
-        if let Some(keeper) = &queues.keeper {
+        for keeper in queues.keeper.iter().chain(&queues.engine) {
             let _ = keeper.give(now, KeeperOrder::Quit);
         }
         if let Some(prober) = &queues.prober {
@@ -294,6 +295,27 @@ impl Hands {
         self.man("keeper", move || {
             if let Err(e) = keeper.run(&work) {
                 log::error!("thread keeper ended: {e}");
+            }
+        })
+    }
+
+    /// Whoever asks container engines, if there are containers. A simulated machine has no engine.
+    pub(super) fn man_engine(
+        &mut self,
+        work: Option<Work<KeeperOrder>>,
+        ground: &Ground,
+        real: bool,
+        inbox: &Inbox,
+    ) -> Result<(), AppError> {
+        let Some(work) = work else {
+            return Ok(());
+        };
+        let kept = ground.kept_by(Thread::Engine);
+        let engines = Engines::new(&kept, !real, inbox.clone());
+        // Without it nothing is known of containers, and they run on as they are.
+        self.man("engine", move || {
+            if let Err(e) = engines.run(&work) {
+                log::error!("thread engine ended: {e}");
             }
         })
     }

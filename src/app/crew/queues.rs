@@ -55,6 +55,9 @@ const PROBER: Duration = Duration::from_secs(30);
 /// The keeper gives each question to systemd 10 s, and has none after that.
 const KEEPER: Duration = Duration::from_secs(30);
 
+/// The engine thread never waits for anything.
+const ENGINE: Duration = Duration::from_secs(10);
+
 /// Orders for the bus that may wait. They are few, and the latest one counts.
 const BUS_QUEUE: usize = 16;
 
@@ -78,8 +81,10 @@ pub(in crate::app) struct Queues {
     pub led: Option<Orders<LedOrder>>,
     /// Only with services that have probes.
     pub prober: Option<Orders<ProberOrder>>,
-    /// Only with services that somebody else keeps.
+    /// Only with units of systemd.
     pub keeper: Option<Orders<KeeperOrder>>,
+    /// Only with containers.
+    pub engine: Option<Orders<KeeperOrder>>,
     /// What tells the board to cut the power ahead of the halt, and what takes that back.
     pub cut: Option<Write>,
     pub uncut: Option<Write>,
@@ -96,10 +101,14 @@ impl Queues {
         spawner_of(&self.spawners, service)
     }
 
-    /// Has the keeper's thread do this.
-    pub fn ask_keeper(&self, now: Mono, order: Option<KeeperOrder>) -> Result<(), Fault> {
-        let (keeper, order) = self.keeper.as_ref().zip(order).ok_or(Fault::Absent)?;
-        keeper.give(now, order)
+    /// Has this thread, which asks keepers of services, do this.
+    pub fn ask_keeper(&self, now: Mono, order: Option<(Thread, KeeperOrder)>) -> Result<(), Fault> {
+        let (thread, order) = order.ok_or(Fault::Absent)?;
+        let queue = match thread {
+            Thread::Engine => &self.engine,
+            _ => &self.keeper,
+        };
+        queue.as_ref().ok_or(Fault::Absent)?.give(now, order)
     }
 
     pub fn pulses(&self) -> Vec<Arc<Pulse>> {
@@ -118,7 +127,7 @@ impl Queues {
         let line = self.line.iter().map(Orders::pulse);
         let led = self.led.iter().map(Orders::pulse);
         let prober = self.prober.iter().map(Orders::pulse);
-        let keeper = self.keeper.iter().map(Orders::pulse);
+        let keeper = self.keeper.iter().chain(&self.engine).map(Orders::pulse);
         let some = spawners
             .chain(signals)
             .chain(bus)
@@ -146,17 +155,28 @@ pub(super) struct WatchWorks {
     pub bus: Option<Work<BusOrder>>,
     pub line: Option<Work<LineOrder>>,
     pub keeper: Option<Work<KeeperOrder>>,
+    pub engine: Option<Work<KeeperOrder>>,
     pub halt: HaltWorks,
+}
+
+/// How many there are of what needs room in queues.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::app) struct Counts {
+    pub services: usize,
+    pub units: usize,
+    pub containers: usize,
+    pub probes: usize,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
 /// signals under way, so that a queue is only ever full when its thread is stuck.
 pub(super) fn queues(
-    (services, kept, probes): (usize, usize, usize),
+    counts: Counts,
     board: &Board,
 ) -> io::Result<(Queues, (ServiceWorks, WatchWorks), Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
-    let room = 4 * services + probes + 64;
+    let (units, containers, probes) = (counts.units, counts.containers, counts.probes);
+    let room = 4 * counts.services + probes + 64;
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
     let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
@@ -168,7 +188,9 @@ pub(super) fn queues(
     let pulse_of_prober = pulse(Thread::Prober, PROBER);
     let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse_of_prober)?;
     // Each service has a start or a stop under way, and seldom both.
-    let (keeper, keeper_work) = some(kept > 0, 4 * kept + 8, pulse(Thread::Keeper, KEEPER))?;
+    let (keeper, keeper_work) = some(units > 0, 4 * units + 8, pulse(Thread::Keeper, KEEPER))?;
+    let pulse_of_engine = pulse(Thread::Engine, ENGINE);
+    let (engine, engine_work) = some(containers > 0, 4 * containers + 8, pulse_of_engine)?;
     let bus = board
         .has_gauge()
         .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
@@ -182,6 +204,7 @@ pub(super) fn queues(
         led: None,
         prober,
         keeper,
+        engine,
         cut,
         uncut,
         halt,
@@ -207,6 +230,7 @@ pub(super) fn queues(
         bus: bus_work,
         line: line_work,
         keeper: keeper_work,
+        engine: engine_work,
         halt: halt_work,
     };
     Ok((queues, (services, watch), control_work))

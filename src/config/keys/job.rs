@@ -10,11 +10,11 @@ const YEAR: Duration = hours(366 * 24);
 
 pub const KIND: Key = key(
     "kind",
-    Kind::Choice(&["service", "job", "unit"]),
+    Kind::Choice(&["service", "job", "unit", "container"]),
     Default("\"service\""),
     "A service is kept running; a job runs from time to time and ends by itself: it needs every or \
      calendar, and with autostart = false it runs only when somebody starts it; a unit is kept running \
-     by systemd, which is asked to start and stop it",
+     by systemd, which is asked to start and stop it, and a container by its engine",
 );
 
 pub const EVERY: Key = key(

@@ -56,6 +56,8 @@ pub enum Obstacle {
     Missing,
     /// Its owner has forbidden the keeper to start it.
     Masked,
+    /// Somebody has frozen it as it is.
+    Paused,
     /// What the keeper was told about it cannot be used.
     Broken,
     /// It has done its work and has no process that could be watched.

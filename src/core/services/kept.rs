@@ -37,20 +37,21 @@ impl Services {
         self.leant_on.push_back(id);
     }
 
-    /// A thread is late, or on time again: two of them are the ears of this policy.
+    /// A thread is late, or on time again: some of them are the ears of this policy.
     pub(super) fn miss(&mut self, thread: Thread, pulse: Pulse, pass: &mut Pass) {
         let late = matches!(pulse, Pulse::Late { .. });
         if thread == Thread::Children {
             self.listen(late, pass);
-        } else if thread == Thread::Keeper {
-            self.ask_no_keeper(late, pass);
+        } else {
+            self.ask_no_keeper(thread, late, pass);
         }
     }
 
-    /// Whoever asks the keepers is stuck, or not any more.
-    fn ask_no_keeper(&mut self, stuck: bool, pass: &mut Pass) {
+    /// Whoever asks these keepers is stuck, or not any more.
+    fn ask_no_keeper(&mut self, thread: Thread, stuck: bool, pass: &mut Pass) {
         for (id, s) in self.ids().zip(&pass.settings.services) {
-            if s.keeper.is_some() {
+            let keeper = s.keeper.as_ref();
+            if keeper.is_some_and(|keeper| keeper.thread() == thread) {
                 self.services[usize::from(id.0)].go_unasked(stuck, s, pass.now);
                 self.bar(id, pass);
                 self.touch(id);

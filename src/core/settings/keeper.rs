@@ -1,5 +1,7 @@
 //! Services whose process somebody else keeps.
 
+use crate::core::fact::Thread;
+
 /// Who keeps the process of a service, where that is not this daemon. No policy looks at who it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Keeper {
@@ -8,4 +10,32 @@ pub enum Keeper {
         /// Its name for the service: letters, digits, `:-_.\@`, ending in `.service`; at most 255.
         unit: Box<str>,
     },
+    /// A container engine.
+    Engine {
+        /// Which one.
+        engine: Engine,
+        /// Where it is asked: the absolute path of a Unix socket, at most 107 bytes.
+        socket: Box<str>,
+        /// Its name for the service, or the number it has there: letters, digits, `_.-`; at most 255.
+        container: Box<str>,
+    },
+}
+
+/// A container engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// Docker's.
+    Docker,
+    /// Podman, which answers as Docker's does.
+    Podman,
+}
+
+impl Keeper {
+    /// Which thread asks it.
+    pub fn thread(&self) -> Thread {
+        match self {
+            Keeper::Systemd { .. } => Thread::Keeper,
+            Keeper::Engine { .. } => Thread::Engine,
+        }
+    }
 }

@@ -10,8 +10,7 @@ use crate::text::obstacle_named;
 impl Line<'_, '_> {
     pub(super) fn standing(&mut self) -> Result<Standing, Problem> {
         const STANDINGS: &str = "`up`, `coming`, `going`, `down` or `unknown`";
-        const OBSTACLES: &str =
-            "`none`, `unseen`, `silent`, `ending`, `missing`, `masked`, `broken` or `no-process`";
+        const OBSTACLES: &str = "`none`, `unseen`, `silent`, `ending`, `missing`, `masked`, `paused`, `broken` or `no-process`";
         match &*self.words.plain(STANDINGS)? {
             "up" => {
                 let life = self.words.keyed("life", "HEX")?;

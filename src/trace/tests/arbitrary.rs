@@ -295,6 +295,7 @@ fn standing() -> impl Strategy<Value = Standing> {
         Obstacle::Ending,
         Obstacle::Missing,
         Obstacle::Masked,
+        Obstacle::Paused,
         Obstacle::Broken,
         Obstacle::NoProcess,
     ]);

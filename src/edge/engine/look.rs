@@ -1,0 +1,412 @@
+//! When a container is looked at, and what is said of it then.
+
+use super::events::{self, Event};
+use super::inspect::{self, Seen};
+use super::talk::{Talk, question};
+use super::{Container, Doubt, Engines, Host, What, message};
+use crate::core::fact::{Exit, Fact, Fault, Obstacle, ServiceId, Standing};
+use crate::core::settings::Engine;
+use crate::edge::clock;
+use crate::units::Mono;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Time from one look at all containers of a host to the next, while its news come.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Least time between two looks at one container, however many events there are of it.
+const LEAST: Duration = Duration::from_millis(100);
+
+/// After an event or an order a container is looked at once more after this time: some changes are told
+/// before they have taken place.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// The longest time from one look to the next at a container that is on its way up or down.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Looks at containers of one host that may be on their way at a time.
+const ABREAST: usize = 4;
+
+/// The first question to a host that has fallen silent comes after this time, and each next one after
+/// twice as long, up to the second of these.
+const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// The same for news that ended.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Podman tells of a stop when it is over, and takes its events from a journal. It is asked after this
+/// time, and once more after the second of these.
+const LAG: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(1));
+
+impl Container {
+    pub(super) fn new(service: ServiceId, name: &str, host: usize) -> Container {
+        Container {
+            service,
+            name: name.into(),
+            host,
+            id: None,
+            stop_signal: "SIGTERM".to_owned(),
+            paused: false,
+            said: None,
+            owed: false,
+            due: None,
+            looked: Mono(0),
+            again: false,
+            pace: LEAST,
+            in_sight: false,
+            doubt: None,
+            found: None,
+            ours: None,
+            lost: false,
+            warned: false,
+        }
+    }
+
+    /// It will not stay so: it is looked at again, later each time.
+    fn look_again(&mut self) {
+        self.pace = (self.pace * 2).min(LONGEST);
+        let again = self.looked.after(self.pace);
+        self.due = Some(self.due.map_or(again, |due| due.min(again)));
+    }
+}
+
+impl Host {
+    pub(super) fn new(engine: Engine, socket: PathBuf) -> Host {
+        Host {
+            engine,
+            socket,
+            silent: false,
+            wait: SILENT.0,
+            next: Mono(0),
+            heard: false,
+            listen: Mono(0),
+            rest: REST.0,
+        }
+    }
+}
+
+impl Engines {
+    /// Asks all that is to be asked by now.
+    pub(super) fn set_out(&mut self, now: Mono) {
+        if self.barred {
+            return;
+        }
+        for host in 0..self.hosts.len() {
+            if self.hosts[host].next <= now {
+                self.look_at_all(host, now);
+            }
+            let own = &self.hosts[host];
+            if !own.silent && own.listen <= now && !self.listens_to(host) {
+                self.listen_to(host);
+            }
+        }
+        for at in 0..self.containers.len() {
+            self.look(at, now);
+            self.ask_history(at, now);
+        }
+    }
+
+    /// Of one that is silent, a single answer is enough to know that it is not any more.
+    fn look_at_all(&mut self, host: usize, now: Mono) {
+        let silent = self.hosts[host].silent;
+        let own = &mut self.hosts[host];
+        own.next = now.after(match (silent, own.heard) {
+            (true, _) => self.patience.answer,
+            (false, true) => IDLE,
+            (false, false) => self.patience.deaf,
+        });
+        let mut of_host = (0..self.containers.len()).filter(|at| self.containers[*at].host == host);
+        if silent {
+            if let Some(at) = of_host.next() {
+                self.begin_look(at, now);
+            }
+            return;
+        }
+        for at in of_host.collect::<Vec<_>>() {
+            self.containers[at].due.get_or_insert(now);
+        }
+    }
+
+    /// Something has become of it, or is about to.
+    pub(super) fn look_soon(&mut self, at: usize) {
+        let container = &mut self.containers[at];
+        (container.again, container.pace) = (true, LEAST);
+        container.due = Some(container.looked.after(LEAST));
+    }
+
+    fn look(&mut self, at: usize, now: Mono) {
+        let container = &self.containers[at];
+        let due = container.due.is_some_and(|due| due <= now) && !container.in_sight;
+        let host = container.host;
+        let look = |f: &&super::Flight| f.host == host && matches!(f.what, What::Look(_));
+        if due && !self.hosts[host].silent && self.flights.iter().filter(look).count() < ABREAST {
+            self.begin_look(at, now);
+        }
+    }
+
+    fn begin_look(&mut self, at: usize, now: Mono) {
+        let container = &mut self.containers[at];
+        if container.in_sight {
+            return;
+        }
+        (container.in_sight, container.looked) = (true, now);
+        let again = std::mem::take(&mut container.again);
+        container.due = again.then(|| now.after(AFTER));
+        let asked = question("GET", &format!("/containers/{}/json", container.name));
+        let host = container.host;
+        self.ask(host, asked, What::Look(at), Some(self.patience.answer));
+    }
+
+    /// A look was answered.
+    pub(super) fn seen(&mut self, at: usize, status: u16, body: &[u8]) {
+        self.containers[at].in_sight = false;
+        self.be_heard(self.containers[at].host);
+        match (status, inspect::seen(body)) {
+            (200, Some(seen)) => self.take_in(at, seen),
+            (404, _) => {
+                let container = &mut self.containers[at];
+                (container.id, container.paused, container.doubt) = (None, false, None);
+                let missing = Standing::Down {
+                    exit: Exit::Unknown,
+                    // Somebody has removed it.
+                    told: true,
+                    obstacle: Some(Obstacle::Missing),
+                };
+                self.say(at, missing);
+            }
+            (200, None) => self.say_unknown(at, &Fault::Implausible),
+            (status, _) => {
+                let (name, said) = (&self.containers[at].name, message(body));
+                log::warn!("container {name}: status {status}: {said}");
+                self.say_unknown(at, &Fault::Implausible);
+            }
+        }
+    }
+
+    fn take_in(&mut self, at: usize, seen: Seen) {
+        let container = &mut self.containers[at];
+        container.id = Some(seen.id.clone());
+        container.stop_signal.clone_from(&seen.stop_signal);
+        container.paused = seen.paused;
+        if let (Some(policy), false) = (&seen.policy, container.warned) {
+            container.warned = true;
+            log::warn!(
+                "container {}: its engine starts it again, too (restart policy {policy}): each of those \
+                 starts counts as a restart; with `--restart=no` only the backoff of the service is in \
+                 force",
+                container.name
+            );
+        }
+        match seen.standing {
+            Standing::Up { life, .. } => {
+                (container.doubt, container.lost) = (None, false);
+                container.ours.take_if(|ours| *ours != life);
+            }
+            Standing::Down { .. } if seen.has_ended() => return self.take_in_end(at, seen),
+            _ => container.doubt = None,
+        }
+        self.say(at, seen.standing);
+    }
+
+    /// It is down: whether somebody stopped it is known, or has to be asked.
+    fn take_in_end(&mut self, at: usize, seen: Seen) {
+        let container = &mut self.containers[at];
+        let found = container.found.filter(|(end, _)| Some(*end) == seen.ended);
+        let told = match (found, container.ours) {
+            (Some((_, told)), _) => told,
+            (None, Some(_)) => true,
+            (None, None) => return self.doubt(at, seen),
+        };
+        self.settle(at, seen, told);
+    }
+
+    fn doubt(&mut self, at: usize, seen: Seen) {
+        let host = self.containers[at].host;
+        let container = &mut self.containers[at];
+        let known = container.doubt.as_ref();
+        if known.is_some_and(|doubt| doubt.seen.ended == seen.ended) {
+            return;
+        }
+        let now = clock::now();
+        let (due, going) = match self.hosts[host].engine {
+            Engine::Docker => (now, false),
+            Engine::Podman => (now.after(LAG.0), true),
+        };
+        container.doubt = Some(Doubt {
+            seen,
+            due: Some(due),
+            again: false,
+        });
+        if going {
+            self.say(at, Standing::Going);
+        }
+    }
+
+    fn ask_history(&mut self, at: usize, now: Mono) {
+        let container = &mut self.containers[at];
+        let silent = self.hosts[container.host].silent;
+        let Some(doubt) = container.doubt.as_mut().filter(|_| !silent) else {
+            return;
+        };
+        if doubt.due.take_if(|due| *due <= now).is_some() {
+            let asked = question("GET", &events::history(&doubt.seen, clock::wall()));
+            let host = container.host;
+            self.ask(host, asked, What::History(at), Some(self.patience.answer));
+        }
+    }
+
+    /// The engine has told what became of the latest life of one that is down.
+    pub(super) fn judge(&mut self, at: usize, status: u16, body: &[u8]) {
+        let container = &mut self.containers[at];
+        let Some(mut doubt) = container.doubt.take() else {
+            return;
+        };
+        let told = status == 200 && events::was_told(body, &doubt.seen);
+        let may_lag = self.hosts[container.host].engine == Engine::Podman;
+        if !told && may_lag && !doubt.again {
+            doubt.again = true;
+            doubt.due = Some(clock::now().after(LAG.1));
+            container.doubt = Some(doubt);
+            return;
+        }
+        if status != 200 {
+            // Whoever stopped it may see it started again: better than one that stays down.
+            let (name, said) = (&container.name, message(body));
+            log::warn!("container {name}: events of its end: status {status}: {said}");
+        }
+        self.settle(at, doubt.seen, told);
+    }
+
+    fn settle(&mut self, at: usize, seen: Seen, told: bool) {
+        let container = &mut self.containers[at];
+        container.doubt = None;
+        let known = container
+            .found
+            .is_some_and(|(end, _)| Some(end) == seen.ended);
+        container.found = seen.ended.map(|end| (end, told));
+        if seen.out_of_memory && !known {
+            let name = &container.name;
+            log::warn!("container {name}: the kernel killed it for want of memory (OOMKilled)");
+        }
+        // An engine that ends takes its containers along: that is no end of theirs.
+        let lost = container.lost && !told;
+        let standing = match seen.standing {
+            Standing::Down { exit, obstacle, .. } => Standing::Down {
+                exit: if lost { Exit::Unknown } else { exit },
+                told,
+                obstacle,
+            },
+            other => other,
+        };
+        self.say(at, standing);
+    }
+
+    fn say(&mut self, at: usize, standing: Standing) {
+        let container = &mut self.containers[at];
+        if matches!(standing, Standing::Coming { .. } | Standing::Going) {
+            container.look_again();
+        }
+        let same = container.said.as_ref() == Some(&standing);
+        if same && !container.owed {
+            return;
+        }
+        (container.said, container.owed) = (Some(standing.clone()), false);
+        let service = container.service;
+        self.inbox.send(Fact::Kept { service, standing });
+    }
+
+    fn say_unknown(&mut self, at: usize, why: &Fault) {
+        let container = &mut self.containers[at];
+        container.doubt = None;
+        container.look_again();
+        if !matches!(container.said, Some(Standing::Unknown { .. })) {
+            let why = why.clone();
+            self.say(at, Standing::Unknown { why });
+        }
+    }
+
+    /// A host cannot be asked: nothing is known of what it keeps.
+    pub(super) fn fall_silent(&mut self, host: usize, why: &Fault) {
+        let now = clock::now();
+        let own = &mut self.hosts[host];
+        own.wait = match own.silent {
+            true => (own.wait * 2).min(SILENT.1),
+            false => SILENT.0,
+        };
+        (own.silent, own.next) = (true, now.after(own.wait));
+        // Podman's containers do not go by whether somebody answers for them.
+        let takes_along = own.engine == Engine::Docker;
+        let question = |what: &What| matches!(what, What::Look(_) | What::History(_));
+        self.flights
+            .retain(|flight| flight.host != host || !question(&flight.what));
+        for at in 0..self.containers.len() {
+            let container = &mut self.containers[at];
+            if container.host == host {
+                container.lost |=
+                    takes_along && matches!(container.said, Some(Standing::Up { .. }));
+                container.in_sight = false;
+                self.say_unknown(at, why);
+                self.containers[at].due = None;
+            }
+        }
+    }
+
+    /// A host has answered.
+    fn be_heard(&mut self, host: usize) {
+        let own = &mut self.hosts[host];
+        if std::mem::take(&mut own.silent) {
+            (own.next, own.listen, own.rest) = (Mono(0), Mono(0), REST.0);
+        }
+    }
+
+    fn listen_to(&mut self, host: usize) {
+        let of_host = self.containers.iter().filter(|c| c.host == host);
+        let names = of_host.map(|container| &*container.name);
+        let asked = events::stream(self.hosts[host].engine, names);
+        self.ask(host, question("GET", &asked), What::News, None);
+    }
+
+    /// Takes in what has come of the news of a host.
+    pub(super) fn hear(&mut self, host: usize, talk: &mut Talk) {
+        if talk.answer.status() != Some(200) {
+            return;
+        }
+        let own = &mut self.hosts[host];
+        if !std::mem::replace(&mut own.heard, true) {
+            // What has happened until now, no news will tell.
+            (own.next, own.rest) = (Mono(0), REST.0);
+        }
+        while let Some(line) = talk.answer.take_line() {
+            let event = Event::read(&line);
+            for at in 0..self.containers.len() {
+                let container = &self.containers[at];
+                let concerned = event.as_ref().is_none_or(|event| {
+                    event.is_of(container.id.as_deref(), &container.name) && !event.is_idle()
+                });
+                if container.host == host && concerned {
+                    self.look_soon(at);
+                }
+            }
+        }
+    }
+
+    /// The news of a host have ended, or cannot be had.
+    pub(super) fn lose_news(&mut self, host: usize, answer: Option<(u16, &[u8])>) {
+        let now = clock::now();
+        let own = &mut self.hosts[host];
+        if let Some((status, body)) = answer.filter(|(status, _)| *status != 200) {
+            let said = message(body);
+            log::warn!(
+                "{} gives no events (status {status}: {said}): its containers are looked at every {} s",
+                own.socket.display(),
+                self.patience.deaf.as_secs()
+            );
+            own.rest = REST.1;
+        }
+        own.heard = false;
+        own.listen = now.after(own.rest);
+        own.rest = (own.rest * 2).min(REST.1);
+        // It may be gone altogether.
+        own.next = own.next.min(now.after(LEAST));
+    }
+}
