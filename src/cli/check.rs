@@ -4,6 +4,7 @@ use super::printer::{Printer, tell, tell_line};
 use crate::config::board::Cut;
 use crate::config::{self, CgroupChoice, Config, Problem, controllers};
 use crate::core::fact::Controller;
+use crate::edge::engine::look_once;
 use crate::edge::watchdog_look;
 use crate::error::Error;
 use crate::text;
@@ -26,6 +27,7 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         &loaded.config,
         watchdog_look::runs(Path::new("/")),
     ));
+    warnings.extend(config::check_containers(&loaded.config, look_once));
     show(&warnings);
     let services = counted(loaded.config.settings.services.len(), "service");
     let found = match warnings.len() {
@@ -43,7 +45,9 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
 /// Services for which only the default limits hold, and what of these the kernel does not enforce.
 fn limits(config: &Config, out: &mut Printer) -> Result<(), Error> {
     let services = config.settings.services.iter().zip(&config.wiring.commands);
-    let without = services.filter(|(_, command)| !command.share.is_own());
+    // What somebody else keeps has the limits that it has there.
+    let ours = services.filter(|(service, _)| service.keeper.is_none());
+    let without = ours.filter(|(_, command)| !command.share.is_own());
     let names: Vec<&str> = without.map(|(service, _)| &*service.name).collect();
     if names.is_empty() {
         return Ok(());

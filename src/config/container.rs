@@ -18,13 +18,13 @@ pub(super) const KIND: KeptKind = KeptKind {
     word: "container",
     why: [
         "the engine runs what the container was made with",
-        "a container has its HEALTHCHECK for that",
+        "a container is up when its engine says that it runs, and sends no heartbeats",
         "the container was made with its own (--stop-signal, --env, --workdir, --log-driver)",
         "the network of a container is not looked at from within",
         "the container was made with its own rights and limits",
     ],
     help: "remove it; such things of a container are chosen when it is made",
-    unprobed: "a container is not probed by a program of this machine; a HEALTHCHECK of it is heeded",
+    unprobed: "a container is not probed by a program, which would not run as the container does",
 };
 
 /// The container of the service of this name; `None` if anything is wrong, and the report has it.

@@ -92,12 +92,11 @@ pub(super) fn keeper(table: &mut Table<'_, '_, '_>, name: &str) -> Option<Option
                 "unit" => "only a unit of systemd has that",
                 _ => "only a container has that",
             };
-            refuse(
-                table,
-                key,
-                what,
-                &format!("add kind = \"{of}\", or remove it"),
-            );
+            let help = match kind {
+                Some(_) => "remove it".to_owned(),
+                None => format!("add kind = \"{of}\", or remove it"),
+            };
+            refuse(table, key, what, &help);
             sound = false;
         }
     }

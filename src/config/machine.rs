@@ -1,10 +1,13 @@
 //! Compares a configuration with this machine. What it finds may change at any time, so it is
 //! never an error.
 
+mod container;
 mod limits;
 mod sandbox;
 mod service;
 mod unit;
+
+pub use container::{ContainerFound, check_containers};
 
 use super::accounts::Accounts;
 use super::problem::Problem;
@@ -40,7 +43,7 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     let booted = Path::new(unit::BOOTED).is_dir();
     unit::look(&mut report, config, (booted, &units), &find);
     let services = config.settings.services.iter().zip(&config.wiring.commands);
-    // Of a unit nothing here is ours.
+    // Of a unit or a container nothing here is ours.
     for (service, command) in services.filter(|(service, _)| service.keeper.is_none()) {
         service::look(&mut report, &service.name, command, &accounts, &find);
         sandbox::look(&mut report, &service.name, command, &find);

@@ -51,7 +51,7 @@ pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
 pub use fingerprint::Fingerprint;
 pub use led::LedPlan;
-pub use machine::check_machine;
+pub use machine::{ContainerFound, check_containers, check_machine};
 pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};

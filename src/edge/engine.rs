@@ -14,11 +14,14 @@
 //! Never decides, and never waits for an engine: all questions are asked side by side, each with its
 //! deadline. An answer is bounded, and nonsense is no answer.
 
+mod ask;
 mod events;
 mod http;
 mod inspect;
 mod look;
 mod talk;
+
+pub use ask::look_once;
 
 use super::clock;
 use super::inbox::Inbox;
@@ -181,7 +184,7 @@ impl Engines {
                 container,
             } = keeper
             {
-                let host = engines.host(*engine, &**socket);
+                let host = engines.host(*engine, socket);
                 engines
                     .containers
                     .push(Container::new(*service, container, host));

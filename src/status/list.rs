@@ -103,12 +103,12 @@ pub struct ServiceStatus {
 /// Who keeps the process of a service.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct KeeperStatus {
-    /// Who: `systemd`.
+    /// Who: `systemd`, `docker` or `podman`.
     pub by: String,
-    /// What the service is called there, for example `nginx.service`.
+    /// What the service is called there, for example `nginx.service` or `broker`.
     pub name: String,
     /// Why it cannot be started there, or what is not known: `unseen`, `silent`, `ending`, `missing`,
-    /// `masked`, `broken` or `no-process`.
+    /// `masked`, `paused`, `broken` or `no-process`.
     pub obstacle: Option<String>,
     /// The same as a sentence, with what to do.
     pub text: Option<String>,

@@ -67,6 +67,9 @@ fn problems(name: &str, text: &str) -> Problems {
     }
 }
 
+/// Keys of services that somebody else keeps.
+const OF_OTHERS: [&str; 4] = ["unit", "container", "engine", "socket"];
+
 /// The sample with every commented default taken in.
 fn uncommented() -> String {
     let strip = |line: &str| match line.strip_prefix('#') {
@@ -81,8 +84,7 @@ fn uncommented() -> String {
             None => of_service,
         };
         let key = line.split(" = ").next().unwrap_or_default();
-        let of_others = ["unit", "container", "engine", "socket"];
-        !(of_service && (of_others.contains(&key) || config::job::OF_JOBS.contains(&key)))
+        !(of_service && (OF_OTHERS.contains(&key) || config::job::OF_JOBS.contains(&key)))
     };
     let sample = config::sample();
     let lines: Vec<String> = sample.lines().map(strip).filter(kept).collect();

@@ -1,6 +1,6 @@
 //! The files that are shipped load and say what the program does.
 
-use super::{expect, files, good, root, uncommented};
+use super::{OF_OTHERS, expect, files, good, root, uncommented};
 use fieldwarden::config::schema::{Absent, Section};
 use fieldwarden::config::{self, Wiring, keys};
 
@@ -32,7 +32,8 @@ fn the_sample_uncommented_says_what_holds_without_it() {
             Absent::Inside => key.name == "limits",
             Absent::Default(_) | Absent::Required(_) => false,
         };
-        let of_others = key.name == "unit" || config::job::OF_JOBS.contains(&key.name);
+        let of_others = OF_OTHERS.contains(&key.name);
+        let of_others = of_others || config::job::OF_JOBS.contains(&key.name);
         if asked_for && !of_others {
             bare.push_str(&format!("{} = {}\n", key.name, key.shown()));
         }

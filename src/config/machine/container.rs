@@ -1,0 +1,126 @@
+//! Services that are containers, and what this machine's engines say of them.
+
+use super::locate;
+use crate::config::Config;
+use crate::config::problem::Problem;
+use crate::config::report::Report;
+use crate::core::settings::{Engine, Keeper};
+use toml::de::DeTable;
+
+/// What an engine says of a container, as far as that keeps it from being kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ContainerFound {
+    /// Nothing of that kind.
+    Well,
+    /// The engine has no such container.
+    Missing,
+    /// The engine starts it again by itself, by this rule.
+    Restarted(String),
+    /// The engine cannot be asked, for this reason.
+    Silent(String),
+}
+
+/// Reports what keeps containers from being watched. `look` asks their engine, and is called for none
+/// where the board is simulated.
+pub fn check_containers(config: &Config, look: impl Fn(&Keeper) -> ContainerFound) -> Vec<Problem> {
+    let mut report = Report::new(&config.name, &config.source);
+    // The text was parsed before, so this cannot fail; without a tree all places are the top.
+    let tree = DeTable::parse(&config.source).ok();
+    for service in &config.settings.services {
+        let Some(keeper) = service.keeper.as_deref() else {
+            continue;
+        };
+        let Keeper::Engine {
+            engine,
+            socket,
+            container,
+        } = keeper
+        else {
+            continue;
+        };
+        let name = &*service.name;
+        let word = match engine {
+            Engine::Docker => "docker",
+            Engine::Podman => "podman",
+        };
+        let (key, what, help) = if config.wiring.board.simulated {
+            (
+                "container",
+                format!("{name} is a container, and a daemon of a simulated board asks no engine"),
+                "its state stays unknown there".to_owned(),
+            )
+        } else {
+            match look(keeper) {
+                ContainerFound::Well => continue,
+                ContainerFound::Missing => (
+                    "container",
+                    format!("{word} has no container {container}"),
+                    "make it, or correct `container`".to_owned(),
+                ),
+                ContainerFound::Restarted(policy) => (
+                    "container",
+                    format!("{word} starts {container} again, too (restart policy {policy})"),
+                    format!(
+                        "`{word} update --restart=no {container}`, so that backoff, window and \
+                         escalation of the service are in force"
+                    ),
+                ),
+                ContainerFound::Silent(why) => (
+                    "socket",
+                    format!("{word} cannot be asked for {container} at {socket}: {why}"),
+                    match engine {
+                        Engine::Docker => {
+                            "start it (`systemctl enable --now docker`), or correct `socket`"
+                        }
+                        Engine::Podman => {
+                            "start it (`systemctl enable --now podman.socket`), or correct `socket`"
+                        }
+                    }
+                    .to_owned(),
+                ),
+            }
+        };
+        let place = tree
+            .as_ref()
+            .and_then(|tree| locate(tree.get_ref(), &["service", name, key]));
+        report.warning(place.unwrap_or(0..0), what, help);
+    }
+    report.finish().iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(head: &str, found: &ContainerFound) -> Vec<String> {
+        let text = format!(
+            "{head}[service.web]\nkind = \"container\"\nengine = \"podman\"\n\
+             [service.other]\ncommand = [\"/bin/true\"]\n"
+        );
+        let config = crate::config::parse("test", &text).unwrap().config;
+        let problems = check_containers(&config, |keeper| {
+            assert!(matches!(keeper, Keeper::Engine { container, .. } if **container == *"web"));
+            found.clone()
+        });
+        problems.iter().map(|p| p.what().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_container_lacks_is_told() {
+        assert!(said("", &ContainerFound::Well).is_empty());
+        assert_eq!(
+            said("", &ContainerFound::Missing),
+            ["podman has no container web"]
+        );
+        assert_eq!(
+            said("", &ContainerFound::Restarted("always".to_owned())),
+            ["podman starts web again, too (restart policy always)"]
+        );
+        assert_eq!(
+            said("", &ContainerFound::Silent("no such file".to_owned())),
+            ["podman cannot be asked for web at /run/podman/podman.sock: no such file"]
+        );
+        let sim = said("board = \"sim\"\n", &ContainerFound::Well);
+        assert!(sim[0].contains("simulated board"), "{sim:?}");
+    }
+}
