@@ -3,6 +3,7 @@
 mod ground;
 mod halt;
 mod hands;
+mod keepers;
 pub(super) mod lamp;
 mod limits;
 mod queues;

@@ -51,8 +51,8 @@ struct Patience {
     deaf: Duration,
 }
 
-/// An engine answers within milliseconds, and starts a container within a second; a busy Pi may take ten
-/// times that, and more.
+/// An engine answers within milliseconds, and starts a container within a second; a busy Pi may take
+/// ten times that, and more.
 const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(10),
     start: Duration::from_secs(60),

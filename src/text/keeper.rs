@@ -186,8 +186,8 @@ mod tests {
         }
     }
 
-    /// Each obstacle has a sentence that names the unit or the container, and what to do where something
-    /// can be done.
+    /// Each obstacle has a sentence that names the unit or the container, and what to do where
+    /// something can be done.
     #[test]
     fn obstacles_are_told() {
         for (keeper, name) in [(keeper(), "web.service"), (container(), "web-1")] {

@@ -14,10 +14,9 @@ use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
-use crate::edge::engine::Engines;
 use crate::edge::guards::Guards;
 use crate::edge::inbox::Inbox;
-use crate::edge::keeper::{self, Keeper, KeeperOrder, Systemctl};
+use crate::edge::keeper::KeeperOrder;
 use crate::edge::ledger::Reader;
 use crate::edge::line::{self, LineOrder};
 use crate::edge::log_file::LogFiles;
@@ -72,7 +71,7 @@ pub(in crate::app) struct Hands {
     pub starts: PathBuf,
     threads: Vec<JoinHandle<()>>,
     /// Where new runs are named, once there is somebody who starts any.
-    births: Option<Births>,
+    pub(super) births: Option<Births>,
     /// Runs that a predecessor has left are not handed over yet.
     pub adopting: Option<Adopting>,
     senses: Sender<()>,
@@ -272,52 +271,6 @@ impl Hands {
             })?;
         }
         Ok(())
-    }
-
-    /// Whoever asks systemd for its units, if there are any. A simulated machine has no systemd.
-    pub(super) fn man_keeper(
-        &mut self,
-        work: Option<Work<KeeperOrder>>,
-        ground: &Ground,
-        real: bool,
-        inbox: &Inbox,
-    ) -> Result<(), AppError> {
-        let Some(work) = work else {
-            return Ok(());
-        };
-        let systemctl = keeper::systemctl().filter(|_| real);
-        let systemctl = systemctl.map(|path| Systemctl::new(path, self.births.clone()));
-        let systemctl = systemctl
-            .transpose()
-            .map_err(AppError::kernel("asking systemd"))?;
-        let keeper = Keeper::new(ground.units(), systemctl, inbox.clone());
-        // Without it nothing is known of units, and they run on as they are.
-        self.man("keeper", move || {
-            if let Err(e) = keeper.run(&work) {
-                log::error!("thread keeper ended: {e}");
-            }
-        })
-    }
-
-    /// Whoever asks container engines, if there are containers. A simulated machine has no engine.
-    pub(super) fn man_engine(
-        &mut self,
-        work: Option<Work<KeeperOrder>>,
-        ground: &Ground,
-        real: bool,
-        inbox: &Inbox,
-    ) -> Result<(), AppError> {
-        let Some(work) = work else {
-            return Ok(());
-        };
-        let kept = ground.kept_by(Thread::Engine);
-        let engines = Engines::new(&kept, !real, inbox.clone());
-        // Without it nothing is known of containers, and they run on as they are.
-        self.man("engine", move || {
-            if let Err(e) = engines.run(&work) {
-                log::error!("thread engine ended: {e}");
-            }
-        })
     }
 
     pub(super) fn man_control(

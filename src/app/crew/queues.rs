@@ -175,8 +175,7 @@ pub(super) fn queues(
     board: &Board,
 ) -> io::Result<(Queues, (ServiceWorks, WatchWorks), Work<ControlOrder>)> {
     let pulse = |thread, limit| Arc::new(Pulse::new(thread, limit));
-    let (units, containers, probes) = (counts.units, counts.containers, counts.probes);
-    let room = 4 * counts.services + probes + 64;
+    let (probes, room) = (counts.probes, 4 * counts.services + counts.probes + 64);
     let (spawner, spawner_work) = orders::plain(room, pulse(Thread::Spawner, SPAWNER));
     let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
@@ -185,15 +184,11 @@ pub(super) fn queues(
         orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
     // Each probe has one order under way, and one answer of the spawner.
-    let pulse_of_prober = pulse(Thread::Prober, PROBER);
-    let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse_of_prober)?;
-    // Each service has a start or a stop under way, and seldom both.
-    let (keeper, keeper_work) = some(units > 0, 4 * units + 8, pulse(Thread::Keeper, KEEPER))?;
-    let pulse_of_engine = pulse(Thread::Engine, ENGINE);
-    let (engine, engine_work) = some(containers > 0, 4 * containers + 8, pulse_of_engine)?;
-    let bus = board
-        .has_gauge()
-        .then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
+    let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse(Thread::Prober, PROBER))?;
+    let (keeper, keeper_work) = of_kept(counts.units, pulse(Thread::Keeper, KEEPER))?;
+    let (engine, engine_work) = of_kept(counts.containers, pulse(Thread::Engine, ENGINE))?;
+    let gauge = board.has_gauge();
+    let bus = gauge.then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
     let (bus, bus_work) = bus.unzip();
     let by_line = matches!(board.mains, MainsBy::Line { .. });
     let (line, line_work) = some(by_line, 1, pulse(Thread::Line, LINE))?;
@@ -234,6 +229,12 @@ pub(super) fn queues(
         halt: halt_work,
     };
     Ok((queues, (services, watch), control_work))
+}
+
+/// Both ends of the queue for so many services that somebody else keeps. Each has a start or a stop
+/// under way, and seldom both.
+fn of_kept(services: usize, pulse: Arc<Pulse>) -> io::Result<Ends<KeeperOrder>> {
+    some(services > 0, 4 * services + 8, pulse)
 }
 
 /// Both ends of a queue with a bell, where there is to be one.

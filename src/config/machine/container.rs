@@ -27,65 +27,61 @@ pub fn check_containers(config: &Config, look: impl Fn(&Keeper) -> ContainerFoun
     // The text was parsed before, so this cannot fail; without a tree all places are the top.
     let tree = DeTable::parse(&config.source).ok();
     for service in &config.settings.services {
-        let Some(keeper) = service.keeper.as_deref() else {
+        let (name, keeper) = (&*service.name, service.keeper.as_deref());
+        let Some(keeper @ Keeper::Engine { .. }) = keeper else {
             continue;
         };
-        let Keeper::Engine {
-            engine,
-            socket,
-            container,
-        } = keeper
-        else {
-            continue;
-        };
-        let name = &*service.name;
-        let word = match engine {
-            Engine::Docker => "docker",
-            Engine::Podman => "podman",
-        };
-        let (key, what, help) = if config.wiring.board.simulated {
-            (
+        let problem = match config.wiring.board.simulated {
+            true => Some((
                 "container",
                 format!("{name} is a container, and a daemon of a simulated board asks no engine"),
                 "its state stays unknown there".to_owned(),
-            )
-        } else {
-            match look(keeper) {
-                ContainerFound::Well => continue,
-                ContainerFound::Missing => (
-                    "container",
-                    format!("{word} has no container {container}"),
-                    "make it, or correct `container`".to_owned(),
-                ),
-                ContainerFound::Restarted(policy) => (
-                    "container",
-                    format!("{word} starts {container} again, too (restart policy {policy})"),
-                    format!(
-                        "`{word} update --restart=no {container}`, so that backoff, window and \
-                         escalation of the service are in force"
-                    ),
-                ),
-                ContainerFound::Silent(why) => (
-                    "socket",
-                    format!("{word} cannot be asked for {container} at {socket}: {why}"),
-                    match engine {
-                        Engine::Docker => {
-                            "start it (`systemctl enable --now docker`), or correct `socket`"
-                        }
-                        Engine::Podman => {
-                            "start it (`systemctl enable --now podman.socket`), or correct `socket`"
-                        }
-                    }
-                    .to_owned(),
-                ),
-            }
+            )),
+            false => problem(keeper, look(keeper)),
         };
-        let place = tree
-            .as_ref()
-            .and_then(|tree| locate(tree.get_ref(), &["service", name, key]));
-        report.warning(place.unwrap_or(0..0), what, help);
+        if let Some((key, what, help)) = problem {
+            let tree = tree.as_ref();
+            let place = tree.and_then(|tree| locate(tree.get_ref(), &["service", name, key]));
+            report.warning(place.unwrap_or(0..0), what, help);
+        }
     }
     report.finish().iter().cloned().collect()
+}
+
+/// The key that it is about, what is wrong, and what helps.
+fn problem(keeper: &Keeper, found: ContainerFound) -> Option<(&'static str, String, String)> {
+    let Keeper::Engine {
+        engine,
+        socket,
+        container,
+    } = keeper
+    else {
+        return None;
+    };
+    let (word, unit) = match engine {
+        Engine::Docker => ("docker", "docker"),
+        Engine::Podman => ("podman", "podman.socket"),
+    };
+    Some(match found {
+        ContainerFound::Well => return None,
+        ContainerFound::Missing => (
+            "container",
+            format!("{word} has no container {container}"),
+            "make it, or correct `container`".to_owned(),
+        ),
+        ContainerFound::Restarted(policy) => (
+            "container",
+            format!("{word} starts {container} again, too (restart policy {policy})"),
+            "make it with --restart=no, so that backoff, window and escalation of the service are in \
+             force"
+                .to_owned(),
+        ),
+        ContainerFound::Silent(why) => (
+            "socket",
+            format!("{word} cannot be asked for {container} at {socket}: {why}"),
+            format!("start it (`systemctl enable --now {unit}`), or correct `socket`"),
+        ),
+    })
 }
 
 #[cfg(test)]
