@@ -47,7 +47,7 @@ pub use throttle::{EpisodeStatus, ThrottleStatus};
 pub use tree::{BRANCHES, Direction, tree};
 pub use why::{Chain, why};
 
-use crate::core::fact::{Controller, Lack};
+use crate::core::fact::{Controller, Lack, StandIn};
 use crate::core::picture::{Ending, Picture, Verdict};
 use crate::core::settings::WatchdogOwner;
 use crate::core::{Core, Gauge, Guard, Outside, Supply};
@@ -149,6 +149,20 @@ pub struct DaemonStatus {
     pub unenforced: Vec<UnenforcedStatus>,
     /// Daemons that broke off in the minute before this one, if it started safely because of them.
     pub safe_after: Option<u32>,
+    /// What it goes by instead of its configuration, which cannot be used; null otherwise.
+    #[serde(default)]
+    pub stand_in: Option<StandInStatus>,
+}
+
+/// What stands in for a configuration that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StandInStatus {
+    /// `copy` or `safe-mode`.
+    pub goes_by: String,
+    /// When the copy was made, by the clock of that time; null in safe mode.
+    pub taken: Option<String>,
+    /// What is wrong with the configuration, in one line with its place.
+    pub problem: String,
 }
 
 /// Limits of one controller that are not enforced.
@@ -305,6 +319,18 @@ fn daemon(core: &Core) -> DaemonStatus {
         pool_why: standing.pool.as_ref().map(text::fault_sentence),
         unenforced: standing.unenforced.iter().map(unenforced).collect(),
         safe_after: standing.aborted,
+        stand_in: standing.stand_in.as_ref().map(stand_in),
+    }
+}
+
+fn stand_in((by, problem): &(StandIn, Box<str>)) -> StandInStatus {
+    StandInStatus {
+        goes_by: text::stand_in_word(*by).to_owned(),
+        taken: match by {
+            StandIn::Copy { taken } => Some(text::wall(*taken)),
+            StandIn::SafeMode => None,
+        },
+        problem: problem.to_string(),
     }
 }
 

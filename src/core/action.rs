@@ -170,6 +170,8 @@ pub enum Announcement {
         wanted: u16,
         /// The worst of all verdicts.
         worst: super::picture::Verdict,
+        /// What the daemon goes by where its configuration cannot be used.
+        stand_in: Option<super::fact::StandIn>,
     },
 }
 

@@ -1,14 +1,14 @@
-//! What the daemon itself stands on: a journal on disk, a pool in which services outlive it, and
-//! daemons before it that ended in good order.
+//! What the daemon itself stands on: a journal on disk, a pool in which services outlive it, a
+//! configuration, and daemons before it that ended in good order.
 //!
 //! All of it can be missing without stopping anything: then records are kept in memory, services end
-//! with the daemon, and it starts without what it was left. Nobody would notice before it is too late,
+//! with the daemon, a copy of its configuration stands in, and it starts without what it was left. Nobody would notice before it is too late,
 //! so it is told.
 //!
 //! Never acts: it reports.
 
-use super::fact::{Controller, Fact, Fault, Lack, Reading, Source};
-use super::note::Note;
+use super::fact::{Controller, Fact, Fault, Lack, Reading, Source, StandIn};
+use super::note::{Note, ReloadNote};
 use super::picture::Verdict;
 use super::{Pass, Policy};
 use crate::units::Mono;
@@ -30,6 +30,8 @@ pub struct Standing {
     pub unenforced: Vec<(Controller, Lack, bool)>,
     /// Daemons of the minute before this one that broke off, if it started safely because of them.
     pub aborted: Option<u32>,
+    /// What it goes by instead of its configuration, which cannot be used, and what is wrong with that.
+    pub stand_in: Option<(StandIn, Box<str>)>,
 }
 
 /// Daemons that broke off within a minute after which the next one starts safely.
@@ -95,11 +97,18 @@ impl Daemon {
 }
 
 impl Standing {
-    /// Nothing is missing that was asked for. A kernel without a controller is no fault of the machine
-    /// as long as only defaults rest on it: most Pis have none for memory.
-    fn is_well(&self) -> bool {
+    /// What is to be thought of it. A kernel without a controller is no fault of the machine as long as
+    /// only defaults rest on it: most Pis have none for memory. Without any configuration the machine
+    /// does not do what it is there for.
+    fn verdict(&self) -> Verdict {
         let asked = self.unenforced.iter().any(|(_, _, asked)| *asked);
-        self.journal.is_none() && self.pool.is_none() && self.aborted.is_none() && !asked
+        let missing = self.journal.is_some() || self.pool.is_some() || self.aborted.is_some();
+        match &self.stand_in {
+            Some((StandIn::SafeMode, _)) => Verdict::Critical,
+            Some((StandIn::Copy { .. }, _)) => Verdict::Warn,
+            None if missing || asked => Verdict::Warn,
+            None => Verdict::Ok,
+        }
     }
 }
 
@@ -130,6 +139,12 @@ impl Policy for Daemon {
                 let aborted = *aborted;
                 pass.out.note(Note::SafeStart { aborted });
             }
+            Fact::Seen(Reading::StandIn { by, problem }) => {
+                self.standing.stand_in = Some((*by, problem.clone()));
+                let (by, problem) = (*by, problem.clone());
+                let note = ReloadNote::ConfigurationUnusable { by, problem };
+                pass.out.note(Note::Reload(note));
+            }
             Fact::Tick
             | Fact::Seen(_)
             | Fact::Lost { .. }
@@ -139,10 +154,8 @@ impl Policy for Daemon {
             | Fact::Done { .. }
             | Fact::Thread { .. } => {}
         }
-        pass.picture.daemon = match self.standing.is_well() {
-            true => Verdict::Ok,
-            false => Verdict::Warn,
-        };
+        pass.picture.stand_in = self.standing.stand_in.as_ref().map(|(by, _)| *by);
+        pass.picture.daemon = self.standing.verdict();
     }
 
     fn deadline(&self) -> Option<Mono> {

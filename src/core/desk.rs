@@ -104,8 +104,13 @@ impl Desk {
         }
         (self.told, self.told_at) = (Some(now), Some(pass.now));
         let (up, wanted, worst) = now;
-        pass.out
-            .push(Action::Announce(Announcement::Status { up, wanted, worst }));
+        let stand_in = pass.picture.stand_in;
+        pass.out.push(Action::Announce(Announcement::Status {
+            up,
+            wanted,
+            worst,
+            stand_in,
+        }));
     }
 }
 

@@ -11,6 +11,7 @@ mod controller;
 mod hold;
 mod probe;
 mod said;
+mod stand_in;
 mod standing;
 mod throttle;
 
@@ -24,6 +25,7 @@ pub use controller::{Controller, Lack};
 pub use hold::Hold;
 pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
+pub use stand_in::StandIn;
 pub use standing::{Life, Obstacle, Standing};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
@@ -262,6 +264,13 @@ pub enum Reading {
     Problems {
         /// All that is wrong with it, for people, in one or more lines.
         text: Box<str>,
+    },
+    /// This daemon does not go by its configuration, which cannot be used. Told once, at the start.
+    StandIn {
+        /// What it goes by instead.
+        by: StandIn,
+        /// What is wrong with the configuration, in one line with its place.
+        problem: Box<str>,
     },
     /// The battery, as far as its gauge can tell. Something of it is always known: a gauge that tells
     /// nothing is lost.

@@ -4,7 +4,7 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
-use super::fact::{Asker, HaltKind, ServiceId, Shown, Thread, Ticket};
+use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Thread, Ticket};
 use super::intent::{CutTold, Outage};
 use super::reboots::Reboots;
 use super::settings::{Class, Need};
@@ -269,6 +269,8 @@ pub struct Picture {
     pub daemon: Verdict,
     /// Services: critical if one gave up, warn if one that should be up is not.
     pub services: Verdict,
+    /// What the daemon goes by where its configuration cannot be used.
+    pub stand_in: Option<StandIn>,
     /// Jobs: the worst of what there is to think of each. `None` where there is none.
     pub jobs: Option<Verdict>,
     /// Services that are up.

@@ -353,6 +353,7 @@ impl Signs {
             | Reading::Journal
             | Reading::Pool
             | Reading::Problems { .. }
+            | Reading::StandIn { .. }
             | Reading::Unenforced { .. }
             | Reading::Starts { .. } => {}
             Reading::Gauge { charge, .. } => self.charge = *charge,

@@ -12,6 +12,7 @@ use super::systemd::Init;
 use super::watchdog_device::WatchdogDevice;
 use crate::core::action::Announcement;
 use crate::core::fact::{Fact, Fault, OrderId, Reading};
+use crate::text::goes_by;
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -130,9 +131,17 @@ impl Guards {
             Announcement::Stopping => self.init.stopping(),
             Announcement::Reloading => self.init.reloading(),
             Announcement::Extend(time) => self.init.extend(time),
-            Announcement::Status { up, wanted, worst } => self
-                .init
-                .status(&format!("{}: {up} of {wanted} services up", worst.word())),
+            Announcement::Status {
+                up,
+                wanted,
+                worst,
+                stand_in,
+            } => {
+                let by = stand_in.map_or_else(String::new, |by| format!("; {}", goes_by(by)));
+                let worst = worst.word();
+                self.init
+                    .status(&format!("{worst}: {up} of {wanted} services up{by}"))
+            }
         };
     }
 }

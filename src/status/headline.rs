@@ -2,7 +2,9 @@
 
 use super::probe;
 use super::service_screen;
-use super::{LedStatus, MountStatus, Percent, Seconds, ServiceStatus, Status, clock, job};
+use super::{
+    LedStatus, MountStatus, Percent, Seconds, ServiceStatus, StandInStatus, Status, clock, job,
+};
 use crate::text::for_people;
 
 /// Services that are named in the first line. More are only counted, so that the line stays one.
@@ -247,8 +249,19 @@ fn daemon(status: &Status) -> Vec<String> {
         .then(|| format!("limits of services are not enforced: {}", limits.join(", ")));
     let safe = status.daemon.safe_after;
     let safe = safe.map(|n| format!("safe start after {n} daemons that broke off"));
-    let missing = journal.into_iter().chain(pool);
+    let stand_in = status.daemon.stand_in.as_ref().map(stand_in);
+    let missing = stand_in.into_iter().chain(journal).chain(pool);
     missing.chain(limits).chain(safe).collect()
+}
+
+fn stand_in(stand_in: &StandInStatus) -> String {
+    let problem = &stand_in.problem;
+    match &stand_in.taken {
+        Some(taken) => format!(
+            "a copy of {taken} stands in for the configuration, which cannot be used: {problem}"
+        ),
+        None => format!("in safe mode, because the configuration cannot be used: {problem}"),
+    }
 }
 
 fn threads(status: &Status) -> Vec<String> {

@@ -95,8 +95,18 @@ fn announcement(what: Announcement) -> String {
         Announcement::Stopping => "stopping".to_owned(),
         Announcement::Reloading => "reloading".to_owned(),
         Announcement::Extend(time) => format!("extend {}", seconds(time)),
-        Announcement::Status { up, wanted, worst } => {
-            format!("status up={up} wanted={wanted} worst={}", worst.word())
-        }
+        Announcement::Status {
+            up,
+            wanted,
+            worst,
+            stand_in,
+        } => format!(
+            "status up={up} wanted={wanted} worst={}{}",
+            worst.word(),
+            stand_in.map_or(String::new(), |by| format!(
+                " {}",
+                super::reload::stand_in(by)
+            ))
+        ),
     }
 }

@@ -49,7 +49,7 @@ pub use marker::marker;
 pub use nearest::nearest;
 pub use probe::ill_sentence;
 pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, volts, wall};
-pub use reload::unready;
+pub use reload::{goes_by, stand_in_word, unready};
 pub use sentence::{fault_sentence, kept_because, sentence};
 pub use signal::{signal_named, signal_word};
 pub use throttle::{explain, throttle_clause, throttle_flags};

@@ -1,8 +1,10 @@
-//! Words about reloads.
+//! Words about reloads, and about a configuration that cannot be taken up.
 
 use super::describe::{Fields, asker, cause, word};
+use super::quantity::wall;
 use super::sentence::{fault_sentence, person};
 use super::{token, words};
+use crate::core::fact::StandIn;
 use crate::core::note::{ReloadNote, Unready};
 
 /// Name and fields of a note.
@@ -10,6 +12,41 @@ pub(super) fn describe(note: &ReloadNote) -> (&'static str, Fields) {
     match note {
         ReloadNote::HandingOver { by } => ("handing-over", vec![asker(*by)]),
         ReloadNote::ReloadRefused { why } => ("reload-refused", reasons(why)),
+        ReloadNote::ConfigurationUnusable { by, problem } => {
+            let mut fields = vec![("goes-by", word(stand_in_word(*by)))];
+            if let StandIn::Copy { taken } = by {
+                fields.push(("taken", word(&wall(*taken))));
+            }
+            fields.push(("problem", word(problem)));
+            ("configuration-unusable", fields)
+        }
+    }
+}
+
+/// What a daemon goes by, in one word.
+pub fn stand_in_word(by: StandIn) -> &'static str {
+    match by {
+        StandIn::Copy { .. } => "copy",
+        StandIn::SafeMode => "safe-mode",
+    }
+}
+
+/// The same as words of a trace: `goes-by=copy taken=2031-07-04T12:34:56Z`.
+pub(super) fn stand_in(by: StandIn) -> String {
+    let word = stand_in_word(by);
+    match by {
+        StandIn::Copy { taken } => format!("goes-by={word} taken={}", wall(taken)),
+        StandIn::SafeMode => format!("goes-by={word}"),
+    }
+}
+
+/// The same for people.
+pub fn goes_by(by: StandIn) -> String {
+    match by {
+        StandIn::Copy { taken } => {
+            format!("its configuration is a copy of {}", wall(taken))
+        }
+        StandIn::SafeMode => "safe mode, without a configuration".to_owned(),
     }
 }
 
@@ -41,6 +78,19 @@ pub(super) fn sentence(note: &ReloadNote) -> String {
             };
             format!("not reloaded, and nothing was changed: {first}")
         }
+        ReloadNote::ConfigurationUnusable { by, problem } => format!(
+            "the configuration cannot be used, {}: {problem}; mend it (`fieldwarden check` shows all \
+             that is wrong), then run `fieldwarden reload`",
+            match by {
+                StandIn::Copy { taken } => format!(
+                    "and a copy of {} of one that was in force stands in for it",
+                    wall(*taken)
+                ),
+                StandIn::SafeMode => "and there is no copy of one that was in force: in safe mode the \
+                                      machine is guarded, what runs goes on, and no service is started"
+                    .to_owned(),
+            }
+        ),
     }
 }
 

@@ -10,8 +10,8 @@ use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
     Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Hold, Ill, Lack, Life, MountId,
     NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
-    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, Standing, Thread, ThrottleFlags, Ticket,
-    WatchdogSeen,
+    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
+    ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -355,6 +355,10 @@ fn reading(rng: &mut Rng) -> Reading {
             temperature: rng.pick(&[None, Some(MilliCelsius(i32::MIN))]),
         }),
         Source::Floor => Reading::Floor { time: time(rng) },
+        Source::Configuration if rng.chance(30) => Reading::StandIn {
+            by: rng.pick(&[StandIn::SafeMode, StandIn::Copy { taken: Wall::MAX }]),
+            problem: "".into(),
+        },
         Source::Configuration => Reading::Problems {
             text: "web.toml:1: no".into(),
         },

@@ -1,7 +1,7 @@
-//! What is told of a reload.
+//! What is told of a reload, and of a configuration that cannot be taken up.
 
 use super::Severity;
-use crate::core::fact::{Asker, Fault, Thread};
+use crate::core::fact::{Asker, Fault, StandIn, Thread};
 
 /// What has become of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +15,13 @@ pub enum ReloadNote {
     ReloadRefused {
         /// Why.
         why: Unready,
+    },
+    /// The daemon has begun without its configuration, which cannot be used.
+    ConfigurationUnusable {
+        /// What it goes by instead.
+        by: StandIn,
+        /// What is wrong, in one line with its place.
+        problem: Box<str>,
     },
 }
 
@@ -36,7 +43,9 @@ impl ReloadNote {
     pub fn severity(&self) -> Severity {
         match self {
             ReloadNote::HandingOver { .. } => Severity::Info,
-            ReloadNote::ReloadRefused { .. } => Severity::Error,
+            ReloadNote::ReloadRefused { .. } | ReloadNote::ConfigurationUnusable { .. } => {
+                Severity::Error
+            }
         }
     }
 }

@@ -1,13 +1,33 @@
-//! Notes about reloads.
+//! Notes about reloads, and about a configuration that cannot be taken up.
 
-use crate::core::fact::{Asker, Errno, Fault, Request, Thread};
+use crate::core::fact::{Asker, Errno, Fault, Request, StandIn, Thread};
 use crate::core::note::{Note, ReloadNote, Unready};
+use crate::units::Wall;
 
 pub(super) fn notes() -> Vec<(Note, &'static str)> {
     let by = Asker::User(0);
     let refused = |why, words| (Note::Reload(ReloadNote::ReloadRefused { why }), words);
+    let unusable = |by, words| {
+        let problem = "a.toml:3:1: there is no key comand".into();
+        let note = ReloadNote::ConfigurationUnusable { by, problem };
+        (Note::Reload(note), words)
+    };
+    let taken = Wall::new(1_000_000_000).unwrap_or(Wall::MAX);
     let request = Request::Reload;
     vec![
+        unusable(
+            StandIn::Copy { taken },
+            "the configuration cannot be used, and a copy of 2001-09-09T01:46:40Z of one that was in \
+             force stands in for it: a.toml:3:1: there is no key comand; mend it (`fieldwarden check` \
+             shows all that is wrong), then run `fieldwarden reload`",
+        ),
+        unusable(
+            StandIn::SafeMode,
+            "the configuration cannot be used, and there is no copy of one that was in force: in safe \
+             mode the machine is guarded, what runs goes on, and no service is started: a.toml:3:1: \
+             there is no key comand; mend it (`fieldwarden check` shows all that is wrong), then run \
+             `fieldwarden reload`",
+        ),
         (
             Note::Asked { by, request },
             "root asked to reload the configuration",

@@ -3,7 +3,8 @@
 use crate::core::fact::{
     Asker, Change, Controller, Errno, Exit, Fact, Fault, Hold, Ill, Lack, Life, MountId, NotifyKey,
     Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
-    Said, ServiceId, Shown, Source, Stage, Standing, Thread, ThrottleFlags, Ticket, WatchdogSeen,
+    Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread, ThrottleFlags, Ticket,
+    WatchdogSeen,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
@@ -202,6 +203,10 @@ fn reading() -> impl Strategy<Value = Reading> {
         hold().prop_map(Reading::Hold),
         Just(Reading::Pool),
         text().prop_map(|text| Reading::Problems { text }),
+        (option::of(wall()), text()).prop_map(|(taken, problem)| Reading::StandIn {
+            by: taken.map_or(StandIn::SafeMode, |taken| StandIn::Copy { taken }),
+            problem,
+        }),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         unenforced(),
         (any::<bool>(), option::of(shown()))
