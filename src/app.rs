@@ -24,7 +24,7 @@ pub use error::AppError;
 use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
-use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, ServiceId, Thread};
+use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, ServiceId, StandIn, Thread};
 use crate::core::memo::Left;
 use crate::edge::bus::BusOrder;
 use crate::edge::checker::Checker;
@@ -53,12 +53,17 @@ use crew::Queues;
 use crossbeam_channel::Receiver;
 use lateness::Lateness;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::Arc;
 
 /// What a daemon is made of.
 pub struct Plan {
     /// Its configuration.
     pub config: Config,
+    /// What that is instead of its own, which cannot be used, and what is wrong with that.
+    pub stand_in: Option<(StandIn, Box<str>)>,
+    /// Its files as one text, of which copies are to be kept.
+    pub copy: Option<File>,
     /// The devices it works with.
     pub devices: Devices,
     /// The environment it was started in.
@@ -232,8 +237,12 @@ impl Bridge {
     }
 
     /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the
-    /// machine is reset and there is no successor in this boot.
+    /// machine is reset and there is no successor in this boot. None in safe mode: what ended in it
+    /// could not be started again, and its successor is to start it.
     fn leave(&self, now: Mono, memos: Vec<legacy::Found>) {
+        if self.core.picture().stand_in == Some(StandIn::SafeMode) {
+            return;
+        }
         for (service, run, memo) in memos {
             let line = legacy::line(service, run, &memo, self.core.settings());
             let order = ChildOrder::Remember {

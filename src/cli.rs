@@ -18,6 +18,7 @@ mod reach;
 mod reload;
 mod remote;
 mod replay;
+mod taking_up;
 mod why;
 
 use crate::error::{Error, RUNTIME_DIR};
@@ -335,7 +336,14 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::DemoService { name } => {
             return Ok(Next::End(crate::demo::services::run(&name)));
         }
-        Command::Check { config, named } => check::check(&named.unwrap_or(config), &mut out)?,
+        Command::Check {
+            named: Some(config),
+            ..
+        } => check::check(&config, &check::Asker::Daemon, &mut out)?,
+        Command::Check { config, .. } => {
+            let person = check::Asker::Person(chosen_dir(cli.runtime_dir));
+            check::check(&config, &person, &mut out)?
+        }
         Command::Power { json } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,

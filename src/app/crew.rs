@@ -164,7 +164,7 @@ impl Hands {
             own_process,
             right,
             requests,
-            ground,
+            mut ground,
             works,
             record,
             door,
@@ -188,7 +188,7 @@ impl Hands {
         )?;
         self.man_senses(&bridge.queues, samplers, &quit, &inbox)?;
         man_requests(requests, inbox)?;
-        self.man_stability(&config, own_process, &quit)?;
+        self.man_stability(&config, (own_process, ground.copies.take()), &quit)?;
         self.end_strangers(ground)
     }
 }
@@ -205,7 +205,10 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     };
     let memos = std::mem::take(&mut ground.memos).into_iter().map(recalled);
     let unenforced = std::mem::take(&mut ground.unenforced);
-    let told = safe.map(Fact::Seen).into_iter().chain(no_pool);
+    let stand_in = ground.stand_in.take();
+    let stand_in = stand_in.map(|(by, problem)| Reading::StandIn { by, problem });
+    let told = safe.into_iter().chain(stand_in).map(Fact::Seen);
+    let told = told.chain(no_pool);
     let mut facts: VecDeque<Fact> = told.chain(unenforced).collect();
     facts.extend(memos);
     facts.extend(ground.job_pasts());

@@ -1,6 +1,8 @@
 //! `check`: all that is wrong with a configuration, and all that this machine lacks for it.
 
 use super::printer::{Printer, tell, tell_line};
+use super::remote::Daemon;
+use super::taking_up;
 use crate::config::board::Cut;
 use crate::config::{self, CgroupChoice, Config, Problem, controllers};
 use crate::core::fact::Controller;
@@ -8,17 +10,32 @@ use crate::edge::engine::look_once;
 use crate::edge::watchdog_look;
 use crate::error::Error;
 use crate::text;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Who asks.
+pub enum Asker {
+    /// A daemon that is to reload, and knows what it goes by.
+    Daemon,
+    /// Somebody who wants to know, and where the daemon's directory is if that was said.
+    Person(Option<PathBuf>),
+}
 
 /// Shows every problem on standard error and a summary on standard output.
 ///
 /// # Errors
 /// When the configuration cannot be used. Warnings are no errors.
-pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
+pub fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
     let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {
             tell(&problems.to_string());
+            if let Asker::Person(dir) = asker
+                && let Some((copy, taken)) = taking_up::prospect(path, dir.as_deref())
+            {
+                tell_line(&format!(
+                    "a daemon that starts with it goes by {copy}, a copy of {taken}"
+                ));
+            }
             return Err(Error::SaidConfig);
         }
     };
@@ -39,7 +56,29 @@ pub fn check(path: &Path, out: &mut Printer) -> Result<(), Error> {
         path.display()
     ))?;
     limits(&loaded.config, out)?;
-    board(&loaded.config, out)
+    board(&loaded.config, out)?;
+    match asker {
+        Asker::Person(dir) => in_force(&loaded.config, dir.as_deref(), out),
+        Asker::Daemon => Ok(()),
+    }
+}
+
+/// Whether the daemon that runs still goes by something else.
+fn in_force(config: &Config, dir: Option<&Path>, out: &mut Printer) -> Result<(), Error> {
+    let dir = dir.unwrap_or(&config.wiring.runtime_dir);
+    let status = Daemon::new(dir.to_owned()).status().ok();
+    let Some(stand_in) = status.and_then(|status| status.daemon.stand_in) else {
+        return Ok(());
+    };
+    let by = match stand_in.taken {
+        Some(taken) => format!("goes by a copy of {taken}"),
+        None => "is in safe mode".to_owned(),
+    };
+    out.line(&format!(
+        "the daemon that runs {by}, because of {}; `fieldwarden reload` takes this up",
+        stand_in.problem
+    ))?;
+    Ok(())
 }
 
 /// Services for which only the default limits hold, and what of these the kernel does not enforce.

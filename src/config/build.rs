@@ -43,9 +43,6 @@ pub(super) fn config<'i>(
     boards: &mut Boards<'_>,
 ) -> Option<(Settings, Wiring)> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
-    if newer(&mut top) {
-        return None;
-    }
     top.refuse_unknown(&TABLES);
     let root = root(&mut top, boards);
     let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
@@ -99,7 +96,8 @@ pub(super) fn config<'i>(
 
 /// Is the file of a version after ours? Nothing else is judged then, because its keys are not
 /// ours.
-fn newer(top: &mut Table<'_, '_, '_>) -> bool {
+pub(super) fn newer<'i>(report: &mut Report<'i>, file: &DeTable<'i>, sound: bool) -> bool {
+    let mut top = Table::top(report, keys::SECTIONS, file, sound);
     let version = top.other("version", version);
     version.is_some_and(|version| version.value > keys::VERSION)
 }

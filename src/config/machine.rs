@@ -10,6 +10,7 @@ mod unit;
 pub use container::{ContainerFound, check_containers};
 
 use super::accounts::Accounts;
+use super::forest;
 use super::problem::Problem;
 use super::report::Report;
 use super::value::Node;
@@ -24,14 +25,9 @@ use toml::de::{DeTable, DeValue};
 /// it finds are warnings. It opens nothing but programs, to see which interpreter they name.
 /// `watchdog_runs`: a hardware watchdog runs on this machine now; `None` if nobody can tell.
 pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Problem> {
-    let mut report = Report::new(&config.name, &config.source);
-    // The text was parsed before, so this cannot fail; without a tree all places are the top.
-    let tree = DeTable::parse(&config.source).ok();
-    let find = |path: &[&str]| {
-        tree.as_ref()
-            .and_then(|tree| locate(tree.get_ref(), path))
-            .unwrap_or(0..0)
-    };
+    let mut report = Report::of(&config.source);
+    let tree = forest::grown(&config.source);
+    let find = |path: &[&str]| locate(&tree, path).unwrap_or(0..0);
     machine(&mut report, config, &find);
     watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
     pool(&mut report, config, &UNITS.map(Path::new), &find);
@@ -185,7 +181,7 @@ mod tests {
         let config = crate::config::parse("test", text).unwrap().config;
         let (own, shipped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let said = || {
-            let mut report = Report::new(&config.name, &config.source);
+            let mut report = Report::of(&config.source);
             let units = [own.path(), shipped.path()];
             pool(&mut report, &config, &units, &|_: &[&str]| 0..0);
             let problems = report.finish();

@@ -1,8 +1,8 @@
 //! Turns the text of a configuration into checked settings, or into all that is wrong with it.
 //!
 //! ```text
-//! text -> tree with spans (toml) -> keys and values (table, value) -> relations (build, order)
-//!                  \________________________\_____________________________\__> Problems
+//! texts -> a tree with spans (toml, forest) -> keys and values (table, value) -> relations (build, order)
+//!                  \________________________________\______________________________\__> Problems
 //! ```
 //!
 //! What may be written, with its bounds and defaults, is listed in [`keys`] and nowhere else.
@@ -12,12 +12,15 @@
 pub mod accounts;
 pub mod board;
 mod build;
+mod bundle;
 pub mod capability;
 mod command;
 mod container;
 pub mod controllers;
 pub mod elf;
+mod files;
 mod fingerprint;
+mod forest;
 mod groups;
 pub mod job;
 mod kept;
@@ -31,15 +34,18 @@ mod probe;
 mod problem;
 mod quantity;
 pub mod reach;
+mod render;
 mod report;
 mod restart;
 mod rights;
+mod safe_mode;
 mod sample;
 mod sandbox;
 pub mod schema;
 mod service;
 mod share;
 mod size;
+mod source;
 mod syntax;
 mod table;
 mod target;
@@ -49,21 +55,24 @@ mod zone;
 
 pub use board::{Board, Shelf};
 pub use build::SOCKET_EXTRA;
+pub(crate) use bundle::alike;
+pub use bundle::{Bundle, BundleError};
+pub use files::{DROP_INS, main_file};
 pub use fingerprint::Fingerprint;
 pub use led::LedPlan;
 pub use machine::{ContainerFound, check_containers, check_machine};
 pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
+pub use safe_mode::{safe_mode, salvage};
 pub use sample::sample;
 pub use sandbox::Sandbox;
 pub use share::{Amount, Pids, Share};
+pub use source::{Source, SourceFile};
 pub use target::{Target, Url};
 
 use crate::core::settings::{Ready, Service, Settings};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,10 +91,8 @@ pub struct Config {
     pub settings: Settings,
     /// What the edges need.
     pub wiring: Wiring,
-    /// Name of the file, as messages show it.
-    pub name: String,
-    /// The text as it was read.
-    pub source: String,
+    /// The files as they were read.
+    pub source: Source,
 }
 
 /// A configuration that can be used, and what is probably not meant.
@@ -217,31 +224,25 @@ impl StopSignal {
     }
 }
 
-/// Reads and checks a file. Board files are looked for in their places on this machine.
+/// Reads and checks a file and its drop-ins: `*.toml` in [`DROP_INS`] beside it, in the order of their
+/// names. A directory stands for the `fieldwarden.toml` in it. Board files are looked for in their
+/// places on this machine.
 ///
 /// # Errors
-/// Everything that makes the file unusable, together with its warnings; a file that cannot be
-/// read, is longer than [`FILE_MAX`] or is not UTF-8 is one problem.
+/// Everything that makes the files unusable, together with its warnings; a file that cannot be
+/// read, is longer than [`FILE_MAX`], is empty or is not UTF-8 is one problem.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
-    let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let limit = FILE_MAX as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return Err(syntax::unreadable(&name, &error).into());
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => parse_with(&name, &text, &Shelf::installed()),
-        Err(error) => Err(syntax::not_utf8(&name, error.as_bytes())),
-    }
+    let (source, unread) = files::read(path, true);
+    parse_files(source, unread, &Shelf::installed())
 }
 
-/// Checks a text as if it stood in this file. Board files are those that are installed.
+/// The same without its drop-ins.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_text(path: &Path, text: &str) -> Result<Loaded, Problems> {
-    parse_with(&path.display().to_string(), text, &Shelf::installed())
+pub fn load_alone(path: &Path) -> Result<Loaded, Problems> {
+    let (source, unread) = files::read(path, false);
+    parse_files(source, unread, &Shelf::installed())
 }
 
 /// Checks a text. `name` is what messages call it. No file is touched.
@@ -260,27 +261,36 @@ pub fn parse_with(name: &str, text: &str, shelf: &Shelf) -> Result<Loaded, Probl
     if text.len() > FILE_MAX {
         return Err(syntax::too_long(name).into());
     }
-    let mut report = report::Report::new(name, text);
-    let tree = syntax::tree(text, &mut report);
+    parse_files(Source::one(name, text), Vec::new(), shelf)
+}
+
+/// Checks files together. `unread`: what is wrong with those that could not be read.
+fn parse_files(source: Source, unread: Vec<Problem>, shelf: &Shelf) -> Result<Loaded, Problems> {
+    let mut report = report::Report::of(&source);
     let mut of_board = None;
     let mut boards = |report: &mut report::Report<'_>, path: &str, node: &value::Node<'_>| {
         named_board(report, path, node, shelf, &mut of_board)
     };
-    let parts = build::config(&mut report, tree.table.get_ref(), tree.sound, &mut boards);
-    let failed = report.failed();
-    let mut problems = report.finish();
+    let tree = forest::tree(&source, &mut report);
+    let parts = tree.as_ref().and_then(|tree| {
+        // What stands in a file that was not read may be missing in the others.
+        let sound = tree.sound && unread.is_empty();
+        build::config(&mut report, tree.table.get_ref(), sound, &mut boards)
+    });
+    let failed = report.failed() || !unread.is_empty();
+    let mut problems = Problems::from(unread);
+    problems.append(report.finish());
     if let Some(of_board) = of_board {
         problems.append(of_board);
     }
     match parts {
         Some((settings, wiring)) if !failed => Ok(Loaded {
+            warnings: problems.iter().cloned().collect(),
             config: Config {
                 settings,
                 wiring,
-                name: name.to_owned(),
-                source: text.to_owned(),
+                source,
             },
-            warnings: problems.iter().cloned().collect(),
         }),
         Some(_) | None => Err(problems),
     }

@@ -75,6 +75,14 @@ impl Problem {
         &self.what
     }
 
+    /// Where and what, in one line.
+    pub fn brief(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}:{}: {}", self.file, place.line, self.what),
+            None => format!("{}: {}", self.file, self.what),
+        }
+    }
+
     /// What to do about it, in one line; empty where there is nothing to add.
     pub fn help(&self) -> &str {
         &self.help

@@ -1,9 +1,10 @@
-//! Collects what is wrong with one text.
+//! Collects what is wrong with one text, or with several that belong together.
 //!
 //! Terms: a *span* is a range of bytes of the text; a [`Place`] is the same for people. Nothing
 //! here knows what a configuration may contain.
 
 use super::problem::{Place, Problem, Problems, Severity};
+use super::source::{Source, SourceFile};
 use super::value::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,18 +18,27 @@ const KEPT: usize = 200;
 /// would wrap them and tear the caret from its place.
 const EXCERPT: usize = 100;
 
-/// Collects the problems of one text.
+/// Collects the problems of a text.
 pub(super) struct Report<'t> {
-    name: &'t str,
-    text: &'t str,
-    /// Where each line begins.
-    lines: Vec<usize>,
+    /// The files, in the order of their spans.
+    parts: Vec<Part<'t>>,
+    /// Where the text begins that is looked at by itself; spans are counted from there.
+    begin: usize,
     found: Vec<Found>,
     more: usize,
     failed: bool,
     partial: bool,
     /// Values of this program's own, which stand for what the text does not give.
     defaults: BTreeMap<&'static str, Node<'static>>,
+}
+
+struct Part<'t> {
+    name: &'t str,
+    text: &'t str,
+    /// Where it begins, counted through all files.
+    begin: usize,
+    /// Where each line begins, counted in this file.
+    lines: Vec<usize>,
 }
 
 struct Found {
@@ -50,20 +60,30 @@ enum Weight {
 
 impl<'t> Report<'t> {
     pub(super) fn new(name: &'t str, text: &'t str) -> Report<'t> {
-        let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-        let lines = std::iter::once(0)
-            .chain(ends.map(|(at, _)| at + 1))
-            .collect();
+        Report::with(vec![Part::of(name, text, 0)])
+    }
+
+    /// That of all files of a configuration.
+    pub(super) fn of(source: &'t Source) -> Report<'t> {
+        let part = |(begin, file): (usize, &'t SourceFile)| Part::of(&file.name, &file.text, begin);
+        Report::with(source.begins().map(part).collect())
+    }
+
+    fn with(parts: Vec<Part<'t>>) -> Report<'t> {
         Report {
-            name,
-            text,
-            lines,
+            parts,
+            begin: 0,
             found: Vec::new(),
             more: 0,
             failed: false,
             partial: false,
             defaults: BTreeMap::new(),
         }
+    }
+
+    /// From now on spans are counted from here.
+    pub(super) fn set_begin(&mut self, begin: usize) {
+        self.begin = begin;
     }
 
     /// The value of a default, to be given back with [`keep_default`](Report::keep_default); `None` if
@@ -110,10 +130,12 @@ impl<'t> Report<'t> {
             self.more += 1;
             return;
         }
+        let span = span.start + self.begin..span.end + self.begin;
+        let part = self.part(span.start);
         let problem = Problem {
             severity,
-            file: self.name.to_owned(),
-            place: Some(self.place(&span)),
+            file: part.name.to_owned(),
+            place: Some(part.place(&span)),
             what,
             help,
         };
@@ -158,8 +180,44 @@ impl<'t> Report<'t> {
         }
     }
 
-    /// Line number, from 0, of a byte.
+    /// Where the line begins in which this byte stands.
     pub(super) fn line(&self, at: usize) -> usize {
+        let at = at + self.begin;
+        let part = self.part(at);
+        let line = part.line(at.saturating_sub(part.begin));
+        part.begin + part.lines.get(line).copied().unwrap_or(0)
+    }
+
+    /// The name of the file in which this byte stands, and its line there, from 1.
+    pub(super) fn file_and_line(&self, at: usize) -> (&'t str, usize) {
+        let part = self.part(at + self.begin);
+        let at = (at + self.begin).saturating_sub(part.begin);
+        (part.name, part.line(at) + 1)
+    }
+
+    /// The file in which this byte stands. There is always one.
+    fn part(&self, at: usize) -> &Part<'t> {
+        let behind = self.parts.partition_point(|part| part.begin <= at);
+        &self.parts[behind.saturating_sub(1)]
+    }
+}
+
+impl<'t> Part<'t> {
+    fn of(name: &'t str, text: &'t str, begin: usize) -> Part<'t> {
+        let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        let lines = std::iter::once(0)
+            .chain(ends.map(|(at, _)| at + 1))
+            .collect();
+        Part {
+            name,
+            text,
+            begin,
+            lines,
+        }
+    }
+
+    /// Line number, from 0, of a byte of this file.
+    fn line(&self, at: usize) -> usize {
         self.lines
             .partition_point(|begin| *begin <= at)
             .saturating_sub(1)
@@ -167,8 +225,8 @@ impl<'t> Report<'t> {
 
     /// The place of a span, which may lie anywhere.
     fn place(&self, span: &Range<usize>) -> Place {
-        let start = floor(self.text, span.start);
-        let end = floor(self.text, span.end).max(start);
+        let start = floor(self.text, span.start.saturating_sub(self.begin));
+        let end = floor(self.text, span.end.saturating_sub(self.begin)).max(start);
         let line = self.line(start);
         let begin = self.lines.get(line).copied().unwrap_or(0);
         let next = self.lines.get(line + 1).copied();

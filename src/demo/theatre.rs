@@ -95,6 +95,8 @@ impl Theatre {
         let plan = Plan {
             successor: None,
             config: loaded.config,
+            stand_in: None,
+            copy: None,
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.
             environment: Environment::default(),

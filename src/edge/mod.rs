@@ -14,6 +14,7 @@ pub mod bus;
 pub mod checker;
 pub mod children;
 pub mod clock;
+pub mod config_copy;
 pub mod control;
 pub mod disk;
 pub mod drive;

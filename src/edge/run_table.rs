@@ -113,6 +113,13 @@ impl RunTable {
         (table, left)
     }
 
+    /// Names of services of which a daemon of this boot has left a run whose end nobody has seen.
+    pub fn running(places: &Places) -> Vec<String> {
+        let left = Image::read(places).leavings().into_iter();
+        left.filter_map(|(name, left)| left.record.map(|_| name))
+            .collect()
+    }
+
     /// A run has begun, or is ready.
     ///
     /// # Errors

@@ -23,9 +23,8 @@ fn an_empty_file_has_the_documented_defaults() {
         settings,
         wiring,
         source,
-        name,
     } = good("").config;
-    assert_eq!((source.as_str(), name.as_str()), ("", "test.toml"));
+    assert_eq!((&*source.text(), source.name()), ("", "test.toml"));
     assert!(settings.services.is_empty() && settings.mounts.is_empty());
     assert_eq!(settings.watchdog.owner, WatchdogOwner::Fieldwarden);
     assert_eq!(settings.watchdog.timeout, Duration::from_secs(15));

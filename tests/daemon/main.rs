@@ -13,6 +13,7 @@ mod notify;
 mod probes;
 mod reload;
 mod rig;
+mod stand_in;
 mod start;
 
 use nix::sys::signal::Signal;

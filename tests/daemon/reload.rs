@@ -230,7 +230,8 @@ fn a_configuration_that_breaks_after_its_check_is_not_the_end() {
     rig.reloads();
     assert_eq!((rig.up("web"), rig.status().pid), (web, daemon));
     assert_eq!(rig.service("web").run, 1);
-    assert!(rig.log().contains("going on with what was in force"));
+    let stand_in = rig.status().daemon.stand_in.unwrap();
+    assert_eq!(stand_in.goes_by, "copy");
 }
 
 /// A service that ends between two programs of one process: its end is known, and was a good one.

@@ -62,6 +62,14 @@ impl Rig {
         self.until("the daemon answers", |rig| rig.ask("status").is_some());
     }
 
+    /// The same, as an init would that listens there.
+    pub fn start_by_init(&mut self, socket: &std::path::Path, errors: Stdio) {
+        let mut command = self.command();
+        command.env("NOTIFY_SOCKET", socket).stderr(errors);
+        self.daemon = Some(command.spawn().unwrap());
+        self.until("the daemon answers", |rig| rig.ask("status").is_some());
+    }
+
     /// Events of this kind in the journal, as lines of JSON.
     pub fn journaled(&self, event: &str) -> Vec<String> {
         let event = format!("\"event\":\"{event}\"");

@@ -7,11 +7,12 @@ use crate::app::{AppError, Plan};
 use crate::config::board::Board;
 use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
-use crate::core::fact::{Fact, Fault, ServiceId, Thread};
+use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
+use crate::edge::config_copy::ConfigCopies;
 use crate::edge::fd_store::FdStore;
 use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
@@ -45,6 +46,10 @@ pub(super) struct Ground {
     pub no_pool: Option<Fault>,
     /// Daemons that broke off in the minute before this one, if it starts safely because of them.
     pub safe: Option<u32>,
+    /// What stands in for the configuration, which cannot be used.
+    pub stand_in: Option<(StandIn, Box<str>)>,
+    /// The copies of it that are to be kept.
+    pub copies: Option<ConfigCopies>,
     pub boot: BootFacts,
     pub boot_id: Box<str>,
     pub survivors: Vec<(ServiceId, Survivor)>,
@@ -93,9 +98,21 @@ impl Ground {
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
         let (table, left) = RunTable::open(&places, &names);
         let memos = memos(&settings, &left, safe);
-        let redefined = redefined((&settings, &commands), &left, safe);
+        // Nothing is stopped because of a file that cannot be used, and nothing by a daemon whose
+        // predecessors broke off.
+        let gentle = safe.is_some() || plan.stand_in.is_some();
+        let redefined = match gentle {
+            true => Vec::new(),
+            false => redefined((&settings, &commands), &left),
+        };
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
-        let strangers = strangers(&settings, &left, pool.as_ref());
+        let strangers = match gentle {
+            true => Leavings::new(),
+            false => strangers(&settings, &left, pool.as_ref()),
+        };
+        let state_dir = &wiring.state_dir;
+        let copies = plan.copy.take();
+        let copies = copies.map(|text| ConfigCopies::new(&places, state_dir, text));
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
@@ -116,6 +133,8 @@ impl Ground {
             pool,
             no_pool,
             safe,
+            stand_in: plan.stand_in.take(),
+            copies,
             boot: BootFacts {
                 seed: u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0,
                 init_watchdog,
@@ -392,16 +411,8 @@ fn stores(settings: &Settings, commands: &[Command]) -> Vec<FdStore> {
     settings.services.iter().zip(commands).map(store).collect()
 }
 
-/// Services that are configured otherwise than they were started. Nothing is stopped by a daemon whose
-/// predecessors broke off: then there are none.
-fn redefined(
-    (settings, commands): (&Settings, &[Command]),
-    left: &Leavings,
-    safe: Option<u32>,
-) -> Vec<ServiceId> {
-    if safe.is_some() {
-        return Vec::new();
-    }
+/// Services that are configured otherwise than they were started.
+fn redefined((settings, commands): (&Settings, &[Command]), left: &Leavings) -> Vec<ServiceId> {
     let services = settings.services.iter().zip(commands);
     let other = |(service, command): (&Service, &Command)| {
         let before = left.get(&*service.name).and_then(|left| left.fingerprint);

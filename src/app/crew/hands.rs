@@ -12,6 +12,7 @@ use crate::edge::adoption;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
+use crate::edge::config_copy::{self, ConfigCopies};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
@@ -188,7 +189,7 @@ impl Hands {
             log,
             real,
         } = plan;
-        let ring = Ring::new(ground.places.root(), &ground.boot_id, &config.source)
+        let ring = Ring::new(ground.places.root(), &ground.boot_id, &config.source.text())
             .with_meta(ground.replay_meta(&config.wiring.board));
         let settings = ground.settings.clone();
         let (events, boot_id) = (events.clone(), ground.boot_id.clone());
@@ -358,24 +359,34 @@ impl Hands {
         Ok(calls)
     }
 
-    /// When the start is over, memory is put in order; and a daemon that lives for long enough proves
-    /// that resets have helped.
+    /// When the start is over, memory is put in order; a daemon that lives for long enough proves that
+    /// its configuration can be lived with, and then that resets have helped.
     pub(super) fn man_stability(
         &mut self,
         config: &Config,
-        own_process: bool,
+        (own_process, copies): (bool, Option<ConfigCopies>),
         quit: &Receiver<()>,
     ) -> Result<(), AppError> {
         let resets = config.wiring.state_dir.join("resets");
         let quit = quit.clone();
         self.man("stability", move || {
-            if quit.recv_timeout(START) != Err(RecvTimeoutError::Timeout) {
+            let lives = |time| quit.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+            if let Some(copies) = &copies {
+                copies.keep_here();
+            }
+            if !lives(START) {
                 return;
             }
             if own_process {
                 settle_memory();
             }
-            if quit.recv_timeout(starts::STABLE) == Err(RecvTimeoutError::Timeout) {
+            if !lives(config_copy::PROVEN) {
+                return;
+            }
+            if let Some(copies) = copies {
+                copies.keep_lasting();
+            }
+            if lives(starts::STABLE) {
                 starts::forget_resets(&resets);
             }
         })

@@ -60,7 +60,7 @@ mod tests {
                  [service.b]\ncommand = [\"/bin/true\"]\n"
             );
             let config = crate::config::parse("test", &text).unwrap().config;
-            let mut report = Report::new(&config.name, &config.source);
+            let mut report = Report::of(&config.source);
             look(&mut report, &config, root.path(), &|_: &[&str]| 0..0);
             let problems = report.finish();
             let list = problems

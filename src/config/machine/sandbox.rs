@@ -118,7 +118,7 @@ mod tests {
         let config = crate::config::parse("test", text).unwrap().config;
         let sandbox = config.wiring.commands[0].sandbox.as_ref().unwrap();
         let said = |release: &str, networks| {
-            let mut report = Report::new(&config.name, &config.source);
+            let mut report = Report::of(&config.source);
             let find = |_: &[&str]| 0..0;
             kernel(&mut report, "a", sandbox, (release, networks), &find);
             let problems = report.finish();

@@ -110,7 +110,7 @@ mod tests {
     fn said(head: &str, booted: bool, place: &Path) -> Vec<String> {
         let text = format!("{head}[service.web]\nkind = \"unit\"\nunit = \"web@1.service\"\n");
         let config = crate::config::parse("test", &text).unwrap().config;
-        let mut report = Report::new(&config.name, &config.source);
+        let mut report = Report::of(&config.source);
         look(&mut report, &config, (booted, &[place]), &|_: &[&str]| 0..0);
         let problems = report.finish();
         problems.iter().map(|p| p.what().to_owned()).collect()
@@ -150,7 +150,7 @@ mod tests {
         });
         let text: String = text.collect();
         let config = crate::config::parse("test", &text).unwrap().config;
-        let mut report = Report::new(&config.name, &config.source);
+        let mut report = Report::of(&config.source);
         look(&mut report, &config, (true, &[place]), &|_: &[&str]| 0..0);
         let problems = report.finish();
         let told: Vec<&str> = problems.iter().map(|p| p.what()).collect();

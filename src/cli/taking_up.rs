@@ -1,0 +1,180 @@
+//! Which configuration a daemon goes by: its own, or what stands in for one that cannot be used.
+//!
+//! ```text
+//! the files ──cannot be used──► what was in force before a reload ──► copy of this boot
+//!     ──► copy that outlived a boot ──► safe mode
+//! ```
+//!
+//! A machine that nobody can walk up to is never left without a daemon because of a file: services that
+//! run go on, and its owner is told. Somebody who starts one at a terminal sees what is wrong, and
+//! nothing is started.
+
+use crate::config::{self, Bundle, Config, Loaded, Problems, Severity};
+use crate::core::fact::StandIn;
+use crate::edge::places::Places;
+use crate::edge::run_table::RunTable;
+use crate::edge::{clock, config_copy, luggage};
+use crate::error::Error;
+use crate::text;
+use crate::units::Wall;
+use std::path::{Path, PathBuf};
+
+/// The copy of what is in force, in the luggage.
+const IN_FORCE: &str = "configuration";
+
+/// Most characters of what is wrong that are passed on; the log has all of it.
+const LONGEST: usize = 300;
+
+/// What a daemon goes by.
+pub struct Taken {
+    /// Its configuration.
+    pub config: Config,
+    /// What it is instead of its own, and what is wrong with that.
+    pub stand_in: Option<(StandIn, Box<str>)>,
+    /// Its files as one text, to be kept.
+    pub bundle: Option<String>,
+}
+
+/// Finds the configuration. `alone`: without drop-ins. `watched`: somebody is there to mend it.
+/// `runtime_dir` goes before what the configuration says.
+///
+/// # Errors
+/// What is wrong with it, where somebody is there.
+pub fn take(
+    path: &Path,
+    runtime_dir: Option<PathBuf>,
+    (alone, watched): (bool, bool),
+) -> Result<Taken, Error> {
+    let before = luggage::take_text(IN_FORCE);
+    let loaded = match alone {
+        true => config::load_alone(path),
+        false => config::load(path),
+    };
+    let mut taken = match loaded {
+        Ok(loaded) => own(loaded),
+        Err(problems) if watched && before.is_none() => return Err(problems.into()),
+        Err(problems) => stand_in(path, runtime_dir.as_deref(), alone, before, &problems)?,
+    };
+    if let Some(dir) = runtime_dir {
+        taken.config.wiring.runtime_dir = dir;
+    }
+    Ok(taken)
+}
+
+/// Puts what is in force into the luggage, for a successor that finds its files unusable.
+pub fn pass_on(text: std::os::fd::OwnedFd) {
+    luggage::put(IN_FORCE.to_owned(), text);
+}
+
+fn own(loaded: Loaded) -> Taken {
+    tell_warnings(&loaded);
+    let taken = Wall::new(clock::wall().as_second()).unwrap_or(Wall::MAX);
+    Taken {
+        bundle: Bundle::of(&loaded.config, taken).to_text(),
+        config: loaded.config,
+        stand_in: None,
+    }
+}
+
+fn tell_warnings(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        log::warn!("{}", warning.brief());
+    }
+}
+
+fn stand_in(
+    path: &Path,
+    runtime_dir: Option<&Path>,
+    alone: bool,
+    before: Option<String>,
+    problems: &Problems,
+) -> Result<Taken, Error> {
+    log::error!("{problems}");
+    let Some(salvaged) = config::salvage(path) else {
+        return Err(problems.clone().into());
+    };
+    let copies = copies(&salvaged, runtime_dir);
+    let copies = copies.map(|copy| (copy.display().to_string(), config_copy::read(&copy)));
+    // What an aborted daemon had in force is not proven, and what it handed over is not trusted.
+    let copies = copies.skip(usize::from(alone));
+    let before = before
+        .filter(|_| !alone)
+        .map(|text| ("what was in force".to_owned(), Ok(text)));
+    let problem = first(problems);
+    for (name, text) in before.into_iter().chain(copies) {
+        let found = text
+            .map_err(|e| e.to_string())
+            .and_then(|text| usable(&text, path, alone));
+        match found {
+            Ok((bundle, loaded)) => {
+                let by = StandIn::Copy {
+                    taken: bundle.taken,
+                };
+                return Ok(Taken {
+                    config: loaded.config,
+                    stand_in: Some((by, problem)),
+                    bundle: bundle.to_text(),
+                });
+            }
+            Err(why) => log::warn!("{name}: no copy to go by: {why}"),
+        }
+    }
+    let places = Places::new(runtime_dir.unwrap_or(&salvaged.wiring.runtime_dir));
+    let running = RunTable::running(&places);
+    Ok(Taken {
+        config: config::safe_mode(&salvaged, &running),
+        stand_in: Some((StandIn::SafeMode, problem)),
+        bundle: None,
+    })
+}
+
+/// Where copies may be, by what could be read of the configuration.
+fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter<PathBuf, 2> {
+    let wiring = &salvaged.wiring;
+    let places = Places::new(runtime_dir.unwrap_or(&wiring.runtime_dir));
+    [
+        config_copy::here(&places),
+        config_copy::lasting(&wiring.state_dir),
+    ]
+    .into_iter()
+}
+
+/// The copy that would stand in for this file, which cannot be used, and when it was made.
+pub fn prospect(path: &Path, runtime_dir: Option<&Path>) -> Option<(String, String)> {
+    let copies = copies(&config::salvage(path)?, runtime_dir);
+    let mut found = copies.filter_map(|copy| {
+        let text = config_copy::read(&copy).ok()?;
+        let (bundle, _) = usable(&text, path, false).ok()?;
+        Some((copy.display().to_string(), text::wall(bundle.taken)))
+    });
+    found.next()
+}
+
+/// A copy of the configuration with this name, if it can be used.
+fn usable(text: &str, path: &Path, alone: bool) -> Result<(Bundle, Loaded), String> {
+    let bundle = Bundle::parse(text).map_err(|e| e.to_string())?;
+    if Path::new(bundle.name()) != config::main_file(path) {
+        return Err(format!("it is one of {}", bundle.name()));
+    }
+    let bundle = match alone {
+        true => bundle.alone(),
+        false => bundle,
+    };
+    let loaded = bundle
+        .load()
+        .map_err(|problems| first(&problems).to_string())?;
+    Ok((bundle, loaded))
+}
+
+/// The first thing that is wrong, and how much more there is.
+fn first(problems: &Problems) -> Box<str> {
+    let mut errors = problems.iter().filter(|p| p.severity() == Severity::Error);
+    let first = errors
+        .next()
+        .map_or_else(String::new, config::Problem::brief);
+    let first: String = first.chars().take(LONGEST).collect();
+    match errors.count() {
+        0 => first.into(),
+        more => format!("{first} (and {more} more)").into(),
+    }
+}

@@ -1,0 +1,193 @@
+//! The copies of a configuration: what a daemon goes by when it finds its configuration unusable.
+//!
+//! One lies in the runtime directory, of what is in force in this boot, from the start on. The other
+//! lies with the state and outlives the boot: it is of the latest configuration that a daemon has lived
+//! with for a minute, so none that daemons break off of takes its place.
+//!
+//! Both may hold what the configuration holds, so nobody but root reads them.
+//!
+//! Never replaces a copy by half of another one. Never waits for the card but in a thread of its own.
+
+use super::places::Places;
+use crate::config::alike;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A daemon that has lived so long with its configuration does not break off of it.
+pub const PROVEN: Duration = Duration::from_secs(60);
+
+/// Longest copy in bytes: a configuration, a board file, and their names.
+const LENGTH_MAX: u64 = 4 << 20;
+
+/// Name of the copy in its directory.
+const NAME: &str = "configuration";
+
+/// The copies of one daemon, and what is to stand in them.
+pub struct ConfigCopies {
+    here: PathBuf,
+    lasting: PathBuf,
+    /// In memory that is not this process's: it is needed once more, after a minute.
+    text: File,
+}
+
+/// The copy of this boot.
+pub fn here(places: &Places) -> PathBuf {
+    places.root().join(NAME)
+}
+
+/// The copy that outlives a boot.
+pub fn lasting(state_dir: &Path) -> PathBuf {
+    state_dir.join(NAME)
+}
+
+/// Reads a copy.
+///
+/// # Errors
+/// What the kernel said; that it is too long, or no text.
+pub fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let length = File::open(path)?
+        .take(LENGTH_MAX + 1)
+        .read_to_string(&mut text)?;
+    match length as u64 > LENGTH_MAX {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(text),
+    }
+}
+
+impl ConfigCopies {
+    /// Copies of this text, which lies in a file.
+    pub fn new(places: &Places, state_dir: &Path, text: File) -> ConfigCopies {
+        ConfigCopies {
+            here: here(places),
+            lasting: lasting(state_dir),
+            text,
+        }
+    }
+
+    /// Keeps what is in force for a daemon that follows in this boot. The directory is memory: if that
+    /// fails, there is the other copy.
+    pub fn keep_here(&self) {
+        if let Err(e) = self.text().and_then(|text| replace(&self.here, &text)) {
+            log::warn!(
+                "{}: {e}; no copy of the configuration for this boot",
+                self.here.display()
+            );
+        }
+    }
+
+    /// Keeps it for the next boot, too.
+    pub fn keep_lasting(&self) {
+        let kept = self.text().and_then(|text| {
+            let same = read(&self.lasting).is_ok_and(|old| alike(&old, &text));
+            match same {
+                // Nothing is written to a card that says nothing new.
+                true => Ok(()),
+                false => replace(&self.lasting, &text),
+            }
+        });
+        if let Err(e) = kept {
+            log::warn!(
+                "{}: {e}; no copy of the configuration outlives this boot",
+                self.lasting.display()
+            );
+        }
+    }
+
+    fn text(&self) -> io::Result<String> {
+        let length = usize::try_from(self.text.metadata()?.len()).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        self.text.read_exact_at(&mut bytes, 0)?;
+        String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// Replaces a file so that a power cut at any instant leaves the old or the new one. What could not be
+/// written as a whole is removed, so that it takes no room on a full disk.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let written = write_new(&new, text).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    File::open(directory)?.sync_all()
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    fn copies(dir: &Path, text: &str) -> ConfigCopies {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        ConfigCopies::new(&Places::new(dir), &dir.join("state"), file)
+    }
+
+    /// A copy is there as it was kept, for root alone; it is written again only if it says something
+    /// else than the one before.
+    #[test]
+    fn a_copy_is_kept_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let path = lasting(&state);
+        // What another program has left in its way.
+        fs::write(path.with_extension("new"), "x").unwrap();
+        copies(dir.path(), "head 1\nbody").keep_lasting();
+        assert_eq!(read(&path).unwrap(), "head 1\nbody");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let inode = || fs::metadata(&path).unwrap().ino();
+        let first = inode();
+        copies(dir.path(), "head 2\nbody").keep_lasting();
+        assert_eq!(
+            (read(&path).unwrap().as_str(), inode()),
+            ("head 1\nbody", first)
+        );
+        copies(dir.path(), "head 3\nother").keep_lasting();
+        assert_eq!(read(&path).unwrap(), "head 3\nother");
+        copies(dir.path(), "head 4\nother").keep_here();
+        assert_eq!(
+            read(&here(&Places::new(dir.path()))).unwrap(),
+            "head 4\nother"
+        );
+        assert!(!path.with_extension("new").exists());
+    }
+
+    /// Where nothing can be written, nothing is, and the old copy stays.
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let copies = copies(dir.path(), "head\nbody");
+        copies.keep_lasting();
+        assert!(!lasting(&dir.path().join("state")).exists());
+        let place = dir.path().join("place");
+        fs::create_dir(&place).unwrap();
+        let path = place.join("c");
+        replace(&path, "old").unwrap();
+        // A directory in its way stands for a disk that takes nothing.
+        fs::create_dir(path.with_extension("new")).unwrap();
+        assert!(replace(&path, "new").is_err());
+        assert_eq!(read(&path).unwrap(), "old");
+        assert!(read(&place).is_err() && read(Path::new("/nonexistent")).is_err());
+    }
+}
