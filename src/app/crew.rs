@@ -8,6 +8,7 @@ pub(super) mod lamp;
 mod limits;
 mod queues;
 mod samplers;
+mod stability;
 
 use super::last_resort;
 use super::{AppError, Bridge, Plan};

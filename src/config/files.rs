@@ -109,8 +109,8 @@ fn text(path: &Path, name: &str, room: usize) -> Result<String, Vec<Problem>> {
     }
 }
 
-/// A file without anything in it. Nobody writes one, but a power cut may leave one behind, and a machine
-/// that takes it for a configuration runs none of its services and calls that well.
+/// A file without anything in it. Nobody writes one, but a power cut may leave one behind, and a
+/// machine that takes it for a configuration runs none of its services and calls that well.
 fn empty(name: &str) -> Problem {
     Problem::of_file(
         Severity::Error,

@@ -1,8 +1,8 @@
 //! Turns the text of a configuration into checked settings, or into all that is wrong with it.
 //!
 //! ```text
-//! texts -> a tree with spans (toml, forest) -> keys and values (table, value) -> relations (build, order)
-//!                  \________________________________\______________________________\__> Problems
+//! texts -> tree with spans (forest) -> keys and values (table, value) -> relations (build, order)
+//!                     \______________________\_____________________________\__> Problems
 //! ```
 //!
 //! What may be written, with its bounds and defaults, is listed in [`keys`] and nowhere else.

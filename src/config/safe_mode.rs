@@ -58,8 +58,8 @@ fn good(text: &str) -> Option<Loaded> {
     parse_with(NAME, text, &Shelf::installed()).ok()
 }
 
-/// The tables that are right by themselves, one after another. Later files are looked at one by one, and
-/// go before earlier ones.
+/// The tables that are right by themselves, one after another. Files are looked at one by one, and
+/// later ones go before earlier ones.
 fn tables(source: &Source, wanted: impl Fn(&str) -> bool) -> String {
     let mut known: Vec<String> = Vec::new();
     let mut text = String::new();

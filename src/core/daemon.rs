@@ -2,8 +2,8 @@
 //! configuration, and daemons before it that ended in good order.
 //!
 //! All of it can be missing without stopping anything: then records are kept in memory, services end
-//! with the daemon, a copy of its configuration stands in, and it starts without what it was left. Nobody would notice before it is too late,
-//! so it is told.
+//! with the daemon, a copy of its configuration stands in, and it starts without what it was left.
+//! Nobody would notice before it is too late, so it is told.
 //!
 //! Never acts: it reports.
 

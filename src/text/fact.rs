@@ -119,11 +119,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Journal => "journal".to_owned(),
         Reading::Pool => "pool".to_owned(),
         Reading::Problems { text } => format!("configuration problems={}", token(text)),
-        Reading::StandIn { by, problem } => format!(
-            "configuration {} problem={}",
-            super::reload::stand_in(*by),
-            token(problem)
-        ),
+        Reading::StandIn { by, problem } => super::reload::seen(*by, problem),
         Reading::Unenforced { .. } => unenforced(reading).unwrap_or_default(),
         Reading::Starts { aborted } => format!("starts aborted={aborted}"),
         Reading::Gauge {

@@ -40,6 +40,11 @@ pub(super) fn stand_in(by: StandIn) -> String {
     }
 }
 
+/// The fact of it as words of a trace.
+pub(super) fn seen(by: StandIn, problem: &str) -> String {
+    format!("configuration {} problem={}", stand_in(by), token(problem))
+}
+
 /// The same for people.
 pub fn goes_by(by: StandIn) -> String {
     match by {

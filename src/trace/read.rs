@@ -1,5 +1,6 @@
 //! Reads a trace: the document and its steps.
 
+mod configuration;
 mod fact;
 mod job;
 mod marker;

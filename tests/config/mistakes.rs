@@ -97,7 +97,7 @@ fn a_file_that_cannot_be_used_at_all_is_one_problem() {
     );
     let of_directory = shown(directory.path());
     assert!(
-        of_directory.contains("cannot be read: Is a directory"),
+        of_directory.contains("/fieldwarden.toml: cannot be read: No such file"),
         "{of_directory}"
     );
 

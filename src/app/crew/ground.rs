@@ -83,36 +83,21 @@ impl Ground {
         let wiring = &plan.config.wiring;
         let (pool, no_pool) = pool(&wiring.cgroup, &plan.environment)?;
         let mounts = mounts(&plan.devices, wiring.mounts.as_deref());
-        plan.config.settings.mounts = mounts
-            .iter()
-            .map(|m| m.to_string_lossy().into_owned().into())
-            .collect();
+        plan.config.settings.mounts = names(&mounts);
         let settings = std::mem::replace(&mut plan.config.settings, Settings::nothing());
         let settings = Arc::new(settings);
         let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
         let first = !places.began().exists();
         std::fs::write(places.began(), "").map_err(AppError::Places)?;
-        let init_watchdog = plan.environment.watchdog(std::process::id());
         // Before survivors are looked for: each of them takes a descriptor.
         let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
         let (table, left) = RunTable::open(&places, &names);
         let memos = memos(&settings, &left, safe);
-        // Nothing is stopped because of a file that cannot be used, and nothing by a daemon whose
-        // predecessors broke off.
-        let gentle = safe.is_some() || plan.stand_in.is_some();
-        let redefined = match gentle {
-            true => Vec::new(),
-            false => redefined((&settings, &commands), &left),
-        };
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
-        let strangers = match gentle {
-            true => Leavings::new(),
-            false => strangers(&settings, &left, pool.as_ref()),
-        };
-        let state_dir = &wiring.state_dir;
-        let copies = plan.copy.take();
-        let copies = copies.map(|text| ConfigCopies::new(&places, state_dir, text));
+        let gentle = safe.is_some() || plan.stand_in.is_some();
+        let what = (&*settings, &*commands);
+        let (redefined, strangers) = out_of_place(gentle, what, &left, pool.as_ref());
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
@@ -122,6 +107,8 @@ impl Ground {
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };
         Ok(Ground {
+            copies: (plan.copy.take())
+                .map(|text| ConfigCopies::new(&places, &wiring.state_dir, text)),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
             stores: stores(&settings, &commands),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
@@ -134,10 +121,9 @@ impl Ground {
             no_pool,
             safe,
             stand_in: plan.stand_in.take(),
-            copies,
             boot: BootFacts {
                 seed: u64::from(crc32fast::hash(boot_id.as_bytes())) << 32 | clock::now().0,
-                init_watchdog,
+                init_watchdog: plan.environment.watchdog(std::process::id()),
                 first,
             },
             boot_id,
@@ -342,6 +328,11 @@ fn mounts(devices: &Devices, named: Option<&[PathBuf]>) -> Vec<PathBuf> {
     }
 }
 
+fn names(mounts: &[PathBuf]) -> Vec<Box<str>> {
+    let name = |mount: &PathBuf| mount.to_string_lossy().into_owned().into();
+    mounts.iter().map(name).collect()
+}
+
 /// Notes the board for the hook of systemd's last moments, and tells whose markers are kept.
 fn note_board(plan: &Plan, places: &Places) -> Of {
     let of = match &plan.devices {
@@ -357,6 +348,20 @@ fn note_board(plan: &Plan, places: &Places) -> Of {
         );
     }
     of
+}
+
+/// What runs otherwise than it is configured, and what is nobody's any more. Nothing is stopped because
+/// of a file that cannot be used, and nothing by a daemon whose predecessors broke off.
+fn out_of_place(
+    gentle: bool,
+    what: (&Settings, &[Command]),
+    left: &Leavings,
+    pool: Option<&Pool>,
+) -> (Vec<ServiceId>, Leavings) {
+    match gentle {
+        true => (Vec::new(), Leavings::new()),
+        false => (redefined(what, left), strangers(what.0, left, pool)),
+    }
 }
 
 /// What runs and is nobody's any more. A process of ours that has become a unit meanwhile is one too

@@ -12,7 +12,6 @@ use crate::edge::adoption;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
-use crate::edge::config_copy::{self, ConfigCopies};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
@@ -28,9 +27,8 @@ use crate::edge::pulse::Pulse;
 use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::{Recipes, Spawning};
-use crate::edge::starts;
 use crate::edge::successor::Successor;
-use crate::edge::{clock, logging, luggage, process, program_text, senses, thread};
+use crate::edge::{clock, logging, luggage, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
 use crate::units::Wall;
@@ -44,10 +42,6 @@ use std::time::Duration;
 
 /// Roll calls for the signals thread that may wait: at one a minute, it is told to be late long before.
 const SIGNAL_QUEUE: usize = 8;
-
-/// By then the start is over, even of a thousand services. Until then memory is not locked: that would
-/// take a tenth of a small start, and nothing is paged out this early.
-const START: Duration = Duration::from_secs(3);
 
 /// Time for the recorder to hand the last events to those who follow. On a card that stalls they go
 /// without; the end does not wait longer for it.
@@ -163,16 +157,6 @@ impl Hands {
             );
         }
     }
-}
-
-/// Memory of the process that is ours stays where it is, but for what only the start has needed.
-fn settle_memory() {
-    program_text::let_go();
-    process::give_back_heap();
-    if let Err(e) = process::lock_memory() {
-        log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
-    }
-    program_text::keep();
 }
 
 impl Hands {
@@ -357,39 +341,6 @@ impl Hands {
         let run = move || fatal("signals", signals::run(caught, &work, &inbox));
         self.man("signals", run)?;
         Ok(calls)
-    }
-
-    /// When the start is over, memory is put in order; a daemon that lives for long enough proves that
-    /// its configuration can be lived with, and then that resets have helped.
-    pub(super) fn man_stability(
-        &mut self,
-        config: &Config,
-        (own_process, copies): (bool, Option<ConfigCopies>),
-        quit: &Receiver<()>,
-    ) -> Result<(), AppError> {
-        let resets = config.wiring.state_dir.join("resets");
-        let quit = quit.clone();
-        self.man("stability", move || {
-            let lives = |time| quit.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-            if let Some(copies) = &copies {
-                copies.keep_here();
-            }
-            if !lives(START) {
-                return;
-            }
-            if own_process {
-                settle_memory();
-            }
-            if !lives(config_copy::PROVEN) {
-                return;
-            }
-            if let Some(copies) = copies {
-                copies.keep_lasting();
-            }
-            if lives(starts::STABLE) {
-                starts::forget_resets(&resets);
-            }
-        })
     }
 
     pub(super) fn end_strangers(&mut self, ground: Ground) -> Result<(), AppError> {

@@ -5,7 +5,7 @@ use super::super::problem::{Problem, TraceError};
 use super::value;
 use crate::core::fact::{
     Asker, Change, Controller, Exit, Fact, Fault, Lack, MountId, OrderId, Pulse, Reading, RtcSeen,
-    RunId, ServiceId, Shown, Source, StandIn, Ticket, WatchdogSeen,
+    RunId, ServiceId, Shown, Source, Ticket, WatchdogSeen,
 };
 use crate::core::memo::{Left, Memo, Progress};
 use crate::core::settings::Settings;
@@ -204,27 +204,6 @@ impl Line<'_, '_> {
     fn starts(&mut self) -> Result<Reading, Problem> {
         let aborted = self.number("aborted")?;
         Ok(Reading::Starts { aborted })
-    }
-
-    fn problems(&mut self) -> Result<Reading, Problem> {
-        if self.words.has_key("goes-by") {
-            return self.stand_in();
-        }
-        let text = self.words.keyed("problems", "TEXT")?.into();
-        Ok(Reading::Problems { text })
-    }
-
-    fn stand_in(&mut self) -> Result<Reading, Problem> {
-        const WORDS: &str = "`copy` or `safe-mode`";
-        let by = match &*self.words.keyed("goes-by", WORDS)? {
-            "copy" => StandIn::Copy {
-                taken: value::wall(&self.words.keyed("taken", "2031-07-04T12:34:56Z")?)?,
-            },
-            "safe-mode" => StandIn::SafeMode,
-            other => return Err(expected(WORDS, other)),
-        };
-        let problem = self.words.keyed("problem", "TEXT")?.into();
-        Ok(Reading::StandIn { by, problem })
     }
 
     fn source(&mut self) -> Result<Source, Problem> {
