@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 /// Keys by which a service is what it is. Who gives one of them defines it.
-const DEFINES: [&str; 2] = ["command", "unit"];
+const DEFINES: [&str; 3] = ["command", "unit", "container"];
 
 /// The tree of all files; what is not TOML goes to the report. `None` if one of them is of a later
 /// version of the format: nothing else of it can be judged.

@@ -1,11 +1,10 @@
 //! Services that are containers, and what this machine's engines say of them.
 
 use super::locate;
-use crate::config::Config;
 use crate::config::problem::Problem;
 use crate::config::report::Report;
+use crate::config::{Config, forest};
 use crate::core::settings::{Engine, Keeper};
-use toml::de::DeTable;
 
 /// What an engine says of a container, as far as that keeps it from being kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,9 +22,8 @@ pub enum ContainerFound {
 /// Reports what keeps containers from being watched. `look` asks their engine, and is called for none
 /// where the board is simulated.
 pub fn check_containers(config: &Config, look: impl Fn(&Keeper) -> ContainerFound) -> Vec<Problem> {
-    let mut report = Report::new(&config.name, &config.source);
-    // The text was parsed before, so this cannot fail; without a tree all places are the top.
-    let tree = DeTable::parse(&config.source).ok();
+    let mut report = Report::of(&config.source);
+    let tree = forest::grown(&config.source);
     for service in &config.settings.services {
         let (name, keeper) = (&*service.name, service.keeper.as_deref());
         let Some(keeper @ Keeper::Engine { .. }) = keeper else {
@@ -40,8 +38,7 @@ pub fn check_containers(config: &Config, look: impl Fn(&Keeper) -> ContainerFoun
             false => problem(keeper, look(keeper)),
         };
         if let Some((key, what, help)) = problem {
-            let tree = tree.as_ref();
-            let place = tree.and_then(|tree| locate(tree.get_ref(), &["service", name, key]));
+            let place = locate(&tree, &["service", name, key]);
             report.warning(place.unwrap_or(0..0), what, help);
         }
     }
