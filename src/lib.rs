@@ -7,6 +7,8 @@ pub mod core;
 pub mod demo;
 pub mod edge;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 pub mod journal;
 pub mod status;
 pub mod text;

@@ -46,7 +46,7 @@ fn text(board: &Board) -> String {
     format!("{MAGIC}{name} {crc:08x}\n{source}")
 }
 
-fn parse(text: &str) -> Option<Board> {
+pub(super) fn parse(text: &str) -> Option<Board> {
     if text.len() > LENGTH_MAX {
         return None;
     }

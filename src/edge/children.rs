@@ -11,6 +11,8 @@ mod ears;
 mod end;
 mod heed;
 mod heir;
+#[cfg(any(test, fuzzing))]
+mod hostile;
 mod message;
 mod newline;
 mod notify;
@@ -20,6 +22,8 @@ mod store;
 
 pub use births::{Adopting, Births};
 pub use heir::{Birth, Others};
+#[cfg(any(test, fuzzing))]
+pub(crate) use hostile::hostile;
 pub use notify::listen;
 pub use order::{Child, ChildOrder};
 

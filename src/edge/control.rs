@@ -17,6 +17,8 @@
 mod answer;
 mod client;
 mod door;
+#[cfg(any(test, fuzzing))]
+mod hostile;
 mod request;
 mod ring;
 mod server;
@@ -24,6 +26,9 @@ mod server;
 pub use answer::{Answer, Code};
 pub use door::{Door, DoorError, looking_group};
 pub use ring::EventRing;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use hostile::hostile;
 
 use super::inbox::Inbox;
 use super::orders::Work;

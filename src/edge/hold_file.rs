@@ -103,7 +103,7 @@ fn line(boot: &str, hold: &Hold, settings: &Settings) -> String {
 }
 
 /// The boot in which it was written, and the hold; `None` unless it is whole and of our version.
-fn parse<'t>(text: &'t str, settings: &Settings) -> Option<(&'t str, Hold)> {
+pub(super) fn parse<'t>(text: &'t str, settings: &Settings) -> Option<(&'t str, Hold)> {
     let (line, crc) = text.strip_suffix('\n')?.rsplit_once(CRC)?;
     if crc != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
         return None;

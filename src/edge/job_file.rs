@@ -134,7 +134,11 @@ fn read(
 }
 
 /// `None` unless it is whole, of our version, and about this job.
-fn parse(text: &str, service: ServiceId, settings: &Settings) -> Option<(Box<str>, Fact)> {
+pub(super) fn parse(
+    text: &str,
+    service: ServiceId,
+    settings: &Settings,
+) -> Option<(Box<str>, Fact)> {
     let (line, crc) = text.strip_suffix('\n')?.rsplit_once(CRC)?;
     if crc != format!("{:08x}", crc32fast::hash(line.as_bytes())) {
         return None;

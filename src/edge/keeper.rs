@@ -34,6 +34,16 @@ use std::time::Duration;
 pub use systemctl::Systemctl;
 use watch::Watch;
 
+/// Reads whatever systemd may have said of a unit, and the journal of its jobs.
+#[cfg(any(test, fuzzing))]
+pub(super) fn hostile(text: &str) {
+    let units = text.split("\n\n").filter(|b| !b.trim().is_empty()).count();
+    if let Some(seen) = show::seen(text, units, |_| None) {
+        assert_eq!(seen.len(), units);
+    }
+    show::stopped(text);
+}
+
 /// Time from one look to the next while nothing is told.
 const IDLE: Duration = Duration::from_secs(60);
 

@@ -185,7 +185,7 @@ pub fn read(path: &Path) -> Result<Written, Fault> {
 
 /// `None` unless it is whole, of our version, and every word of it is understood. Behind its line may
 /// lie the rest of an older one.
-fn parse(text: &str) -> Option<Written> {
+pub(super) fn parse(text: &str) -> Option<Written> {
     let (line, _) = text.split_once('\n')?;
     let (line, crc) = line.rsplit_once(CRC)?;
     if crc != format!("{:08x}", crc32fast::hash(line.as_bytes())) {

@@ -27,6 +27,8 @@ pub mod halter;
 pub mod hardware;
 pub mod hold_file;
 pub mod holder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 pub mod i2c;
 pub mod inbox;
 pub mod job_file;

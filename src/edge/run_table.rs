@@ -210,8 +210,12 @@ struct Image {
 
 impl Image {
     fn read(places: &Places) -> Image {
-        let mut runs = fs::read(places.runs()).unwrap_or_default();
+        let runs = fs::read(places.runs()).unwrap_or_default();
         let memos = fs::read(places.memos()).unwrap_or_default();
+        Image::of(runs, memos)
+    }
+
+    fn of(mut runs: Vec<u8>, memos: Vec<u8>) -> Image {
         // What is torn at the end was never a row.
         runs.truncate(runs.len() - runs.len() % ROW);
         let (mut names, mut free) = (BTreeMap::new(), BTreeSet::new());
@@ -305,6 +309,12 @@ impl Image {
         runs.write_all_at(rows, offset(*first, ROW))?;
         Ok(Files { runs, memos })
     }
+}
+
+/// What is found in files that may hold anything.
+#[cfg(any(test, fuzzing))]
+pub(super) fn leavings(runs: &[u8], memos: &[u8]) -> Leavings {
+    Image::of(runs.to_vec(), memos.to_vec()).leavings()
 }
 
 fn open(path: &Path) -> io::Result<File> {

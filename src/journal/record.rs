@@ -11,6 +11,10 @@ use std::io::Write;
 /// Version of the form of a record. A record with a larger one is left alone.
 pub const FORMAT: u32 = 1;
 
+/// Largest number of a record that is believed: a million records a second would get there in three
+/// centuries, and JSON has whole numbers up to there. Numbers must always be able to grow.
+pub(super) const SEQ_MAX: u64 = 1 << 53;
+
 /// When something happened, by both clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
@@ -146,6 +150,9 @@ impl Line {
             return None;
         }
         let head: Head = serde_json::from_slice(json).ok()?;
+        if head.seq > SEQ_MAX {
+            return None;
+        }
         if head.v > FORMAT {
             return Some(Line::Newer(head.seq));
         }

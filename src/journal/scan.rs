@@ -1,6 +1,6 @@
 //! Looks through the bytes of a segment. Pure.
 
-use super::record::Line;
+use super::record::{Line, SEQ_MAX};
 
 /// What a segment holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -52,7 +52,7 @@ pub(super) fn segments(names: &[String]) -> Vec<u64> {
         .iter()
         .filter_map(|name| {
             let number = name.strip_suffix(".journal")?.parse().ok()?;
-            (segment_name(number) == **name).then_some(number)
+            (number <= SEQ_MAX && segment_name(number) == **name).then_some(number)
         })
         .collect();
     numbers.sort_unstable();

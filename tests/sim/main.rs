@@ -10,6 +10,7 @@
 //! `cargo test --test sim` runs 1,000 seeds; `SIM_SEEDS=n` runs n; `SIM_SEED=n` replays one and
 //! prints all of it. The journal of a run that fails becomes a scenario file in `target/sim/`.
 
+mod any_fact;
 mod anything;
 mod bars;
 mod battery;

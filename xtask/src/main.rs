@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
 mod bench;
+mod fuzz;
 mod man;
 mod suite;
 mod torture;
@@ -25,6 +26,8 @@ enum Command {
     Torture(torture::TortureArgs),
     /// Run the daemon in virtual machines with systemd and a real watchdog device
     Vm(vm::VmArgs),
+    /// Feed what reads foreign bytes with inputs that look for new ways through it
+    Fuzz(fuzz::FuzzArgs),
     /// Measure the daemon beside a one-thread program that does nothing but restart
     Bench(bench::BenchArgs),
     /// Write the manual pages in docs/man anew
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => suite::run(&arguments),
         Command::Torture(arguments) => torture::run(&arguments),
         Command::Vm(arguments) => vm::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };

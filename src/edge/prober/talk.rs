@@ -185,7 +185,7 @@ fn listen(socket: &OwnedFd, heard: &mut Vec<u8>) -> Result<bool, Probed> {
 }
 
 /// What the answer says, as soon as its status is there. Interim answers are passed over.
-fn understand(mut heard: &[u8]) -> Option<Probed> {
+pub(super) fn understand(mut heard: &[u8]) -> Option<Probed> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut answer = httparse::Response::new(&mut headers);

@@ -44,7 +44,10 @@ pub fn all() -> Vec<Layer> {
         layer(
             "format",
             "the code is formatted",
-            vec![step("cargo fmt --all --check", nothing)],
+            vec![
+                step("cargo fmt --all --check", nothing),
+                step("cargo fmt --manifest-path fuzz/Cargo.toml --check", nothing),
+            ],
         ),
         layer(
             "lint",
@@ -67,6 +70,10 @@ pub fn all() -> Vec<Layer> {
             vec![
                 Step::Tool(Tool::CargoDeny),
                 step("cargo deny --locked check bans licenses sources", nothing),
+                step(
+                    "cargo deny --locked --manifest-path fuzz/Cargo.toml check bans licenses sources",
+                    nothing,
+                ),
                 Step::Native(rust_versions),
             ],
         ),
@@ -117,6 +124,14 @@ pub fn all() -> Vec<Layer> {
                 "cargo test --no-fail-fast --test sim -- --nocapture",
                 cargo,
             )],
+        ),
+        layer(
+            "fuzz",
+            "what reads foreign bytes, fed with inputs that look for new ways through it",
+            vec![
+                Step::Tool(Tool::Cxx),
+                step("cargo xtask fuzz --quick --seconds 5 --seed 1", machines),
+            ],
         ),
         layer(
             "edges",

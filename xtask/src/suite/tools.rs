@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 pub enum Tool {
     /// cargo-deny.
     CargoDeny,
+    /// A C++ compiler, for the fuzzer.
+    Cxx,
     /// A Python interpreter: services in that language are part of what is tested.
     Python,
     /// The standard library for the processors of [`TARGETS`].
@@ -53,6 +55,7 @@ pub fn ensure(tool: &Tool) -> Result<()> {
             }
             install_package("libc6-dev-armhf-cross")
         }
+        Tool::Cxx => ensure_package("c++", "g++"),
         Tool::Python => ensure_package("python3", "python3-minimal"),
         Tool::SystemdNotify => ensure_package("systemd-notify", "systemd"),
     }
