@@ -2,7 +2,8 @@
 
 use super::model::{Disk, append, at, info, journal, records, story, warning};
 use crate::core::note::{Note, Severity};
-use crate::journal::record::Line;
+use crate::core::settings::Settings;
+use crate::journal::record::{Line, SEQ_MAX};
 use crate::journal::{DELAY, Record, Sizes, Stamp, Trust, urgent};
 use crate::text::{describe, samples};
 use crate::units::Mono;
@@ -56,7 +57,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(
         stamp in stamps(),
-        seq in any::<u64>(),
+        seq in ..=SEQ_MAX,
         boot in any::<String>(),
         service in any::<String>(),
         which in any::<prop::sample::Index>(),
@@ -71,6 +72,18 @@ proptest! {
         prop_assert!(!line.contains(&b'\n'));
         prop_assert_eq!(Line::read(line), Line::Whole(Box::new(record)));
     }
+}
+
+/// A number so large that no other can follow is nobody's.
+#[test]
+fn numbers_can_grow() {
+    let seen = |seq| {
+        let record = Record::of(&Note::Ended, &Settings::nothing(), "b", seq, at(1));
+        let line = record.line();
+        matches!(Line::read(line.trim_ascii_end()), Line::Whole(_))
+    };
+    assert!(seen(SEQ_MAX));
+    assert!(!seen(SEQ_MAX + 1) && !seen(u64::MAX));
 }
 
 /// Every note is synced when it is appended if it is urgent, and waits otherwise.
