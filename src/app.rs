@@ -62,6 +62,10 @@ pub struct Plan {
     pub config: Config,
     /// What that is instead of its own, which cannot be used, and what is wrong with that.
     pub stand_in: Option<(StandIn, Box<str>)>,
+    /// Services that run and of which nothing is known but their names.
+    pub known_by_name: Vec<String>,
+    /// Daemons of the minute before that broke off, if that was counted already.
+    pub aborted: Option<u32>,
     /// Its files as one text, of which copies are to be kept.
     pub copy: Option<File>,
     /// The devices it works with.
@@ -148,6 +152,8 @@ struct Bridge {
     /// Facts that the loop itself has found.
     own: VecDeque<Fact>,
     checker: Option<Checker>,
+    /// Services of which nothing is known but their names.
+    known_by_name: Vec<ServiceId>,
     ended: Option<Ended>,
 }
 
@@ -157,6 +163,7 @@ impl Bridge {
         (queues, checker): (Queues, Option<Checker>),
         ledger: Ledger,
         own: VecDeque<Fact>,
+        known_by_name: Vec<ServiceId>,
     ) -> Bridge {
         let lateness = Lateness::of(queues.pulses());
         Bridge {
@@ -166,6 +173,7 @@ impl Bridge {
             lateness,
             own,
             checker,
+            known_by_name,
             ended: None,
         }
     }
@@ -237,13 +245,11 @@ impl Bridge {
     }
 
     /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the
-    /// machine is reset and there is no successor in this boot. None in safe mode: what ended in it
-    /// could not be started again, and its successor is to start it.
+    /// machine is reset and there is no successor in this boot. None of services that are known by
+    /// name only: what ended could not be started again, and a successor that knows it is to start it.
     fn leave(&self, now: Mono, memos: Vec<legacy::Found>) {
-        if self.core.picture().stand_in == Some(StandIn::SafeMode) {
-            return;
-        }
-        for (service, run, memo) in memos {
+        let known = |(service, ..): &legacy::Found| !self.known_by_name.contains(service);
+        for (service, run, memo) in memos.into_iter().filter(known) {
             let line = legacy::line(service, run, &memo, self.core.settings());
             let order = ChildOrder::Remember {
                 service,

@@ -123,6 +123,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     if plan.own_process {
         queues.signals = Some(hands.man_signals(&inbox)?);
     }
+    let by_name = ground.ids(&plan.known_by_name);
     let checker = hands.checker(plan.successor, &inbox);
     let own = opening(&queues, &mut ground);
     hands.adopting = None;
@@ -141,7 +142,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
         quit,
         inbox,
     };
-    let bridge = Bridge::new(core, (queues, checker), ledger, own);
+    let bridge = Bridge::new(core, (queues, checker), ledger, own, by_name);
     Ok((bridge, facts, hands, watch))
 }
 

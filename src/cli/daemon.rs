@@ -28,7 +28,9 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         config,
         stand_in,
         bundle,
-    } = taking_up::take(path, runtime_dir, (false, somebody_watches(&environment)))?;
+        by_name,
+        aborted,
+    } = taking_up::take(path, runtime_dir, somebody_watches(&environment))?;
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
     let copy = own.and_then(|text| text.try_clone().ok()).map(File::from);
@@ -36,6 +38,8 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let ended = app::run(Plan {
         config,
         stand_in,
+        known_by_name: by_name,
+        aborted,
         copy,
         devices,
         environment,

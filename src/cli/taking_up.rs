@@ -10,13 +10,15 @@
 //! nothing is started.
 
 use crate::config::{self, Bundle, Config, Loaded, Problems, Severity};
+use crate::core::StartKind;
 use crate::core::fact::StandIn;
 use crate::edge::places::Places;
 use crate::edge::run_table::RunTable;
-use crate::edge::{clock, config_copy, luggage};
-use crate::error::Error;
+use crate::edge::{clock, config_copy, luggage, starts};
+use crate::error::{Error, RUNTIME_DIR};
 use crate::text;
 use crate::units::Wall;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// The copy of what is in force, in the luggage.
@@ -33,19 +35,24 @@ pub struct Taken {
     pub stand_in: Option<(StandIn, Box<str>)>,
     /// Its files as one text, to be kept.
     pub bundle: Option<String>,
+    /// Services that run and of which nothing is known but their names.
+    pub by_name: Vec<String>,
+    /// Daemons of the minute before that broke off, where they could be counted ahead.
+    pub aborted: Option<u32>,
 }
 
-/// Finds the configuration. `alone`: without drop-ins. `watched`: somebody is there to mend it.
-/// `runtime_dir` goes before what the configuration says.
+/// Finds the configuration. `watched`: somebody is there to mend it. `runtime_dir` goes before what the
+/// configuration says. After daemons that broke off one after another, drop-ins are left out.
 ///
 /// # Errors
 /// What is wrong with it, where somebody is there.
-pub fn take(
-    path: &Path,
-    runtime_dir: Option<PathBuf>,
-    (alone, watched): (bool, bool),
-) -> Result<Taken, Error> {
+pub fn take(path: &Path, runtime_dir: Option<PathBuf>, watched: bool) -> Result<Taken, Error> {
     let before = luggage::take_text(IN_FORCE);
+    let foreseen = runtime_dir.clone().or_else(|| foreseen(path));
+    // Before anything is read that this daemon may break off of, too.
+    let counted = foreseen.as_deref().filter(|_| !watched);
+    let aborted = counted.and_then(count);
+    let alone = aborted.is_some_and(|n| StartKind::after(n) != StartKind::Usual);
     let loaded = match alone {
         true => config::load_alone(path),
         false => config::load(path),
@@ -58,7 +65,52 @@ pub fn take(
     if let Some(dir) = runtime_dir {
         taken.config.wiring.runtime_dir = dir;
     }
+    let known_otherwise = taken.config.wiring.runtime_dir != foreseen.unwrap_or_default();
+    taken.aborted = aborted.filter(|_| !known_otherwise);
+    if alone {
+        log::warn!("drop-ins in {} are left out", config::DROP_INS);
+        // It proves nothing for the files as they are.
+        taken.bundle = None;
+        let places = Places::new(&taken.config.wiring.runtime_dir);
+        taken.add_running(&places);
+    }
     Ok(taken)
+}
+
+impl Taken {
+    /// Adds what runs and is in no file that was read.
+    fn add_running(&mut self, places: &Places) {
+        let running = RunTable::running(places);
+        let known = &self.config.settings.services;
+        let unknown = |name: &String| known.iter().all(|s| *s.name != **name);
+        self.by_name.extend(running.into_iter().filter(unknown));
+        let runtime_dir = self.config.wiring.runtime_dir.clone();
+        self.config = config::with_running(self.config.clone(), &self.by_name);
+        self.config.wiring.runtime_dir = runtime_dir;
+    }
+}
+
+/// The runtime directory that this file most likely names, by a look at its lines that no content can
+/// upset. `None` for a file of somebody's own that names none: the usual directory is another daemon's.
+fn foreseen(path: &Path) -> Option<PathBuf> {
+    let text = config_copy::read(&config::main_file(path)).unwrap_or_default();
+    let value = |line: &str| {
+        let value = line.trim().strip_prefix("runtime_dir")?.trim_start();
+        let value = value.strip_prefix('=')?.trim_start().strip_prefix('"')?;
+        value.split_once('"').map(|(path, _)| PathBuf::from(path))
+    };
+    let usual = path == Path::new(super::CONFIG);
+    let named = text.lines().find_map(value);
+    named.or_else(|| usual.then(|| RUNTIME_DIR.into()))
+}
+
+/// Counts this start, where a daemon has been before and none is now.
+fn count(runtime_dir: &Path) -> Option<u32> {
+    let places = Places::new(runtime_dir);
+    match UnixStream::connect(places.control()) {
+        Ok(_) => None,
+        Err(_) => starts::enter(&places.starts(), clock::now()).ok(),
+    }
 }
 
 /// Puts what is in force into the luggage, for a successor that finds its files unusable.
@@ -73,6 +125,8 @@ fn own(loaded: Loaded) -> Taken {
         bundle: Bundle::of(&loaded.config, taken).to_text(),
         config: loaded.config,
         stand_in: None,
+        by_name: Vec::new(),
+        aborted: None,
     }
 }
 
@@ -114,18 +168,23 @@ fn stand_in(
                     config: loaded.config,
                     stand_in: Some((by, problem)),
                     bundle: bundle.to_text(),
+                    by_name: Vec::new(),
+                    aborted: None,
                 });
             }
             Err(why) => log::warn!("{name}: no copy to go by: {why}"),
         }
     }
     let places = Places::new(runtime_dir.unwrap_or(&salvaged.wiring.runtime_dir));
-    let running = RunTable::running(&places);
-    Ok(Taken {
-        config: config::safe_mode(&salvaged, &running),
+    let mut taken = Taken {
+        config: salvaged,
         stand_in: Some((StandIn::SafeMode, problem)),
         bundle: None,
-    })
+        by_name: Vec::new(),
+        aborted: None,
+    };
+    taken.add_running(&places);
+    Ok(taken)
 }
 
 /// Where copies may be, by what could be read of the configuration.

@@ -64,7 +64,7 @@ pub use machine::{ContainerFound, check_containers, check_machine};
 pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use rights::{Bounds, Resource, Rights};
-pub use safe_mode::{safe_mode, salvage};
+pub use safe_mode::{salvage, with_running};
 pub use sample::sample;
 pub use sandbox::Sandbox;
 pub use share::{Amount, Pids, Share};

@@ -1,4 +1,5 @@
-//! What a daemon goes by when neither its configuration nor a copy of one can be used.
+//! What a daemon goes by when neither its configuration nor a copy of one can be used, and how it knows
+//! services that run and that are in no file that it reads.
 //!
 //! The machine is to be guarded as its owner wanted it, as far as that can be read: each table that is
 //! right by itself holds, but for services. Those that run are known by name only: they are taken over
@@ -10,7 +11,7 @@ use super::report::Report;
 use super::source::{Source, SourceFile};
 use super::syntax;
 use super::value;
-use super::{Config, Loaded, Shelf, parse_with};
+use super::{Config, Loaded, Shelf, parse_files, parse_with};
 use std::path::Path;
 use toml::de::DeTable;
 
@@ -35,11 +36,12 @@ pub fn salvage(path: &Path) -> Option<Config> {
     loaded.map(|loaded| loaded.config)
 }
 
-/// The same, and these services, which run. They end with the machine, and are not started again:
-/// nobody knows how.
-pub fn safe_mode(salvaged: &Config, running: &[String]) -> Config {
-    let mut text = salvaged.source.text().into_owned();
-    for name in running {
+/// The same configuration with these services, which run, as far as it does not have them. They end with
+/// the machine, and are not started again: nobody knows how.
+pub fn with_running(config: Config, running: &[String]) -> Config {
+    let known = |name: &str| config.settings.services.iter().any(|s| &*s.name == name);
+    let mut text = String::new();
+    for name in running.iter().filter(|name| !known(name)) {
         let name = value::key(name);
         let service = format!(
             "service.{name}.command = [{}]\nservice.{name}.restart = \"never\"\n\
@@ -51,7 +53,20 @@ pub fn safe_mode(salvaged: &Config, running: &[String]) -> Config {
             text.push_str(&service);
         }
     }
-    good(&text).map_or_else(|| salvaged.clone(), |loaded| loaded.config)
+    if text.is_empty() {
+        return config;
+    }
+    let name = "what runs".to_owned();
+    let files = [config.source.files(), &[SourceFile { name, text }]].concat();
+    let board = &config.wiring.board;
+    let shelf = match board.source.is_empty() {
+        true => Shelf::installed(),
+        false => Shelf::recorded(board.source.clone()),
+    };
+    match parse_files(Source::of(files), Vec::new(), &shelf) {
+        Ok(loaded) => loaded.config,
+        Err(_) => config,
+    }
 }
 
 fn good(text: &str) -> Option<Loaded> {
@@ -136,7 +151,7 @@ mod tests {
     #[test]
     fn what_runs_is_known() {
         let names = ["web".to_owned(), "d b".to_owned()];
-        let config = safe_mode(&salvaged("[hold]\nmost = \"2h\"\n"), &names);
+        let config = with_running(salvaged("[hold]\nmost = \"2h\"\n"), &names);
         let services = &config.settings.services;
         let known: Vec<&str> = services.iter().map(|s| &*s.name).collect();
         assert_eq!(

@@ -96,6 +96,8 @@ impl Theatre {
             successor: None,
             config: loaded.config,
             stand_in: None,
+            known_by_name: Vec::new(),
+            aborted: Some(0),
             copy: None,
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.

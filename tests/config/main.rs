@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod any_text;
 mod boards;
+mod drop_ins;
 mod machine;
 mod mistakes;
 mod probes;

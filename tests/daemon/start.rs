@@ -1,6 +1,6 @@
 //! Starts that go wrong.
 
-use super::rig::{Rig, sleeper};
+use super::rig::{Rig, kill, sleeper};
 use nix::sys::signal::Signal;
 
 /// Daemon after daemon breaks off: the fourth within a minute starts without what they left about
@@ -35,4 +35,67 @@ fn a_daemon_that_keeps_breaking_off_starts_safely() {
     rig.start();
     assert_eq!(rig.status().daemon.safe_after, None);
     assert_eq!(rig.up("runs"), runs);
+}
+
+/// A safe start leaves drop-ins out: what they configure and runs goes on and is known by its name, and
+/// what has ended is started once they are read again.
+#[test]
+fn a_safe_start_leaves_drop_ins_out() {
+    let mut rig = Rig::new(&sleeper("main", ""));
+    std::fs::create_dir(rig.path("conf.d")).unwrap();
+    let drop_in = |name: &str, text: &str| {
+        std::fs::write(rig.path("conf.d").join(name), text).unwrap();
+    };
+    drop_in("10-more.toml", &sleeper("more", ""));
+    drop_in("20-other.toml", &sleeper("other", ""));
+    rig.start();
+    let (main, more, other) = (rig.up("main"), rig.up("more"), rig.up("other"));
+    for _ in 0..3 {
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        rig.start();
+    }
+    assert_eq!(rig.status().daemon.safe_after, Some(3));
+    assert!(rig.log().contains("drop-ins in conf.d are left out"));
+    assert_eq!((rig.up("main"), rig.up("more")), (main, more));
+    kill(other);
+    rig.until("its end is seen", |rig| {
+        rig.service("other").state == "down"
+    });
+    rig.signal(Signal::SIGQUIT);
+    assert!(rig.wait().success());
+    rig.start();
+    assert_eq!((rig.up("main"), rig.up("more")), (main, more));
+    assert_ne!(rig.up("other"), other);
+    assert_eq!(rig.status().daemon.safe_after, None);
+}
+
+/// A drop-in changes one value of a service, and a reload takes it up; the trace can be replayed as if
+/// all of it had been one file.
+#[test]
+fn drop_ins_are_taken_up_and_replayed() {
+    let mut rig = Rig::new(&(sleeper("web", "") + &sleeper("other", "")));
+    rig.start();
+    let (web, other) = (rig.up("web"), rig.up("other"));
+    std::fs::create_dir(rig.path("conf.d")).unwrap();
+    let text = "[service.web]\nenvironment = { A = \"1\" }\n[vitals]\nevery = \"20s\"\n";
+    std::fs::write(rig.path("conf.d/web.toml"), text).unwrap();
+    let told = rig.reloads();
+    assert!(told.contains("web: started anew, up"), "{told}");
+    assert_eq!(rig.up("other"), other);
+    assert_ne!(rig.up("web"), web);
+    std::fs::write(rig.path("conf.d/web.toml"), "[service.web]\ncolour = 1\n").unwrap();
+    rig.signal(Signal::SIGHUP);
+    rig.until("it is refused", |rig| {
+        rig.log().contains("conf.d/web.toml:2:1: unknown key")
+    });
+    rig.signal(Signal::SIGTERM);
+    assert!(rig.wait().success());
+    let replayed = std::process::Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
+        .args(["replay".into(), rig.path("run/trace")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
+    assert!(replayed.status.success(), "{said}");
+    assert!(said.contains(" 0 differences"), "{said}");
 }

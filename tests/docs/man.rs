@@ -18,10 +18,14 @@ const MANUAL: &str = "Fieldwarden Manual";
 const SOURCE: &str = concat!("fieldwarden ", env!("CARGO_PKG_VERSION"));
 
 /// Files that a person may want to find.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (
         "/etc/fieldwarden/fieldwarden.toml",
         "Configuration, see fieldwarden.toml(5).",
+    ),
+    (
+        "/etc/fieldwarden/conf.d/*.toml",
+        "Drop-ins, read after it in the order of their names.",
     ),
     (
         "/var/lib/fieldwarden/journal",
@@ -218,7 +222,9 @@ fn config_page() -> String {
     roff.control("SH", ["NAME"]);
     roff.text([roman("fieldwarden.toml - configuration of fieldwarden")]);
     roff.control("SH", ["SYNOPSIS"]);
-    roff.text([italic("/etc/fieldwarden/fieldwarden.toml")]);
+    roff.text([italic(
+        "/etc/fieldwarden/fieldwarden.toml, /etc/fieldwarden/conf.d/*.toml",
+    )]);
     roff.control("SH", ["DESCRIPTION"]);
     roff.text([roman(
         "A TOML file. Every key has a default, but for the command of a service; an empty file is a \
@@ -229,10 +235,16 @@ fn config_page() -> String {
     roff.text([
         bold("fieldwarden check"),
         roman(
-            " shows all mistakes at once. The daemon reads the file when it starts; \
-             systemctl restart fieldwarden makes it read the file anew and leaves services running.",
+            " shows all mistakes of all files at once. The daemon reads them when it starts; \
+             fieldwarden reload makes it read them anew and leaves services running.",
         ),
     ]);
+    roff.control("PP", []);
+    roff.text([roman(
+        "Files *.toml in the directory conf.d beside it are read after it, in the order of their names. \
+         Tables are merged key by key; any other value of a later file replaces that of an earlier one, a \
+         list as a whole.",
+    )]);
     for section in SECTIONS {
         config_section(&mut roff, section);
     }

@@ -208,6 +208,13 @@ impl Ground {
         }
     }
 
+    /// The services with these names.
+    pub fn ids(&self, names: &[String]) -> Vec<ServiceId> {
+        let services = (0u16..).map(ServiceId).zip(&self.settings.services);
+        let named = services.filter(|(_, s)| names.iter().any(|name| **name == *s.name));
+        named.map(|(id, _)| id).collect()
+    }
+
     /// Services that are units of systemd, and what they are called there.
     pub fn units(&self) -> Vec<(ServiceId, Box<str>)> {
         let unit = |(id, keeper)| match keeper {
