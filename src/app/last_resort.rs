@@ -20,8 +20,8 @@ use std::time::Duration;
 /// Time between two pets for init, which would end us otherwise; it allows for far more.
 const INIT: Duration = Duration::from_secs(5);
 
-/// Counts this start, unless that was done, and decides how it goes on. Returns how many daemons broke off in the minute
-/// before, if they are to be taken for a loop.
+/// Counts this start, unless that was done, and decides how it goes on. Returns how many daemons broke
+/// off in the minute before, if they are to be taken for a loop.
 pub(super) fn begin(plan: Plan, places: &Places) -> (Plan, Option<u32>) {
     let aborted = plan.aborted.unwrap_or_else(|| {
         starts::enter(&places.starts(), clock::now()).unwrap_or_else(|e| {

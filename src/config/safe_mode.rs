@@ -36,8 +36,8 @@ pub fn salvage(path: &Path) -> Option<Config> {
     loaded.map(|loaded| loaded.config)
 }
 
-/// The same configuration with these services, which run, as far as it does not have them. They end with
-/// the machine, and are not started again: nobody knows how.
+/// The same configuration with these services, which run, as far as it does not have them. They end
+/// with the machine, and are not started again: nobody knows how.
 pub fn with_running(config: Config, running: &[String]) -> Config {
     let known = |name: &str| config.settings.services.iter().any(|s| &*s.name == name);
     let mut text = String::new();

@@ -73,7 +73,7 @@ fn mistakes_of_all_files_are_told() {
         ),
     ]);
     super::expect(
-        &super::root().join("tests/config/drop-ins.expected"),
+        &super::root().join("tests/config/drop-ins/mistakes.expected"),
         &said(&dir, &loaded.unwrap_err()),
     );
 }
@@ -104,7 +104,7 @@ fn files_that_do_not_go_together_are_told() {
     ]);
     let torn = said(&dir, &loaded.unwrap_err());
     super::expect(
-        &super::root().join("tests/config/drop-ins-apart.expected"),
+        &super::root().join("tests/config/drop-ins/apart.expected"),
         &format!("{twice}----\n{newer}----\n{torn}"),
     );
 }
