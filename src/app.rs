@@ -16,6 +16,7 @@ pub mod last_words;
 mod lateness;
 pub mod led_show;
 mod legacy;
+mod pages;
 mod vital_signs;
 
 pub use crew::Devices;
@@ -31,6 +32,7 @@ use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{ControlOrder, Reply};
 use crate::edge::guards::GuardOrder;
+use crate::edge::health;
 use crate::edge::inbox::Facts;
 use crate::edge::keeper::KeeperOrder;
 use crate::edge::led::LedOrder;
@@ -360,6 +362,7 @@ impl Bridge {
             },
             Action::RollCall { thread } => self.call(now, id, *thread),
             Action::Reply { ticket, .. } if *ticket == signals::TICKET => Ok(()),
+            Action::Reply { ticket, .. } if *ticket == health::TICKET => self.report(now),
             Action::Reply { ticket, answer } => {
                 let reply = match answer {
                     Answer::Status => Reply::Status(self.status(now)),
@@ -462,6 +465,7 @@ impl Bridge {
             | Thread::Prober
             | Thread::Keeper
             | Thread::Engine
+            | Thread::Health
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

@@ -7,6 +7,7 @@ pub mod core;
 pub mod demo;
 pub mod edge;
 pub mod error;
+pub mod health;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
 pub mod journal;

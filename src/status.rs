@@ -21,6 +21,7 @@ mod power;
 mod power_screen;
 mod probe;
 mod quantity;
+mod ready;
 mod screen;
 mod service_screen;
 mod table;
@@ -144,6 +145,9 @@ pub struct DaemonStatus {
     pub journal_why: Option<String>,
     /// Why services end with the daemon; null while they live in the pool, or are not to.
     pub pool_why: Option<String>,
+    /// Why the health endpoint does not listen wherever it should; null while it does, or is off.
+    #[serde(default)]
+    pub health_why: Option<String>,
     /// Limits of services that are not enforced, each with why and what to do about it.
     #[serde(default)]
     pub unenforced: Vec<UnenforcedStatus>,
@@ -317,6 +321,7 @@ fn daemon(core: &Core) -> DaemonStatus {
     DaemonStatus {
         journal_why: standing.journal.as_ref().map(text::fault_sentence),
         pool_why: standing.pool.as_ref().map(text::fault_sentence),
+        health_why: standing.health.as_ref().map(text::fault_sentence),
         unenforced: standing.unenforced.iter().map(unenforced).collect(),
         safe_after: standing.aborted,
         stand_in: standing.stand_in.as_ref().map(stand_in),

@@ -93,7 +93,7 @@ const NOT_IN_CORE: [&str; 24] = [
 ];
 
 /// What a module may use of the others. `core::{..}` alone is the whole of it.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("units", &[]),
     ("core", &["units", "core"]),
     ("chip", &["units", "core::fact", "chip"]),
@@ -115,6 +115,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("status", &["units", "core", "text", "journal", "status"]),
+    ("health", &["status", "health"]),
     (
         "edge",
         &[
@@ -136,7 +137,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
     (
         "app",
         &[
-            "units", "core", "config", "text", "trace", "journal", "status", "edge", "app",
+            "units", "core", "config", "text", "trace", "journal", "status", "health", "edge",
+            "app",
         ],
     ),
 ];
@@ -349,7 +351,7 @@ fn every_note_is_in_a_scenario() {
     // A note that wraps others stands for these.
     let before = all.len();
     let wraps = [
-        "Halt", "Hold", "Reload", "Notify", "Probe", "Group", "Job", "Keeper",
+        "Halt", "Hold", "Reload", "Health", "Notify", "Probe", "Group", "Job", "Keeper",
     ];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
@@ -360,6 +362,7 @@ fn every_note_is_in_a_scenario() {
     all.extend(variants("src/core/note/halt.rs", "HaltNote"));
     all.extend(variants("src/core/note/hold.rs", "HoldNote"));
     all.extend(variants("src/core/note/reload.rs", "ReloadNote"));
+    all.extend(variants("src/core/note/health.rs", "HealthNote"));
     all.extend(variants("src/core/note/notify.rs", "NotifyNote"));
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));

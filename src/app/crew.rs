@@ -3,6 +3,7 @@
 mod ground;
 mod halt;
 mod hands;
+mod health;
 mod keepers;
 pub(super) mod lamp;
 mod limits;
@@ -24,6 +25,7 @@ use crate::edge::control::{ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
 use crate::edge::hardware::{HaltRight, Hardware};
+use crate::edge::health::Health;
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::ledger;
 use crate::edge::orders::Work;
@@ -75,6 +77,7 @@ pub(super) struct Watch {
     ground: Ground,
     works: WatchWorks,
     record: RecordPlan,
+    health: Option<Health>,
     door: (Door, Work<ControlOrder>),
     samplers: Samplers,
     alive: Kept,
@@ -100,6 +103,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let alive = Kept::default();
     let right = halt_right(&plan, &alive);
     queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
+    let health = health::prepare(&plan, &mut queues, &inbox)?;
     let record = RecordPlan {
         reader,
         observer: plan.observer,
@@ -109,10 +113,9 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let kin = ground.children().map_err(AppError::Places)?;
-    let plans = ground.probe_plans();
     let recipes = ground.recipes(&plan.environment);
     hands.man_services(
-        (recipes, kin, plans),
+        (recipes, kin, ground.probe_plans()),
         &ground,
         &queues,
         services,
@@ -136,6 +139,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
         ground,
         works,
         record,
+        health,
         door: (door, asked),
         samplers,
         alive,
@@ -169,6 +173,7 @@ impl Hands {
             mut ground,
             works,
             record,
+            health,
             door,
             mut samplers,
             alive,
@@ -180,6 +185,7 @@ impl Hands {
         self.man_recorder(record, &config, &ground, (&events, &inbox))?;
         self.man_keeper(works.keeper, &ground, real, &inbox)?;
         self.man_engine(works.engine, &ground, real, &inbox)?;
+        self.man_health(health)?;
         self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
         self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(

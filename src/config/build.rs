@@ -9,7 +9,9 @@ use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
 use super::table::{At, Table};
 use super::value::{self, Node};
-use super::{Board, CgroupChoice, Command, LedPlan, Wiring, led, limits, sandbox};
+use super::{
+    Board, CgroupChoice, Command, HealthPlan, LedPlan, Wiring, health, led, limits, sandbox,
+};
 use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::Permille;
 use std::path::PathBuf;
@@ -27,9 +29,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 11] = [
-    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold", "service",
-    "group",
+const TABLES: [&str; 12] = [
+    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold", "health",
+    "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -51,7 +53,6 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
-    let hold_most = top.below("hold", keys::HOLD.keys).duration("most");
     let drafts = service::drafts(&mut top);
     runtime_dir(&mut top, root.as_ref(), &drafts);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
@@ -62,7 +63,7 @@ pub(super) fn config<'i>(
         services,
         groups: groups?,
         reboots: reboots?,
-        hold_most: hold_most?.value,
+        hold_most: root.hold_most,
         mounts: named(storage.mounts.as_deref()),
         watchdog,
         temperature: vitals.temperature,
@@ -89,6 +90,7 @@ pub(super) fn config<'i>(
         rtc_chip,
         disk_every: storage.every,
         mounts: storage.mounts,
+        health: root.health,
         commands,
     };
     Some((settings, wiring))
@@ -130,6 +132,8 @@ struct Root {
     runtime_dir: At<PathBuf>,
     state_dir: PathBuf,
     cgroup: CgroupChoice,
+    hold_most: Duration,
+    health: Option<HealthPlan>,
 }
 
 fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
@@ -139,7 +143,11 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
     let cgroup = top.word_or_path("cgroup");
     let named = board.as_ref().map(|board| &board.value);
     let led = led::chosen(top.below("led", keys::LED.keys), named);
+    let hold_most = top.below("hold", keys::HOLD.keys).duration("most");
+    let health = health::plan(top.below("health", keys::HEALTH.keys));
     Some(Root {
+        hold_most: hold_most?.value,
+        health: health?,
         led: led?,
         board: board?.value,
         runtime_dir: runtime_dir?,

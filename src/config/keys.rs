@@ -5,6 +5,7 @@
 mod backoff;
 mod container;
 mod group;
+mod health;
 mod job;
 pub mod led;
 mod power;
@@ -21,6 +22,7 @@ use super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Inside, Nothing, Required};
 use backoff::BACKOFF;
 pub use group::GROUP;
+pub use health::HEALTH;
 pub use led::LED;
 pub use power::POWER;
 pub use reboots::{HOLD, REBOOTS};
@@ -65,7 +67,7 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, SERVICE, GROUP,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, HEALTH, SERVICE, GROUP,
 ];
 
 /// The keys above the first header.

@@ -22,6 +22,7 @@ mod files;
 mod fingerprint;
 mod forest;
 mod groups;
+mod health;
 pub mod job;
 mod kept;
 pub mod keys;
@@ -59,6 +60,7 @@ pub(crate) use bundle::alike;
 pub use bundle::{Bundle, BundleError};
 pub use files::{DROP_INS, main_file};
 pub use fingerprint::Fingerprint;
+pub use health::{HealthPlan, Listen};
 pub use led::LedPlan;
 pub use machine::{ContainerFound, check_containers, check_machine};
 pub use probe::{ProbePlan, Way};
@@ -130,6 +132,8 @@ pub struct Wiring {
     pub disk_every: Duration,
     /// Mount points to watch; `None` for every writable local file system.
     pub mounts: Option<Vec<PathBuf>>,
+    /// The health endpoint, if there is to be one.
+    pub health: Option<HealthPlan>,
     /// How to run each service; indexed like [`Settings::services`].
     pub commands: Vec<Command>,
 }

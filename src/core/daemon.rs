@@ -1,14 +1,15 @@
 //! What the daemon itself stands on: a journal on disk, a pool in which services outlive it, a
-//! configuration, and daemons before it that ended in good order.
+//! configuration, a health endpoint where one is wanted, and daemons before it that ended in good
+//! order.
 //!
 //! All of it can be missing without stopping anything: then records are kept in memory, services end
-//! with the daemon, a copy of its configuration stands in, and it starts without what it was left.
-//! Nobody would notice before it is too late, so it is told.
+//! with the daemon, a copy of its configuration stands in, nobody is told by HTTP, and it starts
+//! without what it was left. Nobody would notice before it is too late, so it is told.
 //!
 //! Never acts: it reports.
 
 use super::fact::{Controller, Fact, Fault, Lack, Reading, Source, StandIn};
-use super::note::{Note, ReloadNote};
+use super::note::{HealthNote, Note, ReloadNote};
 use super::picture::Verdict;
 use super::{Pass, Policy};
 use crate::units::Mono;
@@ -26,6 +27,8 @@ pub struct Standing {
     pub journal: Option<Fault>,
     /// Services do not live in the pool.
     pub pool: Option<Fault>,
+    /// The health endpoint does not listen wherever it should.
+    pub health: Option<Fault>,
     /// Limits that are not enforced, why, and whether the configuration asks for them.
     pub unenforced: Vec<(Controller, Lack, bool)>,
     /// Daemons of the minute before this one that broke off, if it started safely because of them.
@@ -74,6 +77,13 @@ impl Daemon {
         }
     }
 
+    fn lose_health(&mut self, why: &Fault, pass: &mut Pass) {
+        if self.standing.health.replace(why.clone()).is_none() {
+            let why = why.clone();
+            pass.out.note(Note::Health(HealthNote::HealthAway { why }));
+        }
+    }
+
     /// Limits are told of once for each controller and reason.
     fn miss_limits(&mut self, missed: (Controller, Lack, bool), pass: &mut Pass) {
         if self.standing.unenforced.contains(&missed) {
@@ -102,7 +112,8 @@ impl Standing {
     /// does not do what it is there for.
     fn verdict(&self) -> Verdict {
         let asked = self.unenforced.iter().any(|(_, _, asked)| *asked);
-        let missing = self.journal.is_some() || self.pool.is_some() || self.aborted.is_some();
+        let missing = [&self.journal, &self.pool, &self.health];
+        let missing = missing.iter().any(|why| why.is_some()) || self.aborted.is_some();
         match &self.stand_in {
             Some((StandIn::SafeMode, _)) => Verdict::Critical,
             Some((StandIn::Copy { .. }, _)) => Verdict::Warn,
@@ -129,6 +140,15 @@ impl Policy for Daemon {
                 }
             }
             Fact::Seen(Reading::Pool) => self.standing.pool = None,
+            Fact::Lost {
+                source: Source::Health,
+                why,
+            } => self.lose_health(why, pass),
+            Fact::Seen(Reading::Health) => {
+                if self.standing.health.take().is_some() {
+                    pass.out.note(Note::Health(HealthNote::HealthBack));
+                }
+            }
             Fact::Seen(Reading::Unenforced {
                 controller,
                 lack,

@@ -171,6 +171,8 @@ pub enum Source {
     Hold,
     /// The configuration, as the program that is to come checks it.
     Configuration,
+    /// The health endpoint. It is there only where it is configured.
+    Health,
 }
 
 /// A value with its units.
@@ -246,6 +248,8 @@ pub enum Reading {
     Journal,
     /// Services live in the pool.
     Pool,
+    /// The health endpoint listens wherever it should.
+    Health,
     /// Limits of this controller are not enforced. Told once, at the start or when it turns out.
     Unenforced {
         /// Which.
@@ -519,11 +523,13 @@ pub enum Thread {
     Keeper,
     /// Asks container engines for what they keep for us. Never waits for one.
     Engine,
+    /// Serves the health endpoint.
+    Health,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 20] = [
+    pub const ALL: [Thread; 21] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -544,6 +550,7 @@ impl Thread {
         Thread::Prober,
         Thread::Keeper,
         Thread::Engine,
+        Thread::Health,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -567,7 +574,8 @@ impl Thread {
             | Thread::Led
             | Thread::Prober
             | Thread::Keeper
-            | Thread::Engine => false,
+            | Thread::Engine
+            | Thread::Health => false,
         }
     }
 }

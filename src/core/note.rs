@@ -6,6 +6,7 @@
 mod finish;
 mod group;
 mod halt;
+mod health;
 mod hold;
 mod job;
 mod keeper;
@@ -15,13 +16,10 @@ mod probe;
 mod reload;
 mod severity;
 
-pub use finish::Finish;
-pub use machine::MachineKept;
-pub use notify::NotifyNote;
-pub use probe::ProbeNote;
 pub use reload::{ReloadNote, Unready};
-pub use severity::Severity;
+pub use {finish::Finish, machine::MachineKept, severity::Severity};
 pub use {group::GroupNote, halt::HaltNote, hold::HoldNote, job::JobNote, keeper::KeeperNote};
+pub use {health::HealthNote, notify::NotifyNote, probe::ProbeNote};
 
 use super::fact::{
     Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, ProbeKind, Request, RunId,
@@ -80,6 +78,8 @@ pub enum Note {
     },
     /// They are written to disk again, with what was kept.
     JournalBack,
+    /// Of the health endpoint.
+    Health(HealthNote),
     /// Limits of a controller are not enforced.
     LimitsUnenforced {
         /// Which controller.
@@ -524,6 +524,7 @@ impl Note {
             Note::Halt(note) => note.severity(),
             Note::Hold(note) => note.severity(),
             Note::Reload(note) => note.severity(),
+            Note::Health(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),

@@ -272,6 +272,7 @@ impl Ledger {
             | Note::StopOverran { .. }
             | Note::JournalAway { .. }
             | Note::JournalBack
+            | Note::Health(_)
             | Note::PoolMissing { .. }
             | Note::LimitsUnenforced { .. }
             | Note::SafeStart { .. }
@@ -351,6 +352,7 @@ impl Signs {
             | Reading::Marker(_)
             | Reading::Hold(_)
             | Reading::Journal
+            | Reading::Health
             | Reading::Pool
             | Reading::Problems { .. }
             | Reading::StandIn { .. }

@@ -61,6 +61,11 @@ impl Inbox {
         let _ = self.parcels.give(Parcel::One(fact));
     }
 
+    /// Hands a fact to the core without waiting. False if there is no room for it.
+    pub fn offer(&self, fact: Fact) -> bool {
+        self.parcels.try_give(Parcel::One(fact)).is_ok()
+    }
+
     /// Hands over several facts at once, as [`Inbox::send`] does.
     pub fn send_all(&self, facts: Vec<Fact>) {
         let _ = self.parcels.give(Parcel::Many(facts));

@@ -25,6 +25,7 @@ pub mod gpio;
 pub mod guards;
 pub mod halter;
 pub mod hardware;
+pub mod health;
 pub mod hold_file;
 pub mod holder;
 #[cfg(any(test, fuzzing))]

@@ -250,7 +250,13 @@ fn daemon(status: &Status) -> Vec<String> {
     let safe = status.daemon.safe_after;
     let safe = safe.map(|n| format!("safe start after {n} daemons that broke off"));
     let stand_in = status.daemon.stand_in.as_ref().map(stand_in);
-    let missing = stand_in.into_iter().chain(journal).chain(pool);
+    let health = status.daemon.health_why.as_ref();
+    let health = health.map(|why| format!("the health endpoint cannot listen: {why}"));
+    let missing = stand_in
+        .into_iter()
+        .chain(journal)
+        .chain(pool)
+        .chain(health);
     missing.chain(limits).chain(safe).collect()
 }
 

@@ -4,7 +4,7 @@ use super::job::{self, JobStatus};
 use super::probe::{self, ProbeStatus};
 use super::quantity::{Percent, Seconds};
 use crate::core::fact::{Pid, ServiceId};
-use crate::core::settings::{Keeper, Need, Settings};
+use crate::core::settings::{Class, Keeper, Need, Settings};
 use crate::core::{
     Account, Bar, Core, Down, MountTrouble, Readiness, State, StopCause, View, Wish,
 };
@@ -55,6 +55,9 @@ pub struct ServiceStatus {
     /// Services that it starts too.
     #[serde(default)]
     pub wants: Vec<String>,
+    /// How much it matters: `essential`, `normal` or `optional`.
+    #[serde(default)]
+    pub class: String,
     /// The group that it belongs to.
     #[serde(default)]
     pub group: Option<String>,
@@ -300,6 +303,7 @@ fn stateless(
         after: names(own.map(|s| &s.after)),
         requires: names(own.map(|s| &s.requires)),
         wants: names(own.map(|s| &s.wants)),
+        class: own.map_or_else(String::new, |s| class_word(s.class).to_owned()),
         group: group_of(view.service, settings),
         machine_kept: None,
         waits_for: Vec::new(),
@@ -370,6 +374,14 @@ fn state_word(state: State) -> &'static str {
         State::Stopping { .. } => "stopping",
         State::Backoff { .. } => "backoff",
         State::GaveUp { .. } => "gave-up",
+    }
+}
+
+fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Essential => "essential",
+        Class::Normal => "normal",
+        Class::Optional => "optional",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::fault_sentence;
 use crate::core::fact::{Controller, Fault, Lack, Thread};
+use crate::core::note::HealthNote;
 
 /// Records do not reach the disk.
 pub(super) fn journal_away(why: &Fault) -> String {
@@ -14,6 +15,18 @@ pub(super) fn journal_away(why: &Fault) -> String {
 
 /// They do again.
 pub(super) const JOURNAL_BACK: &str = "events are written to disk again";
+
+/// Monitoring is not told, or not everywhere; or it is again.
+pub(super) fn health(note: &HealthNote) -> String {
+    match note {
+        HealthNote::HealthAway { why } => format!(
+            "the health endpoint does not listen wherever it should: {}; it is tried again, at least \
+             every minute: look at [health] of the configuration, and with `ss -ltnp` for who has its port",
+            fault_sentence(why)
+        ),
+        HealthNote::HealthBack => "the health endpoint listens wherever it should".to_owned(),
+    }
+}
 
 /// Services do not outlive the daemon.
 pub(super) fn pool_missing(why: &Fault) -> String {
@@ -65,6 +78,7 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         | Thread::Line
         | Thread::Output
         | Thread::Signals
+        | Thread::Health
         | Thread::Halt => "",
     }
 }

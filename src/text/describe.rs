@@ -21,6 +21,7 @@ use super::words::{
     dispute_word, finish_word, heat_word, shed_word, source, strain_word, thread_word, trust_word,
 };
 use crate::core::fact::{Asker, MountId, ServiceId};
+use crate::core::note;
 use crate::core::note::{Note, RtcDoubt};
 use crate::core::settings::Settings;
 use crate::units::Permille;
@@ -78,6 +79,8 @@ impl Describer<'_> {
             Note::Asked { by, request } => ("asked", service::asked(*by, request, self.0)),
             Note::JournalAway { why } => ("journal-away", cause(why)),
             Note::JournalBack => ("journal-back", vec![]),
+            Note::Health(note::HealthNote::HealthAway { why }) => ("health-away", cause(why)),
+            Note::Health(note::HealthNote::HealthBack) => ("health-back", vec![]),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
             Note::LimitsUnenforced { .. } => limits::unenforced(note),
             Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),

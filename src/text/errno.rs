@@ -49,6 +49,7 @@ const TABLE: &[(i32, &str, &str)] = &[
     (80, "ELIBBAD", "damaged shared library"),
     (95, "EOPNOTSUPP", "operation not supported"),
     (98, "EADDRINUSE", "address already in use"),
+    (99, "EADDRNOTAVAIL", "no such address on this machine"),
     (104, "ECONNRESET", "connection reset by peer"),
     (105, "ENOBUFS", "no buffer space available"),
     (107, "ENOTCONN", "not connected"),

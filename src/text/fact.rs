@@ -117,6 +117,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
         Reading::Marker(left) => format!("marker {}", super::marker::found_marker(left)),
         Reading::Hold(left) => format!("hold {}", super::hold::hold(left)),
         Reading::Journal => "journal".to_owned(),
+        Reading::Health => "health".to_owned(),
         Reading::Pool => "pool".to_owned(),
         Reading::Problems { text } => format!("configuration problems={}", token(text)),
         Reading::StandIn { by, problem } => super::reload::seen(*by, problem),

@@ -23,6 +23,7 @@ use crate::core::fact::{
 };
 use crate::core::light::LedState;
 use crate::core::memo::{Left, Rest};
+use crate::core::note;
 use crate::core::note::{Doubt, Finish, Note, RtcDoubt, Trust};
 use crate::core::picture::{Excuse, Shed, Strain, Verdict};
 use crate::core::settings::{Need, Settings};
@@ -112,6 +113,18 @@ fn daemon() -> Vec<(Note, &'static str)> {
              mounted, writable and not full",
         ),
         (Note::JournalBack, "events are written to disk again"),
+        (
+            Note::Health(note::HealthNote::HealthAway {
+                why: Fault::Errno(Errno(98)),
+            }),
+            "the health endpoint does not listen wherever it should: address already in use (EADDRINUSE); it is \
+             tried again, at least every minute: look at [health] of the configuration, and with `ss -ltnp` \
+             for who has its port",
+        ),
+        (
+            Note::Health(note::HealthNote::HealthBack),
+            "the health endpoint listens wherever it should",
+        ),
         (
             Note::SafeStart { aborted: 3 },
             "3 daemons before this one broke off within a minute: what they left about services is \

@@ -72,6 +72,7 @@ impl Speaker<'_> {
             }
             Note::JournalAway { why } => daemon::journal_away(why),
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
+            Note::Health(note) => daemon::health(note),
             Note::PoolMissing { why } => daemon::pool_missing(why),
             Note::LimitsUnenforced {
                 controller, lack, ..
@@ -372,6 +373,7 @@ impl Speaker<'_> {
             Source::Limits => "the limits of services".to_owned(),
             Source::Hold => "the hold that was left".to_owned(),
             Source::Configuration => "the configuration".to_owned(),
+            Source::Health => "the health endpoint".to_owned(),
         }
     }
 }

@@ -32,6 +32,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Reload"));
     let reload = include_str!("../core/note/reload.rs");
     all.extend(variants(reload, "ReloadNote"));
+    assert!(all.remove("Health"));
+    let health = include_str!("../core/note/health.rs");
+    all.extend(variants(health, "HealthNote"));
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));
@@ -77,6 +80,7 @@ fn names_are_the_variants() {
             Note::Halt(inner) => format!("{inner:?}"),
             Note::Hold(inner) => format!("{inner:?}"),
             Note::Reload(inner) => format!("{inner:?}"),
+            Note::Health(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),

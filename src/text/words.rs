@@ -57,6 +57,7 @@ words! {
     Prober => "prober",
     Keeper => "keeper",
     Engine => "engine",
+    Health => "health",
 }
 
 words! {
@@ -246,6 +247,7 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Limits => "limits".to_owned(),
         Source::Hold => "hold".to_owned(),
         Source::Configuration => "configuration".to_owned(),
+        Source::Health => "health".to_owned(),
     }
 }
 

@@ -4,8 +4,8 @@ use super::{bad, good};
 use fieldwarden::config::board::Line;
 use fieldwarden::config::capability::{self, Capabilities};
 use fieldwarden::config::{
-    Amount, Bounds, CgroupChoice, Config, LedPlan, Output, Pids, Resource, Rights, SOCKET_EXTRA,
-    Sandbox, Share, StopSignal,
+    Amount, Bounds, CgroupChoice, Config, LedPlan, Listen, Output, Pids, Resource, Rights,
+    SOCKET_EXTRA, Sandbox, Share, StopSignal,
 };
 use fieldwarden::core::fact::{Controller, ServiceId};
 use fieldwarden::core::settings::{
@@ -579,4 +579,26 @@ fn the_led_is_the_one_that_is_named() {
     assert_eq!(pin.settings.led.as_deref(), Some("line 17"));
     let other = led("[led]\nline = 3\ngpio = \"expander\"\n");
     assert_eq!(other.settings.led.as_deref(), Some("line 3 of expander"));
+}
+
+/// Without a word of it there is no health endpoint; with one word it is there, for this machine alone.
+#[test]
+fn the_health_endpoint_is_off_and_local() {
+    let health = |text: &str| good(text).config.wiring.health;
+    assert_eq!(health(""), None);
+    assert_eq!(
+        health("[health]\nenabled = false\nlisten = [\"systemd\"]"),
+        None
+    );
+    let local = health("[health]\nenabled = true").unwrap();
+    let address = "127.0.0.1:17171".parse().unwrap();
+    assert_eq!(local.listen, [Listen::Inet(address)]);
+    assert_eq!(local.token_file, None);
+    let far = health(
+        "[health]\nenabled = true\nlisten = [\"0.0.0.0:80\", \"unix:/run/x\", \"systemd\"]\n\
+         token_file = \"/etc/token\"",
+    );
+    let far = far.unwrap();
+    assert_eq!(far.listen.len(), 3);
+    assert_eq!(far.token_file.as_deref(), Some(Path::new("/etc/token")));
 }

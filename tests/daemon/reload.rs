@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 impl Rig {
     /// `fieldwarden reload` for this rig.
-    fn reload(&self) -> Output {
+    pub fn reload(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
             .arg("--runtime-dir")
             .arg(self.path("run"))

@@ -305,6 +305,7 @@ fn source(rng: &mut Rng) -> Source {
         Source::Limits,
         Source::Hold,
         Source::Configuration,
+        Source::Health,
     ])
 }
 
@@ -388,6 +389,7 @@ fn reading(rng: &mut Rng) -> Reading {
         Source::Marker => Reading::Marker(found(rng)),
         Source::Journal => Reading::Journal,
         Source::Pool => Reading::Pool,
+        Source::Health => Reading::Health,
         Source::Starts => Reading::Starts {
             aborted: rng.pick(&[0, 3, u32::MAX]),
         },

@@ -512,7 +512,8 @@ impl World {
             | Thread::Led
             | Thread::Prober
             | Thread::Keeper
-            | Thread::Engine => {}
+            | Thread::Engine
+            | Thread::Health => {}
         }
     }
 

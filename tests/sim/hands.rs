@@ -200,7 +200,8 @@ impl World {
             | Thread::Led
             | Thread::Prober
             | Thread::Keeper
-            | Thread::Engine => 1,
+            | Thread::Engine
+            | Thread::Health => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

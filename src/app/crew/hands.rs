@@ -1,6 +1,7 @@
 //! The threads that are at work, and how each is started.
 
 use super::ground::Ground;
+use super::health;
 use super::queues::{PROMPT, Queues, ServiceWorks};
 use super::samplers::{Sampler, Samplers};
 use crate::app::{AppError, Bridge};
@@ -138,6 +139,7 @@ impl Hands {
         if let Some(prober) = &queues.prober {
             let _ = prober.give(now, ProberOrder::Quit);
         }
+        health::dismiss(&queues, now);
         let control = queues.control.clone();
         drop((queues, self.senses, core));
         // But for the control: who follows the events is to see the last one.

@@ -7,6 +7,7 @@ use crate::edge::bus::BusOrder;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{CLIENTS_MAX, ControlOrder};
 use crate::edge::guards::GuardOrder;
+use crate::edge::health::HealthOrder;
 use crate::edge::keeper::KeeperOrder;
 use crate::edge::led::LedOrder;
 use crate::edge::line::LineOrder;
@@ -85,6 +86,8 @@ pub(in crate::app) struct Queues {
     pub keeper: Option<Orders<KeeperOrder>>,
     /// Only with containers.
     pub engine: Option<Orders<KeeperOrder>>,
+    /// Only with a health endpoint.
+    pub health: Option<Orders<HealthOrder>>,
     /// What tells the board to cut the power ahead of the halt, and what takes that back.
     pub cut: Option<Write>,
     pub uncut: Option<Write>,
@@ -128,6 +131,7 @@ impl Queues {
         let led = self.led.iter().map(Orders::pulse);
         let prober = self.prober.iter().map(Orders::pulse);
         let keeper = self.keeper.iter().chain(&self.engine).map(Orders::pulse);
+        let health = self.health.iter().map(Orders::pulse);
         let some = spawners
             .chain(signals)
             .chain(bus)
@@ -135,6 +139,7 @@ impl Queues {
             .chain(led)
             .chain(prober)
             .chain(keeper)
+            .chain(health)
             .chain(&self.log);
         let some = some.chain(self.halt.pulses());
         queues.into_iter().chain(some).cloned().collect()
@@ -180,16 +185,15 @@ pub(super) fn queues(
     let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
     let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
-    let (control, control_work) =
-        orders::with_bell(CLIENTS_MAX + 8, pulse(Thread::Control, PROMPT))?;
+    let asked = CLIENTS_MAX + 8;
+    let (control, control_work) = orders::with_bell(asked, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
     // Each probe has one order under way, and one answer of the spawner.
     let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse(Thread::Prober, PROBER))?;
     let (keeper, keeper_work) = of_kept(counts.units, pulse(Thread::Keeper, KEEPER))?;
     let (engine, engine_work) = of_kept(counts.containers, pulse(Thread::Engine, ENGINE))?;
-    let gauge = board.has_gauge();
-    let bus = gauge.then(|| orders::plain(BUS_QUEUE, pulse(Thread::Bus, BUS)));
-    let (bus, bus_work) = bus.unzip();
+    let bus = board.has_gauge().then(|| pulse(Thread::Bus, BUS));
+    let (bus, bus_work) = bus.map(|pulse| orders::plain(BUS_QUEUE, pulse)).unzip();
     let by_line = matches!(board.mains, MainsBy::Line { .. });
     let (line, line_work) = some(by_line, 1, pulse(Thread::Line, LINE))?;
     let ((halt, halt_work), (cut, uncut)) = (halt::queues(), cut_ahead(board));
@@ -197,6 +201,7 @@ pub(super) fn queues(
         bus,
         line,
         led: None,
+        health: None,
         prober,
         keeper,
         engine,

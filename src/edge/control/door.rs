@@ -111,7 +111,7 @@ impl Door {
             }
             Ok(()) | Err(_) => {}
         }
-        let listener = listen(&path).map_err(fail("cannot listen on"))?;
+        let listener = listen_unix(&path).map_err(fail("cannot listen on"))?;
         Ok(Door {
             listener,
             path,
@@ -195,7 +195,10 @@ fn holder(file: &mut File) -> Option<u32> {
 
 /// Nobody can connect before `listen(2)`, so there is no moment at which the socket has the wrong
 /// mode: it is made, given its mode and group, and only then listens.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+///
+/// # Errors
+/// What the kernel said.
+pub fn listen_unix(path: &Path) -> io::Result<UnixListener> {
     use rustix::net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
     };

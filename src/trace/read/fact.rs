@@ -127,6 +127,7 @@ impl Line<'_, '_> {
             Source::Configuration => self.problems()?,
             Source::Journal => Reading::Journal,
             Source::Pool => Reading::Pool,
+            Source::Health => Reading::Health,
             Source::Starts => self.starts()?,
             Source::Limits => self.unenforced()?,
             Source::Gauge => Reading::Gauge {
@@ -231,6 +232,7 @@ impl Line<'_, '_> {
             "limits" => Ok(Source::Limits),
             "hold" => Ok(Source::Hold),
             "configuration" => Ok(Source::Configuration),
+            "health" => Ok(Source::Health),
             other => Err(expected(SOURCES, other)),
         }
     }

@@ -144,6 +144,7 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Limits),
         Just(Source::Hold),
         Just(Source::Configuration),
+        Just(Source::Health),
     ]
 }
 
@@ -200,6 +201,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         any::<u32>().prop_map(|centi_per_cpu| Reading::Load { centi_per_cpu }),
         any::<bool>().prop_map(|up| Reading::Network { up }),
         Just(Reading::Journal),
+        Just(Reading::Health),
         hold().prop_map(Reading::Hold),
         Just(Reading::Pool),
         text().prop_map(|text| Reading::Problems { text }),

@@ -1,0 +1,43 @@
+//! The pages of the health endpoint, out of a status report.
+
+use super::Bridge;
+use crate::core::fact::Fault;
+use crate::edge::health::{HealthOrder, Page, Report, Sheet, Wanted};
+use crate::health;
+use crate::status::Status;
+use crate::units::Mono;
+
+/// How everything stood when somebody asked.
+#[derive(Debug)]
+struct Pages(Status);
+
+impl Bridge {
+    /// Tells the health thread how everything stands. It writes the pages itself: what many may ask for
+    /// must cost this thread little.
+    pub(super) fn report(&self, now: Mono) -> Result<(), Fault> {
+        let health = self.queues.health.as_ref().ok_or(Fault::Absent)?;
+        let report = Pages(Status::of(&self.core, now));
+        health.give(now, HealthOrder::Report(Box::new(report)))
+    }
+}
+
+impl Report for Pages {
+    fn sheet(&self, wanted: Wanted) -> Sheet {
+        let Pages(status) = self;
+        let plain = |(good, text)| Sheet {
+            good,
+            kind: "text/plain; charset=utf-8",
+            text,
+        };
+        match wanted.page {
+            Page::Livez => plain(health::livez(status, wanted.verbose)),
+            Page::Readyz => plain(health::readyz(status, wanted.verbose)),
+            Page::Healthz => plain(health::healthz(status, wanted.verbose)),
+            Page::Status => Sheet {
+                good: true,
+                kind: "application/json",
+                text: status.to_json() + "\n",
+            },
+        }
+    }
+}
