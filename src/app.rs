@@ -45,7 +45,6 @@ use crate::edge::spawner::SpawnOrder;
 use crate::edge::successor::Successor;
 use crate::edge::systemd::Environment;
 use crate::edge::{clock, luggage, process, starts};
-use crate::status::Status;
 use crate::units::Mono;
 use crew::{Hands, Queues};
 use crossbeam_channel::Receiver;
@@ -470,9 +469,5 @@ impl Bridge {
             | Thread::Sync
             | Thread::Halt => Ok(()),
         }
-    }
-
-    fn status(&self, now: Mono) -> String {
-        Status::of(&self.core, now).to_json()
     }
 }

@@ -1,4 +1,5 @@
-//! The pages of the health endpoint, out of a status report.
+//! How everything stands, for those who ask: over the control socket, and as pages of the health
+//! endpoint.
 
 use super::Bridge;
 use crate::core::fact::Fault;
@@ -12,6 +13,11 @@ use crate::units::Mono;
 struct Pages(Status);
 
 impl Bridge {
+    /// How everything stands, for whoever asks over the control socket.
+    pub(super) fn status(&self, now: Mono) -> String {
+        Status::of(&self.core, now).to_json()
+    }
+
     /// Tells the health thread how everything stands. It writes the pages itself: what many may ask for
     /// must cost this thread little.
     pub(super) fn report(&self, now: Mono) -> Result<(), Fault> {
