@@ -113,9 +113,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let kin = ground.children().map_err(AppError::Places)?;
-    let recipes = ground.recipes(&plan.environment);
     hands.man_services(
-        (recipes, kin, ground.probe_plans()),
+        (ground.recipes(&plan.environment), kin, ground.probe_plans()),
         &ground,
         &queues,
         services,
