@@ -15,7 +15,10 @@ use fieldwarden::edge::control::{
 use fieldwarden::edge::inbox::{Facts, Inbox, inbox};
 use fieldwarden::edge::orders::{Orders, with_bell};
 use fieldwarden::edge::pulse::Pulse;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use std::io::{BufRead, BufReader, ErrorKind, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -59,6 +62,7 @@ impl Rig {
             inbox: inbox.clone(),
             work,
             events: events.clone(),
+            operators: Vec::new(),
         };
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = vec![std::thread::spawn(control.server().expect("server"))];
@@ -443,6 +447,31 @@ fn garbage_is_refused() {
         assert!(answer.help.is_some_and(|h| h.contains("status")));
         assert!(begun.elapsed() < PROMPT);
     }
+}
+
+/// Descriptors that come along with a request are let go of at once, whether it is good or bad: nobody
+/// fills the daemon's table with them, or has it hold open what others wait for.
+#[test]
+fn descriptors_that_come_along_are_let_go_of() {
+    let rig = Rig::new();
+    for line in [STATUS, "x\n", "{\"v\":1,\"requ"] {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_read_timeout(Some(PROMPT)).expect("timeout");
+        let stream = rig.connect();
+        let carried = [theirs.as_fd(); 16];
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&carried)));
+        let parts = [IoSlice::new(line.as_bytes())];
+        let flags = SendFlags::NOSIGNAL;
+        rustix::net::sendmsg(&stream, &parts, &mut control, flags).expect("sent");
+        drop(theirs);
+        let end = ours
+            .read(&mut [0; 1])
+            .expect("nobody has the other end any more");
+        assert_eq!(end, 0);
+    }
+    rig.answers_promptly();
 }
 
 /// A line of a gigabyte is refused after its first few kilobytes.

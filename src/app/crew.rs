@@ -185,7 +185,9 @@ impl Hands {
         self.man_keeper(works.keeper, &ground, real, &inbox)?;
         self.man_engine(works.engine, &ground, real, &inbox)?;
         self.man_health(health)?;
-        self.man_control(door, ground.settings.clone(), inbox.clone(), events)?;
+        let operators = config.wiring.operators.clone();
+        let settings = ground.settings.clone();
+        self.man_control(door, settings, inbox.clone(), events, operators)?;
         self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(
             &config.wiring.board,

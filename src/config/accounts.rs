@@ -138,6 +138,20 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// The number of the user of this name, or of this number.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn user_number(&self, name: &str) -> Result<u32, NoAccount> {
+        let passwd = self
+            .texts
+            .as_ref()
+            .map_or("", |(passwd, _)| passwd.as_str());
+        user(passwd, name).map(|user| user.uid)
+    }
+}
+
 fn stamp(path: &Path) -> Stamp {
     let about = fs::metadata(path).ok()?;
     Some((about.mtime(), about.mtime_nsec(), about.ino(), about.len()))

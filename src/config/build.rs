@@ -29,9 +29,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold", "health",
-    "service", "group",
+    "control", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -53,6 +53,8 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
+    let mut control = top.below("control", keys::CONTROL.keys);
+    let operators = control.other("operators", super::rights::accounts);
     let drafts = service::drafts(&mut top);
     runtime_dir(&mut top, root.as_ref(), &drafts);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
@@ -91,6 +93,7 @@ pub(super) fn config<'i>(
         disk_every: storage.every,
         mounts: storage.mounts,
         health: root.health,
+        operators: operators?.value,
         commands,
     };
     Some((settings, wiring))

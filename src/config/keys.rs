@@ -4,6 +4,7 @@
 
 mod backoff;
 mod container;
+mod control;
 mod group;
 mod health;
 mod job;
@@ -21,6 +22,7 @@ mod vitals;
 use super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Inside, Nothing, Required};
 use backoff::BACKOFF;
+pub use control::CONTROL;
 pub use group::GROUP;
 pub use health::HEALTH;
 pub use led::LED;
@@ -67,7 +69,8 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, HEALTH, SERVICE, GROUP,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, HEALTH, CONTROL,
+    SERVICE, GROUP,
 ];
 
 /// The keys above the first header.

@@ -134,6 +134,8 @@ pub struct Wiring {
     pub mounts: Option<Vec<PathBuf>>,
     /// The health endpoint, if there is to be one.
     pub health: Option<HealthPlan>,
+    /// Users who may act over the control socket, beside root and our own: names or numbers.
+    pub operators: Vec<String>,
     /// How to run each service; indexed like [`Settings::services`].
     pub commands: Vec<Command>,
 }

@@ -65,7 +65,7 @@ pub(super) fn rights(table: &mut Table<'_, '_, '_>) -> Option<Rights> {
     let group = table.other("group", |report, path, node, kind| {
         account(report, path, node, &kind)
     });
-    let groups = table.other("groups", groups);
+    let groups = table.other("groups", accounts);
     let capabilities = table.other("capabilities", capabilities);
     let no_new_privileges = table.flag("no_new_privileges");
     let umask = table.other("umask", umask);
@@ -143,17 +143,26 @@ fn account(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: &Kind) ->
     Some(text.to_owned())
 }
 
-/// Reads `groups`.
-fn groups(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> Option<Vec<String>> {
-    /// What the kernel takes is far more; nobody is in so many.
+/// Reads a list of users or groups.
+pub(super) fn accounts(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+) -> Option<Vec<String>> {
+    /// What the kernel takes is far more; nobody is in so many groups.
     const MOST: usize = 64;
-    let items = value::list(report, path, node, &kind, "[\"i2c\", \"gpio\"]")?;
+    let (one, all, example) = match kind {
+        Kind::Users => (Kind::User, "users", "[\"pi\"]"),
+        _ => (Kind::Group, "groups", "[\"i2c\", \"gpio\"]"),
+    };
+    let items = value::list(report, path, node, &kind, example)?;
     if items.len() > MOST {
-        let what = format!("`{path}` names {} groups", items.len());
+        let what = format!("`{path}` names {} {all}", items.len());
         report.error(node.span(), what, format!("name at most {MOST}"));
         return None;
     }
-    let read = |item| account(report, path, item, &Kind::Group);
+    let read = |item| account(report, path, item, &one);
     let names: Vec<Option<String>> = items.iter().map(read).collect();
     names.into_iter().collect()
 }

@@ -102,6 +102,8 @@ pub enum Kind {
     Group,
     /// A list of groups.
     Groups,
+    /// A list of users by name or number.
+    Users,
     /// A list of capabilities.
     Capabilities,
     /// A table of names of secrets with the absolute paths of their sources.
@@ -212,6 +214,7 @@ impl Kind {
             | Kind::User
             | Kind::Group
             | Kind::Groups
+            | Kind::Users
             | Kind::Capabilities
             | Kind::Secrets
             | Kind::Table(_) => None,
@@ -266,6 +269,7 @@ impl fmt::Display for Kind {
             Kind::User => "the name or number of a user",
             Kind::Group => "the name or number of a group",
             Kind::Groups => "a list of names or numbers of groups",
+            Kind::Users => "a list of names or numbers of users",
             Kind::Capabilities => "a list of names of capabilities",
             Kind::Secrets => "a table of absolute paths",
             Kind::Umask => "three octal digits in quotes",

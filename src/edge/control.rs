@@ -119,6 +119,8 @@ pub struct Control {
     pub work: Work<ControlOrder>,
     /// Latest events.
     pub events: Arc<EventRing>,
+    /// Users who may act beside root and the daemon's own, by name or number.
+    pub operators: Vec<String>,
 }
 
 impl Control {

@@ -2,6 +2,7 @@
 
 use super::rig::{Rig, kill, sleeper};
 use nix::sys::signal::Signal;
+use std::fs;
 
 /// Daemon after daemon breaks off: the fourth within a minute starts without what they left about
 /// services, except the processes that live, and says so. One that ends in good order ends the count.
@@ -98,4 +99,38 @@ fn drop_ins_are_taken_up_and_replayed() {
     let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
     assert!(replayed.status.success(), "{said}");
     assert!(said.contains(" 0 differences"), "{said}");
+}
+
+/// A daemon that was told nothing of a network listens with Unix sockets only, whether a service has a
+/// probe over the network of this machine or not.
+#[test]
+fn nothing_listens_on_the_network() {
+    let probe = "probe.liveness = { tcp = \"127.0.0.1:9\", failure_threshold = 1000 }\n";
+    let mut rig = Rig::new(&sleeper("runs", probe));
+    rig.start();
+    rig.up("runs");
+    let pid = rig.status().pid;
+    let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = descriptors.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+    let sockets: Vec<String> = links
+        .filter_map(|link| {
+            let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            Some(inode.to_owned())
+        })
+        .collect();
+    assert!(!sockets.is_empty(), "its control socket at least");
+    // The state of a socket that listens is 0A; one of a datagram that has no peer is 07.
+    for table in [
+        "net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/raw", "net/raw6",
+    ] {
+        for line in text(table).lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let open = matches!(fields.get(3), Some(&"0A" | &"07"));
+            let ours = fields
+                .get(9)
+                .is_some_and(|inode| sockets.iter().any(|s| s == inode));
+            assert!(!(open && ours), "{table}: {line}");
+        }
+    }
 }

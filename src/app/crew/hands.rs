@@ -266,6 +266,7 @@ impl Hands {
         settings: Arc<Settings>,
         inbox: Inbox,
         events: Arc<EventRing>,
+        operators: Vec<String>,
     ) -> Result<(), AppError> {
         let control = Control {
             door,
@@ -273,6 +274,7 @@ impl Hands {
             inbox,
             work,
             events,
+            operators,
         };
         let server = control.server().map_err(AppError::kernel("control"))?;
         self.man("control", server)

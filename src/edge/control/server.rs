@@ -11,6 +11,7 @@ use super::{
     CLIENTS_MAX, CORE_WITHIN, Control, ControlOrder, Door, FOLLOWERS_MAX, RELOAD_WITHIN,
     REQUEST_MAX, Reply,
 };
+use crate::config::accounts::Accounts;
 use crate::core::action;
 use crate::core::fact::{Asker, Fact, Request, Ticket};
 use crate::core::settings::Settings;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +61,10 @@ pub(super) struct Server {
     closed_until: Option<Mono>,
     /// The user we run as.
     own_uid: u32,
+    /// Others who may act: who they are is looked up when one of them wants to.
+    operators: Vec<String>,
+    accounts: Accounts,
+    acting: Vec<u32>,
     over: bool,
 }
 
@@ -82,6 +88,9 @@ impl Server {
             open: BTreeMap::new(),
             closed_until: None,
             own_uid: rustix::process::geteuid().as_raw(),
+            operators: control.operators,
+            accounts: Accounts::of(Path::new("/etc")),
+            acting: Vec::new(),
             over: false,
         })
     }
@@ -163,6 +172,7 @@ impl Server {
 
     /// Sends away the client that has been idle for longest, those who may act last.
     fn make_room(&mut self, now: Mono) -> bool {
+        self.look_up_operators();
         let idle = self.clients.iter().filter_map(|(key, client)| {
             let since = client.idle_since(now)?;
             Some((self.may_act(client.uid), since, *key))
@@ -187,7 +197,16 @@ impl Server {
     }
 
     fn may_act(&self, uid: u32) -> bool {
-        uid == 0 || uid == self.own_uid
+        uid == 0 || uid == self.own_uid || self.acting.contains(&uid)
+    }
+
+    /// Who the operators are, by what is written there now. One who is not there may not act.
+    fn look_up_operators(&mut self) {
+        if !self.operators.is_empty() && self.accounts.refresh() {
+            let names = self.operators.iter();
+            let numbers = names.filter_map(|name| self.accounts.user_number(name).ok());
+            self.acting = numbers.collect();
+        }
     }
 
     /// Lets one client read or write.
@@ -238,13 +257,18 @@ impl Server {
     }
 
     /// Reads a request and checks that its user may make it, and that there is room for it.
-    fn judge(&self, key: u64, line: &[u8]) -> Result<Wanted, Refusal> {
+    fn judge(&mut self, key: u64, line: &[u8]) -> Result<Wanted, Refusal> {
         let wanted = request::read(line, &self.settings)?;
         let uid = self.clients.get(&key).map_or(u32::MAX, |c| c.uid);
+        if wanted.acts() && uid != 0 {
+            self.look_up_operators();
+        }
         if wanted.acts() && !self.may_act(uid) {
             let what = format!("user {uid} may look, but not start or stop services");
             let help = match self.own_uid {
-                0 => "become root, for example with sudo".to_owned(),
+                0 => "become root, for example with sudo; or root names this user under `operators` of \
+                      [control]"
+                    .to_owned(),
                 own => format!("become root, or user {own} as which the daemon runs"),
             };
             return Err(Refusal::new(Code::NotPermitted, what, help));

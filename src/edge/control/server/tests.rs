@@ -18,12 +18,39 @@ fn server(own_uid: u32, uid: u32) -> (Server, tempfile::TempDir) {
         inbox: inbox().0,
         work,
         events: Arc::new(EventRing::new().unwrap()),
+        operators: Vec::new(),
     })
     .unwrap();
     server.own_uid = own_uid;
     let (ours, _theirs) = UnixStream::pair().unwrap();
     server.clients.insert(1, Client::new(ours, uid, Mono(0)));
     (server, dir)
+}
+
+/// Those whom the configuration names may act as well, by what `/etc/passwd` says at that moment; whoever
+/// is not in it may not, and nobody else may.
+#[test]
+fn operators_may_act() {
+    let (mut server, dir) = server(0, 1000);
+    server.accounts = Accounts::of(dir.path());
+    server.operators = vec!["pi".to_owned(), "1001".to_owned(), "gone".to_owned()];
+    let halt = r#"{"v":1,"request":"halt","kind":"reboot"}"#;
+    let may = |server: &mut Server, uid: u32| {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        server.clients.insert(1, Client::new(ours, uid, Mono(0)));
+        server.judge(1, halt.as_bytes()).is_ok()
+    };
+    let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
+    assert!(!may(&mut server, 1000), "there are no accounts");
+    write("group", "");
+    write(
+        "passwd",
+        "pi:x:1000:1000::/:/bin/sh\neve:x:1002:1002::/:/bin/sh\n",
+    );
+    assert!(may(&mut server, 1000) && may(&mut server, 1001));
+    assert!(!may(&mut server, 1002) && !may(&mut server, u32::MAX));
+    write("passwd", "pi:x:1003:1003::/:/bin/sh\n");
+    assert!(!may(&mut server, 1000) && may(&mut server, 1003));
 }
 
 /// Everybody who may connect may look; only root and the daemon's own user may act.
