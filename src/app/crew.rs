@@ -113,10 +113,8 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
     let kin = ground.children().map_err(AppError::Places)?;
-    // Before the recipes, which take along what probes are told in.
-    let plans = ground.probe_plans();
     hands.man_services(
-        (ground.recipes(&plan.environment), kin, plans),
+        (ground.probe_plans(), kin, ground.recipes(&plan.environment)),
         &ground,
         &queues,
         services,

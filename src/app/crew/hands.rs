@@ -199,9 +199,10 @@ impl Hands {
         })
     }
 
+    /// Plans come before recipes: these take along the commands in which both are told.
     pub(super) fn man_services(
         &mut self,
-        (recipes, kin, plans): (Recipes, Vec<Child>, BTreeMap<ProbeKey, ProbePlan>),
+        (plans, kin, recipes): (BTreeMap<ProbeKey, ProbePlan>, Vec<Child>, Recipes),
         ground: &Ground,
         queues: &Queues,
         works: ServiceWorks,
