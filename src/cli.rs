@@ -5,6 +5,7 @@
 
 mod act;
 mod check;
+mod config;
 mod daemon;
 mod explain;
 mod hold;
@@ -57,6 +58,8 @@ const EXAMPLES: &str = "\
 Examples:
   fieldwarden demo                   see what it does, on a simulated board
   fieldwarden check my.toml          find all mistakes in a configuration
+  fieldwarden check --explain watchdog.timeout  what is this key for?
+  fieldwarden config show            what holds, and where it comes from
   fieldwarden status                 how does everything stand?
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
@@ -102,6 +105,15 @@ enum Command {
             conflicts_with = "config"
         )]
         named: Option<PathBuf>,
+        /// Explain a key instead, such as watchdog.timeout or service.NAME.restart
+        #[arg(long, value_name = "KEY")]
+        explain: Option<String>,
+    },
+    /// Show what holds and where it comes from, every key, or the schema for editors
+    #[command(after_help = config::EXAMPLES)]
+    Config {
+        #[command(subcommand)]
+        what: config::Wanted,
     },
     /// Tell how everything stands
     Status {
@@ -336,6 +348,10 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::DemoService { name } => {
             return Ok(Next::End(crate::demo::services::run(&name)));
         }
+        Command::Check {
+            explain: Some(key), ..
+        } => config::explain(&key, &mut out)?,
+        Command::Config { what } => config::config(&what, &mut out)?,
         Command::Check {
             named: Some(config),
             ..

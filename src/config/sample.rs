@@ -5,6 +5,7 @@ use super::schema::{Absent, Key, Section};
 
 /// What stands at the top of the sample.
 const HEAD: &str = "\
+#:schema fieldwarden.schema.json
 # Configuration of fieldwarden.
 #
 # Every key is here with its default. To change one, remove the # at the beginning of its line and

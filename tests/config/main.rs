@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 mod any_text;
 mod boards;
 mod drop_ins;
+mod explained;
 mod machine;
 mod mistakes;
 mod probes;
@@ -74,7 +75,7 @@ const OF_OTHERS: [&str; 4] = ["unit", "container", "engine", "socket"];
 /// The sample with every commented default taken in.
 fn uncommented() -> String {
     let strip = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
+        Some(rest) if !rest.starts_with([' ', ':']) => rest.to_owned(),
         Some(_) | None => line.to_owned(),
     };
     // A service that is kept running has none of the keys of a job, nor those of a unit or a container.

@@ -138,6 +138,7 @@ pub fn all() -> Vec<Layer> {
             "devices, sockets, configuration and spawning against real files and processes",
             vec![
                 Step::Tool(Tool::Python),
+                Step::Tool(Tool::JsonSchema),
                 Step::Tool(Tool::SystemdNotify),
                 step(
                     "cargo test --no-fail-fast --test devices --test config --test control",

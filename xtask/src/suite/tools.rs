@@ -12,6 +12,8 @@ pub enum Tool {
     Cxx,
     /// A Python interpreter: services in that language are part of what is tested.
     Python,
+    /// A validator of JSON schemas that is not ours.
+    JsonSchema,
     /// The standard library for the processors of [`TARGETS`].
     Targets,
     /// The linker for 32-bit ARM, its C library, and what runs its programs on another processor:
@@ -57,6 +59,13 @@ pub fn ensure(tool: &Tool) -> Result<()> {
         }
         Tool::Cxx => ensure_package("c++", "g++"),
         Tool::Python => ensure_package("python3", "python3-minimal"),
+        Tool::JsonSchema => {
+            let has = |python: &str| runs(python, &["-c", "import jsonschema"]);
+            if has("python3") || has("/usr/bin/python3") {
+                return Ok(());
+            }
+            install_package("python3-jsonschema")
+        }
         Tool::SystemdNotify => ensure_package("systemd-notify", "systemd"),
     }
 }
