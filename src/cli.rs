@@ -348,18 +348,12 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::DemoService { name } => {
             return Ok(Next::End(crate::demo::services::run(&name)));
         }
-        Command::Check {
-            explain: Some(key), ..
-        } => config::explain(&key, &mut out)?,
         Command::Config { what } => config::config(&what, &mut out)?,
         Command::Check {
-            named: Some(config),
-            ..
-        } => check::check(&config, &check::Asker::Daemon, &mut out)?,
-        Command::Check { config, .. } => {
-            let person = check::Asker::Person(chosen_dir(cli.runtime_dir));
-            check::check(&config, &person, &mut out)?
-        }
+            config,
+            named,
+            explain,
+        } => check::asked((config, named, explain), cli.runtime_dir, &mut out)?,
         Command::Power { json } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,

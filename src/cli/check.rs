@@ -13,18 +13,32 @@ use crate::text;
 use std::path::{Path, PathBuf};
 
 /// Who asks.
-pub enum Asker {
+enum Asker {
     /// A daemon that is to reload, and knows what it goes by.
     Daemon,
     /// Somebody who wants to know, and where the daemon's directory is if that was said.
     Person(Option<PathBuf>),
 }
 
+/// Checks the file that is named, as a daemon asks for it or as a person does, or explains a key.
+pub fn asked(
+    (config, named, explain): (PathBuf, Option<PathBuf>, Option<String>),
+    runtime_dir: Option<PathBuf>,
+    out: &mut Printer,
+) -> Result<(), Error> {
+    let person = Asker::Person(super::chosen_dir(runtime_dir));
+    match (explain, named) {
+        (Some(key), _) => super::config::explain(&key, out),
+        (None, Some(config)) => check(&config, &Asker::Daemon, out),
+        (None, None) => check(&config, &person, out),
+    }
+}
+
 /// Shows every problem on standard error and a summary on standard output.
 ///
 /// # Errors
 /// When the configuration cannot be used. Warnings are no errors.
-pub fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
+fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
     let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 /// Column in which it stands where a value comes from, if there is room.
 const COLUMN: usize = 44;
 
-/// Keys that only services of one kind have, beside those of jobs: they have no default elsewhere.
+/// Keys that only services of one kind have, beside those of jobs: no default holds elsewhere.
 const OF_KEEPERS: [&str; 4] = ["unit", "container", "engine", "socket"];
 
 /// Keys of an LED on a line, which mean nothing without one.

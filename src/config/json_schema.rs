@@ -1,5 +1,5 @@
-//! Writes the list of keys as a JSON schema, by which editors complete and check a configuration while it
-//! is written. What hangs on several values is beyond it: `fieldwarden check` has the last word.
+//! Writes the list of keys as a JSON schema, by which editors complete and check a configuration while
+//! it is written. What hangs on several values is beyond it: `fieldwarden check` has the last word.
 
 use super::keys::{SECTIONS, VERSION};
 use super::schema::{Absent, Key, Kind};
