@@ -19,8 +19,8 @@ const OF_KEEPERS: [&str; 4] = ["unit", "container", "engine", "socket"];
 /// Keys of an LED on a line, which mean nothing without one.
 const OF_LINES: [&str; 2] = ["gpio", "active_low"];
 
-/// The configuration as its files give it, each value with its file and line; with `defaults`, what holds
-/// without being given, too. The text says the same as the files.
+/// The configuration as its files give it, each value with its file and line; with `defaults`, what
+/// holds without being given, too. The text says the same as the files.
 pub fn effective(config: &Config, defaults: bool) -> String {
     let mut page = Page {
         report: Report::of(&config.source),
