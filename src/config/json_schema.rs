@@ -109,7 +109,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Secrets => json!({ "type": "object", "additionalProperties": path }),
         Kind::Umask => json!({ "type": "string", "pattern": "^[0-7]+$" }),
         Kind::Text | Kind::Board | Kind::User | Kind::Group => text,
-        Kind::Texts | Kind::Services | Kind::Groups | Kind::Capabilities => texts,
+        Kind::Texts | Kind::Services | Kind::Groups | Kind::Users | Kind::Capabilities => texts,
         Kind::Table(_) => json!({ "type": "object" }),
     }
 }
