@@ -378,7 +378,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
         Command::Notify(what) => notify::notify(&what)?,
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
-        Command::Reload(wanted) => reload::reload(&daemon(), &wanted, &mut out)?,
+        Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
             out.line(&crate::app::last_words::say(

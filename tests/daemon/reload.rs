@@ -18,6 +18,21 @@ impl Rig {
             .unwrap()
     }
 
+    /// What `fieldwarden reload --dry-run` says.
+    fn plans(&self) -> String {
+        self.until("there is a copy", |rig| {
+            rig.path("run/configuration").exists()
+        });
+        let output = Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
+            .arg("--runtime-dir")
+            .arg(self.path("run"))
+            .args(["reload", "--dry-run"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn reloads(&self) -> String {
         let output = self.reload();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -39,6 +54,17 @@ fn only_what_has_changed_restarts() {
             + &sleeper("other", "environment = { A = \"1\" }")
             + &sleeper("new", "")),
     );
+    let planned = rig.plans();
+    for line in [
+        "gone: not configured any more, would be ended\n",
+        "new: new\n",
+        "other: would be started anew, for environment\n",
+        "same: runs on, with another stop_timeout\n",
+        "0 services would stay as they are\n",
+    ] {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+    assert_eq!((rig.up("other"), rig.up("gone")), (other, gone));
     let told = rig.reloads();
     for line in [
         "new: new, up\n",
