@@ -23,11 +23,12 @@ use std::time::Duration;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("config", config),
     ("board", board),
     ("request", request),
     ("notify", notify),
+    ("http", http),
     ("journal", journal),
     ("records", records),
     ("trace", trace),
@@ -119,6 +120,11 @@ pub fn notify(bytes: &[u8]) {
     children::hostile(bytes);
 }
 
+/// The head of a request for a page of the health endpoint.
+pub fn http(bytes: &[u8]) {
+    edge::http(bytes);
+}
+
 /// A trace: each fact that is understood is written so that it is understood the same.
 pub fn trace(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
@@ -139,7 +145,7 @@ pub fn trace(bytes: &[u8]) {
     }
 }
 
-/// What a service answers to a probe, and what systemd says of units.
+/// What a service answers to a probe, what systemd says of units, and engines of containers.
 pub fn answers(bytes: &[u8]) {
     edge::answers(bytes);
 }

@@ -39,6 +39,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 use talk::{Step, Talk, question};
 
+/// Reads whatever an engine may have answered: however it is cut, it says the same.
+#[cfg(any(test, fuzzing))]
+pub(super) fn hostile(bytes: &[u8]) {
+    let heard = |pieces: [&[u8]; 2]| {
+        let mut answer = http::Answer::new();
+        let good = pieces.iter().all(|piece| answer.hear(piece).is_ok());
+        good.then_some(answer)
+    };
+    let at = bytes.len() / 3;
+    let (whole, cut) = (heard([bytes, b""]), heard([&bytes[..at], &bytes[at..]]));
+    if let (Some(whole), Some(cut)) = (&whole, &cut) {
+        assert_eq!((whole.status(), whole.body()), (cut.status(), cut.body()));
+    }
+    for text in whole.iter().map(http::Answer::body).chain([bytes]) {
+        if let Some(seen) = inspect::seen(text) {
+            events::was_told(text, &seen);
+        }
+        for line in text.split(|b| *b == b'\n') {
+            let _ = events::Event::read(line);
+        }
+    }
+}
+
 /// How long an engine is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Patience {

@@ -32,6 +32,28 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+/// Reads whatever a client may have sent: only what is plainly a request for a page is answered.
+#[cfg(any(test, fuzzing))]
+pub(super) fn hostile(bytes: &[u8]) {
+    use head::{Judged, Trust};
+    let bytes = &bytes[..bytes.len().min(HEAD_MAX)];
+    for trust in [Trust::Anybody, Trust::Local, Trust::Holders] {
+        if let Judged::Asks { bare, .. } = head::judge(bytes, trust, None) {
+            let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+            let first = text.trim_ascii_start();
+            assert!(
+                first.starts_with(if bare { "head /" } else { "get /" }),
+                "{text}"
+            );
+            // What comes behind the head is not looked at: one request for each connection.
+            let lines = first.lines().take_while(|line| !line.is_empty());
+            let body = |line: &str| line.starts_with("transfer-encoding:");
+            assert!(!lines.into_iter().any(body), "{text}");
+            assert_ne!(trust, Trust::Holders, "there is no token: {text}");
+        }
+    }
+}
+
 /// The ticket of what this thread asks the core. Those of the control socket count up from 1, and do
 /// not get this far.
 pub const TICKET: Ticket = Ticket(u64::MAX);

@@ -1,16 +1,22 @@
 //! Bytes that the edges read, from whoever has written them; for `crate::hostile`.
 
 use super::{
-    board_record, hold_file, job_file, keeper, marker_file, memo, mountinfo, prober, proc_text,
-    run_record, run_table,
+    board_record, engine, health, hold_file, job_file, keeper, marker_file, memo, mountinfo,
+    prober, proc_text, run_record, run_table,
 };
 use crate::core::fact::ServiceId;
 use crate::core::settings::Settings;
 use crate::trace::parse_fact;
 
-/// Services and systemd.
+/// Clients of the health endpoint.
+pub fn http(bytes: &[u8]) {
+    health::hostile(bytes);
+}
+
+/// Services, systemd and engines of containers.
 pub fn answers(bytes: &[u8]) {
     prober::hostile(bytes);
+    engine::hostile(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         keeper::hostile(text);
     }
