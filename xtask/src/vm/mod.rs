@@ -60,7 +60,7 @@ pub struct VmArgs {
 }
 
 /// Machines at the same time; see docs/decisions/0003-vm-fixed-costs.md for the measurement.
-const JOBS: usize = 2;
+const JOBS: usize = 3;
 
 /// Carries out `cargo xtask vm`.
 pub fn run(arguments: &VmArgs) -> Result<()> {
