@@ -5,6 +5,14 @@
 //!
 //! Never decides anything; what it calls bad, a policy has called bad before.
 
+mod exposition;
+mod metrics;
+mod table;
+
+pub use exposition::{Kind, Metric};
+pub use metrics::{Own, metrics};
+pub use table::METRICS;
+
 use crate::status::Status;
 use std::fmt::Write;
 

@@ -202,6 +202,15 @@ pub struct WatchdogStatus {
     pub retry_seconds: Option<Seconds>,
     /// The thread that is stuck, while pets are withheld.
     pub stuck_thread: Option<String>,
+    /// Pets that have reached every guard, since the daemon began.
+    #[serde(default)]
+    pub pets: u64,
+    /// Time since the latest one was given out.
+    #[serde(default)]
+    pub last_pet_seconds: Option<Seconds>,
+    /// The longest time between two, since the daemon began.
+    #[serde(default)]
+    pub longest_gap_seconds: Option<Seconds>,
 }
 
 /// The machine.
@@ -389,6 +398,7 @@ fn network_word(up: bool) -> &'static str {
 
 fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
     let stuck = core.picture().stuck.map(text::thread_word);
+    let pets = core.pets();
     let (outside, watched) = core.outside();
     let ours = core.settings().watchdog.owner != WatchdogOwner::Systemd;
     let elsewhere = match outside {
@@ -438,5 +448,8 @@ fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
         why: failed.map(|(why, _)| text::fault_sentence(why)).or(gap),
         retry_seconds: failed.map(|(_, retry)| Seconds(retry.since(now))),
         stuck_thread: stuck.map(str::to_owned),
+        pets: pets.arrived,
+        last_pet_seconds: pets.last.map(|last| Seconds(now.since(last))),
+        longest_gap_seconds: pets.longest.map(Seconds),
     }
 }

@@ -4,7 +4,8 @@
 use super::Bridge;
 use crate::core::fact::Fault;
 use crate::edge::health::{HealthOrder, Page, Report, Sheet, Wanted};
-use crate::health;
+use crate::edge::process;
+use crate::health::{self, Own};
 use crate::status::Status;
 use crate::units::Mono;
 
@@ -44,6 +45,20 @@ impl Report for Pages {
                 kind: "application/json",
                 text: status.to_json() + "\n",
             },
+            Page::Metrics => Sheet {
+                good: true,
+                kind: match wanted.open_metrics {
+                    true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                    false => "text/plain; version=0.0.4; charset=utf-8",
+                },
+                text: health::metrics(status, own(), wanted.open_metrics),
+            },
         }
     }
+}
+
+/// What this process takes.
+fn own() -> Option<Own> {
+    let (resident, threads) = process::own_use()?;
+    Some(Own { resident, threads })
 }

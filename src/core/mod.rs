@@ -71,7 +71,7 @@ use std::time::Duration;
 pub use storage::MountTrouble;
 pub use thermal::HeatLevel;
 pub use throttle::{Ended, Episode, Watched};
-pub use watchdog::{Guard, Outside};
+pub use watchdog::{Guard, Outside, Pets};
 
 /// What is known once, when the daemon starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -274,6 +274,11 @@ impl Core {
     /// How the hardware watchdog stands.
     pub fn guard(&self) -> &Guard {
         self.watchdog.guard()
+    }
+
+    /// The pets so far.
+    pub fn pets(&self) -> Pets {
+        self.watchdog.pets()
     }
 
     /// What is seen of a hardware watchdog that init is to pet, and whether init watches this daemon.

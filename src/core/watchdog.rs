@@ -16,10 +16,12 @@
 
 mod halt;
 mod outside;
+mod pets;
 #[cfg(test)]
 mod tests;
 
 pub use outside::Outside;
+pub use pets::Pets;
 
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Reading, Source, WatchdogSeen};
@@ -93,6 +95,7 @@ pub(crate) struct Watchdog {
     in_force: Option<Duration>,
     parting: Parting,
     told: Option<Fault>,
+    pets: Pets,
     /// What is seen of a device that is init's.
     outside: Outside,
 }
@@ -130,6 +133,7 @@ impl Watchdog {
             in_force: None,
             parting: Parting::No,
             told: None,
+            pets: Pets::default(),
             outside: Outside::default(),
         }
     }
@@ -141,6 +145,11 @@ impl Watchdog {
     /// What is seen of a device that is init's, and whether init watches this daemon.
     pub fn outside(&self) -> (Outside, bool) {
         (self.outside, self.init.is_some())
+    }
+
+    /// The pets so far.
+    pub fn pets(&self) -> Pets {
+        self.pets
     }
 
     /// Timeout of the hardware watchdog, while we are the one who pets it.
@@ -240,7 +249,7 @@ impl Watchdog {
         } else if Some(order) == self.petting {
             self.petting = None;
             match outcome {
-                Ok(()) => {}
+                Ok(()) => self.pets.arrived += 1,
                 // A queue was full: the thread is behind. The pet is repeated, not the device lost.
                 Err(Fault::Busy) => self.next_pet = Some(pass.now.after(self.period() / 4)),
                 Err(why) => self.failed(why, pass),
@@ -283,6 +292,7 @@ impl Watchdog {
         self.overdue = due && self.petting.is_some();
         if due && self.petting.is_none() {
             self.petting = Some(pass.out.push(Action::Pet));
+            self.pets.give(pass.now);
             // With whatever else is periodic.
             self.next_pet = Some(pass.now.next_multiple(self.period()));
         }

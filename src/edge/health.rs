@@ -96,15 +96,18 @@ pub enum Page {
     Healthz,
     /// The whole report, in JSON.
     Status,
+    /// The same in numbers, for Prometheus.
+    Metrics,
 }
 
 impl Page {
     /// All of them, with the paths under which they are found.
-    pub const ALL: [(&'static str, Page); 4] = [
+    pub const ALL: [(&'static str, Page); 5] = [
         ("/livez", Page::Livez),
         ("/readyz", Page::Readyz),
         ("/healthz", Page::Healthz),
         ("/status.json", Page::Status),
+        ("/metrics", Page::Metrics),
     ];
 }
 
@@ -115,6 +118,8 @@ pub struct Wanted {
     pub page: Page,
     /// With a line for each verdict (`?verbose`).
     pub verbose: bool,
+    /// In the form of OpenMetrics; else in that of Prometheus, which is older.
+    pub open_metrics: bool,
 }
 
 /// A page as it is sent.

@@ -49,6 +49,19 @@ pub fn close_down() {
     }
 }
 
+/// Memory of this process that is in RAM, in bytes, and its threads.
+pub fn own_use() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let field = |name: &str| {
+        let mut words = text
+            .lines()
+            .find_map(|l| l.strip_prefix(name))?
+            .split_whitespace();
+        words.next()?.parse::<u64>().ok()
+    };
+    Some((field("VmRSS:")? * 1024, field("Threads:")?))
+}
+
 /// Lets this process open more descriptors than the 1,024 that are usual. Returns the limit that
 /// was in force if it was changed: children must be given that one, because programs that use
 /// `select` cannot work with more.

@@ -179,3 +179,138 @@ fn doors_outlive_a_reload() {
     assert!(rig.reload().status.success());
     rig.until("it is shut", |_| connect(port).is_none());
 }
+
+/// What a program says to a text on its standard input.
+fn judged(program: &str, arguments: &[&str], text: &str) -> (bool, String) {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("{program}: {e}; `cargo xtask test edges` installs it"));
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [&output.stdout[..], &output.stderr[..]].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (output.status.success(), said)
+}
+
+/// Prometheus's own tool finds nothing to say of the metrics, and a reader of OpenMetrics takes them;
+/// both as curl gets them.
+#[test]
+fn metrics_are_as_prometheus_wants_them() {
+    let port = free();
+    let job = "[service.job]\nkind = \"job\"\ncommand = [\"/bin/true\"]\nevery = \"1h\"\n";
+    let mut rig = Rig::new(&(table(port, "") + &sleeper("web", "") + job));
+    rig.start();
+    rig.up("web");
+    rig.until("somebody listens", |_| get(port, "/livez").0 == 200);
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let (fine, text) = judged("curl", &["-sS", "--fail", &url], "");
+    assert!(fine, "{text}");
+    for told in [
+        "fieldwarden_service_up{service=\"web\"} 1\n",
+        "fieldwarden_verdict{subject=\"watchdog\"} 0\n",
+        "fieldwarden_watchdog_pets_total ",
+        "fieldwarden_battery_charge_ratio ",
+        "fieldwarden_filesystem_free_ratio{mountpoint=\"/\"} ",
+        "fieldwarden_daemon_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let (fine, said) = judged("promtool", &["check", "metrics"], &text);
+    assert!(fine && said.is_empty(), "{said}\n{text}");
+
+    let accept = "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5";
+    let (fine, answer) = judged("curl", &["-sSi", "--fail", "-H", accept, &url], "");
+    assert!(fine, "{answer}");
+    let kind = "\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    assert!(answer.contains(kind), "{answer}");
+    let (_, text) = parts(&answer);
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    let reads = "import sys\nfrom prometheus_client.openmetrics import parser\n\
+                 n = sum(len(f.samples) for f in \
+                 parser.text_string_to_metric_families(sys.stdin.read()))\nassert n > 60, n\n";
+    let (fine, said) = judged("/usr/bin/python3", &["-c", reads], &text);
+    assert!(fine, "{said}\n{text}");
+}
+
+/// Beyond this machine, and within it where there is a token, nobody is told anything without it.
+#[test]
+fn a_token_keeps_strangers_out() {
+    use std::os::unix::fs::PermissionsExt;
+    let port = free();
+    let mut rig = Rig::new("");
+    let file = rig.path("token");
+    let more = format!("token_file = \"{}\"", file.display());
+    let far = table(port, &more).replace("127.0.0.1", "0.0.0.0");
+    rig.configure(&(far + &sleeper("web", "")));
+    fs::write(&file, "0123456789abcdef\n").unwrap();
+    // Others may read it: then it is none, and nobody gets in.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    rig.start();
+    rig.until("it is told", |rig| rig.status().daemon.health_why.is_some());
+    assert!(connect(port).is_none());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    rig.until("it listens", |_| connect(port).is_some());
+    let ask = |header: &str| {
+        let head = format!("GET /livez HTTP/1.1\r\nHost: pi.example\r\n{header}\r\n");
+        parts(&send(port, &head)).0
+    };
+    assert_eq!(ask("Authorization: Bearer 0123456789abcdef\r\n"), 200);
+    assert_eq!(ask("Authorization: Bearer 0123456789abcdee\r\n"), 401);
+    assert_eq!(ask(""), 401);
+}
+
+/// A socket that init passes is served, also by a successor in the same process, where what had its
+/// number may be something else by then.
+#[test]
+fn sockets_of_systemd_are_taken_over() {
+    let mut rig = Rig::new("");
+    let socket = rig.path("passed.sock");
+    let health = "[health]\nenabled = true\nlisten = [\"systemd\"]\n";
+    rig.configure(&(health.to_owned() + &sleeper("web", "")));
+    let program = rig.path("starter");
+    let script = format!(
+        "#!/usr/bin/env python3\nimport os, socket, sys\ns = socket.socket(socket.AF_UNIX)\n\
+         s.bind('{}')\ns.listen(5)\nos.dup2(s.fileno(), 3)\nos.set_inheritable(3, True)\n\
+         os.environ['LISTEN_FDS'] = '1'\nos.environ['LISTEN_PID'] = str(os.getpid())\n\
+         os.execv('{}', sys.argv)\n",
+        socket.display(),
+        env!("CARGO_BIN_EXE_fieldwarden"),
+    );
+    fs::write(&program, script).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    rig.start_program(&program);
+    rig.up("web");
+    let alive = || {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
+        parts(&read(stream)).0
+    };
+    assert_eq!(alive(), 200);
+    assert!(rig.reload().status.success());
+    assert_eq!(alive(), 200);
+    assert_eq!(rig.status().daemon.health_why, None);
+    // It is init's, and stays.
+    rig.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(rig.wait().success());
+    assert!(socket.exists());
+}
+
+/// Where init passes nothing, that is told.
+#[test]
+fn a_socket_that_is_not_passed_is_told_of() {
+    let health = "[health]\nenabled = true\nlisten = [\"systemd\"]\n";
+    let mut rig = Rig::new(&(health.to_owned() + &sleeper("web", "")));
+    rig.start();
+    rig.until("it is told", |rig| rig.status().daemon.health_why.is_some());
+}

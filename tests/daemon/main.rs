@@ -5,6 +5,7 @@
     reason = "these tests run a real daemon and wait for it; one that cannot go on has failed"
 )]
 
+mod assault;
 mod health;
 mod hold;
 mod legacy;

@@ -7,6 +7,7 @@
 
 mod boards;
 mod evidence;
+mod health;
 mod led;
 mod man;
 mod page;

@@ -104,6 +104,7 @@ fn answer(request: &Request, trust: Trust, token: Option<&Token>) -> Result<Want
     Ok(Wanted {
         page: *page,
         verbose: query.split('&').any(word),
+        open_metrics: wants_open_metrics(headers),
     })
 }
 
@@ -172,6 +173,18 @@ fn holds(headers: &[Header], trust: Trust, token: Option<&Token>) -> Result<(), 
             ..Refusal::new(401, "send the token: Authorization: Bearer TOKEN")
         }),
     }
+}
+
+/// It takes OpenMetrics. Whoever says nothing gets the older form, which everything understands.
+fn wants_open_metrics(headers: &[Header]) -> bool {
+    let named = |value: &[u8]| {
+        let mut kinds = value.split(|b| *b == b',');
+        kinds.any(|kind| {
+            kind.trim_ascii()
+                .starts_with(b"application/openmetrics-text")
+        })
+    };
+    values(headers, "Accept").any(named)
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ pub fn all() -> Vec<Layer> {
                 Step::Tool(Tool::Python),
                 Step::Tool(Tool::JsonSchema),
                 Step::Tool(Tool::SystemdNotify),
+                Step::Tool(Tool::Metrics),
                 step(
                     "cargo test --no-fail-fast --test devices --test config --test control",
                     cargo,

@@ -21,6 +21,8 @@ pub enum Tool {
     Arm32,
     /// `systemd-notify`: what a service in shell speaks with.
     SystemdNotify,
+    /// What judges and reads metrics: `promtool`, a reader of OpenMetrics, and curl.
+    Metrics,
 }
 
 /// Version of cargo-deny; its configuration changes with it.
@@ -65,6 +67,17 @@ pub fn ensure(tool: &Tool) -> Result<()> {
                 return Ok(());
             }
             install_package("python3-jsonschema")
+        }
+        Tool::Metrics => {
+            ensure_package("curl", "curl")?;
+            ensure_package("promtool", "prometheus")?;
+            if runs(
+                "/usr/bin/python3",
+                &["-c", "import prometheus_client.openmetrics.parser"],
+            ) {
+                return Ok(());
+            }
+            install_package("python3-prometheus-client")
         }
         Tool::SystemdNotify => ensure_package("systemd-notify", "systemd"),
     }
