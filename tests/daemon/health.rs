@@ -282,7 +282,7 @@ fn sockets_of_systemd_are_taken_over() {
         "#!/usr/bin/env python3\nimport os, socket, sys\ns = socket.socket(socket.AF_UNIX)\n\
          s.bind('{}')\ns.listen(5)\nos.dup2(s.fileno(), 3)\nos.set_inheritable(3, True)\n\
          os.environ['LISTEN_FDS'] = '1'\nos.environ['LISTEN_PID'] = str(os.getpid())\n\
-         os.execv('{}', sys.argv)\n",
+         r = '{}'\nos.execv(r, [r] + sys.argv[1:])\n",
         socket.display(),
         env!("CARGO_BIN_EXE_fieldwarden"),
     );
