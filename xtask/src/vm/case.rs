@@ -146,6 +146,8 @@ pub enum Modules {
     Usual,
     /// Also I2C chips, GPIO lines, clocks, LEDs, and devices made by `cuse-device`.
     Devices,
+    /// The usual ones, and container engines.
+    Engines,
 }
 
 /// What a case needs in its guest.

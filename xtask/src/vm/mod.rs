@@ -54,6 +54,9 @@ pub struct VmArgs {
     /// With --script: give the guest what the device cases have
     #[arg(long, requires = "script")]
     devices: bool,
+    /// With --script: give the guest container engines
+    #[arg(long, requires = "script")]
+    engines: bool,
     /// Machines at the same time
     #[arg(long, value_name = "N", default_value_t = JOBS)]
     jobs: usize,
@@ -78,6 +81,7 @@ pub fn run(arguments: &VmArgs) -> Result<()> {
     let asked = |case: fn(&Case) -> bool| running && chosen.iter().any(case);
     let wanted = Wanted {
         devices: arguments.devices || asked(|case| case.modules == Modules::Devices),
+        engines: arguments.engines || asked(|case| case.modules == Modules::Engines),
         pi: asked(|case| case.board == Board::Pi),
         pi_programs: asked(|case| case.board == Board::Pi && case.cargo == Cargo::Programs),
     };

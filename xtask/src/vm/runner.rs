@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::case::{Cargo, Case, Modules, Payload, USUAL_LIMIT};
+use super::disk::Disk;
 use super::machine::{Machine, Options, Start};
 use super::options::Board;
 use super::prepare::{Lab, run, tool};
@@ -24,6 +25,10 @@ use super::prepare::{Lab, run, tool};
 /// A guest whose clock is ahead by this much has lived in another time than its watchdog and its
 /// host; on a busy host, asking for it takes a second or two.
 const CLOCK_AHEAD: Duration = Duration::from_secs(15);
+
+/// Puts what the second disk has of engines to its places.
+const ENGINES: &str = "mkdir -p /srv/engines && mount -o ro /dev/vdb /srv/engines && \
+    cp -rsn /srv/engines/. / && ldconfig";
 
 /// What kept a machine from coming up may pass.
 const BREATH: Duration = Duration::from_secs(5);
@@ -104,10 +109,21 @@ fn run_beside(
 
 /// Runs a script of the host in a resumed guest and shows its output; for looking around.
 pub fn run_script(lab: &Lab, script: &Path) -> Result<()> {
-    let options = Options::plain(Start::Resumed, USUAL_LIMIT);
+    let start = match lab.engines {
+        Some(_) => Start::Cold,
+        None => Start::Resumed,
+    };
+    let options = Options {
+        disk: lab.engines.is_some().then_some(Disk::Plain),
+        content: lab.engines.clone(),
+        ..Options::plain(start, USUAL_LIMIT)
+    };
     let machine = Machine::start(lab, &options)?;
     if let Some(archive) = &lab.devices {
         machine.unpack(archive)?;
+    }
+    if lab.engines.is_some() {
+        machine.ok(ENGINES)?;
     }
     machine.put(script, "/root/script", 0o755)?;
     let output = machine.sh_within("sh /root/script 2>&1", USUAL_LIMIT)?;
@@ -189,19 +205,20 @@ fn in_machine(lab: &Lab, loads: &Loads, case: &Case, kept: &Path) -> Result<()> 
     let options = Options {
         board: case.board,
         disk: case.disk,
+        content: lab
+            .engines
+            .clone()
+            .filter(|_| case.modules == Modules::Engines),
         append: case.append.to_owned(),
         ..Options::plain(case.start, case.limit)
     };
     let mut machine = Machine::start(lab, &options).context(NeverUp)?;
-    let archive = match case.modules {
-        Modules::Usual => None,
-        Modules::Devices => Some(lab.devices.as_ref().context("the lab has no devices")?),
-    };
-    if let Some(archive) = archive {
-        machine
-            .unpack(archive)
-            .context("give the guest its devices")?;
+    match case.modules {
+        Modules::Usual => Ok(()),
+        Modules::Devices => machine.unpack(lab.devices.as_ref().context("the lab has no devices")?),
+        Modules::Engines => machine.ok(ENGINES).map(drop),
     }
+    .context("give the guest its devices or engines")?;
     let installed = match case.cargo {
         _ if case.board == Board::Pi => Ok(()),
         Cargo::Daemon => loads.daemon()?.install(&machine),

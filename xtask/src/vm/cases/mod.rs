@@ -1,6 +1,7 @@
 //! The list of cases, one module per subject.
 
 mod clock;
+mod containers;
 mod cuse;
 mod cut_register;
 mod daemon;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Case> {
         guard_systemd::CASES,
         unit::CASES,
         units::CASES,
+        containers::CASES,
         clock::CASES,
         ups::CASES,
         throttle::CASES,

@@ -11,6 +11,7 @@ mod cache;
 mod command;
 mod cross;
 mod devices;
+mod engines;
 mod external;
 mod initramfs;
 mod kernel;
@@ -45,6 +46,8 @@ pub struct Lab {
     pub snapshot: Option<PathBuf>,
     /// Archive with what the device cases need, if one of them is to be run.
     pub devices: Option<PathBuf>,
+    /// Image of a disk with container engines, if a case with containers is to be run.
+    pub engines: Option<PathBuf>,
     /// What the emulated Pi boots, if one of its cases is to be run.
     pub pi: Option<PiParts>,
 }
@@ -73,6 +76,8 @@ pub struct PiParts {
 pub struct Wanted {
     /// Those of the device cases.
     pub devices: bool,
+    /// Container engines.
+    pub engines: bool,
     /// Those of the emulated Pi.
     pub pi: bool,
     /// Test programs for it.
@@ -110,6 +115,7 @@ pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
         image: image.join("root.img"),
         snapshot: None,
         devices: None,
+        engines: None,
         pi: None,
     };
     lab.snapshot = Some(snapshot::layer(&cache, &lab, &image)?);
@@ -122,6 +128,10 @@ pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
             programs: &programs,
         };
         lab.devices = Some(devices::layer(&cache, parts, &apt)?.join(devices::ARCHIVE));
+    }
+    if wanted.engines {
+        let layer = engines::layer(&cache, &guest, &apt)?;
+        lab.engines = Some(layer.join(engines::IMAGE));
     }
     if wanted.pi {
         lab.pi = Some(prepare_pi(
