@@ -4,7 +4,7 @@ use super::kept::{KeptKind, place};
 use super::problem::quote;
 use super::table::{At, Table};
 use super::target::UNIX_MAX;
-use crate::core::settings::{Engine, Keeper};
+use crate::core::settings::{Engine, Keeper, Unhealthy};
 use std::path::PathBuf;
 
 /// Longest name of a container: far more than an engine shows anywhere.
@@ -18,20 +18,21 @@ pub(super) const KIND: KeptKind = KeptKind {
     word: "container",
     why: [
         "the engine runs what the container was made with",
-        "a container is up when its engine says that it runs, and sends no heartbeats",
+        "a container has its HEALTHCHECK for that, which its engine carries out",
         "the container was made with its own (--stop-signal, --env, --workdir, --log-driver)",
         "the network of a container is not looked at from within",
         "the container was made with its own rights and limits",
     ],
     help: "remove it; such things of a container are chosen when it is made",
-    unprobed: "a container is not probed by a program, which would not run as the container does",
+    unprobed: "a container is not probed by a program, which would not run as it does: give it a HEALTHCHECK",
 };
 
 /// The container of the service of this name; `None` if anything is wrong, and the report has it.
 pub(super) fn keeper(
     table: &mut Table<'_, '_, '_>,
     name: &str,
-    (container, engine, socket): (Option<At<String>>, &str, Option<At<PathBuf>>),
+    (container, socket): (Option<At<String>>, Option<At<PathBuf>>),
+    (engine, unhealthy): (&str, &str),
 ) -> Option<Keeper> {
     let engine = match engine {
         "podman" => Engine::Podman,
@@ -52,6 +53,10 @@ pub(super) fn keeper(
         engine,
         socket: socket?,
         container: container?,
+        unhealthy: match unhealthy {
+            "tell" => Unhealthy::Tell,
+            _ => Unhealthy::Restart,
+        },
     })
 }
 

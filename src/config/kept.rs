@@ -47,11 +47,12 @@ const NOT_OURS: [&[&str]; 5] = [
 ];
 
 /// Keys that only these kinds have, with their kind.
-const OF_KINDS: [(&str, &str); 4] = [
+const OF_KINDS: [(&str, &str); 5] = [
     ("unit", "unit"),
     ("container", "container"),
     ("engine", "container"),
     ("socket", "container"),
+    ("unhealthy", "container"),
 ];
 
 /// A kind of service that somebody else keeps.
@@ -105,13 +106,17 @@ pub(super) fn keeper(table: &mut Table<'_, '_, '_>, name: &str) -> Option<Option
     let container = table.text("container");
     let engine = table.choice("engine");
     let socket = table.path("socket");
+    let unhealthy = table.choice("unhealthy");
     let Some(kind) = kind else {
         return sound.then_some(None);
     };
     sound &= refuse_others(table, kind);
     let keeper = match kind.word {
         "unit" => unit::keeper(table, name, unit)?,
-        _ => container::keeper(table, name, (container, engine?.value, socket))?,
+        _ => {
+            let words = (engine?.value, unhealthy?.value);
+            container::keeper(table, name, (container, socket), words)?
+        }
     };
     sound.then(|| Some(Box::new(keeper)))
 }
@@ -190,12 +195,13 @@ mod tests {
     use crate::config::keys;
 
     /// What such a service may have beside what is refused: a new key is one or the other.
-    const KEPT: [&str; 20] = [
+    const KEPT: [&str; 21] = [
         "kind",
         "unit",
         "container",
         "engine",
         "socket",
+        "unhealthy",
         "autostart",
         "class",
         "after",

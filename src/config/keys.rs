@@ -216,6 +216,7 @@ pub const SERVICE: Section = Section {
         container::CONTAINER,
         container::ENGINE,
         container::SOCKET,
+        container::UNHEALTHY,
         key(
             "autostart",
             Kind::Flag,

@@ -26,7 +26,7 @@ pub use hold::Hold;
 pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
 pub use stand_in::StandIn;
-pub use standing::{Life, Obstacle, Standing};
+pub use standing::{Health, Life, Obstacle, Standing};
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
 

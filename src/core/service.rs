@@ -20,6 +20,7 @@ mod account;
 mod company;
 mod end;
 mod excuse;
+mod health;
 mod kept;
 mod legacy;
 mod news;
@@ -304,7 +305,7 @@ impl Service {
             Some(Bar::Need(_) | Bar::Hindered(_) | Bar::Taken { .. }) => false,
         };
         let comes = match self.state {
-            State::Up { .. } => self.must_stop() || self.readiness() == Readiness::Awaited,
+            State::Up { .. } => self.must_stop() || self.probed_readiness() == Readiness::Awaited,
             State::GaveUp { .. } => false,
             State::Down { .. }
             | State::Starting { .. }

@@ -15,7 +15,7 @@ use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 pub use calendar::{Calendar, When, Zone};
 pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
-pub use keeper::{Engine, Keeper};
+pub use keeper::{Engine, Keeper, Unhealthy};
 pub use need::Need;
 pub use probe::{Probe, Probes};
 pub use reboots::Reboots;

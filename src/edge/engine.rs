@@ -105,6 +105,8 @@ struct Container {
     /// When it is looked at next for a reason of its own.
     due: Option<Mono>,
     looked: Mono,
+    /// When the latest event of it came.
+    news: Mono,
     /// It is looked at once more after the next look.
     again: bool,
     /// The time from that look to the one after it, while it is on its way up or down.
@@ -128,8 +130,9 @@ struct Doubt {
     seen: Seen,
     /// When the engine is asked; `None` while it is.
     due: Option<Mono>,
-    /// It was asked before.
-    again: bool,
+    /// Since when it is not known, and how long it may take until all has been told.
+    since: Mono,
+    until: Mono,
 }
 
 /// One engine.
@@ -205,6 +208,7 @@ impl Engines {
                 engine,
                 socket,
                 container,
+                ..
             } = keeper
             {
                 let host = engines.host(*engine, socket);

@@ -3,7 +3,7 @@
 use super::job::{self, JobStatus};
 use super::probe::{self, ProbeStatus};
 use super::quantity::{Percent, Seconds};
-use crate::core::fact::{Pid, ServiceId};
+use crate::core::fact::{Health, Pid, ServiceId};
 use crate::core::settings::{Class, Keeper, Need, Settings};
 use crate::core::{
     Account, Bar, Core, Down, MountTrouble, Readiness, State, StopCause, View, Wish,
@@ -115,6 +115,8 @@ pub struct KeeperStatus {
     pub obstacle: Option<String>,
     /// The same as a sentence, with what to do.
     pub text: Option<String>,
+    /// What its keeper thinks of it while it runs: `awaited`, `well` or `ill`.
+    pub health: Option<String>,
     /// The command that shows what it writes.
     pub logs: String,
 }
@@ -329,6 +331,10 @@ fn keeper(view: &View, keeper: &Keeper) -> Option<KeeperStatus> {
         name: text::name_there(keeper).to_owned(),
         obstacle: view.obstacle.map(|o| text::obstacle_word(o).to_owned()),
         text: view.obstacle.map(|o| text::obstacle_sentence(keeper, o)),
+        health: match view.health {
+            Health::Untold => None,
+            health => Some(text::health_word(health).to_owned()),
+        },
         logs: text::where_logs_are(keeper),
     })
 }

@@ -1,7 +1,7 @@
 //! Probes of a service in a status report.
 
 use super::ServiceStatus;
-use crate::core::fact::ServiceId;
+use crate::core::fact::{Health, ServiceId};
 use crate::core::{Core, ProbeView, Readiness, State, View};
 use crate::text;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,8 @@ pub(super) fn readiness(core: &Core, view: &View) -> Option<String> {
         Readiness::Ready => "ready",
         Readiness::Lost => "lost",
     };
-    probed.filter(|_| up).map(|_| word.to_owned())
+    let told = probed.is_some() || view.health != Health::Untold;
+    (told && up).then(|| word.to_owned())
 }
 
 /// It is up, and its probe has yet to say that it can be used, or says that it cannot.

@@ -120,6 +120,11 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
     }
     if let Some(keeper) = &service.keeper {
         notes.extend(keeper.text.clone().filter(|_| service.state != "down"));
+        match keeper.health.as_deref() {
+            Some("ill") => notes.push("unhealthy".to_owned()),
+            Some("awaited") => notes.push("its health is not known yet".to_owned()),
+            _ => {}
+        }
         notes.push(format!("kept by {}: {}", keeper.by, keeper.name));
     }
     if let Some(job) = &service.job {

@@ -1,10 +1,10 @@
 //! Services whose process somebody else keeps, in words.
 
-use super::describe::{Fields, cause, count};
+use super::describe::{Fields, Value, cause, count};
 use super::quantity::for_people;
 use super::sentence::fault_sentence;
-use super::words::{exit, fault, flag, obstacle_word};
-use crate::core::fact::{Obstacle, Standing};
+use super::words::{exit, fault, flag, health_word, obstacle_word};
+use crate::core::fact::{Health, Obstacle, Standing};
 use crate::core::note::KeeperNote;
 use crate::core::settings::{Engine, Keeper};
 use std::time::Duration;
@@ -113,6 +113,11 @@ pub(super) fn describe(note: &KeeperNote, mut fields: Fields) -> (&'static str, 
             ("keeper-silent", fields)
         }
         KeeperNote::KeeperHeard => ("keeper-heard", fields),
+        KeeperNote::Unhealthy { ended } => {
+            fields.push(("ended", Value::Flag(*ended)));
+            ("unhealthy", fields)
+        }
+        KeeperNote::Healthy => ("healthy", fields),
     }
 }
 
@@ -139,14 +144,34 @@ pub(super) fn sentence(name: &str, keeper: Option<&Keeper>, note: &KeeperNote) -
             fault_sentence(why)
         ),
         KeeperNote::KeeperHeard => format!("{by} says again how {name} stands"),
+        KeeperNote::Unhealthy { ended } => {
+            let then = match ended {
+                true => "ended and started again",
+                false => "left running, as is configured",
+            };
+            format!("{by} finds {name} unhealthy: {then}")
+        }
+        KeeperNote::Healthy => format!("{by} finds {name} healthy again"),
     }
 }
 
 /// How it stands, as a fact: `up life=3f2a pid=812 again=0`.
 pub(super) fn standing(standing: &Standing) -> String {
     match standing {
-        Standing::Up { life, pid, again } => {
-            format!("up life={:x} pid={} again={again}", life.0, pid.number())
+        Standing::Up {
+            life,
+            pid,
+            again,
+            health,
+        } => {
+            let (life, pid) = (life.0, pid.number());
+            let health = match health {
+                Health::Untold => String::new(),
+                Health::Awaited | Health::Well | Health::Ill => {
+                    format!(" health={}", health_word(*health))
+                }
+            };
+            format!("up life={life:x} pid={pid} again={again}{health}")
         }
         Standing::Coming { pid } => {
             let pid = pid.map_or_else(|| "none".to_owned(), |pid| pid.number().to_string());
@@ -170,6 +195,7 @@ pub(super) fn standing(standing: &Standing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::settings::Unhealthy;
     use crate::text::words::OBSTACLES;
 
     fn keeper() -> Keeper {
@@ -183,6 +209,7 @@ mod tests {
             engine: Engine::Podman,
             socket: "/run/podman/podman.sock".into(),
             container: "web-1".into(),
+            unhealthy: Unhealthy::Restart,
         }
     }
 

@@ -56,9 +56,9 @@ pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{
     REQUEST_WORDS, THREADS, asker, controller_named, controller_word, dispute_word,
-    halt_kind_named, halt_kind_word, halt_phase_named, heat_named, heat_word, lack_named,
-    lack_word, led_named, led_word, need_word, notify_key_named, obstacle_named, obstacle_word,
-    probe_kind_named, probe_kind_word, request, rest_named, rtc_doubt_word, severity_named,
-    severity_word, shed_named, shed_word, source, stage_named, stage_word, thread_named,
-    thread_word, throttle_named, throttle_word, trust_named, trust_word,
+    halt_kind_named, halt_kind_word, halt_phase_named, health_named, health_word, heat_named,
+    heat_word, lack_named, lack_word, led_named, led_word, need_word, notify_key_named,
+    obstacle_named, obstacle_word, probe_kind_named, probe_kind_word, request, rest_named,
+    rtc_doubt_word, severity_named, severity_word, shed_named, shed_word, source, stage_named,
+    stage_word, thread_named, thread_word, throttle_named, throttle_word, trust_named, trust_word,
 };

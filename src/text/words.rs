@@ -5,8 +5,8 @@ use super::quantity::seconds;
 use super::signal::signal_word;
 use super::token::token;
 use crate::core::fact::{
-    Asker, Controller, Exit, Fault, HaltKind, Lack, NotifyKey, Obstacle, ProbeKind, Request,
-    Source, Stage, Thread, ThrottleFlag,
+    Asker, Controller, Exit, Fault, HaltKind, Health, Lack, NotifyKey, Obstacle, ProbeKind,
+    Request, Source, Stage, Thread, ThrottleFlag,
 };
 use crate::core::intent::HaltPhase;
 use crate::core::light::LedState;
@@ -90,6 +90,15 @@ words! {
     Exec => "exec",
     Machine => "machine",
     Keeper => "keeper",
+}
+
+words! {
+    /// The word for what a keeper thinks of a service.
+    Health, HEALTHS, health_word, health_named:
+    Untold => "untold",
+    Awaited => "awaited",
+    Well => "well",
+    Ill => "ill",
 }
 
 words! {

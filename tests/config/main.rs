@@ -70,7 +70,7 @@ fn problems(name: &str, text: &str) -> Problems {
 }
 
 /// Keys of services that somebody else keeps.
-const OF_OTHERS: [&str; 4] = ["unit", "container", "engine", "socket"];
+const OF_OTHERS: [&str; 5] = ["unit", "container", "engine", "socket", "unhealthy"];
 
 /// The sample with every commented default taken in.
 fn uncommented() -> String {

@@ -2,8 +2,8 @@
 
 use fieldwarden::core::action::{Action, Order, Signal};
 use fieldwarden::core::fact::{
-    Asker, Change, Exit, Fact, Fault, Life, OrderId, Pid, Probed, Reading, Request, Standing,
-    Ticket, WatchdogSeen,
+    Asker, Change, Exit, Fact, Fault, Health, Life, OrderId, Pid, Probed, Reading, Request,
+    Standing, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::settings::Settings;
 use fieldwarden::text::probe_kind_word;
@@ -214,6 +214,7 @@ impl Answers {
                 life: Life(u64::from(pid.number())),
                 pid: *pid,
                 again: 0,
+                health: Health::Untold,
             },
             Some(Change::Exited(exit)) => Standing::Down {
                 exit: *exit,

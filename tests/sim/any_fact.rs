@@ -5,7 +5,7 @@
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Hold, Ill, Lack, Life, MountId,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Health, Hold, Ill, Lack, Life, MountId,
     NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
     RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
     ThrottleFlags, Ticket, WatchdogSeen,
@@ -37,7 +37,17 @@ impl Victim {
         let services = u64::try_from(settings.services.len()).unwrap_or(0);
         for s in &mut settings.services {
             let unit = "any.service".into();
-            s.keeper = rng.chance(30).then(|| Box::new(Keeper::Systemd { unit }));
+            s.keeper = rng.chance(30).then(|| {
+                Box::new(match rng.chance(50) {
+                    true => Keeper::Systemd { unit },
+                    false => Keeper::Engine {
+                        engine: Engine::Docker,
+                        socket: "/run/docker.sock".into(),
+                        container: unit,
+                        unhealthy: rng.pick(&[Unhealthy::Restart, Unhealthy::Tell]),
+                    },
+                })
+            });
         }
         let boot = BootFacts {
             seed: rng.next(),
@@ -176,6 +186,7 @@ fn standing(rng: &mut Rng) -> Standing {
             life: Life(rng.range(0, 3)),
             pid,
             again: rng.pick(&[0, 0, 1, u32::MAX]),
+            health: rng.pick(&[Health::Untold, Health::Awaited, Health::Well, Health::Ill]),
         },
         (3, pid) => Standing::Coming { pid },
         (4, _) => Standing::Going,

@@ -17,8 +17,8 @@ use crate::series::Series;
 use fieldwarden::config;
 use fieldwarden::core::action::{Action, Actions, Signal};
 use fieldwarden::core::fact::{
-    Asker, Change, Errno, Exit, Fact, Fault, Life, Obstacle, OrderId, Pid, Pulse, Request, RunId,
-    ServiceId, Standing, Thread, Ticket,
+    Asker, Change, Errno, Exit, Fact, Fault, Health, Life, Obstacle, OrderId, Pid, Pulse, Request,
+    RunId, ServiceId, Standing, Thread, Ticket,
 };
 use fieldwarden::core::memo::{Left, Memo};
 use fieldwarden::core::note::Note;
@@ -282,6 +282,7 @@ impl World {
                 life: Life(unit.life),
                 pid,
                 again: unit.again,
+                health: Health::Untold,
             },
             (Does::Starts { .. }, pid) => Standing::Coming { pid },
             (Does::Waits { .. }, _) => Standing::Coming { pid: None },

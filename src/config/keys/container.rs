@@ -18,6 +18,14 @@ pub const ENGINE: Key = key(
     "For a container: who runs it",
 );
 
+pub const UNHEALTHY: Key = key(
+    "unhealthy",
+    Kind::Choice(&["restart", "tell"]),
+    Default("\"restart\""),
+    "For a container with a HEALTHCHECK: what follows when its engine finds it unhealthy; \"tell\" leaves \
+     it running",
+);
+
 pub const SOCKET: Key = key(
     "socket",
     Kind::Path,

@@ -51,6 +51,7 @@ fn problem(keeper: &Keeper, found: ContainerFound) -> Option<(&'static str, Stri
         engine,
         socket,
         container,
+        ..
     } = keeper
     else {
         return None;

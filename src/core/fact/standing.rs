@@ -19,6 +19,8 @@ pub enum Standing {
         pid: Pid,
         /// Times its keeper has started it again by itself since it was last asked to.
         again: u32,
+        /// What its keeper thinks of it.
+        health: Health,
     },
     /// It is on its way up, or its keeper is about to start it.
     Coming {
@@ -41,6 +43,19 @@ pub enum Standing {
         /// Why.
         why: Fault,
     },
+}
+
+/// What the keeper of a service that runs thinks of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Health {
+    /// It does not look.
+    Untold,
+    /// It has yet to find out.
+    Awaited,
+    /// It can be used.
+    Well,
+    /// It cannot be used.
+    Ill,
 }
 
 /// Why a service cannot be started by its keeper, or nobody knows whether it can.

@@ -23,6 +23,13 @@ pub enum KeeperNote {
     },
     /// It says so again.
     KeeperHeard,
+    /// Its keeper finds that it cannot be used.
+    Unhealthy {
+        /// It is ended for that.
+        ended: bool,
+    },
+    /// Its keeper finds that it can be used again.
+    Healthy,
 }
 
 impl KeeperNote {
@@ -31,10 +38,11 @@ impl KeeperNote {
         match self {
             KeeperNote::StoppedElsewhere
             | KeeperNote::StartedElsewhere
-            | KeeperNote::KeeperHeard => Severity::Info,
-            KeeperNote::RestartedElsewhere { .. } | KeeperNote::KeeperSilent { .. } => {
-                Severity::Warning
-            }
+            | KeeperNote::KeeperHeard
+            | KeeperNote::Healthy => Severity::Info,
+            KeeperNote::RestartedElsewhere { .. }
+            | KeeperNote::KeeperSilent { .. }
+            | KeeperNote::Unhealthy { .. } => Severity::Warning,
         }
     }
 }

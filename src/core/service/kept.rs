@@ -17,7 +17,7 @@
 
 use super::{Bar, Down, Probing, Service, State, Turn, Wish};
 use crate::core::action::Actions;
-use crate::core::fact::{Errno, Exit, Fault, Life, Obstacle, Pid, ServiceId, Standing};
+use crate::core::fact::{Errno, Exit, Fault, Health, Life, Obstacle, Pid, ServiceId, Standing};
 use crate::core::memo::Left;
 use crate::core::note::{Finish, KeeperNote, Note};
 use crate::core::settings::{Restart, Service as Settings};
@@ -36,6 +36,8 @@ pub(super) struct Kept {
     since: Mono,
     /// Times its keeper had started it again by itself when it was seen last.
     again: u32,
+    /// What its keeper thinks of that life.
+    pub(super) health: Health,
     /// Why it cannot be started.
     obstacle: Option<Obstacle>,
     /// Its keeper does not say how it stands.
@@ -59,6 +61,7 @@ impl Service {
                 life: None,
                 since: Mono::default(),
                 again: 0,
+                health: Health::Untold,
                 obstacle: Some(Obstacle::Unseen),
                 silent: false,
                 unasked: false,
@@ -142,7 +145,15 @@ impl Service {
             Standing::Up { .. } | Standing::Coming { .. } | Standing::Unknown { .. } => None,
         };
         match *standing {
-            Standing::Up { life, pid, again } => self.seen_up(first, (life, pid, again), turn),
+            Standing::Up {
+                life,
+                pid,
+                again,
+                health,
+            } => {
+                self.seen_up(first, (life, pid, again), turn);
+                self.heed(health, turn);
+            }
             Standing::Coming { pid } => self.seen_coming(first, pid, turn),
             Standing::Down { exit, told, .. } => self.seen_down(first, exit, told, turn),
             Standing::Going | Standing::Unknown { .. } => {}
@@ -213,7 +224,7 @@ impl Service {
         let (old, own) = (before.0, again > before.1);
         let same = old == Some(life);
         if !same {
-            kept.since = turn.now;
+            (kept.since, kept.health) = (turn.now, Health::Untold);
         }
         let another = old.is_some() && !same;
         match self.state {

@@ -140,8 +140,8 @@ impl Service {
         }
     }
 
-    /// Whether it can be used, if it is up.
-    pub fn readiness(&self) -> Readiness {
+    /// Whether it can be used, as far as its probes tell.
+    pub(super) fn probed_readiness(&self) -> Readiness {
         let probing = self.probing.as_ref();
         probing.map_or(Readiness::Ready, |probing| probing.fitness)
     }

@@ -1,7 +1,7 @@
 //! How services stand, for those who ask.
 
 use super::Services;
-use crate::core::fact::{Obstacle, Pid, RunId, ServiceId};
+use crate::core::fact::{Health, Obstacle, Pid, RunId, ServiceId};
 use crate::core::service::{Account, Bar, ProbeView, Readiness, Service, State, Wish};
 
 /// How one service stands, for those who ask.
@@ -17,6 +17,8 @@ pub struct View {
     pub held: bool,
     /// Why it must not run now for the sake of others.
     pub bar: Option<Bar>,
+    /// What its keeper thinks of it, while it runs.
+    pub health: Health,
     /// Why its keeper cannot start it, or nobody knows how it stands there.
     pub obstacle: Option<Obstacle>,
     /// It runs, and is stopped as soon as those that lean on it are; it may be to come up again.
@@ -44,6 +46,7 @@ impl Services {
             held: s.held,
             bar: s.bar,
             obstacle: s.obstacle(),
+            health: s.health(),
             leaving: s.alive() && s.must_stop(),
             readiness: s.readiness(),
             run: s.run,

@@ -18,7 +18,18 @@ pub enum Keeper {
         socket: Box<str>,
         /// Its name for the service, or the number it has there: letters, digits, `_.-`; at most 255.
         container: Box<str>,
+        /// What becomes of it when it is unhealthy.
+        unhealthy: Unhealthy,
     },
+}
+
+/// What becomes of a service that its keeper finds unhealthy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unhealthy {
+    /// It is ended as one that hangs, and started again.
+    Restart,
+    /// That is told.
+    Tell,
 }
 
 /// A container engine.
@@ -31,6 +42,14 @@ pub enum Engine {
 }
 
 impl Keeper {
+    /// A service that it finds unhealthy is ended, and started again.
+    pub fn ends_ill(&self) -> bool {
+        match self {
+            Keeper::Systemd { .. } => true,
+            Keeper::Engine { unhealthy, .. } => *unhealthy == Unhealthy::Restart,
+        }
+    }
+
     /// Which thread asks it.
     pub fn thread(&self) -> Thread {
         match self {

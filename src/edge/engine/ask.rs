@@ -56,7 +56,7 @@ fn ask(socket: &Path, container: &str, patience: Duration) -> Result<(u16, Vec<u
 mod tests {
     use super::super::fake::{Fake, Manner};
     use super::*;
-    use crate::core::settings::Engine;
+    use crate::core::settings::{Engine, Unhealthy};
 
     #[test]
     fn what_an_engine_says() {
@@ -65,6 +65,7 @@ mod tests {
             engine: Engine::Docker,
             socket: fake.socket().to_str().unwrap().into(),
             container: "web".into(),
+            unhealthy: Unhealthy::Restart,
         };
         assert_eq!(look_once(&keeper), ContainerFound::Missing);
         fake.stands(r#"{"Status":"exited"}"#);

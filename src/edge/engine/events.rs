@@ -88,13 +88,16 @@ impl Event {
         attributes.get(key).map(String::as_str)
     }
 
+    /// It is not of an earlier life.
+    fn is_of_life(&self, seen: &Seen) -> bool {
+        let began = seen.began.map(Timestamp::as_nanosecond);
+        began.is_none_or(|began| i128::from(self.time) >= began)
+    }
+
     /// Somebody told the container to end, and it did.
     fn ends(&self, seen: &Seen) -> bool {
         let nanos = |time: Option<Timestamp>| time.map(Timestamp::as_nanosecond);
         let time = i128::from(self.time);
-        if nanos(seen.began).is_some_and(|began| time < began) {
-            return false;
-        }
         match self.action.as_deref() {
             Some("stop") => true,
             Some("kill") => match self.attribute("signal") {
@@ -107,10 +110,22 @@ impl Event {
 }
 
 /// Whether somebody has ended the latest life of this container, by what the engine has told since.
+///
+/// Podman 4.3 often says nothing of a stop (libpod/container_internal.go, `stop`: nothing where another
+/// process was first to see that it has ended). But then it cleans up twice: the command that stopped it
+/// does, and what conmon starts at its end, which alone cleans up after one that ends by itself.
 pub(super) fn was_told(text: &[u8], seen: &Seen) -> bool {
     let lines = text.split(|byte| *byte == b'\n');
-    let mut events = lines.filter_map(Event::read);
-    events.any(|event| event.is_of(Some(&seen.id), &seen.id) && event.ends(seen))
+    let events = lines.filter_map(Event::read);
+    let own = events.filter(|e| e.is_of(Some(&seen.id), &seen.id) && e.is_of_life(seen));
+    let mut cleanups = 0;
+    for event in own {
+        cleanups += u32::from(event.action.as_deref() == Some("cleanup"));
+        if event.ends(seen) || cleanups >= 2 {
+            return true;
+        }
+    }
+    false
 }
 
 /// Where the news of these containers come from.
@@ -204,6 +219,14 @@ mod tests {
         assert!(!told("kill", "", "2026-11-27T10:58:00Z"));
         assert!(!told("restart", "", during));
         assert!(!told("stop", "", "2026-11-27T09:59:59Z"));
+        // What stopped it cleans up, and so does what sees to it that somebody does.
+        let twice = format!(
+            "{}\n{}",
+            line("cleanup", "", "2026-11-27T11:00:01Z"),
+            line("cleanup", "", "2026-11-27T11:00:02Z")
+        );
+        assert!(was_told(twice.as_bytes(), &web()));
+        assert!(!told("cleanup", "", "2026-11-27T11:00:01Z"));
         let other = Seen {
             id: "aaaa".to_owned(),
             ..web()

@@ -3,7 +3,7 @@
 //! Source: Docker Engine API v1.41, `ContainerInspect`; Podman 4.3 answers it with its own words for
 //! some states (libpod/define/containerstate.go).
 
-use crate::core::fact::{Exit, Life, Obstacle, Pid, Standing};
+use crate::core::fact::{Exit, Health, Life, Obstacle, Pid, Standing};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,6 +39,19 @@ impl Seen {
     pub fn has_ended(&self) -> bool {
         matches!(self.standing, Standing::Down { obstacle: None, .. }) && self.ended.is_some()
     }
+
+    /// It has ended as those do that are told to: well, or by a signal that asks for it.
+    pub fn may_be_stopped(&self) -> bool {
+        let asks = [2, 3, 9, 15];
+        match self.standing {
+            Standing::Down { exit, .. } => match exit {
+                Exit::Code(code) => code == 0,
+                Exit::Signal(signal) => asks.contains(&signal),
+                Exit::Unknown => true,
+            },
+            _ => false,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,6 +79,14 @@ struct State {
     oom_killed: bool,
     started_at: Option<String>,
     finished_at: Option<String>,
+    health: Option<Check>,
+    healthcheck: Option<Check>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Check {
+    status: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,7 +143,12 @@ fn standing(state: &State, life: Life, again: u32) -> Option<Standing> {
     };
     Some(match state.status.as_str() {
         "running" => match Pid::new(state.pid) {
-            Some(pid) => Standing::Up { life, pid, again },
+            Some(pid) => Standing::Up {
+                life,
+                pid,
+                again,
+                health: health(state),
+            },
             None => Standing::Coming { pid: None },
         },
         "restarting" => Standing::Coming { pid: None },
@@ -137,6 +163,17 @@ fn standing(state: &State, life: Life, again: u32) -> Option<Standing> {
         "dead" => down(Some(Obstacle::Broken)),
         _ => return None,
     })
+}
+
+/// What its HEALTHCHECK has found. Podman has said it under another name.
+fn health(state: &State) -> Health {
+    let check = state.health.as_ref().or(state.healthcheck.as_ref());
+    match check.and_then(|check| check.status.as_deref()) {
+        Some("starting") => Health::Awaited,
+        Some("healthy") => Health::Well,
+        Some("unhealthy") => Health::Ill,
+        Some(_) | None => Health::Untold,
+    }
 }
 
 /// Its number and the time of its start (FNV-1a of 64 bits): enough to tell two of them apart.
@@ -199,16 +236,42 @@ mod tests {
     #[test]
     fn what_runs_is_up() {
         let web = with(&[]);
-        let Standing::Up { life, pid, again } = web.standing else {
+        let Standing::Up {
+            life,
+            pid,
+            again,
+            health,
+        } = web.standing
+        else {
             panic!("{web:?}")
         };
-        assert_eq!((pid.number(), again), (812, 2));
+        assert_eq!((pid.number(), again, health), (812, 2, Health::Untold));
         assert_eq!((web.stop_signal.as_str(), web.policy), ("SIGQUIT", None));
         assert!(web.began.is_some() && web.ended.is_none());
         let other = with(&[("10:00:01.5Z", "10:00:01.6Z")]).standing;
         assert!(matches!(other, Standing::Up { life: other, .. } if other != life));
         let always = with(&[("\"no\"", "\"always\"")]);
         assert_eq!(always.policy.as_deref(), Some("always"));
+    }
+
+    /// One without a HEALTHCHECK has no health, or an empty one.
+    #[test]
+    fn how_healthy_it_is() {
+        let of = |text: &str| {
+            let seen = with(&[("\"Dead\"", &format!("{text},\"Dead\""))]);
+            match seen.standing {
+                Standing::Up { health, .. } => health,
+                other => panic!("{other:?}"),
+            }
+        };
+        let docker = |word: &str| of(&format!(r#""Health":{{"Status":"{word}","Log":null}}"#));
+        assert_eq!(docker("starting"), Health::Awaited);
+        assert_eq!(docker("healthy"), Health::Well);
+        assert_eq!(docker("unhealthy"), Health::Ill);
+        assert_eq!(docker("none"), Health::Untold);
+        assert_eq!(docker(""), Health::Untold);
+        assert_eq!(of("\"Health\":null"), Health::Untold);
+        assert_eq!(of(r#""Healthcheck":{"Status":"healthy"}"#), Health::Well);
     }
 
     #[test]

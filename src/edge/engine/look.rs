@@ -34,9 +34,16 @@ const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 /// The same for news that ended.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// Podman tells of a stop when it is over, and takes its events from a journal. It is asked after this
-/// time, and once more after the second of these.
-const LAG: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(1));
+/// Podman tells of a stop when it is over, and takes its events from a journal: it is asked after this
+/// time.
+const LAG: Duration = Duration::from_millis(300);
+
+/// One that has ended as stopped ones do may have been stopped, as long as its news go on, and for this
+/// time after the latest of them: for the start of a program on a busy Pi. Any other for the second time.
+const CLEANING: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(1));
+
+/// No doubt lasts for longer.
+const DOUBTFUL: Duration = Duration::from_secs(15);
 
 impl Container {
     pub(super) fn new(service: ServiceId, name: &str, host: usize) -> Container {
@@ -51,6 +58,7 @@ impl Container {
             owed: false,
             due: None,
             looked: Mono(0),
+            news: Mono(0),
             again: false,
             pace: LEAST,
             in_sight: false,
@@ -221,23 +229,31 @@ impl Engines {
     }
 
     fn doubt(&mut self, at: usize, seen: Seen) {
-        let host = self.containers[at].host;
+        let now = clock::now();
         let container = &mut self.containers[at];
-        let known = container.doubt.as_ref();
-        if known.is_some_and(|doubt| doubt.seen.ended == seen.ended) {
+        let podman = self.hosts[container.host].engine == Engine::Podman;
+        let cleaning = match seen.may_be_stopped() {
+            true => CLEANING.0,
+            false => CLEANING.1,
+        };
+        let news = container.news;
+        let known = container.doubt.as_mut();
+        if let Some(doubt) = known.filter(|doubt| doubt.seen.ended == seen.ended) {
+            if news > doubt.since && podman {
+                let until = news.after(cleaning);
+                doubt.due = Some(now);
+                doubt.until = until.min(doubt.since.after(DOUBTFUL)).max(doubt.until);
+            }
             return;
         }
-        let now = clock::now();
-        let (due, going) = match self.hosts[host].engine {
-            Engine::Docker => (now, false),
-            Engine::Podman => (now.after(LAG.0), true),
-        };
+        let until = if podman { now.after(cleaning) } else { now };
         container.doubt = Some(Doubt {
             seen,
-            due: Some(due),
-            again: false,
+            due: Some(if podman { now.after(LAG) } else { now }),
+            since: now,
+            until,
         });
-        if going {
+        if podman {
             self.say(at, Standing::Going);
         }
     }
@@ -262,10 +278,8 @@ impl Engines {
             return;
         };
         let told = status == 200 && events::was_told(body, &doubt.seen);
-        let may_lag = self.hosts[container.host].engine == Engine::Podman;
-        if !told && may_lag && !doubt.again {
-            doubt.again = true;
-            doubt.due = Some(clock::now().after(LAG.1));
+        if !told && clock::now() < doubt.until {
+            doubt.due = Some(doubt.due.map_or(doubt.until, |due| due.min(doubt.until)));
             container.doubt = Some(doubt);
             return;
         }
@@ -303,7 +317,8 @@ impl Engines {
 
     fn say(&mut self, at: usize, standing: Standing) {
         let container = &mut self.containers[at];
-        if matches!(standing, Standing::Coming { .. } | Standing::Going) {
+        let changing = matches!(standing, Standing::Coming { .. } | Standing::Going);
+        if changing && container.doubt.is_none() {
             container.look_again();
         }
         let same = container.said.as_ref() == Some(&standing);
@@ -384,6 +399,7 @@ impl Engines {
                     event.is_of(container.id.as_deref(), &container.name) && !event.is_idle()
                 });
                 if container.host == host && concerned {
+                    self.containers[at].news = clock::now();
                     self.look_soon(at);
                 }
             }

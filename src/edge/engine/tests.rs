@@ -2,7 +2,8 @@
 
 use super::fake::{Fake, Manner, event};
 use super::*;
-use crate::core::fact::{Exit, Obstacle, Thread};
+use crate::core::fact::{Exit, Health, Obstacle, Thread};
+use crate::core::settings::Unhealthy;
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{Orders, with_bell};
 use crate::edge::pulse::Pulse;
@@ -40,6 +41,7 @@ fn rig_of(engine: Engine, state: Option<&str>, change: impl FnOnce(&Fake, &mut E
         engine,
         socket: fake.socket().to_str().unwrap().into(),
         container: "web".into(),
+        unhealthy: Unhealthy::Restart,
     };
     let mut engines = Engines::new(&[(WEB, keeper)], false, inbox);
     change(&fake, &mut engines);
@@ -298,6 +300,30 @@ fn what_cannot_be_started() {
     rig.end();
 }
 
+/// What its HEALTHCHECK finds is said as soon as the engine tells.
+#[test]
+fn health_is_told() {
+    let healthy = |word: &str| {
+        let health = format!(r#""Health":{{"Status":"{word}"}},"Pid""#);
+        UP.replace("\"Pid\"", &health)
+    };
+    let of = |standing| match standing {
+        Standing::Up { health, .. } => health,
+        other => panic!("{other:?}"),
+    };
+    let mut rig = listening();
+    for (word, health) in [
+        ("starting", Health::Awaited),
+        ("unhealthy", Health::Ill),
+        ("healthy", Health::Well),
+    ] {
+        rig.fake.stands(&healthy(word));
+        rig.fake.tell(&format!("health_status: {word}"));
+        assert_eq!(of(rig.standing()), health);
+    }
+    rig.end();
+}
+
 /// One that is frozen counts as stopped by somebody; to be ended, it has to go on first.
 #[test]
 fn what_is_paused() {
@@ -352,6 +378,7 @@ fn hosts_are_shared() {
         engine: Engine::Docker,
         socket: socket.into(),
         container: name.into(),
+        unhealthy: Unhealthy::Restart,
     };
     let unit = Keeper::Systemd {
         unit: "web.service".into(),

@@ -8,7 +8,7 @@
 //! `service_enter_dead`, `service_stop`) and src/core/unit.c (`unit_notify`); the names of
 //! states: systemctl(1), `--state=help`.
 
-use crate::core::fact::{Exit, Life, Obstacle, Pid, Standing};
+use crate::core::fact::{Exit, Health, Life, Obstacle, Pid, Standing};
 use std::collections::BTreeMap;
 
 /// The properties that are asked for.
@@ -99,6 +99,7 @@ fn standing(of: &Properties<'_>, first: impl Fn() -> Option<Pid>) -> Option<Stan
                 life: life(of.text("InvocationID")),
                 pid,
                 again: u32::try_from(of.number("NRestarts")).unwrap_or(u32::MAX),
+                health: Health::Untold,
             },
             None => Standing::Down {
                 exit: Exit::Unknown,
@@ -243,6 +244,7 @@ mod tests {
             life: Life(255),
             pid,
             again: 2,
+            health: Health::Untold,
         };
         assert_eq!(web.standing, up);
         assert_eq!(web.group.as_deref(), Some("/system.slice/web.service"));

@@ -1,7 +1,7 @@
 //! The thread against a systemctl that says what it is told to say.
 
 use super::*;
-use crate::core::fact::{Exit, Life, Thread};
+use crate::core::fact::{Exit, Health, Life, Thread};
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{Orders, with_bell};
 use crate::edge::pulse::Pulse;
@@ -130,6 +130,7 @@ fn up() -> Standing {
         life,
         pid,
         again: 0,
+        health: Health::Untold,
     }
 }
 

@@ -37,5 +37,14 @@ pub(super) fn notes() -> Vec<(Note, &'static str)> {
             KeeperNote::KeeperHeard,
             "its keeper says again how web stands",
         ),
+        of(
+            KeeperNote::Unhealthy { ended: true },
+            "its keeper finds web unhealthy: ended and started again",
+        ),
+        of(
+            KeeperNote::Unhealthy { ended: false },
+            "its keeper finds web unhealthy: left running, as is configured",
+        ),
+        of(KeeperNote::Healthy, "its keeper finds web healthy again"),
     ]
 }

@@ -4,12 +4,13 @@ use super::super::lexer::expected;
 use super::super::problem::Problem;
 use super::fact::Line;
 use super::value;
-use crate::core::fact::{Life, Standing};
-use crate::text::obstacle_named;
+use crate::core::fact::{Health, Life, Standing};
+use crate::text::{health_named, obstacle_named};
 
 impl Line<'_, '_> {
     pub(super) fn standing(&mut self) -> Result<Standing, Problem> {
         const STANDINGS: &str = "`up`, `coming`, `going`, `down` or `unknown`";
+        const HEALTHS: &str = "`untold`, `awaited`, `well` or `ill`";
         const OBSTACLES: &str = "`none`, `unseen`, `silent`, `ending`, `missing`, `masked`, `paused`, `broken` or `no-process`";
         match &*self.words.plain(STANDINGS)? {
             "up" => {
@@ -19,6 +20,13 @@ impl Line<'_, '_> {
                     life: Life(life.map_err(|_| expected("a number such as `3f2a`", "life="))?),
                     pid: value::pid(&self.words.keyed("pid", "NUMBER")?)?,
                     again: self.number("again")?,
+                    health: match self.words.has_key("health") {
+                        false => Health::Untold,
+                        true => {
+                            let word = self.words.keyed("health", HEALTHS)?;
+                            health_named(&word).ok_or_else(|| expected(HEALTHS, &word))?
+                        }
+                    },
                 })
             }
             "coming" => Ok(Standing::Coming {

@@ -1,7 +1,7 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Hold, Ill, Lack, Life, MountId, NotifyKey,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Health, Hold, Ill, Lack, Life, MountId, NotifyKey,
     Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
     Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread, ThrottleFlags, Ticket,
     WatchdogSeen,
@@ -306,11 +306,16 @@ fn standing() -> impl Strategy<Value = Standing> {
         Obstacle::Broken,
         Obstacle::NoProcess,
     ]);
+    let health =
+        prop::sample::select(&[Health::Untold, Health::Awaited, Health::Well, Health::Ill]);
     prop_oneof![
-        (any::<u64>(), pid(), any::<u32>()).prop_map(|(life, pid, again)| Standing::Up {
-            life: Life(life),
-            pid,
-            again
+        (any::<u64>(), pid(), any::<u32>(), health).prop_map(|(life, pid, again, health)| {
+            Standing::Up {
+                life: Life(life),
+                pid,
+                again,
+                health,
+            }
         }),
         option::of(pid()).prop_map(|pid| Standing::Coming { pid }),
         Just(Standing::Going),
