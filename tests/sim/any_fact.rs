@@ -5,16 +5,16 @@
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Health, Hold, Ill, Lack, Life, MountId,
-    NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
-    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Health, Hold, Ill, Lack, Life,
+    MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal,
+    Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
     ThrottleFlags, Ticket, WatchdogSeen,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
 use fieldwarden::core::memo::{Left, Memo, Progress, Rest};
 use fieldwarden::core::picture::HaltCause;
-use fieldwarden::core::settings::{Keeper, Settings};
+use fieldwarden::core::settings::{Engine, Keeper, Settings, Unhealthy};
 use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Health, Hold, Ill, Lack, Life, MountId, NotifyKey,
-    Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId,
-    Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread, ThrottleFlags, Ticket,
-    WatchdogSeen,
+    Asker, Change, Controller, Errno, Exit, Fact, Fault, Health, Hold, Ill, Lack, Life, MountId,
+    NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
+    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
+    ThrottleFlags, Ticket, WatchdogSeen,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
