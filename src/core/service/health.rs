@@ -1,12 +1,12 @@
-//! What the keeper of a service thinks of it while it runs: its readiness and its liveness, by an eye that
-//! is not ours.
+//! What the keeper of a service thinks of it while it runs: its readiness and its liveness, by an eye
+//! that is not ours.
 //!
 //! | says | what follows |
 //! |---|---|
 //! | nothing | it is as well as our own probes find it |
-//! | that it has yet to find out | services that require it wait; those that only come after it do not |
+//! | that it has yet to find out | what requires it waits; what only comes after it does not |
 //! | well | nothing |
-//! | ill | it cannot be used; it is ended as one that hangs, unless its owner does not want that |
+//! | ill | it cannot be used; it is ended as one that hangs, where its owner wants that |
 
 use super::{Readiness, Service, State, StopCause, Turn};
 use crate::core::action::Signal;
@@ -44,7 +44,8 @@ impl Service {
                 turn.out.note(Note::Keeper(self.id, KeeperNote::Healthy));
             }
             (Health::Untold | Health::Awaited | Health::Well, Health::Ill) => self.fall_ill(turn),
-            _ => {}
+            (Health::Untold | Health::Awaited | Health::Well, _)
+            | (Health::Ill, Health::Untold | Health::Awaited | Health::Ill) => {}
         }
     }
 

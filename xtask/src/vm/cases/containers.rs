@@ -1,5 +1,5 @@
-//! Containers of Docker's engine and of Podman under the shipped daemon: kept up, left alone, taken over
-//! and stopped in order.
+//! Containers of Docker's engine and of Podman under the shipped daemon: kept up, left alone, taken
+//! over and stopped in order.
 
 // The cases wait for a real machine in real time.
 #![allow(clippy::disallowed_methods)]

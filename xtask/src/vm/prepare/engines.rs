@@ -14,7 +14,7 @@ use super::command::{run, tool};
 use super::words_of;
 
 /// The image's name in its layer.
-pub const IMAGE: &str = "engines.img";
+const IMAGE: &str = "engines.img";
 
 /// Its size; what is not used takes no room on the host.
 const SIZE: &str = "320M";
@@ -38,11 +38,11 @@ const LEFT_OUT: [&str; 14] = [
     "usr/share/man",
 ];
 
-/// The layer with the archive. `guest` is the folder `tests/vm/guest`.
-pub fn layer(cache: &Cache, guest: &Path, apt: &dyn Fn() -> Result<Apt>) -> Result<PathBuf> {
+/// The image. `guest` is the folder `tests/vm/guest`.
+pub fn image(cache: &Cache, guest: &Path, apt: &dyn Fn() -> Result<Apt>) -> Result<PathBuf> {
     let list = guest.join("packages.engines");
     let inputs = Inputs::new("image of packages, 1").with_path(&list)?;
-    cache.layer("engines", &inputs, |dir| {
+    let layer = cache.layer("engines", &inputs, |dir| {
         let (apt, scratch) = (apt()?, cache.scratch()?);
         let root = scratch.path();
         for package in words_of(&list)? {
@@ -78,7 +78,8 @@ pub fn layer(cache: &Cache, guest: &Path, apt: &dyn Fn() -> Result<Apt>) -> Resu
         ]);
         run(mke2fs.arg(root).arg(dir.join(IMAGE)).arg(SIZE))?;
         Ok(())
-    })
+    })?;
+    Ok(layer.join(IMAGE))
 }
 
 /// A file that another release of its package has not.

@@ -129,10 +129,8 @@ pub fn prepare(repository: &Path, wanted: Wanted) -> Result<Lab> {
         };
         lab.devices = Some(devices::layer(&cache, parts, &apt)?.join(devices::ARCHIVE));
     }
-    if wanted.engines {
-        let layer = engines::layer(&cache, &guest, &apt)?;
-        lab.engines = Some(layer.join(engines::IMAGE));
-    }
+    let engines = wanted.engines.then(|| engines::image(&cache, &guest, &apt));
+    lab.engines = engines.transpose()?;
     if wanted.pi {
         lab.pi = Some(prepare_pi(
             repository,
