@@ -112,8 +112,9 @@ impl Event {
 /// Whether somebody has ended the latest life of this container, by what the engine has told since.
 ///
 /// Podman 4.3 often says nothing of a stop (libpod/container_internal.go, `stop`: nothing where
-/// another process was first to see that it has ended). But then it cleans up twice: the command that stopped it
-/// does, and what conmon starts at its end, which alone cleans up after one that ends by itself.
+/// another process was first to see that it has ended). But then it cleans up twice: the command that
+/// stopped it does, and what conmon starts at its end, which alone cleans up after one that ends by
+/// itself.
 pub(super) fn was_told(text: &[u8], seen: &Seen) -> bool {
     let lines = text.split(|byte| *byte == b'\n');
     let events = lines.filter_map(Event::read);

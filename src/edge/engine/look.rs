@@ -39,7 +39,8 @@ const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 const LAG: Duration = Duration::from_millis(300);
 
 /// One that has ended as stopped ones do may have been stopped, as long as its news go on, and for
-/// this time after the latest of them: for the start of a program on a busy Pi. Any other for the second time.
+/// this time after the latest of them: for the start of a program on a busy Pi. Any other for the
+/// second time.
 const CLEANING: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(1));
 
 /// No doubt lasts for longer.
