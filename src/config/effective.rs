@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 const COLUMN: usize = 44;
 
 /// Keys that only services of one kind have, beside those of jobs: no default holds elsewhere.
-const OF_KEEPERS: [&str; 4] = ["unit", "container", "engine", "socket"];
+const OF_KEEPERS: [&str; 5] = ["unit", "container", "engine", "socket", "unhealthy"];
 
 /// Keys of an LED on a line, which mean nothing without one.
 const OF_LINES: [&str; 2] = ["gpio", "active_low"];
