@@ -40,7 +40,7 @@ use super::case::Case;
 /// Cases that are only run by name: too long or too much at the mercy of the host's load for every
 /// change. No promise of the daemon rests on them.
 pub fn by_name() -> Vec<Case> {
-    [power_cut::CASES, runaway::CASES].concat()
+    [power_cut::CASES, runaway::CASES, containers::CASES].concat()
 }
 
 /// Says what the suite leaves out, and why: nothing is skipped in silence.
@@ -73,7 +73,6 @@ pub fn all() -> Vec<Case> {
         guard_systemd::CASES,
         unit::CASES,
         units::CASES,
-        containers::CASES,
         clock::CASES,
         ups::CASES,
         throttle::CASES,
