@@ -16,9 +16,6 @@ pub enum AppError {
     /// Init's socket cannot be used.
     #[error(transparent)]
     Init(#[from] SocketError),
-    /// The control group that the configuration names cannot be used.
-    #[error("cgroup: {0}; name a version 2 control group that is delegated to us, or `auto`")]
-    Pool(io::Error),
     /// Another daemon keeps its services in the control group.
     #[error(
         "cgroup: another fieldwarden keeps its services in {0}, and this one would end them; \
@@ -56,14 +53,6 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// For `map_err`: the control group cannot be used.
-    pub(super) fn pool(why: io::Error) -> AppError {
-        match why.kind() {
-            io::ErrorKind::WouldBlock => AppError::PoolTaken(why),
-            _ => AppError::Pool(why),
-        }
-    }
-
     /// For `map_err`: the kernel refused this.
     pub(crate) fn kernel(what: &'static str) -> impl FnOnce(io::Error) -> AppError {
         move |why| AppError::Kernel { what, why }

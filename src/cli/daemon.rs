@@ -1,6 +1,6 @@
 //! `run` and `demo`: become the daemon.
 
-use super::taking_up::{self, Taken};
+use super::taking_up::{self, Taken, Whose};
 use crate::app::{self, AppError, Devices, Plan};
 use crate::demo;
 use crate::edge::luggage;
@@ -30,7 +30,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         bundle,
         by_name,
         aborted,
-    } = taking_up::take(path, runtime_dir, somebody_watches(&environment))?;
+    } = taking_up::take(path, runtime_dir, whose(path, &environment))?;
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
     let copy = own.and_then(|text| text.try_clone().ok()).map(File::from);
@@ -63,10 +63,17 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Somebody has started this daemon at a terminal, and can mend its configuration at once. Nobody is
-/// there where init starts it, or a container.
-fn somebody_watches(environment: &Environment) -> bool {
-    !environment.by_init() && std::process::id() != 1 && io::stderr().is_terminal()
+/// Nobody is there where init starts a daemon, or a container; somebody who starts one at a terminal can
+/// mend its configuration at once.
+fn whose(path: &Path, environment: &Environment) -> Whose {
+    let machines = environment.by_init() || std::process::id() == 1;
+    if !machines && io::stderr().is_terminal() {
+        return Whose::Watched;
+    }
+    match machines || path == Path::new(super::CONFIG) {
+        true => Whose::Machines,
+        false => Whose::Somebodys,
+    }
 }
 
 /// Shows the demo.

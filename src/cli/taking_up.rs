@@ -18,7 +18,8 @@ use crate::edge::{clock, config_copy, luggage, starts};
 use crate::error::{Error, RUNTIME_DIR};
 use crate::text;
 use crate::units::Wall;
-use std::os::unix::net::UnixStream;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::path::{Path, PathBuf};
 
 /// The copy of what is in force, in the luggage.
@@ -41,12 +42,24 @@ pub struct Taken {
     pub aborted: Option<u32>,
 }
 
-/// Finds the configuration. `watched`: somebody is there to mend it. `runtime_dir` goes before what the
+/// Whose daemon it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// The machine's: init has started it, a container has, or it goes by the machine's configuration.
+    Machines,
+    /// Somebody has started it, and may not look.
+    Somebodys,
+    /// Somebody is there to mend what is wrong.
+    Watched,
+}
+
+/// Finds the configuration. `runtime_dir` goes before what the
 /// configuration says. After daemons that broke off one after another, drop-ins are left out.
 ///
 /// # Errors
 /// What is wrong with it, where somebody is there.
-pub fn take(path: &Path, runtime_dir: Option<PathBuf>, watched: bool) -> Result<Taken, Error> {
+pub fn take(path: &Path, runtime_dir: Option<PathBuf>, whose: Whose) -> Result<Taken, Error> {
+    let watched = whose == Whose::Watched;
     let before = luggage::take_text(IN_FORCE);
     let foreseen = runtime_dir.clone().or_else(|| foreseen(path));
     // Before anything is read that this daemon may break off of, too.
@@ -60,7 +73,13 @@ pub fn take(path: &Path, runtime_dir: Option<PathBuf>, watched: bool) -> Result<
     let mut taken = match loaded {
         Ok(loaded) => own(loaded),
         Err(problems) if watched && before.is_none() => return Err(problems.into()),
-        Err(problems) => stand_in(path, runtime_dir.as_deref(), alone, before, &problems)?,
+        Err(problems) => stand_in(
+            (path, whose),
+            runtime_dir.as_deref(),
+            alone,
+            before,
+            &problems,
+        )?,
     };
     if let Some(dir) = runtime_dir {
         taken.config.wiring.runtime_dir = dir;
@@ -107,10 +126,18 @@ fn foreseen(path: &Path) -> Option<PathBuf> {
 /// Counts this start, where a daemon has been before and none is now.
 fn count(runtime_dir: &Path) -> Option<u32> {
     let places = Places::new(runtime_dir);
-    match UnixStream::connect(places.control()) {
-        Ok(_) => None,
-        Err(_) => starts::enter(&places.starts(), clock::now()).ok(),
+    match luggage::came() || somebody_is_there(&places.control()) {
+        true => None,
+        false => starts::enter(&places.starts(), clock::now()).ok(),
     }
+}
+
+/// A daemon serves this socket. It is not waited for: whoever crowds at its door would hold us up.
+fn somebody_is_there(path: &Path) -> bool {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let tried = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    matches!(tried, Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Puts what is in force into the luggage, for a successor that finds its files unusable.
@@ -137,7 +164,7 @@ fn tell_warnings(loaded: &Loaded) {
 }
 
 fn stand_in(
-    path: &Path,
+    (path, whose): (&Path, Whose),
     runtime_dir: Option<&Path>,
     alone: bool,
     before: Option<String>,
@@ -174,6 +201,10 @@ fn stand_in(
             }
             Err(why) => log::warn!("{name}: no copy to go by: {why}"),
         }
+    }
+    // A path with a typing error must not turn this machine's hardware over to a daemon of nothing.
+    if whose != Whose::Machines && !salvaged.wiring.board.simulated {
+        return Err(problems.clone().into());
     }
     let places = Places::new(runtime_dir.unwrap_or(&salvaged.wiring.runtime_dir));
     let mut taken = Taken {
@@ -235,5 +266,51 @@ fn first(problems: &Problems) -> Box<str> {
     match errors.count() {
         0 => first.into(),
         more => format!("{first} (and {more} more)").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A path with a typing error is refused, unless it is the machine's own daemon that must not be without
+    /// one; a simulated machine is nobody's.
+    #[test]
+    fn whose_daemon_goes_on_in_safe_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, runtime) = (dir.path().join("tpyo.toml"), dir.path().join("run"));
+        let take = |whose| take(&path, Some(runtime.clone()), whose);
+        let safe = |taken: Result<Taken, Error>| {
+            let by = taken.ok()?.stand_in?.0;
+            Some(by == StandIn::SafeMode)
+        };
+        assert_eq!(safe(take(Whose::Machines)), Some(true));
+        assert_eq!(safe(take(Whose::Somebodys)), None);
+        assert_eq!(safe(take(Whose::Watched)), None);
+        fs::write(&path, "board = \"sim\"\nx = 1\n").unwrap();
+        assert_eq!(safe(take(Whose::Somebodys)), Some(true));
+        assert_eq!(safe(take(Whose::Watched)), None);
+    }
+
+    /// Whoever crowds at the door of a daemon that does not serve yet holds nobody up.
+    #[test]
+    fn a_crowded_door_is_not_waited_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        assert!(!somebody_is_there(&path));
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        let address = SocketAddrUnix::new(&path).unwrap();
+        let door = socket();
+        rustix::net::bind(&door, &address).unwrap();
+        assert!(!somebody_is_there(&path), "nobody listens yet");
+        rustix::net::listen(&door, 1).unwrap();
+        let crowd: Vec<_> = std::iter::repeat_with(socket)
+            .take_while(|one| connect(one, &address).is_ok())
+            .take(1_000)
+            .collect();
+        assert!(crowd.len() < 1_000);
+        assert!(somebody_is_there(&path));
     }
 }

@@ -4,9 +4,10 @@ use super::FILE_MAX;
 use super::problem::{Problem, Problems, Severity};
 use super::source::{Source, SourceFile};
 use super::syntax;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The directory of drop-ins, beside the file that they belong to.
@@ -62,17 +63,16 @@ pub(super) fn read(path: &Path, drop_ins: bool) -> (Source, Vec<Problem>) {
 fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problems> {
     let directory = path.parent().unwrap_or(Path::new("")).join(DROP_INS);
     let name = directory.display().to_string();
-    let entries = match directory.read_dir() {
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
-        outcome => outcome.and_then(Iterator::collect::<io::Result<Vec<_>>>),
-    };
+    // A link that leads nowhere, such as to a disk that is not mounted, is no directory without files.
+    let missing = directory.symlink_metadata().is_err_and(|e| {
+        let kind = e.kind();
+        kind == io::ErrorKind::NotFound || kind == io::ErrorKind::NotADirectory
+    });
+    if missing {
+        return Ok(Vec::new());
+    }
+    let entries = directory.read_dir();
+    let entries = entries.and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|e| syntax::unreadable(&name, &e))?;
     let mut paths: Vec<PathBuf> = entries.iter().map(|entry| entry.path()).collect();
     paths.retain(|path| is_drop_in(path));
@@ -91,10 +91,27 @@ fn is_drop_in(path: &Path) -> bool {
     name.ends_with(b".toml") && !name.starts_with(b".")
 }
 
+/// Opens a file to be read. Only a regular one: whoever waits for a pipe that nobody writes to guards
+/// nothing.
+///
+/// # Errors
+/// What the kernel said; that it is none.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
 fn text(path: &Path, name: &str, room: usize) -> Result<String, Vec<Problem>> {
     let mut bytes = Vec::new();
     let limit = room as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     if let Err(error) = read {
         return Err(vec![syntax::unreadable(name, &error)]);
     }
@@ -133,6 +150,26 @@ mod tests {
             name.unwrap().to_string_lossy().into_owned()
         };
         source.files().iter().map(name).collect()
+    }
+
+    /// A pipe that nobody writes to, and a directory of drop-ins that is not where a link says, are
+    /// mistakes: neither is waited for, and neither counts as nothing.
+    #[test]
+    fn what_is_not_there_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("fieldwarden.toml");
+        fs::write(&main, "version = 1\n").unwrap();
+        let drop_ins = dir.path().join("conf.d");
+        std::os::unix::fs::symlink(dir.path().join("gone"), &drop_ins).unwrap();
+        assert_eq!(read(&main, true).1.len(), 1);
+        fs::remove_file(&drop_ins).unwrap();
+        assert_eq!(read(&main, true).1.len(), 0);
+        fs::write(&drop_ins, "").unwrap();
+        assert_eq!(read(&main, true).1.len(), 1);
+        fs::remove_file(&main).unwrap();
+        nix::unistd::mkfifo(&main, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let why = open(&main).unwrap_err();
+        assert_eq!(why.to_string(), "it is no regular file");
     }
 
     /// Drop-ins come behind the file in the order of their names; what is none is not read.

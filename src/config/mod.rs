@@ -65,7 +65,7 @@ pub use bundle::{Bundle, BundleError};
 pub use difference::{Fate, difference};
 pub use effective::effective;
 pub use explain::explain;
-pub use files::{DROP_INS, main_file};
+pub use files::{DROP_INS, main_file, open};
 pub use fingerprint::Fingerprint;
 pub use health::{HealthPlan, Listen};
 pub use json_schema::json_schema;

@@ -9,7 +9,7 @@
 //! Never replaces a copy by half of another one. Never waits for the card but in a thread of its own.
 
 use super::places::Places;
-use crate::config::alike;
+use crate::config::{self, Bundle, alike};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -49,7 +49,7 @@ pub fn lasting(state_dir: &Path) -> PathBuf {
 /// What the kernel said; that it is too long, or no text.
 pub fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let length = File::open(path)?
+    let length = config::open(path)?
         .take(LENGTH_MAX + 1)
         .read_to_string(&mut text)?;
     match length as u64 > LENGTH_MAX {
@@ -82,7 +82,8 @@ impl ConfigCopies {
     /// Keeps it for the next boot, too.
     pub fn keep_lasting(&self) {
         let kept = self.text().and_then(|text| {
-            let same = read(&self.lasting).is_ok_and(|old| alike(&old, &text));
+            let whole = |old: &String| Bundle::parse(old).is_ok();
+            let same = read(&self.lasting).is_ok_and(|old| whole(&old) && alike(&old, &text));
             match same {
                 // Nothing is written to a card that says nothing new.
                 true => Ok(()),
@@ -140,6 +141,12 @@ mod tests {
         ConfigCopies::new(&Places::new(dir), &dir.join("state"), file)
     }
 
+    fn bundle(text: &str, taken: i64) -> String {
+        let config = config::parse("c.toml", text).unwrap().config;
+        let taken = crate::units::Wall::new(2_000_000_000 + taken).unwrap();
+        Bundle::of(&config, taken).to_text().unwrap()
+    }
+
     /// A copy is there as it was kept, for root alone; it is written again only if it says something
     /// else than the one before.
     #[test]
@@ -150,19 +157,21 @@ mod tests {
         let path = lasting(&state);
         // What another program has left in its way.
         fs::write(path.with_extension("new"), "x").unwrap();
-        copies(dir.path(), "head 1\nbody").keep_lasting();
-        assert_eq!(read(&path).unwrap(), "head 1\nbody");
+        let [earlier, later] = [1, 2].map(|taken| bundle("version = 1\n", taken));
+        copies(dir.path(), &earlier).keep_lasting();
+        assert_eq!(read(&path).unwrap(), earlier);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
         let inode = || fs::metadata(&path).unwrap().ino();
         let first = inode();
-        copies(dir.path(), "head 2\nbody").keep_lasting();
-        assert_eq!(
-            (read(&path).unwrap().as_str(), inode()),
-            ("head 1\nbody", first)
-        );
+        copies(dir.path(), &later).keep_lasting();
+        assert_eq!((read(&path).unwrap(), inode()), (earlier, first));
+        // One that is damaged where it does not say what it is of is no copy of anything.
+        fs::write(&path, later.replacen("fieldwarden", "fieldwardem", 1)).unwrap();
+        copies(dir.path(), &later).keep_lasting();
+        assert_eq!(read(&path).unwrap(), later);
         copies(dir.path(), "head 3\nother").keep_lasting();
         assert_eq!(read(&path).unwrap(), "head 3\nother");
         copies(dir.path(), "head 4\nother").keep_here();

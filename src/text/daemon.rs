@@ -31,8 +31,9 @@ pub(super) fn health(note: &HealthNote) -> String {
 /// Services do not outlive the daemon.
 pub(super) fn pool_missing(why: &Fault) -> String {
     format!(
-        "the control group of fieldwarden-pool.service cannot be used: {}; services end with this \
-         daemon: look at `systemctl status fieldwarden-pool`, then restart fieldwarden",
+        "the control group of fieldwarden-pool.service, or the one that `cgroup` names, cannot be used: \
+         {}; services end with this daemon: look at `systemctl status fieldwarden-pool` and at \
+         `cgroup`, then restart fieldwarden",
         fault_sentence(why)
     )
 }

@@ -101,6 +101,20 @@ fn drop_ins_are_taken_up_and_replayed() {
     assert!(said.contains(" 0 differences"), "{said}");
 }
 
+/// A control group that is none does not leave the machine without a guard: services run without a pool,
+/// and that is told.
+#[test]
+fn a_wrong_control_group_is_done_without() {
+    let mut rig = Rig::new(&sleeper("runs", ""));
+    let file = rig.path("fieldwarden.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"none\"", "\"/nonexistent/group\"")).unwrap();
+    rig.start();
+    rig.up("runs");
+    assert_eq!(rig.status().verdicts.daemon, "warn");
+    assert!(rig.log().contains("services run without a pool"));
+}
+
 /// A daemon that was told nothing of a network listens with Unix sockets only, whether a service has a
 /// probe over the network of this machine or not.
 #[test]

@@ -302,15 +302,22 @@ fn pool(
 ) -> Result<(Option<Pool>, Option<Fault>), AppError> {
     match choice {
         CgroupChoice::None => Ok((None, None)),
-        CgroupChoice::At(path) => Ok((Some(Pool::at(path).map_err(AppError::pool)?), None)),
-        CgroupChoice::Auto => match Pool::of_unit() {
-            Ok(pool) => Ok((Some(pool), None)),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(AppError::pool(e)),
-            Err(e) => {
-                let why = Fault::Errno(spawner::errno(&e));
-                Ok((None, environment.by_init().then_some(why)))
+        CgroupChoice::At(path) => without(Pool::at(path), true),
+        CgroupChoice::Auto => without(Pool::of_unit(), environment.by_init()),
+    }
+}
+
+/// A pool that cannot be had is done without: a wrong path must not leave the machine without a guard.
+fn without(pool: io::Result<Pool>, told: bool) -> Result<(Option<Pool>, Option<Fault>), AppError> {
+    match pool {
+        Ok(pool) => Ok((Some(pool), None)),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(AppError::PoolTaken(e)),
+        Err(e) => {
+            if told {
+                log::error!("services run without a pool: {e}");
             }
-        },
+            Ok((None, told.then_some(Fault::Errno(spawner::errno(&e)))))
+        }
     }
 }
 

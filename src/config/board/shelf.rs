@@ -1,6 +1,5 @@
 //! Where board files are looked for.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -131,6 +130,8 @@ fn is_name(name: &str) -> bool {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = super::FILE_MAX as u64 + 1;
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    crate::config::open(path)?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
