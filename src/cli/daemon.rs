@@ -63,8 +63,8 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Nobody is there where init starts a daemon, or a container; somebody who starts one at a terminal can
-/// mend its configuration at once.
+/// Nobody is there where init starts a daemon, or a container; somebody who starts one at a terminal
+/// can mend its configuration at once.
 fn whose(path: &Path, environment: &Environment) -> Whose {
     let machines = environment.by_init() || std::process::id() == 1;
     if !machines && io::stderr().is_terminal() {

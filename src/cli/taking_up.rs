@@ -14,12 +14,10 @@ use crate::core::StartKind;
 use crate::core::fact::StandIn;
 use crate::edge::places::Places;
 use crate::edge::run_table::RunTable;
-use crate::edge::{clock, config_copy, luggage, starts};
+use crate::edge::{clock, config_copy, control, luggage, starts};
 use crate::error::{Error, RUNTIME_DIR};
 use crate::text;
 use crate::units::Wall;
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::path::{Path, PathBuf};
 
 /// The copy of what is in force, in the luggage.
@@ -126,18 +124,10 @@ fn foreseen(path: &Path) -> Option<PathBuf> {
 /// Counts this start, where a daemon has been before and none is now.
 fn count(runtime_dir: &Path) -> Option<u32> {
     let places = Places::new(runtime_dir);
-    match luggage::came() || somebody_is_there(&places.control()) {
+    match luggage::came() || control::is_served(&places.control()) {
         true => None,
         false => starts::enter(&places.starts(), clock::now()).ok(),
     }
-}
-
-/// A daemon serves this socket. It is not waited for: whoever crowds at its door would hold us up.
-fn somebody_is_there(path: &Path) -> bool {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let tried = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
-    matches!(tried, Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Puts what is in force into the luggage, for a successor that finds its files unusable.
@@ -274,8 +264,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A path with a typing error is refused, unless it is the machine's own daemon that must not be without
-    /// one; a simulated machine is nobody's.
+    /// A path with a typing error is refused, unless it is the machine's own daemon that must not be
+    /// without one; a simulated machine is nobody's.
     #[test]
     fn whose_daemon_goes_on_in_safe_mode() {
         let dir = tempfile::tempdir().unwrap();
@@ -291,26 +281,5 @@ mod tests {
         fs::write(&path, "board = \"sim\"\nx = 1\n").unwrap();
         assert_eq!(safe(take(Whose::Somebodys)), Some(true));
         assert_eq!(safe(take(Whose::Watched)), None);
-    }
-
-    /// Whoever crowds at the door of a daemon that does not serve yet holds nobody up.
-    #[test]
-    fn a_crowded_door_is_not_waited_at() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("socket");
-        assert!(!somebody_is_there(&path));
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
-        let address = SocketAddrUnix::new(&path).unwrap();
-        let door = socket();
-        rustix::net::bind(&door, &address).unwrap();
-        assert!(!somebody_is_there(&path), "nobody listens yet");
-        rustix::net::listen(&door, 1).unwrap();
-        let crowd: Vec<_> = std::iter::repeat_with(socket)
-            .take_while(|one| connect(one, &address).is_ok())
-            .take(1_000)
-            .collect();
-        assert!(crowd.len() < 1_000);
-        assert!(somebody_is_there(&path));
     }
 }

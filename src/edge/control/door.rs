@@ -3,6 +3,8 @@
 use super::{GROUP, LOCK, SOCKET};
 use crate::edge::{lock, luggage};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -232,6 +234,14 @@ fn group_number(groups: &str, name: &str) -> Option<u32> {
     groups.lines().find_map(number)
 }
 
+/// A daemon serves this socket. It is not waited for: whoever crowds at its door would hold us up.
+pub fn is_served(path: &Path) -> bool {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let tried = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    matches!(tried, Ok(()) | Err(Errno::AGAIN))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,5 +268,26 @@ mod tests {
         assert_eq!(group_number(groups, "field"), None);
         assert_eq!(group_number(groups, "odd"), None);
         assert_eq!(group_number("", "fieldwarden"), None);
+    }
+
+    /// Whoever crowds at the door of a daemon that does not serve yet holds nobody up.
+    #[test]
+    fn a_crowded_door_is_not_waited_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        assert!(!is_served(&path));
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        let address = SocketAddrUnix::new(&path).unwrap();
+        let door = socket();
+        rustix::net::bind(&door, &address).unwrap();
+        assert!(!is_served(&path), "nobody listens yet");
+        rustix::net::listen(&door, 1).unwrap();
+        let crowd: Vec<_> = std::iter::repeat_with(socket)
+            .take_while(|one| connect(one, &address).is_ok())
+            .take(1_000)
+            .collect();
+        assert!(crowd.len() < 1_000);
+        assert!(is_served(&path));
     }
 }
