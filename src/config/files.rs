@@ -4,10 +4,9 @@ use super::FILE_MAX;
 use super::problem::{Problem, Problems, Severity};
 use super::source::{Source, SourceFile};
 use super::syntax;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The directory of drop-ins, beside the file that they belong to.
@@ -97,13 +96,8 @@ fn is_drop_in(path: &Path) -> bool {
 /// # Errors
 /// What the kernel said; that it is none.
 pub fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
+    match path.metadata()?.is_file() {
+        true => File::open(path),
         false => Err(io::Error::other("it is no regular file")),
     }
 }

@@ -24,7 +24,7 @@ mod ring;
 mod server;
 
 pub use answer::{Answer, Code};
-pub use door::{Door, DoorError, is_served, looking_group};
+pub use door::{Door, DoorError, is_served, listen_unix, looking_group};
 pub use ring::EventRing;
 
 #[cfg(any(test, fuzzing))]

@@ -101,8 +101,8 @@ fn drop_ins_are_taken_up_and_replayed() {
     assert!(said.contains(" 0 differences"), "{said}");
 }
 
-/// A control group that is none does not leave the machine without a guard: services run without a pool,
-/// and that is told.
+/// A control group that is none does not leave the machine without a guard: services run without a
+/// pool, and that is told.
 #[test]
 fn a_wrong_control_group_is_done_without() {
     let mut rig = Rig::new(&sleeper("runs", ""));
