@@ -63,6 +63,8 @@ pub struct Plan {
     pub known_by_name: Vec<String>,
     /// Daemons of the minute before that broke off, if that was counted already.
     pub aborted: Option<u32>,
+    /// Drop-ins are left out because of those: the configuration is not all that there is.
+    pub alone: bool,
     /// Its files as one text, of which copies are to be kept.
     pub copy: Option<File>,
     /// The devices it works with.

@@ -30,6 +30,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         bundle,
         by_name,
         aborted,
+        alone,
     } = taking_up::take(path, runtime_dir, whose(path, &environment))?;
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
@@ -40,6 +41,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         stand_in,
         known_by_name: by_name,
         aborted,
+        alone,
         copy,
         devices,
         environment,

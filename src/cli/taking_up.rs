@@ -9,7 +9,7 @@
 //! run go on, and its owner is told. Somebody who starts one at a terminal sees what is wrong, and
 //! nothing is started.
 
-use crate::config::{self, Bundle, Config, Loaded, Problems, Severity};
+use crate::config::{self, Bundle, Config, LeftOut, Loaded, Problems, Severity};
 use crate::core::StartKind;
 use crate::core::fact::StandIn;
 use crate::edge::places::Places;
@@ -38,6 +38,8 @@ pub struct Taken {
     pub by_name: Vec<String>,
     /// Daemons of the minute before that broke off, where they could be counted ahead.
     pub aborted: Option<u32>,
+    /// Drop-ins are left out because of those: the configuration is not all that there is.
+    pub alone: bool,
 }
 
 /// Whose daemon it is.
@@ -64,6 +66,9 @@ pub fn take(path: &Path, runtime_dir: Option<PathBuf>, whose: Whose) -> Result<T
     let counted = foreseen.as_deref().filter(|_| !watched);
     let aborted = counted.and_then(count);
     let alone = aborted.is_some_and(|n| StartKind::after(n) != StartKind::Usual);
+    let mut left_out = alone.then(|| LeftOut::of(path));
+    // It is where they were counted, although what says so may be left out.
+    let runtime_dir = runtime_dir.or_else(|| foreseen.clone().filter(|_| alone));
     let loaded = match alone {
         true => config::load_alone(path),
         false => config::load(path),
@@ -71,23 +76,27 @@ pub fn take(path: &Path, runtime_dir: Option<PathBuf>, whose: Whose) -> Result<T
     let mut taken = match loaded {
         Ok(loaded) => own(loaded),
         Err(problems) if watched && before.is_none() => return Err(problems.into()),
-        Err(problems) => stand_in(
-            (path, whose),
-            runtime_dir.as_deref(),
-            alone,
-            before,
-            &problems,
-        )?,
+        Err(problems) => {
+            let (whose, left_out) = ((path, whose), left_out.as_mut());
+            stand_in(whose, runtime_dir.as_deref(), left_out, before, &problems)?
+        }
     };
     if let Some(dir) = runtime_dir {
         taken.config.wiring.runtime_dir = dir;
     }
-    let known_otherwise = taken.config.wiring.runtime_dir != foreseen.unwrap_or_default();
-    taken.aborted = aborted.filter(|_| !known_otherwise);
-    if alone {
+    taken.aborted = aborted;
+    if let Some(dir) = foreseen.filter(|dir| *dir != taken.config.wiring.runtime_dir) {
+        // It is counted where it really is, and nobody would ever clear it here.
+        if taken.aborted.take().is_some() {
+            starts::take_back(&Places::new(&dir).starts());
+        }
+    }
+    if let Some(left_out) = left_out {
         log::warn!("drop-ins in {} are left out", config::DROP_INS);
+        taken.alone = true;
         // It proves nothing for the files as they are.
         taken.bundle = None;
+        taken.know_by_name(&left_out);
         let places = Places::new(&taken.config.wiring.runtime_dir);
         taken.add_running(&places);
     }
@@ -95,6 +104,26 @@ pub fn take(path: &Path, runtime_dir: Option<PathBuf>, whose: Whose) -> Result<T
 }
 
 impl Taken {
+    /// Services that drop-ins say something of are known by their names only. By what the other files
+    /// say, they might be run as another user than they are meant to be, or where they are not to be.
+    fn know_by_name(&mut self, left_out: &LeftOut) {
+        let services = self.config.settings.services.iter();
+        let mentioned = services.filter(|service| left_out.mention(&service.name));
+        let mut names: Vec<String> = mentioned.map(|service| service.name.to_string()).collect();
+        names.retain(|name| !self.by_name.contains(name));
+        if names.is_empty() {
+            return;
+        }
+        log::warn!(
+            "not started, as drop-ins mention them: {}",
+            names.join(", ")
+        );
+        let runtime_dir = self.config.wiring.runtime_dir.clone();
+        self.config = config::by_name_only(self.config.clone(), &names);
+        self.config.wiring.runtime_dir = runtime_dir;
+        self.by_name.extend(names);
+    }
+
     /// Adds what runs and is in no file that was read.
     fn add_running(&mut self, places: &Places) {
         let running = RunTable::running(places);
@@ -107,18 +136,11 @@ impl Taken {
     }
 }
 
-/// The runtime directory that this file most likely names, by a look at its lines that no content can
-/// upset. `None` for a file of somebody's own that names none: the usual directory is another daemon's.
+/// The runtime directory that these files most likely name. `None` for a file of somebody's own that
+/// names none: the usual directory is another daemon's.
 fn foreseen(path: &Path) -> Option<PathBuf> {
-    let text = config_copy::read(&config::main_file(path)).unwrap_or_default();
-    let value = |line: &str| {
-        let value = line.trim().strip_prefix("runtime_dir")?.trim_start();
-        let value = value.strip_prefix('=')?.trim_start().strip_prefix('"')?;
-        value.split_once('"').map(|(path, _)| PathBuf::from(path))
-    };
     let usual = path == Path::new(super::CONFIG);
-    let named = text.lines().find_map(value);
-    named.or_else(|| usual.then(|| RUNTIME_DIR.into()))
+    config::foreseen_dir(path).or_else(|| usual.then(|| RUNTIME_DIR.into()))
 }
 
 /// Counts this start, where a daemon has been before and none is now.
@@ -144,6 +166,7 @@ fn own(loaded: Loaded) -> Taken {
         stand_in: None,
         by_name: Vec::new(),
         aborted: None,
+        alone: false,
     }
 }
 
@@ -156,12 +179,13 @@ fn tell_warnings(loaded: &Loaded) {
 fn stand_in(
     (path, whose): (&Path, Whose),
     runtime_dir: Option<&Path>,
-    alone: bool,
+    left_out: Option<&mut LeftOut>,
     before: Option<String>,
     problems: &Problems,
 ) -> Result<Taken, Error> {
     log::error!("{problems}");
-    let Some(salvaged) = config::salvage(path) else {
+    let alone = left_out.is_some();
+    let Some(salvaged) = config::salvage(path, !alone) else {
         return Err(problems.clone().into());
     };
     let copies = copies(&salvaged, runtime_dir);
@@ -178,6 +202,9 @@ fn stand_in(
             .and_then(|text| usable(&text, path, alone));
         match found {
             Ok((bundle, loaded)) => {
+                if let Some(left_out) = left_out {
+                    left_out.add_copy(&bundle);
+                }
                 let by = StandIn::Copy {
                     taken: bundle.taken,
                 };
@@ -187,6 +214,7 @@ fn stand_in(
                     bundle: bundle.to_text(),
                     by_name: Vec::new(),
                     aborted: None,
+                    alone: false,
                 });
             }
             Err(why) => log::warn!("{name}: no copy to go by: {why}"),
@@ -203,6 +231,7 @@ fn stand_in(
         bundle: None,
         by_name: Vec::new(),
         aborted: None,
+        alone: false,
     };
     taken.add_running(&places);
     Ok(taken)
@@ -221,7 +250,7 @@ fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter
 
 /// The copy that would stand in for this file, which cannot be used, and when it was made.
 pub fn prospect(path: &Path, runtime_dir: Option<&Path>) -> Option<(String, String)> {
-    let copies = copies(&config::salvage(path)?, runtime_dir);
+    let copies = copies(&config::salvage(path, true)?, runtime_dir);
     let mut found = copies.filter_map(|copy| {
         let text = config_copy::read(&copy).ok()?;
         let (bundle, _) = usable(&text, path, false).ok()?;
@@ -230,20 +259,21 @@ pub fn prospect(path: &Path, runtime_dir: Option<&Path>) -> Option<(String, Stri
     found.next()
 }
 
-/// A copy of the configuration with this name, if it can be used.
+/// A copy of the configuration with this name, if it can be used; where drop-ins are left out, without
+/// its own.
 fn usable(text: &str, path: &Path, alone: bool) -> Result<(Bundle, Loaded), String> {
     let bundle = Bundle::parse(text).map_err(|e| e.to_string())?;
     if Path::new(bundle.name()) != config::main_file(path) {
         return Err(format!("it is one of {}", bundle.name()));
     }
-    let bundle = match alone {
-        true => bundle.alone(),
-        false => bundle,
+    let loaded = match alone {
+        true => bundle.clone().alone().load(),
+        false => bundle.load(),
     };
-    let loaded = bundle
-        .load()
-        .map_err(|problems| first(&problems).to_string())?;
-    Ok((bundle, loaded))
+    match loaded {
+        Ok(loaded) => Ok((bundle, loaded)),
+        Err(problems) => Err(first(&problems).to_string()),
+    }
 }
 
 /// The first thing that is wrong, and how much more there is.

@@ -57,6 +57,11 @@ impl Bundle {
         self.files.name()
     }
 
+    /// Its files: the one that was named first, then its drop-ins.
+    pub(super) fn files(&self) -> &[SourceFile] {
+        self.files.files()
+    }
+
     /// Its text; `None` where a name has a line feed in it, which would be two lines.
     pub fn to_text(&self) -> Option<String> {
         let mut body = String::new();

@@ -50,7 +50,8 @@ pub(super) fn grown(source: &Source) -> DeTable<'_> {
     tree.map_or_else(DeTable::new, |tree| tree.table.into_inner())
 }
 
-fn merge<'i>(
+/// Merges a later table into an earlier one, key by key. `path`: where they stand.
+pub(super) fn merge<'i>(
     into: &mut DeTable<'i>,
     from: DeTable<'i>,
     path: &mut Vec<String>,

@@ -4,16 +4,23 @@
 //! The machine is to be guarded as its owner wanted it, as far as that can be read: each table that is
 //! right by itself holds, but for services. Those that run are known by name only: they are taken over
 //! as they are, and none is started.
+//!
+//! Tables of several files are merged, as ever. What a later file says of a table and is wrong does not
+//! cost what an earlier one says of it. Of `[watchdog]` each key that is right holds: with its owner
+//! lost, two would pet one device. Other tables hold as a whole or not at all, so that half of one does
+//! not open what the other half would close.
 
 use super::files;
+use super::forest;
 use super::render;
 use super::report::Report;
 use super::source::{Source, SourceFile};
 use super::syntax;
-use super::value;
+use super::value::{self, Node};
 use super::{Config, Loaded, Shelf, parse_files, parse_with};
 use std::path::Path;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 /// What the text is called.
 const NAME: &str = "safe mode";
@@ -24,16 +31,59 @@ const LEFT_OUT: [&str; 4] = ["version", "service", "group", "reboots"];
 /// What is tried when the tables do not go together: where things are, and who guards the machine.
 const LEAST: [&str; 4] = ["runtime_dir", "state_dir", "cgroup", "watchdog"];
 
+/// Tables of which each key holds by itself.
+const KEY_BY_KEY: [&str; 1] = ["watchdog"];
+
 /// In the place of a program that nobody knows.
 const NO_PROGRAM: &str = "/nonexistent/no-program-is-known-in-safe-mode";
 
-/// All that can be used of these files, which cannot be used as a whole, without any service.
-pub fn salvage(path: &Path) -> Option<Config> {
-    let (source, _) = files::read(path, true);
-    let loaded = good(&tables(&source, |_| true))
-        .or_else(|| good(&tables(&source, |name| LEAST.contains(&name))))
+/// All that can be used of these files, which cannot be used as a whole, without any service. Drop-ins
+/// are read if they are wanted.
+pub fn salvage(path: &Path, drop_ins: bool) -> Option<Config> {
+    let (source, _) = files::read(path, drop_ins);
+    without_services(&source)
+}
+
+fn without_services(source: &Source) -> Option<Config> {
+    let loaded = good(&tables(source, |_| true))
+        .or_else(|| good(&tables(source, |name| LEAST.contains(&name))))
         .or_else(|| good(""));
     loaded.map(|loaded| loaded.config)
+}
+
+/// The same configuration, in which nothing is known of these services but their names. A budget for
+/// stops that is too short for what holds of them by default is left out. If they cannot be known so,
+/// no service is.
+pub fn by_name_only(config: Config, names: &[String]) -> Config {
+    if names.is_empty() {
+        return config;
+    }
+    let unknown = SourceFile {
+        name: "what drop-ins mention".to_owned(),
+        text: names.iter().map(|name| unknown(name)).collect(),
+    };
+    let tree = forest::grown(&config.source);
+    let without = |section: Option<&str>| {
+        let mut tree = tree.clone();
+        if let Some(section) = section {
+            tree.remove(section);
+        }
+        if let Some(DeValue::Table(services)) = tree.get_mut("service").map(Spanned::get_mut) {
+            for name in names {
+                services.remove(name.as_str());
+            }
+        }
+        let known = SourceFile {
+            name: config.source.name().to_owned(),
+            text: render::table(&tree),
+        };
+        let source = Source::of(vec![known, unknown.clone()]);
+        parse_files(source, Vec::new(), &shelf(&config)).ok()
+    };
+    let loaded = without(None).or_else(|| without(Some("stop")));
+    let changed = loaded.map(|loaded| loaded.config);
+    let changed = changed.or_else(|| without_services(&config.source));
+    changed.unwrap_or(config)
 }
 
 /// The same configuration with these services, which run, as far as it does not have them. They end
@@ -42,12 +92,7 @@ pub fn with_running(config: Config, running: &[String]) -> Config {
     let known = |name: &str| config.settings.services.iter().any(|s| &*s.name == name);
     let mut text = String::new();
     for name in running.iter().filter(|name| !known(name)) {
-        let name = value::key(name);
-        let service = format!(
-            "service.{name}.command = [{}]\nservice.{name}.restart = \"never\"\n\
-             service.{name}.autostart = false\n",
-            render::quoted(NO_PROGRAM),
-        );
+        let service = unknown(name);
         // A name that is none any more is nobody's.
         if good(&service).is_some() {
             text.push_str(&service);
@@ -58,14 +103,28 @@ pub fn with_running(config: Config, running: &[String]) -> Config {
     }
     let name = "what runs".to_owned();
     let files = [config.source.files(), &[SourceFile { name, text }]].concat();
-    let board = &config.wiring.board;
-    let shelf = match board.source.is_empty() {
-        true => Shelf::installed(),
-        false => Shelf::recorded(board.source.clone()),
-    };
-    match parse_files(Source::of(files), Vec::new(), &shelf) {
+    match parse_files(Source::of(files), Vec::new(), &shelf(&config)) {
         Ok(loaded) => loaded.config,
         Err(_) => config,
+    }
+}
+
+/// A service that is not started by itself, and not again when it has ended.
+fn unknown(name: &str) -> String {
+    let name = value::key(name);
+    let program = render::quoted(NO_PROGRAM);
+    format!(
+        "service.{name}.command = [{program}]\nservice.{name}.restart = \"never\"\n\
+         service.{name}.autostart = false\n"
+    )
+}
+
+/// A shelf with the board of this configuration.
+fn shelf(config: &Config) -> Shelf {
+    let board = &config.wiring.board;
+    match board.source.is_empty() {
+        true => Shelf::installed(),
+        false => Shelf::recorded(board.source.clone()),
     }
 }
 
@@ -73,28 +132,57 @@ fn good(text: &str) -> Option<Loaded> {
     parse_with(NAME, text, &Shelf::installed()).ok()
 }
 
-/// The tables that are right by themselves, one after another. Files are looked at one by one, and
-/// later ones go before earlier ones.
+/// The tables that are right by themselves, file after file.
 fn tables(source: &Source, wanted: impl Fn(&str) -> bool) -> String {
-    let mut known: Vec<String> = Vec::new();
-    let mut text = String::new();
-    for SourceFile { name, text: file } in source.files().iter().rev() {
-        let tree = syntax::tree(file, &mut Report::new(name, file));
-        for (key, node) in tree.table.get_ref() {
+    let mut kept = DeTable::new();
+    for SourceFile { name, text } in source.files() {
+        let tree = syntax::tree(text, &mut Report::new(name, text));
+        for (key, node) in tree.table.into_inner() {
             let name: &str = key.get_ref();
-            if LEFT_OUT.contains(&name) || !wanted(name) || known.iter().any(|k| k == name) {
-                continue;
-            }
-            let mut alone = DeTable::new();
-            alone.insert(key.clone(), node.clone());
-            let alone = render::table(&alone);
-            if good(&alone).is_some() {
-                known.push(name.to_owned());
-                text.push_str(&alone);
+            if !LEFT_OUT.contains(&name) && wanted(name) {
+                add_table(&mut kept, key, node);
             }
         }
     }
-    text
+    render::table(&kept)
+}
+
+/// Adds what a file says of one table: all of it, or the keys that are right if that is allowed.
+fn add_table<'i>(kept: &mut DeTable<'i>, key: Spanned<DeString<'i>>, node: Node<'i>) {
+    if add(kept, single(key.clone(), node.clone())) || !KEY_BY_KEY.contains(&&**key.get_ref()) {
+        return;
+    }
+    let span = node.span();
+    let DeValue::Table(inner) = node.into_inner() else {
+        return;
+    };
+    for (inner_key, value) in inner {
+        let inner = DeValue::Table(single(inner_key, value));
+        add(kept, single(key.clone(), Spanned::new(span.clone(), inner)));
+    }
+}
+
+/// Adds a table of one key to what holds, if it is right with what holds of that; tells whether it is.
+fn add<'i>(kept: &mut DeTable<'i>, more: DeTable<'i>) -> bool {
+    let mut tried: DeTable<'i> = (more.iter())
+        .filter_map(|(key, _)| kept.get_key_value(key))
+        .map(|(key, node)| (key.clone(), node.clone()))
+        .collect();
+    forest::merge(
+        &mut tried,
+        more,
+        &mut Vec::new(),
+        &mut Report::new(NAME, ""),
+    );
+    let right = good(&render::table(&tried)).is_some();
+    if right {
+        kept.extend(tried);
+    }
+    right
+}
+
+fn single<'i>(key: Spanned<DeString<'i>>, node: Node<'i>) -> DeTable<'i> {
+    std::iter::once((key, node)).collect()
 }
 
 #[cfg(test)]
@@ -107,7 +195,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.toml");
         fs::write(&path, text).unwrap();
-        salvage(&path).unwrap()
+        salvage(&path, true).unwrap()
     }
 
     /// A mistake in one table costs that table, and services; the guard is as it was wanted.
@@ -122,6 +210,75 @@ mod tests {
         assert_eq!(config.settings.hold_most.as_secs(), 3600);
         assert_eq!(config.wiring.vitals_every.as_secs(), 15);
         assert!(config.settings.services.is_empty());
+    }
+
+    fn salvaged_of(main: &str, drop_in: &str, drop_ins: bool) -> Config {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.toml");
+        fs::write(&path, main).unwrap();
+        fs::create_dir(dir.path().join("conf.d")).unwrap();
+        fs::write(dir.path().join("conf.d/x.toml"), drop_in).unwrap();
+        salvage(&path, drop_ins).unwrap()
+    }
+
+    /// A drop-in changes of a table what it gives, as ever; a mistake in it costs nothing of the file,
+    /// and one in `[watchdog]` no other key of that. Where drop-ins are left out, they are not read.
+    #[test]
+    fn tables_are_merged_and_judged_then() {
+        let main = "x = 1\n[watchdog]\nowner = \"nobody\"\n[hold]\nmost = \"1h\"\n[stop]\nbudget = \"60s\"\n";
+        let drop_in =
+            "[watchdog]\ntimeout = \"10s\"\n[hold]\nmost = 7\n[stop]\nunmount = \"1min\"\n";
+        let config = salvaged_of(main, drop_in, true);
+        let watchdog = config.settings.watchdog;
+        assert_eq!(watchdog.owner, WatchdogOwner::Nobody);
+        assert_eq!(watchdog.timeout.as_secs(), 10);
+        assert_eq!(config.settings.hold_most.as_secs(), 3600);
+        let alone = salvaged_of(main, drop_in, false).settings.watchdog;
+        assert_eq!(alone.owner, WatchdogOwner::Nobody);
+        assert_eq!(
+            alone.timeout,
+            good("").unwrap().config.settings.watchdog.timeout
+        );
+        let mistakes = "[watchdog]\ncolour = 1\nowner = \"cat\"\ntimeout = \"12s\"\n";
+        let config = salvaged_of(main, mistakes, true);
+        assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
+        assert_eq!(config.settings.watchdog.timeout.as_secs(), 12);
+        let typo = "[watchdog]\nowner = \"systemd\"\ntimeuot = \"12s\"\n";
+        let owner = salvaged(typo).settings.watchdog.owner;
+        assert_eq!(owner, WatchdogOwner::Systemd);
+    }
+
+    /// Of services that are known by name only nothing else holds; what others are is as it was, as far
+    /// as it goes without.
+    #[test]
+    fn nothing_but_names_is_known() {
+        let text = "[service.web]\ncommand = [\"/bin/web\"]\nuser = \"www\"\nheartbeat = \"9s\"\n\
+                    [service.db]\ncommand = [\"/bin/db\"]\nrequires = [\"web\"]\n\
+                    [group.g]\nmembers = [\"web\", \"db\"]\nstrategy = \"one-for-all\"\n";
+        let config = good(text).unwrap().config;
+        let changed = by_name_only(config.clone(), &["web".to_owned()]);
+        let known = good(&unknown("web")).unwrap().config;
+        let at = |config: &Config, name: &str| {
+            let services = config.settings.services.iter();
+            let at = services.clone().position(|s| &*s.name == name).unwrap();
+            (
+                config.settings.services[at].clone(),
+                config.wiring.commands[at].clone(),
+            )
+        };
+        assert_eq!(at(&changed, "web"), at(&known, "web"));
+        assert!(!at(&changed, "web").0.autostart);
+        assert_eq!(at(&changed, "db").1, at(&config, "db").1);
+        assert_eq!(by_name_only(config.clone(), &[]), config);
+        // What holds by default takes longer to stop than there is time for in all.
+        let text = "[stop]\nbudget = \"12s\"\n[service.web]\ncommand = [\"/bin/web\"]\nstop_timeout = \"1s\"\n\
+                    [service.db]\ncommand = [\"/bin/db\"]\nrequires = [\"web\"]\nstop_timeout = \"5s\"\n";
+        let config = good(text).unwrap().config;
+        let changed = by_name_only(config.clone(), &["web".to_owned()]);
+        assert_eq!(at(&changed, "web"), at(&known, "web"));
+        assert_eq!(at(&changed, "db").1, at(&config, "db").1);
+        let none = by_name_only(config, &["no name".to_owned()]);
+        assert!(none.settings.services.is_empty());
     }
 
     /// Nothing, nonsense and a file that breaks off leave what they have, or what holds by default.
@@ -142,7 +299,9 @@ mod tests {
         let config = salvaged("[watchdog]\nowner = \"nobody\"\n[service.web]\ncomm");
         assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
         assert_eq!(
-            salvage(Path::new("/nonexistent/f.toml")).unwrap().wiring,
+            salvage(Path::new("/nonexistent/f.toml"), true)
+                .unwrap()
+                .wiring,
             bare.wiring
         );
     }

@@ -98,6 +98,7 @@ impl Theatre {
             stand_in: None,
             known_by_name: Vec::new(),
             aborted: Some(0),
+            alone: false,
             copy: None,
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.

@@ -34,7 +34,19 @@ pub fn write(places: &Places, board: &Board) -> io::Result<()> {
     fs::rename(&new, &path)
 }
 
-/// The board that the latest daemon of this boot worked with.
+/// Writes down which board it is, unless an earlier daemon of this boot has.
+///
+/// # Errors
+/// What the kernel said.
+pub fn write_first(places: &Places, board: &Board) -> io::Result<()> {
+    match read(places) {
+        Some(_) => Ok(()),
+        None => write(places, board),
+    }
+}
+
+/// The board of the latest daemon of this boot that had all of its configuration; if there was none, of
+/// the first one.
 pub fn read(places: &Places) -> Option<Board> {
     let text = fs::read_to_string(places.board()).ok()?;
     parse(&text)
@@ -92,6 +104,12 @@ mod tests {
             assert_eq!(same(&found), same(&board));
             assert_eq!(found.source, board.source);
         }
+        let last = read(&places).unwrap();
+        write_first(&places, &Board::none()).unwrap();
+        assert_eq!(read(&places).unwrap().name, last.name);
+        fs::remove_file(places.board()).unwrap();
+        write_first(&places, &Board::none()).unwrap();
+        assert_eq!(read(&places), Some(Board::none()));
     }
 
     /// Cut off or damaged anywhere, it is none.

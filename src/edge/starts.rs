@@ -46,6 +46,16 @@ pub fn enter(path: &Path, now: Mono) -> io::Result<u32> {
     Ok(aborted)
 }
 
+/// Takes back the latest start: it was another directory's.
+pub fn take_back(path: &Path) {
+    // What is left here makes a later start look worse than it is, for a minute.
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let _ = match text.trim_end().rsplit_once('\n') {
+        Some((earlier, _)) => fs::write(path, format!("{earlier}\n")),
+        None => fs::remove_file(path),
+    };
+}
+
 /// The daemon ends in good order.
 pub fn leave(path: &Path) {
     // What is left makes the next start look worse than it is, for a minute.
@@ -88,8 +98,12 @@ mod tests {
         let enter = |seconds: u64| enter(&path, Mono(seconds * 1000)).unwrap();
         assert_eq!([enter(100), enter(101), enter(102)], [0, 1, 2]);
         assert_eq!(enter(161), 1);
+        take_back(&path);
+        assert_eq!(enter(161), 1);
         leave(&path);
         assert_eq!(enter(162), 0);
+        take_back(&path);
+        assert!(!path.exists());
         fs::write(&path, "161000\nnonsense\n999999999\n").unwrap();
         assert_eq!(enter(163), 1);
         for _ in 0..2 * MOST {

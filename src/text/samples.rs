@@ -146,9 +146,9 @@ fn daemon() -> Vec<(Note, &'static str)> {
             Note::PoolMissing {
                 why: Fault::Errno(Errno(2)),
             },
-            "the control group of fieldwarden-pool.service cannot be used: no such file or directory \
-             (ENOENT); services end with this daemon: look at `systemctl status fieldwarden-pool`, \
-             then restart fieldwarden",
+            "the control group of fieldwarden-pool.service, or the one that `cgroup` names, cannot be used: \
+             no such file or directory (ENOENT); services end with this daemon: look at \
+             `systemctl status fieldwarden-pool` and at `cgroup`, then restart fieldwarden",
         ),
         (
             Note::Asked {

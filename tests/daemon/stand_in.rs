@@ -214,6 +214,29 @@ fn safe_mode_leaves_alone_what_runs() {
     rig.until("all is ended", |_| !alive(chatty));
 }
 
+/// Daemons in safe mode break off one after another: the next one does not read drop-ins any more.
+#[test]
+fn safe_mode_after_daemons_that_broke_off_leaves_drop_ins_out() {
+    let mut rig = Rig::new(BROKEN);
+    fs::create_dir(rig.path("conf.d")).unwrap();
+    let elsewhere = rig.path("elsewhere");
+    let text = format!("state_dir = \"{}\"\n", elsewhere.display());
+    fs::write(rig.path("conf.d/state.toml"), text).unwrap();
+    rig.start();
+    for round in 0..3 {
+        rig.until("it has a state", |_| elsewhere.join("journal").exists());
+        assert!(!rig.path("state").exists(), "round {round}");
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        rig.start();
+    }
+    assert_eq!(rig.goes_by().0.as_deref(), Some("safe-mode"));
+    assert_eq!(rig.status().daemon.safe_after, Some(3));
+    rig.until("it is recorded in the state of the file", |rig| {
+        !rig.journaled("safe-start").is_empty()
+    });
+}
+
 /// In safe mode a stop in order ends what runs.
 #[test]
 fn safe_mode_ends_in_order() {

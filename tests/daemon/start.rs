@@ -71,6 +71,119 @@ fn a_safe_start_leaves_drop_ins_out() {
     assert_eq!(rig.status().daemon.safe_after, None);
 }
 
+/// What drop-ins say something of is not run without that: it goes on, and when it ends it is not
+/// started by what the file alone says of it. The others are.
+#[test]
+fn a_safe_start_starts_nothing_that_drop_ins_change() {
+    let services = sleeper("web", "") + &sleeper("cloud", "") + &sleeper("other", "");
+    let mut rig = Rig::new(&services);
+    fs::create_dir(rig.path("conf.d")).unwrap();
+    let text = "[service.web]\nenvironment = { A = \"1\" }\n[service]\ncloud.autostart = false\n";
+    fs::write(rig.path("conf.d/more.toml"), text).unwrap();
+    rig.start();
+    let (web, other) = (rig.up("web"), rig.up("other"));
+    break_off(&mut rig);
+    assert_eq!(rig.status().daemon.safe_after, Some(3));
+    assert_eq!((rig.up("web"), rig.up("other")), (web, other));
+    assert_eq!(rig.service("cloud").state, "down");
+    kill(web);
+    kill(other);
+    rig.until("the other one is started anew", |rig| {
+        let pid = rig.service("other").pid;
+        pid.is_some_and(|pid| pid != other)
+    });
+    rig.until("its end is seen", |rig| rig.service("web").state == "down");
+    assert!(
+        rig.log()
+            .contains("not started, as drop-ins mention them: cloud, web")
+    );
+    let other = rig.up("other");
+    rig.signal(Signal::SIGQUIT);
+    assert!(rig.wait().success());
+    rig.start();
+    assert_ne!(rig.up("web"), web);
+    assert_eq!(rig.up("other"), other);
+    assert_eq!(rig.service("cloud").state, "down");
+}
+
+/// Three daemons break off, one after another.
+fn break_off(rig: &mut Rig) {
+    for _ in 0..3 {
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        rig.start();
+    }
+}
+
+/// Where starts are counted is found whatever way the runtime directory is written, and in a drop-in:
+/// the safe start stays in it, and takes over what runs there.
+#[test]
+fn a_safe_start_stays_where_it_is() {
+    for (main, drop_in) in [
+        ("runtime_dir = 'RUN'", "[service]\n"),
+        ("\"runtime_dir\" = \"RUN\"", "[service]\n"),
+        ("runtime_dir = \"ELSEWHERE\"", "runtime_dir = 'RUN'\n"),
+    ] {
+        let mut rig = Rig::new("");
+        let elsewhere = name_directories(&rig, main, drop_in);
+        fs::write(rig.path("conf.d/2.toml"), sleeper("more", "")).unwrap();
+        rig.start();
+        let (web, more) = (rig.up("web"), rig.up("more"));
+        break_off(&mut rig);
+        assert_eq!(rig.status().daemon.safe_after, Some(3), "{main}");
+        assert!(
+            rig.log().contains("drop-ins in conf.d are left out"),
+            "{main}"
+        );
+        assert_eq!((rig.up("web"), rig.up("more")), (web, more), "{main}");
+        assert!(!elsewhere.join("starts").exists(), "{main}");
+        rig.signal(Signal::SIGTERM);
+        assert!(rig.wait().success());
+    }
+}
+
+/// Starts that are counted in another directory than the daemon's are taken back there: daemons that
+/// all ended in good order are no reason for a safe start.
+#[test]
+fn starts_in_good_order_count_nowhere() {
+    let mut rig = Rig::new("");
+    let drop_in = "\"runtime\\u005fdir\" = \"RUN\"\n";
+    let elsewhere = name_directories(&rig, "runtime_dir = \"ELSEWHERE\"", drop_in);
+    fs::write(rig.path("conf.d/2.toml"), sleeper("more", "")).unwrap();
+    rig.start();
+    let (web, more) = (rig.up("web"), rig.up("more"));
+    for round in 0..4 {
+        assert!(!elsewhere.join("starts").exists(), "round {round}");
+        rig.signal(Signal::SIGQUIT);
+        assert!(rig.wait().success());
+        rig.start();
+        assert_eq!(
+            (rig.up("web"), rig.up("more")),
+            (web, more),
+            "round {round}"
+        );
+        assert_eq!(rig.status().daemon.safe_after, None);
+    }
+}
+
+/// A configuration with a service `web`, whose file and drop-in name its directory so; returns another
+/// directory than the rig's.
+fn name_directories(rig: &Rig, main: &str, drop_in: &str) -> std::path::PathBuf {
+    let elsewhere = rig.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::create_dir(rig.path("conf.d")).unwrap();
+    let filled = |text: &str| {
+        let text = text.replace("RUN", rig.path("run").to_str().unwrap());
+        text.replace("ELSEWHERE", elsewhere.to_str().unwrap())
+    };
+    let state = rig.path("state").display().to_string();
+    let head = format!("board = \"sim\"\nstate_dir = \"{state}\"\ncgroup = \"none\"\n");
+    let main = format!("{head}{}\n{}", filled(main), sleeper("web", ""));
+    fs::write(rig.path("fieldwarden.toml"), main).unwrap();
+    fs::write(rig.path("conf.d/1.toml"), filled(drop_in)).unwrap();
+    elsewhere
+}
+
 /// A drop-in changes one value of a service, and a reload takes it up; the trace can be replayed as if
 /// all of it had been one file.
 #[test]

@@ -95,7 +95,7 @@ impl Ground {
         let (table, left) = RunTable::open(&places, &names);
         let memos = memos(&settings, &left, safe);
         let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
-        let gentle = safe.is_some() || plan.stand_in.is_some();
+        let gentle = safe.is_some() || plan.alone || plan.stand_in.is_some();
         let what = (&*settings, &*commands);
         let (redefined, strangers) = out_of_place(gentle, what, &left, pool.as_ref());
         let of = note_board(plan, &places);
@@ -347,14 +347,21 @@ fn names(mounts: &[PathBuf]) -> Vec<Box<str>> {
     mounts.iter().map(name).collect()
 }
 
-/// Notes the board for the hook of systemd's last moments, and tells whose markers are kept.
+/// Notes the board for the hook of systemd's last moments, and tells whose markers are kept. What is
+/// only a part of the configuration may lack the board, and is noted where nothing better is.
 fn note_board(plan: &Plan, places: &Places) -> Of {
     let of = match &plan.devices {
         Devices::Real(_) => Of::ThisMachine,
         Devices::Simulated(_) => Of::SimulatedMachine,
     };
+    let in_part = plan.alone || matches!(plan.stand_in, Some((StandIn::SafeMode, _)));
+    let board = &plan.config.wiring.board;
+    let note = || match in_part {
+        true => board_record::write_first(places, board),
+        false => board_record::write(places, board),
+    };
     if of == Of::ThisMachine
-        && let Err(e) = board_record::write(places, &plan.config.wiring.board)
+        && let Err(e) = note()
     {
         log::warn!(
             "{}: {e}; systemd's hook will go by the configuration",

@@ -1,0 +1,179 @@
+//! What is known of files before they are read in earnest, and of drop-ins that are left out because
+//! daemons before this one may have broken off of them.
+//!
+//! It is a look at lines that no content can upset. Of a drop-in it sees too much rather than too
+//! little: a service that is taken for one of a drop-in is not started for a while, one that is not is
+//! run without what the drop-in says of it, such as its user or its sandbox.
+
+use super::bundle::Bundle;
+use super::files;
+use super::report::Report;
+use super::source::SourceFile;
+use super::syntax;
+use std::path::{Path, PathBuf};
+
+/// Drop-ins that are left out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    texts: Vec<String>,
+    /// One of them could not be read: it may say anything.
+    unread: bool,
+}
+
+impl LeftOut {
+    /// Those of this file.
+    pub fn of(path: &Path) -> LeftOut {
+        let (source, unread) = files::read(path, true);
+        // A file that could not be read has no text, and one problem.
+        let of_main = source
+            .files()
+            .first()
+            .map_or(0, |f| usize::from(f.text.is_empty()));
+        let mut left_out = LeftOut {
+            texts: Vec::new(),
+            unread: unread.len() > of_main,
+        };
+        left_out.add(source.files());
+        left_out
+    }
+
+    /// Adds those of a copy that stands in.
+    pub fn add_copy(&mut self, copy: &Bundle) {
+        self.add(copy.files());
+    }
+
+    fn add(&mut self, files: &[SourceFile]) {
+        let texts = files.iter().skip(1).map(|file| file.text.clone());
+        self.texts.extend(texts);
+    }
+
+    /// Whether one of them may say something of this service.
+    pub fn mention(&self, service: &str) -> bool {
+        self.unread || self.texts.iter().any(|text| mentions(text, service))
+    }
+}
+
+/// The runtime directory that these files most likely name; `None` if none does.
+pub fn foreseen_dir(path: &Path) -> Option<PathBuf> {
+    let (source, _) = files::read(path, true);
+    let (main, drop_ins) = source.files().split_first()?;
+    let later = drop_ins.iter().rev().find_map(|file| named_dir(&file.text));
+    later.or_else(|| {
+        let tree = syntax::tree(&main.text, &mut Report::new(&main.name, &main.text));
+        let value = tree.table.get_ref().get("runtime_dir");
+        let value = value.and_then(|node| node.get_ref().as_str());
+        value.map(PathBuf::from).or_else(|| named_dir(&main.text))
+    })
+}
+
+/// The same by a look at the lines before the first table.
+fn named_dir(text: &str) -> Option<PathBuf> {
+    let value = |line: &str| {
+        let line = line.trim_start_matches(['"', '\'']);
+        let rest = line.strip_prefix("runtime_dir")?;
+        let rest = rest.trim_start_matches(['"', '\'']).trim_start();
+        let value = rest.strip_prefix('=')?.trim_start();
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (path, _) = value.get(1..)?.split_once(quote)?;
+        Some(PathBuf::from(path))
+    };
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .find_map(value)
+}
+
+/// Whether this name stands where a key may: in a header, or before a dot or an equals sign.
+fn mentions(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let in_line = |line: &str| {
+        let ends: &[char] = match line.starts_with('[') {
+            true => &['.', '=', ']'],
+            false => &['.', '='],
+        };
+        line.match_indices(name).any(|(at, found)| {
+            let (before, after) = (&line[..at], &line[at + found.len()..]);
+            let rest = after.trim_start_matches(['"', '\'']).trim_start();
+            !before.ends_with(part) && !after.starts_with(part) && rest.starts_with(ends)
+        })
+    };
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.starts_with('#')).any(in_line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A drop-in says something of a service wherever its name is a key, however that is written.
+    #[test]
+    fn what_drop_ins_mention_is_seen() {
+        for text in [
+            "[service.web]\nuser = \"www\"\n",
+            " [ service . \"web\" ] # x\nuser = \"www\"\n",
+            "[service.web.environment]\nA = \"1\"\n",
+            "service.web.autostart = false",
+            "service.'web'.autostart = false",
+            "[service]\nweb = { user = \"www\" }\n",
+            "[service]\nweb.user = \"www\"\n",
+            "service = { db = { user = \"db\" }, \"web\" = { user = \"www\" } }",
+        ] {
+            assert!(mentions(text, "web"), "{text}");
+        }
+        for text in [
+            "[service.web2]\nuser = \"www\"\n",
+            "[service.my-web]\nafter = [\"web\"]\n",
+            "# [service.web]\n[service.db]\ncommand = [\"/bin/web\"]\nwants = [\n\"web\",\n]\n",
+        ] {
+            assert!(!mentions(text, "web"), "{text}");
+        }
+    }
+
+    /// One that cannot be read may say anything; a main file that cannot says nothing of drop-ins.
+    #[test]
+    fn what_cannot_be_read_may_say_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("fieldwarden.toml");
+        let folder = dir.path().join("conf.d");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("1.toml"), "service.web.nice = 1\n").unwrap();
+        let left_out = LeftOut::of(&main);
+        assert!(left_out.mention("web") && !left_out.mention("db"));
+        fs::write(&main, "version = 1\n").unwrap();
+        assert_eq!(LeftOut::of(&main), left_out);
+        fs::write(folder.join("2.toml"), [0xFF]).unwrap();
+        assert!(LeftOut::of(&main).mention("db"));
+    }
+
+    /// The directory is found however it is written, and only where it is that of the daemon. A later
+    /// file goes before an earlier one.
+    #[test]
+    fn the_directory_is_foreseen() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("fieldwarden.toml");
+        let wanted = Some(PathBuf::from("/run/x"));
+        for text in [
+            "runtime_dir = \"/run/x\"",
+            "\"runtime_dir\"='/run/x' # y",
+            "\"runtime\\u005fdir\" = \"/run/x\"",
+            "board = \"none\nruntime_dir = '/run/x'\n",
+        ] {
+            fs::write(&main, text).unwrap();
+            assert_eq!(foreseen_dir(&main), wanted, "{text}");
+        }
+        for text in ["", "[service.a.environment]\nruntime_dir = \"/run/y\"\n"] {
+            fs::write(&main, text).unwrap();
+            assert_eq!(foreseen_dir(&main), None, "{text}");
+        }
+        fs::write(&main, "runtime_dir = \"/run/y\"").unwrap();
+        fs::create_dir(dir.path().join("conf.d")).unwrap();
+        let drop_in = |name: &str, text: &str| {
+            fs::write(dir.path().join("conf.d").join(name), text).unwrap();
+        };
+        drop_in("1.toml", "runtime_dir = '/run/z'\n");
+        drop_in("2.toml", "\n'runtime_dir' = '/run/x'\n[led]\n");
+        drop_in("3.toml", "[x]\nruntime_dir = \"/run/y\"\n");
+        assert_eq!(foreseen_dir(&main), wanted);
+    }
+}
