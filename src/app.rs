@@ -49,6 +49,7 @@ use crate::units::Mono;
 use crew::{Hands, Queues};
 use crossbeam_channel::Receiver;
 use lateness::Lateness;
+use pages::changes_nothing;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
@@ -211,9 +212,14 @@ impl Bridge {
         if self.core.picture().handing_over {
             self.keep_for_successor(&fact);
         }
+        let looks = self.is_look(&fact, now);
         self.core.step(now, &fact, out);
         for order in &out.orders {
             self.dispatch(now, order);
+        }
+        if looks && changes_nothing(out) {
+            out.clear();
+            return;
         }
         let starts = |order: &Order| matches!(order.action, Action::Start { .. });
         if out.orders.iter().any(starts) {

@@ -30,7 +30,8 @@ pub fn livez(status: &Status, verbose: bool) -> (bool, String) {
     (true, text)
 }
 
-/// Whether the services that count are up, and nothing is being ended.
+/// Whether the services that count are up, and nothing is being ended. Not while the daemon knows only
+/// a part of what it is to run: nobody can tell then what is missing.
 pub fn readyz(status: &Status, verbose: bool) -> (bool, String) {
     let unready = status.unready();
     let running = status.phase == "running";
@@ -42,7 +43,19 @@ pub fn readyz(status: &Status, verbose: bool) -> (bool, String) {
     for name in &unready {
         let _ = writeln!(text, "[-]service {name} not ready");
     }
-    let good = running && unready.is_empty();
+    let daemon = &status.daemon;
+    let safe_mode = daemon.stand_in.as_ref().filter(|by| by.taken.is_none());
+    if safe_mode.is_some() {
+        text.push_str("[-]safe mode: the configuration cannot be used, no service is started\n");
+    }
+    if let Some(daemons) = daemon.safe_after {
+        let _ = writeln!(
+            text,
+            "[-]safe start after {daemons} daemons that broke off: drop-ins are left out"
+        );
+    }
+    let whole = safe_mode.is_none() && daemon.safe_after.is_none();
+    let good = running && whole && unready.is_empty();
     text.push_str(match good {
         true => "ok\n",
         false if !running => "not ready: the end has begun\n",
@@ -97,7 +110,7 @@ fn verdicts(status: &Status) -> Vec<(&'static str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{ServiceStatus, Verdicts};
+    use crate::status::{ServiceStatus, StandInStatus, Verdicts};
 
     fn status(verdict: &str, phase: &str) -> Status {
         Status {
@@ -158,5 +171,41 @@ mod tests {
             text,
             "[+]phase running\n[-]service web not ready\nnot ready\n"
         );
+    }
+
+    /// Who knows a part of the services only is not ready; a copy knows all of them.
+    #[test]
+    fn who_knows_a_part_only_is_not_ready() {
+        let by = |goes_by: &str, taken: Option<&str>| {
+            Some(StandInStatus {
+                goes_by: goes_by.to_owned(),
+                taken: taken.map(str::to_owned),
+                problem: "f.toml:1: no".to_owned(),
+            })
+        };
+        let mut board = status("ok", "running");
+        board.daemon.stand_in = by("copy", Some("2026-11-27"));
+        assert!(readyz(&board, false).0);
+        board.daemon.stand_in = by("safe-mode", None);
+        assert_eq!(
+            readyz(&board, false),
+            (
+                false,
+                "[-]safe mode: the configuration cannot be used, no service is started\n\
+                 not ready\n"
+                    .to_owned()
+            )
+        );
+        board.daemon.stand_in = None;
+        board.daemon.safe_after = Some(3);
+        assert_eq!(
+            readyz(&board, false),
+            (
+                false,
+                "[-]safe start after 3 daemons that broke off: drop-ins are left out\nnot ready\n"
+                    .to_owned()
+            )
+        );
+        assert!(livez(&board, false).0 && healthz(&board, false).0);
     }
 }

@@ -2,8 +2,9 @@
 //! endpoint.
 
 use super::Bridge;
-use crate::core::fact::Fault;
-use crate::edge::health::{HealthOrder, Page, Report, Sheet, Wanted};
+use crate::core::action::{Action, Actions, Order};
+use crate::core::fact::{Fact, Fault};
+use crate::edge::health::{HealthOrder, Page, Report, Sheet, TICKET, Wanted};
 use crate::edge::process;
 use crate::health::{self, Own};
 use crate::status::Status;
@@ -26,6 +27,24 @@ impl Bridge {
         let report = Pages(Status::of(&self.core, now));
         health.give(now, HealthOrder::Report(Box::new(report)))
     }
+}
+
+impl Bridge {
+    /// Somebody looks at the health endpoint, and the core has nothing else to do now. If it has, what
+    /// comes of that belongs into the record as any other pass does.
+    pub(super) fn is_look(&mut self, fact: &Fact, now: Mono) -> bool {
+        let looks = matches!(fact, Fact::Asked { ticket, .. } if *ticket == TICKET);
+        looks && self.core.deadline().is_none_or(|due| due > now)
+    }
+}
+
+/// Nothing came of it but an answer to who looked. It is recorded nowhere: else whoever may look could
+/// fill the trace with that until nothing else is in it. A replay numbers orders anew.
+pub(super) fn changes_nothing(out: &Actions) -> bool {
+    let answers =
+        |order: &Order| matches!(&order.action, Action::Reply { ticket, .. } if *ticket == TICKET);
+    let silent = out.notes.is_empty() && out.memos.is_empty() && out.pasts.is_empty();
+    silent && out.orders.iter().all(answers)
 }
 
 impl Report for Pages {

@@ -1,8 +1,8 @@
 //! The recorder thread: writes down what the core was told, ordered and said.
 //!
-//! It feeds the trace (every pass, in the runtime directory), the log (every note, in words), those
-//! who follow events, and whoever else watches. It may wait for the card; the core does not wait for
-//! it.
+//! It feeds the trace (every pass that it is given, in the runtime directory), the log (every note, in
+//! words), those who follow events, and whoever else watches. It may wait for the card; the core does
+//! not wait for it.
 
 use super::clock;
 use super::control::EventRing;

@@ -5,13 +5,14 @@ use super::{ServiceStatus, Status};
 
 impl Status {
     /// Names of services without which this machine is not ready: those that are essential, or all that
-    /// are kept running where none is, and that are not up and ready although they should be. Not those
-    /// that only the network keeps from it.
+    /// are kept running where none is, and that are not up and ready although they should be, or have
+    /// failed for good. Not those that only the network keeps from it.
     pub fn unready(&self) -> Vec<&str> {
         let kept = |s: &&ServiceStatus| s.job.is_none();
         let is_essential = |s: &ServiceStatus| s.class == "essential";
         let some_are = self.services.iter().filter(kept).any(is_essential);
-        let counts = |s: &&ServiceStatus| s.wish == "run" && (is_essential(s) || !some_are);
+        let wanted = |s: &ServiceStatus| s.wish == "run" || has_failed(s);
+        let counts = |s: &&ServiceStatus| wanted(s) && (is_essential(s) || !some_are);
         let counted = self.services.iter().filter(kept).filter(counts);
         let missing = counted.filter(|s| !is_ready(s));
         let beyond = self.beyond();
@@ -43,6 +44,11 @@ impl Status {
 /// It is up, or rests to save power; and no probe on this machine says otherwise.
 fn is_ready(service: &ServiceStatus) -> bool {
     matches!(service.state.as_str(), "up" | "held") && !probe::is_ill(service)
+}
+
+/// It has failed and is not tried again: it rests, and yet nobody has wished that.
+fn has_failed(service: &ServiceStatus) -> bool {
+    service.why.as_deref() == Some("failed")
 }
 
 #[cfg(test)]
@@ -89,6 +95,26 @@ mod tests {
         services[3].readiness = Some("lost".to_owned());
         assert_eq!(unready(&services), "d");
         assert_eq!(unready(&[]), "");
+    }
+
+    /// What has failed for good rests, and counts until somebody stops it.
+    #[test]
+    fn what_has_failed_for_good_counts() {
+        let resting = |name: &str, why: &str| ServiceStatus {
+            wish: "rest".to_owned(),
+            why: Some(why.to_owned()),
+            ..service(name, "essential", "down")
+        };
+        let mut services = vec![
+            resting("a", "failed"),
+            resting("b", "finished"),
+            resting("c", "stopped"),
+            resting("d", "not-started"),
+            resting("e", "stopped-elsewhere"),
+        ];
+        assert_eq!(unready(&services), "a");
+        services[0].why = Some("stopped".to_owned());
+        assert_eq!(unready(&services), "");
     }
 
     /// What only the network keeps down, at once or through others, does not make a machine unready.

@@ -314,3 +314,65 @@ fn a_socket_that_is_not_passed_is_told_of() {
     rig.start();
     rig.until("it is told", |rig| rig.status().daemon.health_why.is_some());
 }
+
+/// Who looks leaves no trace of it: else whoever may look could fill the recorder with that.
+#[test]
+fn looking_is_not_traced() {
+    let port = free();
+    let mut rig = Rig::new(&(table(port, "") + &sleeper("web", "")));
+    rig.start();
+    rig.up("web");
+    rig.until("somebody listens", |_| get(port, "/livez").0 == 200);
+    // Each is told afresh.
+    let told = || {
+        let (_, json) = get(port, "/status.json");
+        let status: Option<Status> = serde_json::from_str(&json).ok();
+        status.map(|status| status.uptime_seconds)
+    };
+    const LOOKS: usize = 12;
+    for _ in 0..LOOKS {
+        let before = told();
+        rig.until("there is a fresh report", |_| {
+            told().is_some_and(|now| Some(now) != before)
+        });
+    }
+    let asked = format!("asked ticket={} ", u64::MAX);
+    // What is asked over the control socket is in it, and came after.
+    rig.status();
+    rig.until("what is asked otherwise is traced", |rig| {
+        !rig.traced(" asked ticket=").is_empty()
+    });
+    rig.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(rig.wait().success());
+    // Those that came together with something else that was due are in it.
+    let traced = rig.traced(&asked);
+    assert!(traced.len() < LOOKS / 2, "{traced:?}");
+    let replies = format!("> reply ticket={} ", u64::MAX);
+    assert_eq!(rig.traced(&replies).len(), traced.len());
+}
+
+/// In safe mode the endpoint listens as it is configured to, and says that the board is not ready,
+/// although nothing is there that could be missing. So does one whose essential service has failed for
+/// good.
+#[test]
+fn who_does_not_do_its_work_is_not_ready() {
+    let port = free();
+    let mut rig = Rig::new(&(table(port, "") + "[service.web]\ncomand = [\"/bin/true\"]\n"));
+    rig.start();
+    rig.until("somebody listens", |_| get(port, "/livez").0 == 200);
+    assert!(rig.status().services.is_empty());
+    let (code, text) = get(port, "/readyz");
+    assert_eq!(code, 503, "{text}");
+    assert!(text.starts_with("[-]safe mode: "), "{text}");
+    assert_eq!(get(port, "/healthz").0, 503);
+
+    let web = "[service.web]\ncommand = [\"/bin/false\"]\nrestart = \"never\"\n\
+               class = \"essential\"\n";
+    rig.configure(&(table(port, "") + web));
+    rig.reloads();
+    rig.until("it has failed for good", |rig| {
+        rig.service("web").why.as_deref() == Some("failed")
+    });
+    let unready = (503, "[-]service web not ready\nnot ready\n".to_owned());
+    rig.until("that is told", |_| get(port, "/readyz") == unready);
+}

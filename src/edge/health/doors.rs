@@ -15,7 +15,7 @@ use crate::edge::luggage;
 use crate::text::fault_sentence;
 use crate::units::Mono;
 use rustix::io::Errno as Raw;
-use rustix::net::{SocketFlags, accept_with, getsockname};
+use rustix::net::{SocketAddrUnix, SocketFlags, accept_with, getsockname};
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -40,6 +40,9 @@ struct Door {
     /// Init's socket, which is not ours to open or to take away.
     given: bool,
     open: Option<(OwnedFd, Trust)>,
+    /// Init's socket while it is shut. There is no other, so it is kept until it can be opened; who
+    /// knocks meanwhile waits.
+    kept: Option<OwnedFd>,
     /// When it is tried again, while it is shut.
     retry: Option<Mono>,
     wait: Duration,
@@ -161,7 +164,7 @@ impl Doors {
     /// meanwhile is sent away.
     pub fn leave(self) {
         for door in self.doors {
-            let Some((socket, _)) = door.open else {
+            let Some(socket) = door.open.map(|(socket, _)| socket).or(door.kept) else {
                 continue;
             };
             if luggage::is_open() {
@@ -179,8 +182,8 @@ impl Door {
         Door {
             listen: listen.clone(),
             given: socket.is_some(),
-            // Whom it is for is found when it is opened.
-            open: socket.map(|socket| (socket, Trust::Holders)),
+            open: None,
+            kept: socket,
             retry: Some(Mono(0)),
             wait: FIRST,
         }
@@ -192,16 +195,23 @@ impl Door {
         (by_token, no_token): (bool, Option<&Fault>),
         now: Mono,
     ) -> Result<(), Fault> {
-        let socket = match self.open.take() {
-            Some((given, _)) => Ok(given),
+        let socket = match self.kept.take() {
+            Some(given) => Ok(given),
             None => self.socket().map_err(fault),
         };
         let opened = socket.and_then(|socket| {
-            let trust = trust(&socket, by_token).map_err(fault)?;
-            match (trust, no_token) {
+            let trust = trust(&socket, by_token).map_err(fault);
+            let trust = trust.and_then(|trust| match (trust, no_token) {
                 (Trust::Holders, Some(why)) => Err(why.clone()),
                 (Trust::Holders, None) if !by_token => Err(Fault::Errno(Errno(libc::EACCES))),
-                _ => Ok((socket, trust)),
+                _ => Ok(trust),
+            });
+            match trust {
+                Ok(trust) => Ok((socket, trust)),
+                Err(why) => {
+                    self.kept = self.given.then_some(socket);
+                    Err(why)
+                }
             }
         });
         match opened {
@@ -214,8 +224,7 @@ impl Door {
                     let (name, why) = (name(&self.listen), fault_sentence(&why));
                     log::warn!("the health endpoint cannot listen at {name}: {why}");
                 }
-                // Init's is gone with this: it is there again at the next start.
-                self.retry = (!self.given).then(|| now.after(self.wait));
+                self.retry = Some(now.after(self.wait));
                 self.wait = SELDOM.min(self.wait * 2);
                 Err(why)
             }
@@ -259,13 +268,22 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whom a socket is for.
+/// Whom a socket is for. Only a file keeps others out by itself, and only an address of this machine
+/// all but its programs; whatever else init may pass, such as a socket of a virtual machine or one
+/// with an abstract name, is for those who have the token.
 fn trust(socket: &OwnedFd, by_token: bool) -> io::Result<Trust> {
     let address = getsockname(socket)?;
-    Ok(match SocketAddr::try_from(address) {
-        Ok(address) if by_token || !is_here(&address) => Trust::Holders,
-        Ok(_) => Trust::Local,
-        Err(_) => Trust::Anybody,
+    if let Ok(address) = SocketAddr::try_from(address.clone()) {
+        return Ok(match by_token || !is_here(&address) {
+            true => Trust::Holders,
+            false => Trust::Local,
+        });
+    }
+    let unix = SocketAddrUnix::try_from(address);
+    let has_file = unix.is_ok_and(|address| address.path().is_some());
+    Ok(match has_file {
+        true => Trust::Anybody,
+        false => Trust::Holders,
     })
 }
 
@@ -285,3 +303,6 @@ fn in_luggage(listen: &Listen) -> String {
 fn fault(e: io::Error) -> Fault {
     Fault::Errno(Errno(e.raw_os_error().unwrap_or(libc::EIO)))
 }
+
+#[cfg(test)]
+mod tests;
