@@ -25,7 +25,7 @@ pub use error::AppError;
 use crate::config::Config;
 use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
-use crate::core::fact::{Asker, Fact, Fault, OrderId, Request, ServiceId, StandIn, Thread};
+use crate::core::fact::{Fact, Fault, OrderId, Request, ServiceId, StandIn, Thread};
 use crate::core::memo::Left;
 use crate::edge::bus::BusOrder;
 use crate::edge::checker::Checker;
@@ -197,7 +197,7 @@ impl Bridge {
                 }
                 if ended.handed_over {
                     while let Some(fact) = facts.take() {
-                        self.keep_for_successor(&fact);
+                        legacy::keep_signal(&fact);
                     }
                 }
                 return ended;
@@ -210,7 +210,7 @@ impl Bridge {
     fn pass(&mut self, fact: Fact, out: &mut Actions) {
         let now = clock::now();
         if self.core.picture().handing_over {
-            self.keep_for_successor(&fact);
+            legacy::keep_signal(&fact);
         }
         let looks = self.is_look(&fact, now);
         self.core.step(now, &fact, out);
@@ -235,18 +235,6 @@ impl Bridge {
             answer: out.take(),
             trust: self.core.clock_trust(),
         });
-    }
-
-    /// A signal that comes while this daemon hands over is for its successor: it cannot be acted upon
-    /// any more.
-    fn keep_for_successor(&self, fact: &Fact) {
-        if let Fact::Asked {
-            by: Asker::Signal(number),
-            ..
-        } = fact
-        {
-            signals::keep(i32::from(*number));
-        }
     }
 
     /// Leaves memos for a successor. A full queue means that its thread is stuck, and then the

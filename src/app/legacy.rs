@@ -1,15 +1,29 @@
-//! What passes from one daemon to the next about services, between the core and its files.
+//! What passes from one daemon to the next about services, between the core and its files; and signals
+//! that come in between.
 
 use crate::core::Core;
-use crate::core::fact::{Change, Fact, RunId, ServiceId};
+use crate::core::fact::{Asker, Change, Fact, RunId, ServiceId};
 use crate::core::memo::{Left, Memo, Progress};
 use crate::core::settings::Settings;
+use crate::edge::signals;
 use crate::text;
 use crate::trace::parse_fact;
 use crate::units::Mono;
 
 /// What was found about a service.
 pub(super) type Found = (ServiceId, RunId, Memo);
+
+/// A signal that comes while this daemon hands over is for its successor: it cannot be acted upon any
+/// more.
+pub(super) fn keep_signal(fact: &Fact) {
+    if let Fact::Asked {
+        by: Asker::Signal(number),
+        ..
+    } = fact
+    {
+        signals::keep(i32::from(*number));
+    }
+}
 
 /// The line of a memo: as it will be told to a successor.
 pub(super) fn line(service: ServiceId, run: RunId, memo: &Memo, settings: &Settings) -> Box<str> {

@@ -369,9 +369,11 @@ fn who_does_not_do_its_work_is_not_ready() {
     let web = "[service.web]\ncommand = [\"/bin/false\"]\nrestart = \"never\"\n\
                class = \"essential\"\n";
     rig.configure(&(table(port, "") + web));
-    rig.reloads();
+    // That it is not up is told there, too.
+    assert!(!rig.reload().status.success());
     rig.until("it has failed for good", |rig| {
-        rig.service("web").why.as_deref() == Some("failed")
+        let service = rig.status().services.into_iter().next();
+        service.is_some_and(|web| web.why.as_deref() == Some("failed"))
     });
     let unready = (503, "[-]service web not ready\nnot ready\n".to_owned());
     rig.until("that is told", |_| get(port, "/readyz") == unready);
