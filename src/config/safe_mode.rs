@@ -19,6 +19,7 @@ use super::syntax;
 use super::value::{self, Node};
 use super::{Config, Loaded, Shelf, parse_files, parse_with};
 use std::path::Path;
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -51,37 +52,23 @@ fn without_services(source: &Source) -> Option<Config> {
     loaded.map(|loaded| loaded.config)
 }
 
-/// The same configuration, in which nothing is known of these services but their names. A budget for
-/// stops that is too short for what holds of them by default is left out. If they cannot be known so,
-/// no service is.
+/// The same configuration, in which nothing is known of these services but their names. If they cannot
+/// be known so, no service is.
 pub fn by_name_only(config: Config, names: &[String]) -> Config {
     if names.is_empty() {
         return config;
     }
-    let unknown = SourceFile {
-        name: "what drop-ins mention".to_owned(),
-        text: names.iter().map(|name| unknown(name)).collect(),
-    };
-    let tree = forest::grown(&config.source);
-    let without = |section: Option<&str>| {
-        let mut tree = tree.clone();
-        if let Some(section) = section {
-            tree.remove(section);
+    let mut tree = forest::grown(&config.source);
+    if let Some(DeValue::Table(services)) = tree.get_mut("service").map(Spanned::get_mut) {
+        for name in names {
+            services.remove(name.as_str());
         }
-        if let Some(DeValue::Table(services)) = tree.get_mut("service").map(Spanned::get_mut) {
-            for name in names {
-                services.remove(name.as_str());
-            }
-        }
-        let known = SourceFile {
-            name: config.source.name().to_owned(),
-            text: render::table(&tree),
-        };
-        let source = Source::of(vec![known, unknown.clone()]);
-        parse_files(source, Vec::new(), &shelf(&config)).ok()
+    }
+    let known = SourceFile {
+        name: config.source.name().to_owned(),
+        text: render::table(&tree),
     };
-    let loaded = without(None).or_else(|| without(Some("stop")));
-    let changed = loaded.map(|loaded| loaded.config);
+    let changed = with_unknown(&config, &[known], names);
     let changed = changed.or_else(|| without_services(&config.source));
     changed.unwrap_or(config)
 }
@@ -90,33 +77,46 @@ pub fn by_name_only(config: Config, names: &[String]) -> Config {
 /// with the machine, and are not started again: nobody knows how.
 pub fn with_running(config: Config, running: &[String]) -> Config {
     let known = |name: &str| config.settings.services.iter().any(|s| &*s.name == name);
-    let mut text = String::new();
-    for name in running.iter().filter(|name| !known(name)) {
-        let service = unknown(name);
-        // A name that is none any more is nobody's.
-        if good(&service).is_some() {
-            text.push_str(&service);
-        }
-    }
-    if text.is_empty() {
-        return config;
-    }
-    let name = "what runs".to_owned();
-    let files = [config.source.files(), &[SourceFile { name, text }]].concat();
-    match parse_files(Source::of(files), Vec::new(), &shelf(&config)) {
-        Ok(loaded) => loaded.config,
-        Err(_) => config,
+    // A name that is none any more is nobody's.
+    let is_name = |name: &&String| good(&unknown(name, None)).is_some();
+    let unknown = running.iter().filter(|name| !known(name));
+    let names: Vec<String> = unknown.filter(is_name).cloned().collect();
+    match names.is_empty() {
+        true => config,
+        false => with_unknown(&config, config.source.files(), &names).unwrap_or(config),
     }
 }
 
+/// These files of a configuration, and services of which nothing is known but their names. They may
+/// take no longer to stop than all services together.
+fn with_unknown(config: &Config, files: &[SourceFile], names: &[String]) -> Option<Config> {
+    let with = |stop: Option<Duration>| {
+        let unknown = SourceFile {
+            name: "known by name".to_owned(),
+            text: names.iter().map(|name| unknown(name, stop)).collect(),
+        };
+        let source = Source::of([files, &[unknown]].concat());
+        parse_files(source, Vec::new(), &shelf(config)).ok()
+    };
+    let loaded = with(None).or_else(|| with(Some(config.settings.stop_budget)));
+    loaded.map(|loaded| loaded.config)
+}
+
 /// A service that is not started by itself, and not again when it has ended.
-fn unknown(name: &str) -> String {
+fn unknown(name: &str, stop: Option<Duration>) -> String {
     let name = value::key(name);
     let program = render::quoted(NO_PROGRAM);
-    format!(
+    let mut text = format!(
         "service.{name}.command = [{program}]\nservice.{name}.restart = \"never\"\n\
          service.{name}.autostart = false\n"
-    )
+    );
+    if let Some(stop) = stop {
+        text.push_str(&format!(
+            "service.{name}.stop_timeout = \"{}ms\"\n",
+            stop.as_millis()
+        ));
+    }
+    text
 }
 
 /// A shelf with the board of this configuration.
@@ -257,7 +257,7 @@ mod tests {
                     [group.g]\nmembers = [\"web\", \"db\"]\nstrategy = \"one-for-all\"\n";
         let config = good(text).unwrap().config;
         let changed = by_name_only(config.clone(), &["web".to_owned()]);
-        let known = good(&unknown("web")).unwrap().config;
+        let known = good(&unknown("web", None)).unwrap().config;
         let at = |config: &Config, name: &str| {
             let services = config.settings.services.iter();
             let at = services.clone().position(|s| &*s.name == name).unwrap();
@@ -271,11 +271,12 @@ mod tests {
         assert_eq!(at(&changed, "db").1, at(&config, "db").1);
         assert_eq!(by_name_only(config.clone(), &[]), config);
         // What holds by default takes longer to stop than there is time for in all.
-        let text = "[stop]\nbudget = \"12s\"\n[service.web]\ncommand = [\"/bin/web\"]\nstop_timeout = \"1s\"\n\
-                    [service.db]\ncommand = [\"/bin/db\"]\nrequires = [\"web\"]\nstop_timeout = \"5s\"\n";
+        let text = "[stop]\nbudget = \"5s\"\n[service.web]\ncommand = [\"/bin/web\"]\nstop_timeout = \"1s\"\n\
+                    [service.db]\ncommand = [\"/bin/db\"]\nrequires = [\"web\"]\nstop_timeout = \"2s\"\n";
         let config = good(text).unwrap().config;
         let changed = by_name_only(config.clone(), &["web".to_owned()]);
-        assert_eq!(at(&changed, "web"), at(&known, "web"));
+        assert_eq!(at(&changed, "web").1, at(&known, "web").1);
+        assert_eq!(at(&changed, "web").0.stop_timeout.as_secs(), 5);
         assert_eq!(at(&changed, "db").1, at(&config, "db").1);
         let none = by_name_only(config, &["no name".to_owned()]);
         assert!(none.settings.services.is_empty());
@@ -317,6 +318,12 @@ mod tests {
             known,
             ["web"],
             "a name that is none is left out with the rest"
+        );
+        let config = with_running(salvaged("[stop]\nbudget = \"5s\"\n"), &names);
+        assert_eq!(
+            config.settings.services.len(),
+            1,
+            "with little time to stop"
         );
     }
 }
