@@ -8,8 +8,9 @@
 //!
 //! Terms: a *host* is one engine behind its socket; a *flight* is a question that is on its way; a
 //! *look* is the question how one container stands; the *news* are the events of a host as they come.
-//! A host that cannot be asked is *silent*: then nothing is known of its containers, which is neither
-//! up nor down.
+//! A host that cannot be asked, or does not answer a ping, is *silent*: then nothing is known of its
+//! containers, which is neither up nor down. Where it answers, but not about one container, nothing is
+//! known of that one alone.
 //!
 //! Never decides, and never waits for an engine: all questions are asked side by side, each with its
 //! deadline. An answer is bounded, and nonsense is no answer.
@@ -19,6 +20,7 @@ mod events;
 mod http;
 mod inspect;
 mod look;
+mod silence;
 mod talk;
 
 pub use ask::look_once;
@@ -113,16 +115,31 @@ struct Container {
     pace: Duration,
     /// A look at it is on its way.
     in_sight: bool,
+    /// The latest look was not answered in time: the next one comes so long after that.
+    stuck: Option<Duration>,
+    /// It was up when something was known of it last.
+    was_up: bool,
     /// It is down, and nobody knows yet whether somebody has stopped it.
     doubt: Option<Doubt>,
-    /// What was found of the end at this time.
-    found: Option<(Timestamp, bool)>,
+    /// What was found of its latest end.
+    found: Option<Found>,
     /// We have had this life of it ended.
     ours: Option<Life>,
-    /// Its host fell silent while it was up.
+    /// Its host fell silent while it was up, or its news ended: the engine may have taken it along.
     lost: bool,
     /// That its engine may start it again was told.
     warned: bool,
+}
+
+/// What was found of an end.
+#[derive(Clone, Copy)]
+struct Found {
+    /// When that was.
+    end: Timestamp,
+    /// Somebody has brought it about.
+    told: bool,
+    /// The engine may have, by ending itself.
+    lost: bool,
 }
 
 /// What is not known of a container that is down.
@@ -142,7 +159,8 @@ struct Host {
     silent: bool,
     /// The time to the next question to one that is silent.
     wait: Duration,
-    /// When all of its containers are looked at next; one of them while it is silent.
+    /// When all of its containers are looked at next; while it is silent, when it is asked whether it
+    /// is there.
     next: Mono,
     /// Its news are on their way, and nothing was wrong with them yet.
     heard: bool,
@@ -156,6 +174,8 @@ struct Host {
 enum What {
     /// The news of a host.
     News,
+    /// Whether it is there.
+    Ping,
     /// A look at a container.
     Look(usize),
     /// Whether somebody stopped it.
@@ -287,11 +307,16 @@ impl Engines {
             let listens = !host.silent && !self.listens_to(at);
             [Some(host.next), listens.then_some(host.listen)]
         });
-        let own = self.containers.iter().flat_map(|container| {
-            let due = container.due.filter(|_| !container.in_sight);
-            let doubt = container.doubt.as_ref().and_then(|doubt| doubt.due);
-            [due, doubt].map(|due| due.filter(|_| !self.hosts[container.host].silent))
-        });
+        let own = self
+            .containers
+            .iter()
+            .enumerate()
+            .flat_map(|(at, container)| {
+                // One whose turn has yet to come is waited for by the end of what is on its way.
+                let due = container.due.filter(|_| self.may_look(at));
+                let doubt = container.doubt.as_ref().and_then(|doubt| doubt.due);
+                [due, doubt].map(|due| due.filter(|_| !self.hosts[container.host].silent))
+            });
         deadlines.chain(hosts.flatten()).chain(own.flatten()).min()
     }
 
@@ -313,7 +338,7 @@ impl Engines {
                 true
             }
             Err(why) => {
-                self.fail(host, what, &why);
+                self.cannot_ask(host, what, &why);
                 false
             }
         }
@@ -346,21 +371,11 @@ impl Engines {
         let status = answer.status().unwrap_or_default();
         match flight.what {
             What::News => self.lose_news(flight.host, Some((status, answer.body()))),
+            What::Ping => self.be_heard(flight.host),
             What::Look(at) => self.seen(at, status, answer.body()),
             What::History(at) => self.judge(at, status, answer.body()),
             What::Order(at, order, asked) => self.carried_out(at, order, asked, &answer),
         }
-    }
-
-    /// A question found no answer.
-    fn fail(&mut self, host: usize, what: What, why: &Fault) {
-        match what {
-            What::News => return self.lose_news(host, None),
-            What::Look(at) => self.containers[at].in_sight = false,
-            What::History(_) => {}
-            What::Order(at, order, _) => self.done(at, order, Err(UNANSWERED)),
-        }
-        self.fall_silent(host, why);
     }
 
     /// Gives up what has taken too long.
@@ -397,6 +412,7 @@ impl Engines {
         let asked = match asked {
             Asked::Start => {
                 container.ours = None;
+                self.overlook(at);
                 asked
             }
             Asked::Kill(signal) | Asked::Unpause(signal) => {
@@ -464,9 +480,10 @@ impl Engines {
     }
 
     /// An order is over. How the container stands is said after that in any case, so that the core does
-    /// not take what it hears for older than its order.
+    /// not take what it hears for older than its order: so what was asked before is of no use.
     fn done(&mut self, at: usize, order: OrderId, outcome: Result<(), Fault>) {
         self.inbox.send(Fact::Done { order, outcome });
+        self.overlook(at);
         self.containers[at].owed = true;
         self.look_soon(at);
     }

@@ -17,7 +17,9 @@
 
 use super::{Bar, Down, Probing, Service, State, Turn, Wish};
 use crate::core::action::Actions;
-use crate::core::fact::{Errno, Exit, Fault, Health, Life, Obstacle, Pid, ServiceId, Standing};
+use crate::core::fact::{
+    Errno, Exit, Fault, Health, Life, Obstacle, Pid, ServiceId, Stage, Standing,
+};
 use crate::core::memo::Left;
 use crate::core::note::{Finish, KeeperNote, Note};
 use crate::core::settings::{Restart, Service as Settings};
@@ -46,6 +48,8 @@ pub(super) struct Kept {
     unasked: bool,
     /// It was ordered to start, and nobody knows whether that was heard.
     unanswered: bool,
+    /// A start was not heard, and it was not seen up since.
+    unheard: bool,
     /// Its life ended and another one was on its way, and we had not asked for that.
     replaced: bool,
     /// The daemon ends and leaves it as it is.
@@ -66,6 +70,7 @@ impl Service {
                 silent: false,
                 unasked: false,
                 unanswered: false,
+                unheard: false,
                 replaced: false,
                 let_go: false,
             })
@@ -220,7 +225,7 @@ impl Service {
             return;
         };
         let before = (kept.life.replace(life), kept.again, kept.since);
-        (kept.again, kept.unanswered) = (again, false);
+        (kept.again, kept.unanswered, kept.unheard) = (again, false, false);
         let (old, own) = (before.0, again > before.1);
         let same = old == Some(life);
         if !same {
@@ -313,11 +318,28 @@ impl Service {
                     self.fell_unseen(told, turn);
                 }
             }
-            State::Starting { pid: None, .. } if unanswered == Some(true) => self.await_turn(),
+            State::Starting { pid: None, .. } if unanswered == Some(true) => self.unheard(turn),
             State::Starting { .. } | State::Up { .. } if told => self.leave_alone(turn.out),
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {
                 self.exited(exit, turn);
             }
+        }
+    }
+
+    /// It was ordered to start, and is down: its keeper may not have heard that, which is no failure of
+    /// the service. But where that is so twice in a row, its start may be what takes its keeper along.
+    fn unheard(&mut self, turn: &mut Turn) {
+        let unheard = self
+            .kept
+            .as_mut()
+            .map(|k| std::mem::replace(&mut k.unheard, true));
+        match unheard {
+            Some(true) => {
+                self.start_failed(Stage::Keeper, ETIMEDOUT, turn);
+                // As where it is refused: nobody else has to go down for that.
+                self.fell = None;
+            }
+            Some(false) | None => self.await_turn(),
         }
     }
 

@@ -151,7 +151,7 @@ impl Service {
         }
     }
 
-    fn start_failed(&mut self, stage: Stage, errno: Errno, turn: &mut Turn) {
+    pub(super) fn start_failed(&mut self, stage: Stage, errno: Errno, turn: &mut Turn) {
         if !matches!(self.state, State::Starting { pid: None, .. }) {
             return;
         }

@@ -6,20 +6,24 @@
 
 use super::inspect::Seen;
 use crate::core::settings::Engine;
+use crate::text::signal_named;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A container may take so long to end after somebody has told it to. Docker's own patience is 10 s.
+/// Events of so long before the end are asked for.
 const STOPS_FOR: SignedDuration = SignedDuration::from_mins(10);
 
-/// One whose signal is not told has to be followed by the end so soon to be the cause of it.
-const SOON: i128 = 60_000_000_000;
+/// In nanoseconds: an end may come so long after the container's own time to stop is over, and still be
+/// what a signal has brought about.
+const LATER: i128 = 20_000_000_000;
 
-/// Signals that end a container: HUP, INT, QUIT, KILL and TERM, as an engine writes them.
-const ENDING: [&str; 9] = [
-    "1", "2", "3", "9", "15", "SIGINT", "SIGQUIT", "SIGKILL", "SIGTERM",
-];
+/// Signals that end a container: INT, QUIT, KILL and TERM. HUP has most programs read their
+/// configuration anew.
+const ENDING: [u8; 4] = [2, 3, 9, 15];
+
+/// The first and the last real-time signal, as engines count them.
+const REAL_TIME: (u8, u8) = (34, 64);
 
 /// What Docker is asked to tell. Podman is asked for all: it has other words for some.
 const ACTIONS: [&str; 13] = [
@@ -94,19 +98,61 @@ impl Event {
         began.is_none_or(|began| i128::from(self.time) >= began)
     }
 
-    /// Somebody told the container to end, and it did.
-    fn ends(&self, seen: &Seen) -> bool {
-        let nanos = |time: Option<Timestamp>| time.map(Timestamp::as_nanosecond);
-        let time = i128::from(self.time);
+    /// Whether somebody told the container to end, and it did.
+    fn ends(&self, seen: &Seen) -> Told {
         match self.action.as_deref() {
-            Some("stop") => true,
-            Some("kill") => match self.attribute("signal") {
-                Some(signal) => ENDING.contains(&signal) || seen.stop_signal == signal,
-                None => nanos(seen.ended).is_some_and(|ended| ended - time <= SOON),
-            },
-            _ => false,
+            Some("stop") => Told::Yes,
+            Some("kill") if self.has_ending_signal(seen) => {
+                let ended = seen.ended.map(Timestamp::as_nanosecond);
+                let after = ended.map(|ended| ended - i128::from(self.time));
+                let most = i128::from(seen.stop_timeout) * 1_000_000_000 + LATER;
+                match after {
+                    Some(after) if after <= most => Told::Yes,
+                    Some(_) | None => Told::Perhaps,
+                }
+            }
+            _ => Told::No,
         }
     }
+
+    /// Its signal asks to end, or is not told: Podman tells none.
+    fn has_ending_signal(&self, seen: &Seen) -> bool {
+        let Some(signal) = self.attribute("signal") else {
+            return true;
+        };
+        match number(signal) {
+            Some(sent) => ENDING.contains(&sent) || number(&seen.stop_signal) == Some(sent),
+            None => signal == seen.stop_signal,
+        }
+    }
+}
+
+/// Whether somebody has told a container to end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Told {
+    No,
+    /// It was sent a signal that asks for it, long before: whoever had it stopped with more patience
+    /// than usual has yet to say so.
+    Perhaps,
+    Yes,
+}
+
+/// The number of a signal that is written as engines do it: `15`, `SIGTERM`, `term`, `SIGRTMIN+3`.
+fn number(signal: &str) -> Option<u8> {
+    // So it stands in a question.
+    let word = signal.replace("%2B", "+").to_ascii_uppercase();
+    let name = word.strip_prefix("SIG").unwrap_or(&word);
+    let from = |rest: &str, sign: char| match rest {
+        "" => Some(0),
+        rest => rest.strip_prefix(sign)?.parse::<u8>().ok(),
+    };
+    if let Some(rest) = name.strip_prefix("RTMIN") {
+        return REAL_TIME.0.checked_add(from(rest, '+')?);
+    }
+    if let Some(rest) = name.strip_prefix("RTMAX") {
+        return REAL_TIME.1.checked_sub(from(rest, '-')?);
+    }
+    signal_named(name).or_else(|| signal_named(&format!("SIG{name}")))
 }
 
 /// Whether somebody has ended the latest life of this container, by what the engine has told since.
@@ -115,18 +161,16 @@ impl Event {
 /// another process was first to see that it has ended). But then it cleans up twice: the command that
 /// stopped it does, and what conmon starts at its end, which alone cleans up after one that ends by
 /// itself.
-pub(super) fn was_told(text: &[u8], seen: &Seen) -> bool {
+pub(super) fn was_told(text: &[u8], seen: &Seen) -> Told {
     let lines = text.split(|byte| *byte == b'\n');
     let events = lines.filter_map(Event::read);
     let own = events.filter(|e| e.is_of(Some(&seen.id), &seen.id) && e.is_of_life(seen));
-    let mut cleanups = 0;
+    let (mut told, mut cleanups) = (Told::No, 0);
     for event in own {
         cleanups += u32::from(event.action.as_deref() == Some("cleanup"));
-        if event.ends(seen) || cleanups >= 2 {
-            return true;
-        }
+        told = told.max(event.ends(seen));
     }
-    false
+    if cleanups >= 2 { Told::Yes } else { told }
 }
 
 /// Where the news of these containers come from.
@@ -186,6 +230,7 @@ mod tests {
             },
             id: "4d4f".to_owned(),
             stop_signal: "SIGUSR1".to_owned(),
+            stop_timeout: 10,
             policy: None,
             paused: false,
             out_of_memory: false,
@@ -206,17 +251,23 @@ mod tests {
     /// What told it to end counts; other signals, other containers and other lives do not.
     #[test]
     fn who_ended_it() {
-        let told = |action: &str, attributes: &str, time: &str| {
+        let of = |action: &str, attributes: &str, time: &str| {
             let die = line("die", "\"exitCode\":\"0\",", "2026-11-27T11:00:00Z");
             let text = format!("{}\nnonsense\n{die}\n", line(action, attributes, time));
             was_told(text.as_bytes(), &web())
         };
+        let told = |action: &str, more: &str, time: &str| of(action, more, time) == Told::Yes;
         let during = "2026-11-27T10:59:50Z";
         assert!(told("kill", "\"signal\":\"15\",", during));
         assert!(told("kill", "\"signal\":\"SIGUSR1\",", during));
         assert!(told("kill", "", during));
         assert!(told("stop", "", "2026-11-27T11:00:00.1Z"));
-        assert!(!told("kill", "\"signal\":\"10\",", during));
+        assert!(told("kill", "\"signal\":\"10\",", during));
+        assert!(!told("kill", "\"signal\":\"12\",", during));
+        // With most programs that is no end; and it did not end by what it did not heed.
+        assert!(!told("kill", "\"signal\":\"1\",", during));
+        let before = "2026-11-27T10:59:20Z";
+        assert_eq!(of("kill", "\"signal\":\"15\",", before), Told::Perhaps);
         assert!(!told("kill", "", "2026-11-27T10:58:00Z"));
         assert!(!told("restart", "", during));
         assert!(!told("stop", "", "2026-11-27T09:59:59Z"));
@@ -226,15 +277,39 @@ mod tests {
             line("cleanup", "", "2026-11-27T11:00:01Z"),
             line("cleanup", "", "2026-11-27T11:00:02Z")
         );
-        assert!(was_told(twice.as_bytes(), &web()));
+        assert_eq!(was_told(twice.as_bytes(), &web()), Told::Yes);
         assert!(!told("cleanup", "", "2026-11-27T11:00:01Z"));
         let other = Seen {
             id: "aaaa".to_owned(),
             ..web()
         };
         let text = line("stop", "", during);
-        assert!(!was_told(text.as_bytes(), &other));
-        assert!(!was_told(b"", &web()));
+        assert_eq!(was_told(text.as_bytes(), &other), Told::No);
+        assert_eq!(was_told(b"", &web()), Told::No);
+    }
+
+    /// What the image names is what the engine numbers.
+    #[test]
+    fn signals_have_numbers() {
+        for (word, number) in [
+            ("15", Some(15)),
+            ("SIGWINCH", Some(28)),
+            ("usr1", Some(10)),
+            ("SIGRTMIN", Some(34)),
+            ("SIGRTMIN+3", Some(37)),
+            ("SIGRTMIN%2B3", Some(37)),
+            ("RTMAX-1", Some(63)),
+            ("RTMIN+300", None),
+            ("SIGSTRANGE", None),
+        ] {
+            assert_eq!(super::number(word), number, "{word}");
+        }
+        let seen = Seen {
+            stop_signal: "SIGRTMIN%2B3".to_owned(),
+            ..web()
+        };
+        let text = line("kill", "\"signal\":\"37\",", "2026-11-27T10:59:50Z");
+        assert_eq!(was_told(text.as_bytes(), &seen), Told::Yes);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Stands in for an engine in tests: says what it is told to say, in the way that it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub struct Says {
     pub containers: BTreeMap<String, String>,
     /// The events that it has had.
     pub history: String,
+    /// It does not answer about these, until it is told to.
+    pub stuck: BTreeSet<String>,
     /// Status of its answers to orders, and of that to the question for its news.
     pub obeys: u16,
     pub tells: u16,
@@ -52,6 +54,7 @@ impl Fake {
                 manner: Manner::Well,
                 containers: BTreeMap::new(),
                 history: String::new(),
+                stuck: BTreeSet::new(),
                 obeys: 204,
                 tells: 200,
                 asked: Vec::new(),
@@ -74,10 +77,28 @@ impl Fake {
 
     /// How `web` stands from now on.
     pub fn stands(&self, state: &str) {
-        let text = format!(
-            r#"{{"Id":"4d4f","State":{state},"RestartCount":0,"Config":{{"StopSignal":"SIGINT"}}}}"#
-        );
-        self.says().containers.insert("web".to_owned(), text);
+        let name = "web".to_owned();
+        self.says().containers.insert(name, web(state));
+    }
+
+    /// Questions that it has taken, and not answered.
+    pub fn unanswered(&self) -> usize {
+        self.says().held.len()
+    }
+
+    /// Answers those, with what it said of `web` when it had this state.
+    pub fn answer_late(&self, state: &str) {
+        for mut stream in std::mem::take(&mut self.says().held) {
+            whole(&mut stream, 200, &web(state));
+        }
+    }
+
+    /// Another one takes its place, of which `web` stands so: its news end, and its socket stays, as
+    /// where systemd holds it.
+    pub fn is_replaced(&self, state: &str) {
+        let mut says = self.says();
+        says.news = Vec::new();
+        says.containers.insert("web".to_owned(), web(state));
     }
 
     /// Tells whoever listens to its news.
@@ -124,6 +145,12 @@ impl Fake {
     }
 }
 
+fn web(state: &str) -> String {
+    format!(
+        r#"{{"Id":"4d4f","State":{state},"RestartCount":0,"Config":{{"StopSignal":"SIGINT"}}}}"#
+    )
+}
+
 /// One line of its events.
 pub fn event(action: &str, attributes: &str, nanos: i128) -> String {
     format!(
@@ -141,7 +168,10 @@ fn answer(mut stream: UnixStream, says: &Mutex<Says>) {
     while reader.read_line(&mut header).unwrap_or(0) > 2 {
         header.clear();
     }
-    let asked = line.strip_suffix(" HTTP/1.1\r\n").unwrap().to_owned();
+    let Some(asked) = line.strip_suffix(" HTTP/1.1\r\n").map(str::to_owned) else {
+        // Whoever was about to ask has gone.
+        return;
+    };
     let mut says = says.lock().unwrap();
     let name = asked.strip_prefix("GET /containers/");
     let name = name.and_then(|rest| rest.strip_suffix("/json"));
@@ -179,6 +209,9 @@ fn answer(mut stream: UnixStream, says: &Mutex<Says>) {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         stream.write_all(head).unwrap();
         return says.news.push(stream);
+    }
+    if name.is_some_and(|name| says.stuck.contains(name)) {
+        return says.held.push(stream);
     }
     match name.map(|name| says.containers.get(name)) {
         Some(Some(text)) => whole(&mut stream, 200, text),

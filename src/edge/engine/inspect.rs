@@ -11,6 +11,9 @@ use serde_json::Value;
 /// Exit codes of a program that a signal has ended: 128 and the number of the signal.
 const BY_SIGNAL: u8 = 128;
 
+/// In seconds: what an engine gives a container to end where nothing else is said.
+const STOP_TIMEOUT: i64 = 10;
+
 /// The largest number of a signal.
 const LAST_SIGNAL: u8 = 64;
 
@@ -23,6 +26,8 @@ pub(super) struct Seen {
     pub id: String,
     /// The signal that asks it to end.
     pub stop_signal: String,
+    /// Seconds that it has to do so when somebody stops it.
+    pub stop_timeout: u32,
     /// The engine itself may start it again, by this rule.
     pub policy: Option<String>,
     /// It is frozen.
@@ -106,6 +111,8 @@ struct Policy {
 struct Config {
     /// A name or a number, and Podman may not quote the number.
     stop_signal: Option<Value>,
+    /// In seconds; less than none for no end.
+    stop_timeout: Option<i64>,
 }
 
 /// What an answer says; `None` if it cannot be understood.
@@ -127,6 +134,7 @@ pub(super) fn seen(text: &[u8]) -> Option<Seen> {
         standing: standing(&all.state, life, all.restart_count)?,
         id: all.id,
         stop_signal: signal(all.config.stop_signal.as_ref()),
+        stop_timeout: patience(all.config.stop_timeout),
         policy,
         paused: all.state.status == "paused",
         out_of_memory: all.state.oom_killed,
@@ -192,6 +200,11 @@ fn exit(code: i64) -> Exit {
         Ok(code) => Exit::Code(code),
         Err(_) => Exit::Unknown,
     }
+}
+
+fn patience(given: Option<i64>) -> u32 {
+    let given = given.unwrap_or(STOP_TIMEOUT);
+    u32::try_from(given).unwrap_or(u32::MAX)
 }
 
 /// A signal as the engine itself may be told it: nothing but letters, digits and signs.
@@ -317,6 +330,15 @@ mod tests {
         assert_eq!(of("255"), Exit::Code(255));
         assert_eq!(of("-1"), Exit::Unknown);
         assert_eq!(of("4294967296"), Exit::Unknown);
+    }
+
+    #[test]
+    fn how_long_it_may_take_to_end() {
+        let of = |given: &str| with(&[("\"StopSignal\"", given)]).stop_timeout;
+        assert_eq!(of("\"StopSignal\""), 10);
+        assert_eq!(of("\"StopTimeout\":null,\"StopSignal\""), 10);
+        assert_eq!(of("\"StopTimeout\":90,\"StopSignal\""), 90);
+        assert_eq!(of("\"StopTimeout\":-1,\"StopSignal\""), u32::MAX);
     }
 
     /// What goes back to the engine as a part of a question is a plain word.

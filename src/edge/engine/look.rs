@@ -1,9 +1,9 @@
 //! When a container is looked at, and what is said of it then.
 
-use super::events::{self, Event};
+use super::events::{self, Event, Told};
 use super::inspect::{self, Seen};
 use super::talk::{Talk, question};
-use super::{Container, Doubt, Engines, Host, What, message};
+use super::{Asked, Container, Doubt, Engines, Found, Host, What, message};
 use crate::core::fact::{Exit, Fact, Fault, Obstacle, ServiceId, Standing};
 use crate::core::settings::Engine;
 use crate::edge::clock;
@@ -12,14 +12,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Time from one look at all containers of a host to the next, while its news come.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// Least time between two looks at one container, however many events there are of it.
-const LEAST: Duration = Duration::from_millis(100);
+pub(super) const LEAST: Duration = Duration::from_millis(100);
 
 /// After an event or an order a container is looked at once more after this time: some changes are told
 /// before they have taken place.
-const AFTER: Duration = Duration::from_secs(1);
+pub(super) const AFTER: Duration = Duration::from_secs(1);
 
 /// The longest time from one look to the next at a container that is on its way up or down.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -27,12 +27,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Looks at containers of one host that may be on their way at a time.
 const ABREAST: usize = 4;
 
-/// The first question to a host that has fallen silent comes after this time, and each next one after
-/// twice as long, up to the second of these.
-const SILENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-
-/// The same for news that ended.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// News that ended are asked for again after this time, and each next time after twice as long, up to
+/// the second of these.
+pub(super) const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Podman tells of a stop when it is over, and takes its events from a journal: it is asked after this
 /// time.
@@ -63,6 +60,8 @@ impl Container {
             again: false,
             pace: LEAST,
             in_sight: false,
+            stuck: None,
+            was_up: false,
             doubt: None,
             found: None,
             ours: None,
@@ -85,7 +84,7 @@ impl Host {
             engine,
             socket,
             silent: false,
-            wait: SILENT.0,
+            wait: super::silence::FIRST,
             next: Mono(0),
             heard: false,
             listen: Mono(0),
@@ -115,7 +114,7 @@ impl Engines {
         }
     }
 
-    /// Of one that is silent, a single answer is enough to know that it is not any more.
+    /// One that is silent is only asked whether it is there: a single container may have no answer.
     fn look_at_all(&mut self, host: usize, now: Mono) {
         let silent = self.hosts[host].silent;
         let own = &mut self.hosts[host];
@@ -124,15 +123,11 @@ impl Engines {
             (false, true) => IDLE,
             (false, false) => self.patience.deaf,
         });
-        let mut of_host = (0..self.containers.len()).filter(|at| self.containers[*at].host == host);
         if silent {
-            if let Some(at) = of_host.next() {
-                self.begin_look(at, now);
-            }
-            return;
+            return self.ping(host);
         }
-        for at in of_host.collect::<Vec<_>>() {
-            self.containers[at].due.get_or_insert(now);
+        for container in self.containers.iter_mut().filter(|c| c.host == host) {
+            container.due.get_or_insert(now);
         }
     }
 
@@ -144,20 +139,42 @@ impl Engines {
     }
 
     fn look(&mut self, at: usize, now: Mono) {
-        let container = &self.containers[at];
-        let due = container.due.is_some_and(|due| due <= now) && !container.in_sight;
-        let host = container.host;
-        let look = |f: &&super::Flight| f.host == host && matches!(f.what, What::Look(_));
-        if due && !self.hosts[host].silent && self.flights.iter().filter(look).count() < ABREAST {
+        let due = self.containers[at].due.is_some_and(|due| due <= now);
+        if due && self.may_look(at) {
             self.begin_look(at, now);
         }
     }
 
+    /// Whether one that is due is looked at: not while it is being started, as an engine may not answer
+    /// about it until then, nor while as many looks are on their way as may be. Those at containers
+    /// that had no answer hold up no others.
+    pub(super) fn may_look(&self, at: usize) -> bool {
+        let container = &self.containers[at];
+        let host = container.host;
+        if container.in_sight || self.hosts[host].silent {
+            return false;
+        }
+        let (mut abreast, mut starts) = (0, false);
+        for flight in self.flights.iter().filter(|flight| flight.host == host) {
+            match flight.what {
+                What::Look(other) => abreast += usize::from(self.containers[other].stuck.is_none()),
+                What::Order(other, _, Asked::Start) => starts |= other == at,
+                What::Order(..) | What::News | What::Ping | What::History(_) => {}
+            }
+        }
+        !starts && (container.stuck.is_some() || abreast < ABREAST)
+    }
+
+    /// What was asked of it until now is of no use any more.
+    pub(super) fn overlook(&mut self, at: usize) {
+        let asks = |what: &What| matches!(what, What::Look(of) | What::History(of) if *of == at);
+        self.flights.retain(|flight| !asks(&flight.what));
+        let container = &mut self.containers[at];
+        (container.in_sight, container.doubt) = (false, None);
+    }
+
     fn begin_look(&mut self, at: usize, now: Mono) {
         let container = &mut self.containers[at];
-        if container.in_sight {
-            return;
-        }
         (container.in_sight, container.looked) = (true, now);
         let again = std::mem::take(&mut container.again);
         container.due = again.then(|| now.after(AFTER));
@@ -168,8 +185,8 @@ impl Engines {
 
     /// A look was answered.
     pub(super) fn seen(&mut self, at: usize, status: u16, body: &[u8]) {
-        self.containers[at].in_sight = false;
-        self.be_heard(self.containers[at].host);
+        let container = &mut self.containers[at];
+        (container.in_sight, container.stuck) = (false, None);
         match (status, inspect::seen(body)) {
             (200, Some(seen)) => self.take_in(at, seen),
             (404, _) => {
@@ -220,9 +237,11 @@ impl Engines {
     /// It is down: whether somebody stopped it is known, or has to be asked.
     fn take_in_end(&mut self, at: usize, seen: Seen) {
         let container = &mut self.containers[at];
-        let found = container.found.filter(|(end, _)| Some(*end) == seen.ended);
+        let found = container
+            .found
+            .filter(|found| Some(found.end) == seen.ended);
         let told = match (found, container.ours) {
-            (Some((_, told)), _) => told,
+            (Some(found), _) => found.told,
             (None, Some(_)) => true,
             (None, None) => return self.doubt(at, seen),
         };
@@ -278,7 +297,15 @@ impl Engines {
         let Some(mut doubt) = container.doubt.take() else {
             return;
         };
-        let told = status == 200 && events::was_told(body, &doubt.seen);
+        let told = match status {
+            200 => events::was_told(body, &doubt.seen),
+            _ => Told::No,
+        };
+        if told == Told::Perhaps {
+            // That it was a stop is told when it is over.
+            doubt.until = doubt.until.max(doubt.since.after(CLEANING.0));
+        }
+        let told = told == Told::Yes;
         if !told && clock::now() < doubt.until {
             doubt.due = Some(doubt.due.map_or(doubt.until, |due| due.min(doubt.until)));
             container.doubt = Some(doubt);
@@ -295,19 +322,22 @@ impl Engines {
     fn settle(&mut self, at: usize, seen: Seen, told: bool) {
         let container = &mut self.containers[at];
         container.doubt = None;
-        let known = container
+        let found = container
             .found
-            .is_some_and(|(end, _)| Some(end) == seen.ended);
-        container.found = seen.ended.map(|end| (end, told));
-        if seen.out_of_memory && !known {
+            .filter(|found| Some(found.end) == seen.ended);
+        // An engine that ends takes its containers along: that is no end of theirs. The next one is.
+        let lost = match found {
+            Some(found) => found.lost,
+            None => std::mem::take(&mut container.lost),
+        };
+        container.found = seen.ended.map(|end| Found { end, told, lost });
+        if seen.out_of_memory && found.is_none() {
             let name = &container.name;
             log::warn!("container {name}: the kernel killed it for want of memory (OOMKilled)");
         }
-        // An engine that ends takes its containers along: that is no end of theirs.
-        let lost = container.lost && !told;
         let standing = match seen.standing {
             Standing::Down { exit, obstacle, .. } => Standing::Down {
-                exit: if lost { Exit::Unknown } else { exit },
+                exit: if lost && !told { Exit::Unknown } else { exit },
                 told,
                 obstacle,
             },
@@ -322,6 +352,13 @@ impl Engines {
         if changing && container.doubt.is_none() {
             container.look_again();
         }
+        match standing {
+            Standing::Unknown { .. } => {}
+            Standing::Up { .. } => container.was_up = true,
+            Standing::Coming { .. } | Standing::Going | Standing::Down { .. } => {
+                container.was_up = false;
+            }
+        }
         let same = container.said.as_ref() == Some(&standing);
         if same && !container.owed {
             return;
@@ -331,47 +368,13 @@ impl Engines {
         self.inbox.send(Fact::Kept { service, standing });
     }
 
-    fn say_unknown(&mut self, at: usize, why: &Fault) {
+    pub(super) fn say_unknown(&mut self, at: usize, why: &Fault) {
         let container = &mut self.containers[at];
         container.doubt = None;
         container.look_again();
         if !matches!(container.said, Some(Standing::Unknown { .. })) {
             let why = why.clone();
             self.say(at, Standing::Unknown { why });
-        }
-    }
-
-    /// A host cannot be asked: nothing is known of what it keeps.
-    pub(super) fn fall_silent(&mut self, host: usize, why: &Fault) {
-        let now = clock::now();
-        let own = &mut self.hosts[host];
-        own.wait = match own.silent {
-            true => (own.wait * 2).min(SILENT.1),
-            false => SILENT.0,
-        };
-        (own.silent, own.next) = (true, now.after(own.wait));
-        // Podman's containers do not go by whether somebody answers for them.
-        let takes_along = own.engine == Engine::Docker;
-        let question = |what: &What| matches!(what, What::Look(_) | What::History(_));
-        self.flights
-            .retain(|flight| flight.host != host || !question(&flight.what));
-        for at in 0..self.containers.len() {
-            let container = &mut self.containers[at];
-            if container.host == host {
-                container.lost |=
-                    takes_along && matches!(container.said, Some(Standing::Up { .. }));
-                container.in_sight = false;
-                self.say_unknown(at, why);
-                self.containers[at].due = None;
-            }
-        }
-    }
-
-    /// A host has answered.
-    fn be_heard(&mut self, host: usize) {
-        let own = &mut self.hosts[host];
-        if std::mem::take(&mut own.silent) {
-            (own.next, own.listen, own.rest) = (Mono(0), Mono(0), REST.0);
         }
     }
 
@@ -405,25 +408,5 @@ impl Engines {
                 }
             }
         }
-    }
-
-    /// The news of a host have ended, or cannot be had.
-    pub(super) fn lose_news(&mut self, host: usize, answer: Option<(u16, &[u8])>) {
-        let now = clock::now();
-        let own = &mut self.hosts[host];
-        if let Some((status, body)) = answer.filter(|(status, _)| *status != 200) {
-            let said = message(body);
-            log::warn!(
-                "{} gives no events (status {status}: {said}): its containers are looked at every {} s",
-                own.socket.display(),
-                self.patience.deaf.as_secs()
-            );
-            own.rest = REST.1;
-        }
-        own.heard = false;
-        own.listen = now.after(own.rest);
-        own.rest = (own.rest * 2).min(REST.1);
-        // It may be gone altogether.
-        own.next = own.next.min(now.after(LEAST));
     }
 }

@@ -1,5 +1,7 @@
 //! The thread against an engine that says what it is told to say.
 
+mod stuck;
+
 use super::fake::{Fake, Manner, event};
 use super::*;
 use crate::core::fact::{Exit, Health, Obstacle, Thread};
@@ -107,11 +109,11 @@ impl Rig {
         self.fake.tell("die");
     }
 
-    /// What was asked beside looks and news.
+    /// What it was told to do.
     fn asked(&self) -> Vec<String> {
         let asked = &self.fake.says().asked;
-        let asked = asked.iter().filter(|line| !line.starts_with("GET /events"));
-        asked.cloned().collect()
+        let orders = asked.iter().filter(|line| line.starts_with("POST"));
+        orders.cloned().collect()
     }
 
     /// How often it was asked for the events of an end.
