@@ -247,7 +247,9 @@ fn answers_that_are_none() {
     ] {
         let mut rig = rig_of(Engine::Docker, Some(UP), |fake, engines| {
             fake.says().manner = manner;
-            engines.patience.answer = Duration::from_millis(200);
+            if manner == Manner::Never {
+                engines.patience.answer = Duration::from_millis(200);
+            }
         });
         let unknown = Standing::Unknown { why };
         assert_eq!(rig.standing(), unknown, "{manner:?}");
