@@ -63,7 +63,7 @@ pub struct VmArgs {
 }
 
 /// Machines at the same time; see docs/decisions/0003-vm-fixed-costs.md for the measurement.
-const JOBS: usize = 3;
+const JOBS: usize = 2;
 
 /// Carries out `cargo xtask vm`.
 pub fn run(arguments: &VmArgs) -> Result<()> {
