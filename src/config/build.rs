@@ -2,6 +2,7 @@
 //!
 //! Every value is read before anything is put together, so that one mistake hides no other.
 
+use super::cross::{self, Outage, Timeout};
 use super::groups;
 use super::keys;
 use super::report::Report;
@@ -47,8 +48,8 @@ pub(super) fn config<'i>(
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
     top.refuse_unknown(&TABLES);
     let root = root(&mut top, boards);
-    let watchdog = watchdog(top.below("watchdog", keys::WATCHDOG.keys));
-    let power = power(top.below("power", keys::POWER.keys));
+    let (watchdog, timeout) = watchdog(top.below("watchdog", keys::WATCHDOG.keys)).unzip();
+    let (power, outage) = power(top.below("power", keys::POWER.keys)).unzip();
     let (budget, unmount) = stop(top.below("stop", keys::STOP.keys));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
@@ -57,9 +58,16 @@ pub(super) fn config<'i>(
     let operators = control.other("operators", super::rights::accounts);
     let drafts = service::drafts(&mut top);
     runtime_dir(&mut top, root.as_ref(), &drafts);
+    if let Some(root) = &root {
+        cross::lines(&mut top, root.led.as_ref(), &root.board, clock.as_ref());
+        cross::directories(&mut top, &root.runtime_dir, &root.state_dir);
+    }
+    let board = root.as_ref().map(|root| &root.board);
+    cross::times(&mut top, timeout.as_ref(), unmount.as_ref(), board);
+    cross::outage(&mut top, outage.as_ref());
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
-    let (rtc_every, rtc_chip, clock_tolerance) = clock?;
+    let clock = clock?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
@@ -77,19 +85,19 @@ pub(super) fn config<'i>(
         board: root.board.settings(),
         halt_finish: unmount?.value,
         power: power?,
-        clock_tolerance,
-        led: root.led.as_ref().map(LedPlan::title),
+        clock_tolerance: clock.tolerance,
+        led: root.led.as_ref().map(|led| led.value.title()),
     };
     let wiring = Wiring {
         board: root.board,
-        led: root.led,
+        led: root.led.map(|led| led.value),
         runtime_dir: root.runtime_dir.value,
-        state_dir: root.state_dir,
+        state_dir: root.state_dir.value,
         cgroup: root.cgroup,
         watchdog_device: device,
         vitals_every: vitals.every,
-        rtc_every,
-        rtc_chip,
+        rtc_every: clock.every,
+        rtc_chip: clock.chip,
         disk_every: storage.every,
         mounts: storage.mounts,
         health: root.health,
@@ -131,9 +139,9 @@ fn version(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> 
 
 struct Root {
     board: Board,
-    led: Option<LedPlan>,
+    led: Option<At<LedPlan>>,
     runtime_dir: At<PathBuf>,
-    state_dir: PathBuf,
+    state_dir: At<PathBuf>,
     cgroup: CgroupChoice,
     hold_most: Duration,
     health: Option<HealthPlan>,
@@ -154,7 +162,7 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
         led: led?,
         board: board?.value,
         runtime_dir: runtime_dir?,
-        state_dir: state_dir?.value,
+        state_dir: state_dir?,
         cgroup: match cgroup?.value.as_str() {
             "auto" => CgroupChoice::Auto,
             "none" => CgroupChoice::None,
@@ -163,8 +171,8 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
     })
 }
 
-/// The watchdog and its device.
-fn watchdog(mut table: Table<'_, '_, '_>) -> Option<(Watchdog, PathBuf)> {
+/// The watchdog with its device, and where its timeout was given.
+fn watchdog(mut table: Table<'_, '_, '_>) -> Option<((Watchdog, PathBuf), Timeout)> {
     let owner = table.choice("owner");
     let device = table.path("device");
     let timeout = table.duration("timeout");
@@ -176,10 +184,11 @@ fn watchdog(mut table: Table<'_, '_, '_>) -> Option<(Watchdog, PathBuf)> {
             "nobody" => WatchdogOwner::Nobody,
             _ => return None,
         },
-        timeout: timeout?.value,
+        timeout: timeout.as_ref()?.value,
         disarm_on_stop: disarm_on_stop?.value,
     };
-    Some((watchdog, device?.value))
+    let ours = watchdog.owner == WatchdogOwner::Fieldwarden;
+    Some(((watchdog, device?.value), Timeout { at: timeout?, ours }))
 }
 
 /// Reports a runtime directory in which no service would find what it needs.
@@ -204,22 +213,28 @@ fn socket_names(top: &mut Table<'_, '_, '_>, directory: &At<PathBuf>, drafts: &[
     }
 }
 
-/// What is done while mains are away.
+/// Time for all services to end, and for init to unmount everything.
 fn stop(mut table: Table<'_, '_, '_>) -> (Option<At<Duration>>, Option<At<Duration>>) {
     (table.duration("budget"), table.duration("unmount"))
 }
 
-fn power(mut table: Table<'_, '_, '_>) -> Option<Power> {
+/// What is done while mains are away, and where its times were given.
+fn power(mut table: Table<'_, '_, '_>) -> Option<(Power, Outage)> {
     let ride_through = table.word_or_duration("ride_through");
     let low_charge = table.share("low_charge");
     let shed_optional = table.duration("shed_optional");
     let shed_normal = table.share("shed_normal");
-    Some(Power {
-        ride_through: ride_through?.value,
+    let power = Power {
+        ride_through: ride_through.as_ref()?.value,
         low_charge: low_charge.map(|share| share.value),
-        shed_optional: shed_optional?.value,
+        shed_optional: shed_optional.as_ref()?.value,
         shed_normal: shed_normal?.value,
-    })
+    };
+    let outage = Outage {
+        ride_through: ride_through?,
+        shed_optional: shed_optional?,
+    };
+    Some((power, outage))
 }
 
 struct Vitals {
@@ -242,15 +257,26 @@ fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
     })
 }
 
-/// Time between two looks at the battery-backed clock, if it is to be looked at; whether it is a chip
-/// that may lack a driver; and how far it may be from the kernel's.
-fn clock(mut table: Table<'_, '_, '_>) -> Option<(Option<Duration>, bool, Duration)> {
+/// The battery-backed clock.
+pub(super) struct Rtc {
+    /// Time between two looks at it, if it is to be looked at.
+    every: Option<Duration>,
+    /// It is a chip that may lack a driver.
+    pub(super) chip: bool,
+    /// How far it may be from the kernel's.
+    tolerance: Duration,
+}
+
+fn clock(mut table: Table<'_, '_, '_>) -> Option<Rtc> {
     let rtc = table.choice("rtc");
     let every = table.duration("every");
     let tolerance = table.duration("tolerance");
     let (rtc, every) = (rtc?.value, every?.value);
-    let looked_at = (rtc != "none").then_some(every);
-    Some((looked_at, rtc == "ds3231", tolerance?.value))
+    Some(Rtc {
+        every: (rtc != "none").then_some(every),
+        chip: rtc == "ds3231",
+        tolerance: tolerance?.value,
+    })
 }
 
 struct Storage {

@@ -130,7 +130,7 @@ fn means_something(
 pub(super) fn chosen(
     mut table: Table<'_, '_, '_>,
     board: Option<&Board>,
-) -> Option<Option<LedPlan>> {
+) -> Option<Option<At<LedPlan>>> {
     let enabled = table.flag("enabled");
     let own = plan(&mut table);
     let (enabled, own) = (enabled?.value, own?);
@@ -147,8 +147,7 @@ pub(super) fn chosen(
         table.report().error(span, what, help);
         return None;
     }
-    let plan = own
-        .map(|own| own.value)
-        .or_else(|| board.and_then(|board| board.led.clone()));
+    let of_board = board.and_then(|board| board.led.clone());
+    let plan = own.or(of_board.map(|value| At { value, span: None }));
     Some(plan.filter(|_| enabled))
 }

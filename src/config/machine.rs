@@ -13,12 +13,14 @@ use super::accounts::Accounts;
 use super::forest;
 use super::problem::Problem;
 use super::report::Report;
+use super::schema::brief;
 use super::value::Node;
 use super::{CgroupChoice, Config, LedPlan};
 use crate::core::settings::WatchdogOwner;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// Looks for programs, directories and devices that are not there or cannot be used. All of what
@@ -29,6 +31,7 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
     let tree = forest::grown(&config.source);
     let find = |path: &[&str]| locate(&tree, path).unwrap_or(0..0);
     machine(&mut report, config, &find);
+    watchdog_can(&mut report, config, Path::new(WATCHDOGS), &find);
     watchdog_elsewhere(&mut report, config, watchdog_runs, &find);
     pool(&mut report, config, &UNITS.map(Path::new), &find);
     limits::look(&mut report, config, Path::new("/"), &find);
@@ -120,6 +123,42 @@ fn watchdog_elsewhere(
     }
 }
 
+/// Where the kernel shows its watchdogs.
+const WATCHDOGS: &str = "/sys/class/watchdog";
+
+/// A timeout that is beyond what the driver can do is cut down by it.
+fn watchdog_can(
+    report: &mut Report<'_>,
+    config: &Config,
+    watchdogs: &Path,
+    find: &impl Fn(&[&str]) -> Range<usize>,
+) {
+    let (watchdog, wiring) = (&config.settings.watchdog, &config.wiring);
+    if watchdog.owner != WatchdogOwner::Fieldwarden || wiring.board.simulated {
+        return;
+    }
+    let name = match wiring.watchdog_device.file_name().and_then(|n| n.to_str()) {
+        // The old name of the first one.
+        Some("watchdog") => "watchdog0",
+        Some(name) => name,
+        None => return,
+    };
+    let most = fs::read_to_string(watchdogs.join(name).join("max_timeout"));
+    // Zero: the driver knows no bound.
+    let most = most.ok().and_then(|text| text.trim().parse().ok());
+    let most = most.filter(|most| *most > 0).map(Duration::from_secs);
+    if let Some(most) = most.filter(|most| *most < watchdog.timeout) {
+        let what = format!(
+            "`watchdog.timeout` ({}) is more than {} can do ({})",
+            brief(watchdog.timeout),
+            wiring.watchdog_device.display(),
+            brief(most)
+        );
+        let help = format!("write \"{}\": the driver takes no more", brief(most));
+        report.warning(find(&["watchdog", "timeout"]), what, help);
+    }
+}
+
 /// Where units are defined, the place that counts first.
 const UNITS: [&str; 5] = [
     "/etc/systemd/system",
@@ -173,6 +212,40 @@ fn locate(tree: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    /// A driver that knows a bound is believed; one that knows none, or is not there, says nothing.
+    #[test]
+    fn a_timeout_that_the_driver_cannot_do_is_told() {
+        let sys = tempfile::tempdir().unwrap();
+        let said = |head: &str| {
+            let text = format!("watchdog.timeout = \"30s\"\n{head}");
+            let config = crate::config::parse("test", &text).unwrap().config;
+            let mut report = Report::of(&config.source);
+            watchdog_can(&mut report, &config, sys.path(), &|_: &[&str]| 0..0);
+            let problems = report.finish();
+            problems.iter().map(ToString::to_string).collect::<String>()
+        };
+        assert_eq!(said(""), "");
+        let own = sys.path().join("watchdog0");
+        fs::create_dir(&own).unwrap();
+        for harmless in ["0\n", "30\n", "x\n", ""] {
+            fs::write(own.join("max_timeout"), harmless).unwrap();
+            assert_eq!(said(""), "", "{harmless:?}");
+        }
+        fs::write(own.join("max_timeout"), "15\n").unwrap();
+        let old = "watchdog.device = \"/dev/watchdog\"\n";
+        for (head, device) in [("", "/dev/watchdog0"), (old, "/dev/watchdog")] {
+            let told = said(head);
+            let what = format!("`watchdog.timeout` (30s) is more than {device} can do (15s)");
+            assert!(
+                told.contains(&what) && told.contains("help: write \"15s\""),
+                "{told}"
+            );
+        }
+        for head in ["watchdog.owner = \"nobody\"\n", "board = \"sim\"\n"] {
+            assert_eq!(said(head), "");
+        }
+    }
 
     /// Whoever installs the daemon's unit needs the pool's; one that is masked is as good as none.
     #[test]

@@ -17,6 +17,7 @@ pub mod capability;
 mod command;
 mod container;
 pub mod controllers;
+mod cross;
 mod difference;
 mod effective;
 pub mod elf;

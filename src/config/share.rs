@@ -104,6 +104,13 @@ pub(super) fn share(table: &mut Table<'_, '_, '_>) -> Option<Share> {
     let pids_max = table.word_or_count("pids_max");
     if let (Some(high), Some(max)) = (&memory_high, &memory_max) {
         high_below_max(table, high, max);
+        unbounded(table, high, max);
+    }
+    if let Some(all) = pids_max.as_ref().filter(|most| most.value.is_none()) {
+        let what = format!("`{}`: nothing bounds its processes", table.full("pids_max"));
+        let help = "write a number: one that forks without end takes the machine with it";
+        let span = all.span.clone().unwrap_or(table.header());
+        table.report().warning(span, what, help.to_owned());
     }
     let asked = [
         (Controller::Cpu, "cpu_quota"),
@@ -128,6 +135,18 @@ pub(super) fn share(table: &mut Table<'_, '_, '_>) -> Option<Share> {
         }),
         asked: first_of_each(asked.into_iter().filter(|(_, key)| table.gives(key))),
     })
+}
+
+/// Warns of a service that was given all the memory there is.
+fn unbounded(table: &mut Table<'_, '_, '_>, high: &At<Amount>, max: &At<Amount>) {
+    if max.value != Amount::Unlimited || high.value != Amount::Unlimited {
+        return;
+    }
+    let what = format!("`{}`: nothing bounds its memory", table.full("memory_max"));
+    let help = "write an amount or a share, such as the default, \"75%\": one that leaks takes the \
+                machine with it";
+    let span = max.span.clone().unwrap_or(table.header());
+    table.report().warning(span, what, help.to_owned());
 }
 
 /// The first key of each controller.

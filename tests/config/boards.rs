@@ -217,6 +217,35 @@ fn a_delay_leaves_time_for_the_end() {
     );
 }
 
+/// A board that cuts the power before init could use all its time to unmount: told where that time was
+/// chosen, and at no default, which nobody has.
+#[test]
+fn time_to_unmount_that_a_board_does_not_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name = \"b\"\ntitle = \"B\"\n[chip.mcu]\ndriver = \"registers\"\naddress = 0x2d\n\
+                [cut.register]\nchip = \"mcu\"\nregister = 1\nvalue = 0x55\ndelay = \"45s\"\n\
+                when = \"before-halt\"\n";
+    fs::write(folder.path().join("b.toml"), text).unwrap();
+    let shelf = Shelf::of([folder.path().to_owned()]);
+    let told = |rest: &str| {
+        let text = format!("board = \"b\"\n{rest}");
+        let loaded = config::parse_with("test.toml", &text, &shelf).unwrap();
+        loaded
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<String>()
+    };
+    assert_eq!(told(""), "");
+    assert_eq!(told("stop.unmount = \"45s\"\n"), "");
+    assert_eq!(
+        told("stop.unmount = \"46s\"\n"),
+        "warning: test.toml:2:16: `stop.unmount` (46s) is longer than board b leaves: it cuts the power 45s \
+         after it is told\n  2 | stop.unmount = \"46s\"\n    |                ^^^^^\n\
+         help: shorten it, or raise `cut.register.delay` in the file of the board\n"
+    );
+}
+
 /// The exact reports about files with mistakes.
 #[test]
 fn mistakes_are_reported_as_their_author_needs_it() {

@@ -5,7 +5,7 @@
 
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::{Board, Line};
+use super::{Board, Line, pins};
 use crate::core::settings::{CELL_LEAST, CELL_MOST};
 use crate::units::Millivolts;
 use std::ops::Range;
@@ -90,6 +90,18 @@ pub(super) fn ahead_is_long_enough(
         "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
     let span = delay.span.clone().unwrap_or(table.header());
     table.report().error(span, what, help.to_owned());
+}
+
+/// A line has no job that something else on the header needs. `bus`: a chip of the board is on the
+/// header's.
+pub(super) fn line_is_free(table: &mut Table<'_, '_, '_>, line: &At<Line>, bus: bool) {
+    if let Some(why) = pins::taken(&line.value, bus) {
+        let what = format!("line {} is {}", line.value.line, why.words());
+        let span = line.span.clone().unwrap_or(table.header());
+        let help = "name the line that the board's documents name, by its GPIO number, which is not that \
+                    of its pin";
+        table.report().error(span, what, help.to_owned());
+    }
 }
 
 /// No line has two jobs, however its chip is named.

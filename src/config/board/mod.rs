@@ -13,9 +13,11 @@
 
 mod fit;
 pub mod keys;
+mod pins;
 mod read;
 mod shelf;
 
+pub(super) use pins::{Taken, taken};
 pub use shelf::{BUILT_IN, PLACES, Shelf};
 
 use super::led::LedPlan;
@@ -302,6 +304,11 @@ impl Board {
             .chain(driven)
             .chain(led)
             .collect()
+    }
+
+    /// A chip of it is on the bus of the Pi's header.
+    pub(super) fn on_header_bus(&self) -> bool {
+        self.chips.iter().any(|chip| chip.bus == pins::HEADER_BUS)
     }
 
     /// It has something to be polled over its bus, or simulates that.

@@ -6,7 +6,7 @@ use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
 use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull};
-use super::{fit, keys};
+use super::{fit, keys, pins};
 use crate::chip::Variant;
 use crate::core::settings::Battery;
 use std::ops::Range;
@@ -34,9 +34,19 @@ pub(super) fn board<'i>(
     let chips = chips(&mut top);
     let battery = battery(&mut top, &chips, simulated.as_ref());
     let mains = mains(&mut top, &chips);
-    let alive = drive(&mut top, "alive", keys::ALIVE.keys, "level");
+    let bus = on_header_bus(&chips);
+    let alive = drive(&mut top, ("alive", keys::ALIVE.keys), "level", bus);
     let cut = cut(&mut top, &chips);
     let led = led::plan(&mut top.below("led", keys::LED.keys));
+    if let Some(Some(led)) = &led
+        && let Some(line) = led.value.line()
+    {
+        let line = At {
+            value: line.clone(),
+            span: led.span.clone(),
+        };
+        fit::line_is_free(&mut top, &line, bus);
+    }
     version?;
     let board = Board {
         name: name?,
@@ -233,7 +243,7 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
     }
     if group.gives("line") {
         let mut table = group.below("line", keys::MAINS_LINE.keys);
-        let line = line(&mut table);
+        let line = line(&mut table, on_header_bus(chips));
         let lost = table.choice("lost");
         let pull = table.choice("pull");
         let debounce = table.duration("debounce");
@@ -300,7 +310,7 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
     }
     if group.gives("line") {
         let mut table = group.below("line", keys::CUT_LINE.keys);
-        let line = line(&mut table);
+        let line = line(&mut table, on_header_bus(chips));
         let level = table.choice("level");
         let hold = table.duration("hold");
         return Some(Cut::Line {
@@ -359,15 +369,15 @@ fn one_of(group: &mut Section, names: &[&'static str]) -> bool {
 /// A line that is driven. `None` if it is wrong; `Some(None)` if there is none.
 fn drive(
     top: &mut Section,
-    name: &str,
-    keys: &'static [super::super::schema::Key],
+    (name, keys): (&str, &'static [super::super::schema::Key]),
     level: &str,
+    bus: bool,
 ) -> Option<Option<Drive>> {
     if !top.gives(name) {
         return Some(None);
     }
     let mut table = top.below(name, keys);
-    let line = line(&mut table);
+    let line = line(&mut table, bus);
     let level = table.choice(level);
     Some(Some(Drive {
         line: line?,
@@ -375,14 +385,20 @@ fn drive(
     }))
 }
 
-fn line(table: &mut Section) -> Option<Line> {
+/// A line that nothing else needs. `bus`: a chip of the board is on the header's bus.
+fn line(table: &mut Section, bus: bool) -> Option<Line> {
     let gpio = table.text("gpio");
     let line = table.count("line");
     let gpio = gpio?.value;
-    Some(Line {
-        gpio: (gpio != HEADER).then_some(gpio),
-        line: line?.value,
-    })
+    let gpio = (gpio != HEADER).then_some(gpio);
+    let line = line?.map(|line| Line { gpio, line });
+    fit::line_is_free(table, &line, bus);
+    Some(line.value)
+}
+
+fn on_header_bus(chips: &Option<Vec<At<ChipPlan>>>) -> bool {
+    let mut buses = chips.iter().flatten().map(|chip| chip.value.bus);
+    buses.any(|bus| bus == pins::HEADER_BUS)
 }
 
 fn byte(table: &mut Section, name: &str) -> Option<u8> {
