@@ -4,6 +4,7 @@
 //! (`| head`), a command ends quietly.
 
 mod act;
+mod boards;
 mod check;
 mod config;
 mod daemon;
@@ -60,6 +61,7 @@ Examples:
   fieldwarden check my.toml          find all mistakes in a configuration
   fieldwarden check --explain watchdog.timeout  what is this key for?
   fieldwarden config show            what holds, and where it comes from
+  fieldwarden boards show x728       how is this board wired, what can it do?
   fieldwarden status                 how does everything stand?
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
@@ -114,6 +116,12 @@ enum Command {
     Config {
         #[command(subcommand)]
         what: config::Wanted,
+    },
+    /// Tell what is known of boards: wiring, pins, what each can and cannot do
+    #[command(after_help = boards::EXAMPLES)]
+    Boards {
+        #[command(subcommand)]
+        what: boards::Wanted,
     },
     /// Tell how everything stands
     Status {
@@ -349,6 +357,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             return Ok(Next::End(crate::demo::services::run(&name)));
         }
         Command::Config { what } => config::config(&what, &mut out)?,
+        Command::Boards { what } => boards::boards(&what, &mut out)?,
         Command::Check {
             config,
             named,

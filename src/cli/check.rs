@@ -131,7 +131,7 @@ fn board(config: &Config, out: &mut Printer) -> Result<(), Error> {
         return Ok(());
     }
     out.line(&format!("board: {}, from {}", board.title, board.origin))?;
-    for advice in &board.advice {
+    for advice in &board.about.advice {
         out.line(&format!("  {advice}"))?;
     }
     let wait = config.settings.power.ride_through;

@@ -1,33 +1,54 @@
-//! Writes the list of keys as a JSON schema, by which editors complete and check a configuration while
-//! it is written. What hangs on several values is beyond it: `fieldwarden check` has the last word.
+//! Writes a list of keys as a JSON schema, by which editors complete and check a configuration or a
+//! board file while it is written. What hangs on several values is beyond it: `fieldwarden check` has
+//! the last word.
 
+use super::board;
 use super::keys::{SECTIONS, VERSION};
-use super::schema::{Absent, Key, Kind};
+use super::schema::{Absent, Key, Kind, Section};
 use serde_json::{Map, Value, json};
 
-/// The schema, as text.
+/// The schema of a configuration, as text.
 pub fn json_schema() -> String {
+    schema("Configuration of fieldwarden", SECTIONS)
+}
+
+/// The schema of a board file, as text.
+pub fn board_schema() -> String {
+    schema("Board file of fieldwarden", board::keys::SECTIONS)
+}
+
+fn schema(title: &str, sections: &[Section]) -> String {
     let mut top = Map::new();
-    for section in SECTIONS {
-        let table = table(section.keys, section.meaning);
-        match section.header.split_once(".NAME") {
-            None if section.header.is_empty() => {
-                for key in section.keys {
-                    top.insert(key.name.to_owned(), described(key));
-                }
+    for section in sections {
+        if section.header.is_empty() {
+            for key in section.keys {
+                top.insert(key.name.to_owned(), described(key));
             }
+            continue;
+        }
+        let table = table(section.keys, section.meaning);
+        match section.header.split_once('.') {
             None => {
                 top.insert(section.header.to_owned(), table);
             }
-            Some((header, _)) => {
+            Some((header, "NAME")) => {
                 let named = json!({ "type": "object", "additionalProperties": table });
                 top.insert(header.to_owned(), named);
+            }
+            Some((header, inner)) => {
+                let empty = json!({
+                    "type": "object",
+                    "properties": {},
+                    "additionalProperties": false,
+                });
+                let outer = top.entry(header).or_insert(empty);
+                outer["properties"][inner] = table;
             }
         }
     }
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Configuration of fieldwarden",
+        "title": title,
         "type": "object",
         "properties": top,
         "additionalProperties": false,

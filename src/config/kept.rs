@@ -4,8 +4,9 @@
 use super::job::OF_JOBS;
 use super::schema::quoted;
 use super::table::Table;
-use super::{Command, Way, container, unit};
+use super::{Command, Way, container, unit, value};
 use crate::core::settings::{Keeper, Service};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Keys that say how a process of ours is run, in groups that are refused for the same reason.
@@ -168,13 +169,22 @@ pub(super) fn named_twice(top: &mut Table<'_, '_, '_>, services: &[(Service, Com
             }) => (&**socket, &**container, "container"),
         };
         if let Some(other) = seen.insert((where_, which), &service.name) {
-            let what = format!("{other} and {} are the same {word} {which}", service.name);
+            let (one, two, which) = (value::key(other), value::key(&service.name), odd(which));
+            let what = format!("{one} and {two} are the same {word} {which}");
             let help = "remove one of the two".to_owned();
             top.report().error(header.clone(), what, help);
             twice = true;
         }
     }
     twice
+}
+
+/// A name as it is, unless something in it would drive a terminal.
+fn odd(name: &str) -> Cow<'_, str> {
+    match name.chars().any(char::is_control) {
+        true => value::key(name).into(),
+        false => name.into(),
+    }
 }
 
 /// Where a key is.

@@ -136,13 +136,17 @@ pub(super) fn chosen(
     let (enabled, own) = (enabled?.value, own?);
     if let (Some(own), Some(board)) = (&own, board)
         && let Some(line) = own.value.line()
-        && board.lines().iter().any(|other| other.is(line))
+        && let Some(job) = board.job_of(line)
     {
         let what = format!(
-            "line {} belongs to board {}: it must not be driven as an LED",
+            "line {} belongs to board {} ({job}): it must not be driven as an LED",
             line.line, board.name
         );
-        let help = "name the line that the LED is wired to".to_owned();
+        let help = format!(
+            "name the line that the LED is wired to; `fieldwarden boards show {}` lists those of the \
+             board",
+            board.name
+        );
         let span = own.span.clone().unwrap_or(table.header());
         table.report().error(span, what, help);
         return None;

@@ -70,7 +70,7 @@ pub use explain::explain;
 pub use files::{DROP_INS, main_file, open};
 pub use fingerprint::Fingerprint;
 pub use health::{HealthPlan, Listen};
-pub use json_schema::json_schema;
+pub use json_schema::{board_schema, json_schema};
 pub use led::LedPlan;
 pub use left_out::{LeftOut, foreseen_dir};
 pub use machine::{ContainerFound, check_containers, check_machine};
@@ -322,16 +322,11 @@ fn named_board(
     of_board: &mut Option<Problems>,
 ) -> Option<Board> {
     let name = value::string(report, path, node, &schema::Kind::Board)?;
-    let Some(found) = shelf.find(name) else {
+    let Some(board) = shelf.board(name) else {
         let names = shelf.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         value::unlisted(report, path, node, name, &names, &schema::quoted(&names));
         return None;
-    };
-    let board = match found.text.map(String::from_utf8) {
-        Ok(Ok(text)) => board::parse(&found.file, name, &text),
-        Ok(Err(error)) => Err(syntax::not_utf8(&found.file, error.as_bytes())),
-        Err(error) => Err(syntax::unreadable(&found.file, &error).into()),
     };
     match board {
         Ok(board) => Some(board),

@@ -24,11 +24,16 @@ pub fn sample() -> String {
         text.push('\n');
         prose(&mut text, "#", section.meaning);
         header(&mut text, section);
-        for key in section.keys {
-            entry(&mut text, key);
-        }
+        entries(&mut text, section.keys);
     }
     text
+}
+
+/// Keys with their meanings, commented out.
+pub(super) fn entries(text: &mut String, keys: &[Key]) {
+    for key in keys {
+        entry(text, key);
+    }
 }
 
 /// The header of a section. That of a service is a comment too: a service needs a command.
@@ -82,7 +87,7 @@ fn sentence(key: &Key) -> String {
 }
 
 /// A sentence as a comment, wrapped; `margin` begins each line.
-fn prose(text: &mut String, margin: &str, sentence: &str) {
+pub(super) fn prose(text: &mut String, margin: &str, sentence: &str) {
     let mut line = margin.to_owned();
     for word in sentence.split(' ') {
         if line.chars().count() + 1 + word.chars().count() > WIDTH {

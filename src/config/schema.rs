@@ -294,7 +294,7 @@ pub(super) fn quoted(words: &[&str]) -> String {
 }
 
 /// Thousandths of a unit as they are written in the file: `3.2V`, `50mA`.
-fn milli(value: u32, unit: &str) -> String {
+pub(super) fn milli(value: u32, unit: &str) -> String {
     match (value / 1000, value % 1000) {
         (0, part) => format!("{part}m{unit}"),
         (whole, 0) => format!("{whole}{unit}"),

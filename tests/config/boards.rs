@@ -1,8 +1,11 @@
 //! Board files: those that are shipped, the mistakes that there can be, and where they are looked for.
 
+use super::explained::{document, taken};
 use super::{bad, expect, files, good, root};
 use fieldwarden::chip::Variant;
-use fieldwarden::config::board::{self, BUILT_IN, Board, Cut, Drive, Driver, Line, MainsBy, Pull};
+use fieldwarden::config::board::{
+    self, BUILT_IN, Board, ComesBack, Confidence, Cut, Drive, Driver, Line, MainsBy, Pull,
+};
 use fieldwarden::config::{self, LedPlan, Shelf};
 use fieldwarden::core::fact::Thread;
 use fieldwarden::units::{Milliamps, Millivolts, Permille};
@@ -351,7 +354,7 @@ fn the_led_of_a_board() {
     let line = header(22);
     let active_low = true;
     assert_eq!(lit.led, Some(LedPlan::Line { line, active_low }));
-    assert_eq!(lit.lines(), [&header(22)]);
+    assert_eq!(lit.job_of(&header(22)).as_deref(), Some("status LED"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("lit.toml"), text).unwrap();
     let shelf = Shelf::of([folder.path().to_owned()]);
@@ -364,4 +367,126 @@ fn the_led_of_a_board() {
     assert_eq!(chosen("").as_deref(), Some("line 22"));
     assert_eq!(chosen("[led]\nname = \"ACT\"\n").as_deref(), Some("ACT"));
     assert_eq!(chosen("[led]\nenabled = false\n"), None);
+}
+
+/// A board file says where it comes from and how far it can be trusted; none of these was tried.
+#[test]
+fn every_board_file_has_its_sources() {
+    for (name, _) in BUILT_IN
+        .iter()
+        .filter(|(name, _)| !["none", "sim"].contains(name))
+    {
+        let about = shipped(name).about;
+        assert!(!about.sources.is_empty(), "{name}");
+        let known = [
+            Confidence::Maker,
+            Confidence::DataSheet,
+            Confidence::Reported,
+        ];
+        assert!(
+            known.contains(&about.confidence),
+            "{name}: {:?}",
+            about.confidence
+        );
+    }
+}
+
+/// Whoever cuts no power does not start the computer either: it stays supplied.
+#[test]
+fn a_board_that_cuts_no_power_does_not_come_back() {
+    for (name, _) in BUILT_IN {
+        let board = shipped(name);
+        if board.battery.is_some() && board.cut == Cut::None && !board.simulated {
+            assert_eq!(board.about.comes_back, ComesBack::No, "{name}");
+        }
+    }
+}
+
+/// What the board has for itself, an LED of the configuration cannot have: lines of its sections, and
+/// those that it uses otherwise.
+#[test]
+fn pins_of_the_board_are_refused() {
+    for (line, job) in [
+        (6, "tells of mains"),
+        (12, "shows the board that the computer runs"),
+        (26, "has the board cut the power"),
+        (20, "sounds the buzzer"),
+    ] {
+        let problems = bad(&format!("board = \"x728\"\n[led]\nline = {line}\n")).to_string();
+        let what = format!("line {line} belongs to board x728 ({job})");
+        assert!(problems.contains(&what), "{problems}");
+    }
+    good("board = \"x728\"\n[led]\nline = 21\n");
+    // The same number on another chip is another line.
+    good("board = \"x728\"\n[led]\nline = 6\ngpio = \"expander\"\n");
+}
+
+/// A template is a board file already, and each of its lines is a key.
+#[test]
+fn a_template_can_be_filled_in() {
+    let text = board::template("my-board");
+    let board = board::parse("my-board.toml", "my-board", &text).unwrap_or_else(|p| panic!("{p}"));
+    let about = board.about.clone();
+    let (name, title) = ("my-board".to_owned(), "my-board".to_owned());
+    let (origin, source) = ("my-board.toml".to_owned(), text.clone());
+    let none = Board {
+        name,
+        title,
+        origin,
+        source,
+        about,
+        ..Board::none()
+    };
+    assert_eq!(board, none);
+    // With everything in it, it says too much; but nothing that is not known.
+    let open = text.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with([' ', ':']) => rest,
+        _ => line,
+    });
+    let open = open.collect::<Vec<_>>().join("\n");
+    let problems = board::parse("my-board.toml", "my-board", &open).unwrap_err();
+    assert!(!problems.to_string().contains("unknown key"), "{problems}");
+    assert!(
+        problems.to_string().contains("more than one way"),
+        "{problems}"
+    );
+    for section in board::keys::SECTIONS {
+        for key in section.keys {
+            assert!(open.contains(&format!("\n{} = ", key.name)), "{}", key.name);
+        }
+    }
+}
+
+/// By the schema, every board file that is shipped is right, and what a check refuses for one value is
+/// wrong.
+#[test]
+fn the_schema_takes_board_files() {
+    let all_ways = fs::read_to_string(root().join("tests/config/boards/all-ways.toml")).unwrap();
+    let template = board::template("my-board");
+    let shipped = BUILT_IN.iter().map(|(_, text)| *text);
+    let good: Vec<&str> = shipped.chain([&*all_ways, &*template]).collect();
+    let bad = [
+        "name = 1",
+        "colour = 1",
+        "comes_back = true",
+        "confidence = \"hope\"",
+        "sources = \"here\"",
+        "[battery]\ncells = 5",
+        "[chip.gauge]\ndriver = \"max1705x\"",
+        "[chip.gauge]\naddress = 3",
+        "[mains.line]\nlost = \"off\"",
+        "[mains.lime]\nlost = \"high\"",
+        "[pin.fan]\nline = \"16\"",
+        "[pin]\nline = 16",
+        "[cut.register]\nvalue = 256",
+    ];
+    for text in bad {
+        assert!(board::parse("bad.toml", "bad", text).is_err(), "{text}");
+    }
+    let documents: Vec<_> = good.iter().copied().chain(bad).map(document).collect();
+    let taken = taken(&config::board_schema(), &documents);
+    let wanted = (0..documents.len()).map(|at| at < good.len());
+    for (at, (taken, wanted)) in taken.iter().zip(wanted).enumerate() {
+        assert_eq!(*taken, wanted, "document {at}: {}", documents[at]);
+    }
 }

@@ -16,10 +16,12 @@ use std::process::{Command, Stdio};
 fn the_schema_is_made_from_the_keys() {
     let path = root().join("config/fieldwarden.schema.json");
     expect(&path, &config::json_schema());
+    let path = root().join("config/board.schema.json");
+    expect(&path, &config::board_schema());
 }
 
 /// Checks documents by somebody else's validator, and returns which of them it takes.
-fn taken(schema: &str, documents: &[Value]) -> Vec<bool> {
+pub fn taken(schema: &str, documents: &[Value]) -> Vec<bool> {
     const PROGRAM: &str = "import json, sys\nfrom jsonschema import Draft7Validator as V\n\
         task = json.load(sys.stdin)\nV.check_schema(task['schema'])\nv = V(task['schema'])\n\
         print(json.dumps([v.is_valid(d) for d in task['documents']]))\n";
@@ -45,7 +47,7 @@ fn taken(schema: &str, documents: &[Value]) -> Vec<bool> {
     panic!("`apt-get install python3-jsonschema` first: {said}");
 }
 
-fn document(text: &str) -> Value {
+pub fn document(text: &str) -> Value {
     let table: toml::Table = text.parse().unwrap();
     serde_json::to_value(table).unwrap()
 }

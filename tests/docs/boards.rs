@@ -1,7 +1,7 @@
 //! The page on boards: the table of those that are shipped, and the keys of a board file.
 
 use super::page::{page, root};
-use fieldwarden::config::board::{self, BUILT_IN, keys};
+use fieldwarden::config::board::{self, BUILT_IN, keys, words};
 use fieldwarden::config::schema::{Absent, Key, Section};
 use std::fs;
 
@@ -10,34 +10,55 @@ const PAGE: &str = "docs/boards.md";
 /// Behind it, the page is made from the list of keys.
 const GENERATED: &str = "<!-- generated: board keys -->\n";
 
-/// Every board that is shipped has its row, with the title of its file.
-#[test]
-fn every_board_is_listed() {
-    let page = page(PAGE);
-    let rows = page.rows();
-    for (name, text) in BUILT_IN {
-        let board = board::parse(name, name, text).unwrap_or_else(|p| panic!("{p}"));
-        let shown = format!("`{name}`");
-        let row = rows.iter().find(|(_, cells)| cells[0] == shown);
-        let (_, cells) = row.unwrap_or_else(|| panic!("{PAGE} does not list {name}"));
-        assert_eq!(cells[1], board.title, "{name}");
-    }
-    let names = rows.iter().filter(|(_, cells)| cells.len() == 5).count();
-    assert_eq!(names, BUILT_IN.len(), "boards that are not shipped");
-}
+/// Between these two the table of the boards is made from their files.
+const TABLE: (&str, &str) = ("<!-- table: boards -->\n", "\n<!-- end of the table -->");
 
-/// Every key is explained as the program understands it.
+/// Every board that is shipped has its row, as its file has it, and every key is explained as the
+/// program understands it.
 #[test]
-fn every_key_is_explained() {
-    let text = page(PAGE).text;
-    let (head, tail) = text.split_once(GENERATED).expect("the mark");
-    let now: String = keys::SECTIONS.iter().map(section).collect();
+fn boards_and_keys_are_current() {
+    let was = page(PAGE).text;
+    let now = with_keys(&with_table(&was));
     if std::env::var_os("REWRITE").is_some() {
-        let text = format!("{head}{GENERATED}{now}");
-        fs::write(root().join(PAGE), text).expect("writable sources");
+        fs::write(root().join(PAGE), now).expect("writable sources");
         return;
     }
-    assert!(tail == now, "{PAGE} differs; REWRITE=1 rewrites it");
+    assert!(was == now, "{PAGE} differs; REWRITE=1 rewrites it");
+}
+
+fn with_table(text: &str) -> String {
+    let (head, rest) = text.split_once(TABLE.0).expect("the mark");
+    let (_, tail) = rest.split_once(TABLE.1).expect("the end of the table");
+    let rows: Vec<String> = BUILT_IN
+        .iter()
+        .map(|(name, text)| board_row(name, text))
+        .collect();
+    format!(
+        "{head}{}| name | board | gauge | mains are told by | power is cut by | comes back | known by |\n\
+         |---|---|---|---|---|---|---|\n{}{}{tail}",
+        TABLE.0,
+        rows.join("\n"),
+        TABLE.1
+    )
+}
+
+fn with_keys(text: &str) -> String {
+    let (head, _) = text.split_once(GENERATED).expect("the mark");
+    let now: String = keys::SECTIONS.iter().map(section).collect();
+    format!("{head}{GENERATED}{now}")
+}
+
+fn board_row(name: &str, text: &str) -> String {
+    let board = board::parse(name, name, text).unwrap_or_else(|p| panic!("{p}"));
+    format!(
+        "| `{name}` | {} | {} | {} | {} | {} | {} |",
+        board.title,
+        words::gauge(&board),
+        words::mains(&board),
+        words::cut(&board),
+        words::back(&board),
+        board.about.confidence.word()
+    )
 }
 
 fn section(section: &Section) -> String {

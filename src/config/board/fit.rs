@@ -5,7 +5,7 @@
 
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::{Board, Line, pins};
+use super::{Board, Line, Pin, pins};
 use crate::core::settings::{CELL_LEAST, CELL_MOST};
 use crate::units::Millivolts;
 use std::ops::Range;
@@ -106,13 +106,18 @@ pub(super) fn line_is_free(table: &mut Table<'_, '_, '_>, line: &At<Line>, bus: 
 
 /// No line has two jobs, however its chip is named.
 pub(super) fn lines_differ(top: &mut Table<'_, '_, '_>, board: &Board) {
-    let lines: Vec<&Line> = board.lines();
-    let twice = |(at, line): (usize, &&Line)| lines[at + 1..].iter().any(|other| other.is(line));
-    let found = lines.iter().enumerate().find(|pair| twice(*pair));
-    if let Some((_, line)) = found {
-        let what = format!("line {} has two jobs", line.line);
+    let pins = board.own_pins();
+    let twice = |(at, pin): (usize, &Pin)| {
+        let other = pins[at + 1..].iter().find(|other| other.line.is(&pin.line));
+        other.map(|other| (pin.clone(), other.clone()))
+    };
+    if let Some((pin, other)) = pins.iter().enumerate().find_map(twice) {
+        let what = format!(
+            "line {} has two jobs: \"{}\" and \"{}\"",
+            pin.line.line, pin.job, other.job
+        );
         let span = top.header();
-        let help = "give each of [mains.line], [alive], [cut.line] and [led] its own";
+        let help = "give each of [mains.line], [alive], [cut.line], [led] and [pin.NAME] its own";
         top.report().error(span, what, help.to_owned());
     }
 }

@@ -51,7 +51,11 @@ pub const SECTIONS: &[Section] = &[
     CUT_LINE,
     CUT_REGISTER,
     LED,
+    PIN,
 ];
+
+/// How far a board file can be trusted, from most to least.
+pub const CONFIDENCE: [&str; 5] = ["tried", "maker", "data-sheet", "reported", "unknown"];
 
 /// The keys above the first header.
 pub const ROOT: Section = Section {
@@ -87,6 +91,32 @@ pub const ROOT: Section = Section {
             Kind::Texts,
             Default("[]"),
             "What the owner has to do that no program can, such as fitting a jumper",
+        ),
+        key(
+            "comes_back",
+            Kind::Choice(&["yes", "no", "unknown"]),
+            Default("\"unknown\""),
+            "After a power-off, whether the board starts the computer by itself when there is power from \
+             outside again",
+        ),
+        key(
+            "confidence",
+            Kind::Choice(&CONFIDENCE),
+            Default("\"unknown\""),
+            "How far the file can be trusted: \"tried\" on the board; \"maker\": by the maker's own code \
+             or pages; \"data-sheet\": by those of its chips; \"reported\": by what others found out",
+        ),
+        key(
+            "sources",
+            Kind::Texts,
+            Default("[]"),
+            "Where what stands in the file comes from, one text for each",
+        ),
+        key(
+            "not_known",
+            Kind::Texts,
+            Default("[]"),
+            "What is not known of the board, and is left out for that reason",
         ),
     ],
 };
@@ -336,4 +366,26 @@ pub const LED: Section = Section {
     meaning: "The status LED, by its name in the kernel or by its line. [led] of the configuration \
               goes before it.",
     keys: &[led::NAME, led::GPIO, led::LINE, led::ACTIVE_LOW],
+};
+
+/// A pin that the board uses in its own way.
+pub const PIN: Section = Section {
+    header: "pin.NAME",
+    meaning: "A line that the board uses for something that no other section names. Nothing else can \
+              have it; fieldwarden leaves it alone.",
+    keys: &[
+        LINE_CHIP,
+        key(
+            "line",
+            LINE,
+            Required("20"),
+            "Number of the line on its chip",
+        ),
+        key(
+            "use",
+            Kind::Text,
+            Required("\"its buzzer\""),
+            "What the board uses it for",
+        ),
+    ],
 };

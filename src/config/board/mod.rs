@@ -11,14 +11,21 @@
 //!
 //! What may be written is listed in [`keys`] and nowhere else. Nothing here looks at this machine.
 
+mod about;
+mod chips;
 mod fit;
 pub mod keys;
 mod pins;
 mod read;
 mod shelf;
+mod template;
+pub mod words;
 
+pub use about::{About, ComesBack, Confidence};
+pub use pins::{Pin, Reserved};
 pub(super) use pins::{Taken, taken};
-pub use shelf::{BUILT_IN, PLACES, Shelf};
+pub use shelf::{BUILT_IN, PLACES, Shelf, is_name};
+pub use template::template;
 
 use super::led::LedPlan;
 use super::problem::Problems;
@@ -46,8 +53,8 @@ pub struct Board {
     pub source: String,
     /// There is no such board: everything is simulated.
     pub simulated: bool,
-    /// What its owner has to do.
-    pub advice: Vec<String>,
+    /// What is said of it for people.
+    pub about: About,
     /// Its battery.
     pub battery: Option<Battery>,
     /// Its chips, in the order of their names, all on one bus.
@@ -60,6 +67,8 @@ pub struct Board {
     pub cut: Cut,
     /// Its status LED.
     pub led: Option<LedPlan>,
+    /// Lines that it uses for something else, in the order of their names.
+    pub reserved: Vec<Reserved>,
 }
 
 /// A chip and how it is wired.
@@ -95,7 +104,7 @@ pub enum Driver {
 
 impl Driver {
     /// It tells what is left in the battery.
-    pub fn tells_charge(self) -> bool {
+    pub fn tells_charge(&self) -> bool {
         match self {
             Driver::Max1704x(_) => true,
             Driver::Ina219 { .. } | Driver::Registers => false,
@@ -103,7 +112,7 @@ impl Driver {
     }
 
     /// It tells the current.
-    pub fn tells_current(self) -> bool {
+    pub fn tells_current(&self) -> bool {
         match self {
             Driver::Ina219 { .. } => true,
             Driver::Max1704x(_) | Driver::Registers => false,
@@ -111,7 +120,7 @@ impl Driver {
     }
 
     /// It tells anything at all.
-    pub fn tells(self) -> bool {
+    pub fn tells(&self) -> bool {
         self.tells_charge() || self.tells_current()
     }
 }
@@ -238,13 +247,14 @@ impl Board {
             origin: String::new(),
             source: String::new(),
             simulated: false,
-            advice: Vec::new(),
+            about: About::default(),
             battery: None,
             chips: Vec::new(),
             mains: MainsBy::Supplies,
             alive: None,
             cut: Cut::None,
             led: None,
+            reserved: Vec::new(),
         }
     }
 
@@ -283,27 +293,6 @@ impl Board {
                 Cut::None | Cut::Line { .. } | Cut::Register { .. } => None,
             },
         }
-    }
-
-    /// The lines that have a job on this board.
-    pub fn lines(&self) -> Vec<&Line> {
-        let mains = match &self.mains {
-            MainsBy::Line { line, .. } => Some(line),
-            MainsBy::Supplies | MainsBy::Supply(_) => None,
-            MainsBy::Register { .. } | MainsBy::Current { .. } => None,
-        };
-        let cut = match &self.cut {
-            Cut::Line { drive, .. } => Some(&drive.line),
-            Cut::None | Cut::Register { .. } => None,
-        };
-        let driven = self.alive.iter().map(|drive| &drive.line);
-        let led = self.led.as_ref().and_then(LedPlan::line);
-        mains
-            .into_iter()
-            .chain(cut)
-            .chain(driven)
-            .chain(led)
-            .collect()
     }
 
     /// A chip of it is on the bus of the Pi's header.

@@ -5,9 +5,8 @@
 use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull};
-use super::{fit, keys, pins};
-use crate::chip::Variant;
+use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull, Reserved};
+use super::{about, chips, fit, keys, pins};
 use crate::core::settings::Battery;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -25,13 +24,13 @@ pub(super) fn board<'i>(
     wanted: &str,
 ) -> Option<Board> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
-    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "led"]);
+    top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "led", "pin"]);
     let version = top.count("version");
     let name = name(&mut top, wanted);
     let title = top.text("title");
     let simulated = top.flag("simulated");
-    let advice = top.texts("advice");
-    let chips = chips(&mut top);
+    let about = about::about(&mut top);
+    let chips = chips::chips(&mut top);
     let battery = battery(&mut top, &chips, simulated.as_ref());
     let mains = mains(&mut top, &chips);
     let bus = on_header_bus(&chips);
@@ -47,6 +46,7 @@ pub(super) fn board<'i>(
         };
         fit::line_is_free(&mut top, &line, bus);
     }
+    let reserved = reserved(&mut top, bus);
     version?;
     let board = Board {
         name: name?,
@@ -54,13 +54,14 @@ pub(super) fn board<'i>(
         origin: String::new(),
         source: String::new(),
         simulated: simulated?.value,
-        advice: advice?.value,
+        about: about?,
         battery: battery?,
         chips: chips?.into_iter().map(|chip| chip.value).collect(),
         mains: mains?,
         alive: alive?,
         cut: cut?,
         led: led?.map(|led| led.value),
+        reserved: reserved?,
     };
     fit::lines_differ(&mut top, &board);
     Some(board)
@@ -83,112 +84,13 @@ fn name(top: &mut Section, wanted: &str) -> Option<String> {
     Some(name.value)
 }
 
-/// All chips; `None` if anything is wrong with one of them.
-fn chips(top: &mut Section) -> Option<Vec<At<ChipPlan>>> {
-    let mut group = top.group("chip");
-    let mut names: Vec<_> = group.entries().map(|(name, _)| name).collect();
-    names.sort_by(|a, b| a.get_ref().cmp(b.get_ref()));
-    let mut chips: Vec<Option<At<ChipPlan>>> = Vec::new();
-    for name in names {
-        let text: &str = name.get_ref();
-        let chip = chip(group.below(text, keys::CHIP.keys), text);
-        chips.push(chip.map(|value| At {
-            value,
-            span: Some(name.span()),
-        }));
-    }
-    let chips: Vec<_> = chips.into_iter().collect::<Option<_>>()?;
-    for (at, chip) in chips.iter().enumerate() {
-        let (this, span) = (&chip.value, chip.span.clone().unwrap_or(0..0));
-        let before = chips[..at].iter().map(|other| &other.value);
-        if let Some(other) = before.clone().find(|other| other.bus != this.bus) {
-            let what = format!("chip {} is on another bus than {}", this.name, other.name);
-            let help = "all chips of a board are on one bus".to_owned();
-            group.report().error(span.clone(), what, help);
-        }
-        if let Some(other) = before.clone().find(|other| other.address == this.address) {
-            let what = format!("chip {} has the address of {}", this.name, other.name);
-            group
-                .report()
-                .error(span, what, "give each its own".to_owned());
-        }
-    }
-    Some(chips)
-}
-
-fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
-    let driver = table.choice("driver");
-    let bus = table.count("bus");
-    let address = table.address("address");
-    let model = table.choice("model");
-    let shunt = table.resistance("shunt");
-    let range = table.current("range");
-    let charging = table.choice("charging");
-    let driver = driver?.value;
-    let wanted: &[&str] = match driver {
-        "max1704x" => &["model"],
-        "ina219" => &["shunt", "range", "charging"],
-        _ => &[],
-    };
-    let right = fits(&mut table, driver, wanted);
-    let driver = match driver {
-        "max1704x" => Driver::Max1704x(variant(model?.value)?),
-        "ina219" => Driver::Ina219 {
-            micro_ohms: shunt?.value,
-            range: range?.value,
-            charging_positive: charging?.value == "positive",
-        },
-        _ => Driver::Registers,
-    };
-    right.then_some(ChipPlan {
-        name: name.to_owned(),
-        bus: u8::try_from(bus?.value).ok()?,
-        address: address?.value,
-        driver,
-    })
-}
-
-fn variant(model: &str) -> Option<Variant> {
-    let known = Variant::ALL.iter().find(|(word, _)| *word == model);
-    known.map(|(_, variant)| *variant)
-}
-
-/// Reports keys that the driver needs and does not have, and those that mean nothing to it.
-fn fits(table: &mut Section, driver: &str, wanted: &[&str]) -> bool {
-    let mut right = true;
-    for key in ["model", "shunt", "range", "charging"] {
-        let (given, needed) = (table.gives(key), wanted.contains(&key));
-        if given == needed || (!given && !table.sound()) {
-            continue;
-        }
-        let (path, span) = (table.full(key), table.header());
-        let (what, help) = match needed {
-            true => {
-                let entry = keys::CHIP.keys.iter().find(|k| k.name == key);
-                let example = entry.map_or_else(String::new, |k| k.shown());
-                (
-                    format!("`{path}` is missing, which {driver} needs"),
-                    format!("add a line such as {key} = {example}"),
-                )
-            }
-            false => (
-                format!("`{path}` means nothing to {driver}"),
-                format!("remove the line {key} = ..."),
-            ),
-        };
-        table.report().error(span, what, help);
-        right = false;
-    }
-    right
-}
-
 /// The battery. `None` if it is wrong; `Some(None)` if there is none and need not be.
 fn battery(
     top: &mut Section,
     chips: &Option<Vec<At<ChipPlan>>>,
     simulated: Option<&At<bool>>,
 ) -> Option<Option<Battery>> {
-    let drivers = chips.iter().flatten().map(|chip| chip.value.driver);
+    let drivers = chips.iter().flatten().map(|chip| &chip.value.driver);
     let simulated = simulated.is_some_and(|flag| flag.value);
     let tells = drivers.clone().any(Driver::tells);
     if !top.gives("battery") {
@@ -297,8 +199,8 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
     Some(MainsBy::Supplies)
 }
 
-fn any(chips: &Option<Vec<At<ChipPlan>>>, tells: impl Fn(Driver) -> bool) -> bool {
-    let mut drivers = chips.iter().flatten().map(|chip| chip.value.driver);
+fn any(chips: &Option<Vec<At<ChipPlan>>>, tells: impl Fn(&Driver) -> bool) -> bool {
+    let mut drivers = chips.iter().flatten().map(|chip| &chip.value.driver);
     drivers.any(tells)
 }
 
@@ -383,6 +285,24 @@ fn drive(
         line: line?,
         high: level?.value == "high",
     }))
+}
+
+/// Lines that the board uses in its own way. `None` if one of them is wrong.
+fn reserved(top: &mut Section, bus: bool) -> Option<Vec<Reserved>> {
+    let mut group = top.group("pin");
+    let mut names: Vec<&str> = group.entries().map(|(name, _)| &**name.get_ref()).collect();
+    names.sort_unstable();
+    let mut all = Vec::new();
+    for name in names {
+        let mut table = group.below(name, keys::PIN.keys);
+        let line = line(&mut table, bus);
+        let purpose = table.text("use");
+        all.push(line.zip(purpose).map(|(line, purpose)| Reserved {
+            line,
+            purpose: purpose.value,
+        }));
+    }
+    all.into_iter().collect()
 }
 
 /// A line that nothing else needs. `bus`: a chip of the board is on the header's bus.

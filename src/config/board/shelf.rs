@@ -1,5 +1,8 @@
 //! Where board files are looked for.
 
+use super::super::problem::Problems;
+use super::super::syntax;
+use super::Board;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -41,10 +44,10 @@ pub struct Shelf {
 }
 
 /// A board file that was found.
-pub(in crate::config) struct Found {
+struct Found {
     /// What messages call it.
-    pub file: String,
-    pub text: io::Result<Vec<u8>>,
+    file: String,
+    text: io::Result<Vec<u8>>,
 }
 
 impl Shelf {
@@ -74,8 +77,21 @@ impl Shelf {
         }
     }
 
+    /// A board, checked; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// Everything that makes its file unusable.
+    pub fn board(&self, name: &str) -> Option<Result<Board, Problems>> {
+        let found = self.find(name)?;
+        Some(match found.text.map(String::from_utf8) {
+            Ok(Ok(text)) => super::parse(&found.file, name, &text),
+            Ok(Err(error)) => Err(syntax::not_utf8(&found.file, error.as_bytes())),
+            Err(error) => Err(syntax::unreadable(&found.file, &error).into()),
+        })
+    }
+
     /// The file of a board; `None` if there is no such board.
-    pub(in crate::config) fn find(&self, name: &str) -> Option<Found> {
+    fn find(&self, name: &str) -> Option<Found> {
         if !is_name(name) {
             return None;
         }
@@ -119,8 +135,8 @@ impl Shelf {
     }
 }
 
-/// A name is a part of a path, so it must not lead anywhere else.
-fn is_name(name: &str) -> bool {
+/// A board can be called so. A name is a part of a path, so it must not lead anywhere else.
+pub fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
     (1..=NAME_MAX).contains(&name.len())
         && name.chars().all(plain)

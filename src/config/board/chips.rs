@@ -1,0 +1,107 @@
+//! Reads the chips of a board file.
+
+use super::super::table::{At, Table};
+use super::keys;
+use super::{ChipPlan, Driver};
+use crate::chip::Variant;
+
+type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
+
+/// All chips; `None` if anything is wrong with one of them.
+pub(super) fn chips(top: &mut Section) -> Option<Vec<At<ChipPlan>>> {
+    let mut group = top.group("chip");
+    let mut names: Vec<_> = group.entries().map(|(name, _)| name).collect();
+    names.sort_by(|a, b| a.get_ref().cmp(b.get_ref()));
+    let mut chips: Vec<Option<At<ChipPlan>>> = Vec::new();
+    for name in names {
+        let text: &str = name.get_ref();
+        let chip = chip(group.below(text, keys::CHIP.keys), text);
+        chips.push(chip.map(|value| At {
+            value,
+            span: Some(name.span()),
+        }));
+    }
+    let chips: Vec<_> = chips.into_iter().collect::<Option<_>>()?;
+    for (at, chip) in chips.iter().enumerate() {
+        let (this, span) = (&chip.value, chip.span.clone().unwrap_or(0..0));
+        let before = chips[..at].iter().map(|other| &other.value);
+        if let Some(other) = before.clone().find(|other| other.bus != this.bus) {
+            let what = format!("chip {} is on another bus than {}", this.name, other.name);
+            let help = "all chips of a board are on one bus".to_owned();
+            group.report().error(span.clone(), what, help);
+        }
+        if let Some(other) = before.clone().find(|other| other.address == this.address) {
+            let what = format!("chip {} has the address of {}", this.name, other.name);
+            group
+                .report()
+                .error(span, what, "give each its own".to_owned());
+        }
+    }
+    Some(chips)
+}
+
+fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
+    let driver = table.choice("driver");
+    let bus = table.count("bus");
+    let address = table.address("address");
+    let model = table.choice("model");
+    let shunt = table.resistance("shunt");
+    let range = table.current("range");
+    let charging = table.choice("charging");
+    let driver = driver?.value;
+    let wanted: &[&str] = match driver {
+        "max1704x" => &["model"],
+        "ina219" => &["shunt", "range", "charging"],
+        _ => &[],
+    };
+    let right = fits(&mut table, driver, wanted);
+    let driver = match driver {
+        "max1704x" => Driver::Max1704x(variant(model?.value)?),
+        "ina219" => Driver::Ina219 {
+            micro_ohms: shunt?.value,
+            range: range?.value,
+            charging_positive: charging?.value == "positive",
+        },
+        _ => Driver::Registers,
+    };
+    right.then_some(ChipPlan {
+        name: name.to_owned(),
+        bus: u8::try_from(bus?.value).ok()?,
+        address: address?.value,
+        driver,
+    })
+}
+
+fn variant(model: &str) -> Option<Variant> {
+    let known = Variant::ALL.iter().find(|(word, _)| *word == model);
+    known.map(|(_, variant)| *variant)
+}
+
+/// Reports keys that the driver needs and does not have, and those that mean nothing to it.
+fn fits(table: &mut Section, driver: &str, wanted: &[&str]) -> bool {
+    let mut right = true;
+    for key in ["model", "shunt", "range", "charging"] {
+        let (given, needed) = (table.gives(key), wanted.contains(&key));
+        if given == needed || (!given && !table.sound()) {
+            continue;
+        }
+        let (path, span) = (table.full(key), table.header());
+        let (what, help) = match needed {
+            true => {
+                let entry = keys::CHIP.keys.iter().find(|k| k.name == key);
+                let example = entry.map_or_else(String::new, |k| k.shown());
+                (
+                    format!("`{path}` is missing, which {driver} needs"),
+                    format!("add a line such as {key} = {example}"),
+                )
+            }
+            false => (
+                format!("`{path}` means nothing to {driver}"),
+                format!("remove the line {key} = ..."),
+            ),
+        };
+        table.report().error(span, what, help);
+        right = false;
+    }
+    right
+}
