@@ -67,8 +67,8 @@ pub struct Pin {
 }
 
 impl Board {
-    /// All lines that nothing else can have: those of its own, and those of the header's bus if it has a
-    /// chip there.
+    /// All lines that nothing else can have: those of its own, and those of the header's bus if it has
+    /// a chip there.
     pub fn pins(&self) -> Vec<Pin> {
         let mut pins = self.own_pins();
         for (line, wire) in OF_BUS.into_iter().zip(["data", "clock"]) {
