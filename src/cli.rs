@@ -66,6 +66,7 @@ Examples:
   fieldwarden events --follow        what happens?
   fieldwarden events --journal       what happened before the last reboot?
   fieldwarden logs web --follow      what does this service write?
+  fieldwarden why                    why did this machine start anew?
   fieldwarden why web                why does this service not run?
   fieldwarden tree                   which services lean on which?
   fieldwarden explain 0x50005        what do these throttle flags mean?
@@ -158,13 +159,17 @@ enum Command {
     /// Show what services wrote last
     #[command(after_help = logs::EXAMPLES)]
     Logs(logs::Wanted),
-    /// Tell why a service is as it is: what it waits for, what that waits for, and what happened
+    /// Tell why this machine started anew, or why a service is as it is
     #[command(after_help = why::WHY_EXAMPLES)]
     Why {
-        /// Service, by name
+        /// Service, by name; without one, the story of the last boot is told
         #[arg(value_name = "SERVICE")]
-        service: String,
-        /// Journal in which events are looked for that the daemon has not at hand any more
+        service: Option<String>,
+        /// For programs: one JSON object, described in docs/formats.md; only without a service
+        #[arg(long, conflicts_with = "service")]
+        json: bool,
+        /// Journal in which the last boot, and events that the daemon has not at hand any more, are looked
+        /// for
         #[arg(long, value_name = "DIR", default_value = JOURNAL)]
         journal: PathBuf,
     },
@@ -377,7 +382,12 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             follow, json, last, ..
         } => look::events(&daemon(), follow, json, last, &mut out)?,
         Command::Logs(wanted) => logs::logs(&dir(), &daemon(), &wanted, &mut out)?,
-        Command::Why { service, journal } => why::why(&daemon(), &service, &journal, &mut out)?,
+        Command::Why {
+            service: Some(service),
+            journal,
+            ..
+        } => why::why(&daemon(), &service, &journal, &mut out)?,
+        Command::Why { json, journal, .. } => why::boot(&journal, json, &mut out)?,
         Command::Tree { services, up } => why::tree(&daemon(), &services, up, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,

@@ -139,6 +139,16 @@ pub enum Error {
         /// The directory that was looked for.
         dir: PathBuf,
     },
+    /// No boot has written down how the one before it ended.
+    #[error(
+        "{}: no verdict on a boot is in this journal\n\
+         help: the daemon writes one when it begins in a new boot; `fieldwarden status` knows it too",
+        .journal.display()
+    )]
+    NoVerdict {
+        /// The journal that was read.
+        journal: PathBuf,
+    },
     /// What services wrote cannot be read.
     #[error("cannot read what services wrote: {source}{}", reading_help(source))]
     Log {
@@ -259,6 +269,7 @@ impl Error {
             | Error::NobodyListens
             | Error::NotHeard { .. }
             | Error::NoJournal { .. }
+            | Error::NoVerdict { .. }
             | Error::Log { .. }
             | Error::NoSuchService { .. }
             | Error::Trace(_)

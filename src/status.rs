@@ -10,6 +10,7 @@
 //!
 //! Never decides anything; what it calls bad, a policy has called bad before.
 
+mod boot_before;
 mod clock;
 mod halt;
 mod headline;
@@ -33,6 +34,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub use boot_before::BootBefore;
 pub use clock::RtcStatus;
 pub use halt::{HaltStatus, LastBootStatus};
 pub use hold::HoldStatus;

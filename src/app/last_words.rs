@@ -110,6 +110,8 @@ mod tests {
     fn only_a_power_off_of_this_boot_is_ours() {
         let written = Written {
             boot: "this".into(),
+            up: crate::units::Mono(0),
+            wall: None,
             marker: Marker {
                 intent: Intent::Halt {
                     kind: HaltKind::PowerOff,
@@ -124,6 +126,7 @@ mod tests {
                 outage: None,
                 cut: CutTold::No,
                 before: None,
+                ..Marker::default()
             },
         };
         for (action, boot, wanted) in [

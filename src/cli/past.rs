@@ -60,7 +60,7 @@ pub fn events(dir: &Path, json: bool, last: u32, out: &mut Printer) -> Result<()
 
 /// The journal in this directory, or in `journal` below it: the state directory is easily named
 /// instead. One without a single segment is none.
-fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
+pub fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
     for dir in [dir, &dir.join("journal")] {
         match Reader::open(dir) {
             Ok(reader) if !reader.is_empty() => return Ok(reader),
@@ -77,7 +77,7 @@ fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
 }
 
 /// What had to be left out.
-fn tell(damage: &Damage) {
+pub fn tell(damage: &Damage) {
     let mut parts = Vec::new();
     let mut part = |count: u64, what: &str| {
         if count > 0 {

@@ -1,11 +1,14 @@
-//! `why` and `tree`: how services hang together, and what keeps one from running.
+//! `why` and `tree`: how services hang together, what keeps one from running, and why the machine
+//! started anew.
 
 use super::look::{for_locale, latest};
+use super::past;
 use super::printer::{Printer, tell_line};
 use super::remote::Daemon;
+use crate::edge::clock;
 use crate::error::Error;
 use crate::journal::{Reader, Record};
-use crate::status::{Chain, Direction, Status, tree as draw, why as explain};
+use crate::status::{BootBefore, Chain, Direction, Status, tree as draw, why as explain};
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -16,9 +19,11 @@ const SHOWN: usize = 10;
 const AT_HAND: u32 = 256;
 
 pub const WHY_EXAMPLES: &str = "\
-Example: fieldwarden why web
+Examples:
+  fieldwarden why            why did this machine start anew? Needs no daemon
+  fieldwarden why web        why does this service not run?
 
-The first line is the service, each line below it is further set in the further back it lies. Events
+Of a service, the first line is the service, each line below it is further set in the further back it lies. Events
 are those of all that are named, from what the daemon has at hand, or else from the durable journal.";
 
 pub const TREE_EXAMPLES: &str = "\
@@ -26,6 +31,29 @@ Examples:
   fieldwarden tree               all services
   fieldwarden tree web           what web leans on
   fieldwarden tree --up db       what leans on db, and is stopped before it";
+
+/// Why the machine started anew, by the latest verdict that is in the journal.
+pub fn boot(journal: &Path, json: bool, out: &mut Printer) -> Result<(), Error> {
+    let mut reader = past::open(journal)?;
+    let told = BootBefore::of(reader.by_ref());
+    past::tell(reader.damage());
+    let Some(told) = told else {
+        return Err(Error::NoVerdict {
+            journal: journal.to_owned(),
+        });
+    };
+    if clock::boot_id().is_ok_and(|boot| *boot != *told.boot) {
+        tell_line(
+            "fieldwarden: this is about an earlier boot: in the present one no daemon has written a verdict \
+             there",
+        );
+    }
+    if json {
+        let strange = |e: serde_json::Error| Error::Strange(e.to_string());
+        return Ok(out.line(&serde_json::to_string(&told).map_err(strange)?)?);
+    }
+    Ok(out.put(&for_locale(&told.screen()))?)
+}
 
 /// Why a service is as it is.
 pub fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result<(), Error> {

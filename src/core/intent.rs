@@ -7,12 +7,14 @@ use super::fact::{HaltKind, Thread};
 use super::past::LastBoot;
 use super::picture::{HaltCause, Shed};
 use super::reboots::Reboots;
+use super::traces::{Sample, Traces};
 use crate::units::{Mono, Permille};
 
 /// What is to come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Intent {
     /// The daemon goes on.
+    #[default]
     Run,
     /// It was asked to stop the services and to end.
     Exit,
@@ -59,7 +61,7 @@ pub enum CutTold {
 }
 
 /// What the marker tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Marker {
     /// What is to come.
     pub intent: Intent,
@@ -82,6 +84,10 @@ pub struct Marker {
     pub cut: CutTold,
     /// How the boot before this one ended, for whoever follows in this boot; `None`: it was not told.
     pub before: Option<LastBoot>,
+    /// What was last seen of power.
+    pub sample: Sample,
+    /// The clock could be trusted when this was written.
+    pub dated: bool,
 }
 
 /// An outage, as far as a successor in the same boot has to know it.
@@ -100,7 +106,7 @@ pub struct Outage {
 }
 
 /// A marker that was found at the start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FoundMarker {
     /// What it tells.
     pub marker: Marker,
@@ -111,4 +117,6 @@ pub struct FoundMarker {
     pub reset: Option<bool>,
     /// The file system that keeps the marker over boots is of a kind that does so.
     pub lasts: bool,
+    /// What else was found of the boot before.
+    pub traces: Traces,
 }

@@ -82,6 +82,7 @@ mod tests {
             outage: None,
             cut,
             before: None,
+            ..Marker::default()
         }
     }
 

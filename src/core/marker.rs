@@ -8,11 +8,13 @@
 //! it tells of: a card that stalls makes the marker late, and nothing else.
 
 use super::action::Action;
-use super::fact::{Fact, Fault, OrderId, Reading, Source};
+use super::fact::{Fact, Fault, OrderId, Reading, Source, ThrottleFlag};
 use super::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker as Kept};
 use super::note::HaltNote;
 use super::past::{LastBoot, judge};
-use super::picture::{Ending, HaltCause, Picture, Rung};
+use super::picture::{Ending, HaltCause, Picture, Rung, Strain};
+use super::settings::WatchdogOwner;
+use super::traces::Sample;
 use super::{Pass, Policy};
 use crate::units::Mono;
 use std::time::Duration;
@@ -39,6 +41,8 @@ pub(crate) struct Marker {
     found: Option<Result<FoundMarker, Fault>>,
     last_boot: Option<LastBoot>,
     begun: bool,
+    /// What is seen of power.
+    sample: Sample,
     /// What was written last, and when.
     written: Option<(Kept, Mono)>,
     /// The record that is on its way.
@@ -66,22 +70,19 @@ impl Marker {
     fn begin(&mut self, pass: &mut Pass) {
         self.begun = true;
         let Some(found) = &self.found else { return };
-        self.last_boot = judge(found);
+        let guarded = pass.settings.watchdog.owner != WatchdogOwner::Nobody;
+        self.last_boot = judge(found, guarded);
         if let (None, Ok(left)) = (self.last_boot, found) {
             // The daemon before this one has told it.
             self.last_boot = left.marker.before;
             return;
         }
         if let Some(LastBoot { end, confidence }) = self.last_boot {
-            let (left, reset) = match found {
-                Ok(left) => (Some(left.marker), left.reset),
-                Err(_) => (None, None),
-            };
+            let left = found.as_ref().ok().copied().map(Box::new);
             pass.tell(HaltNote::LastBoot {
                 end,
                 confidence,
                 left,
-                reset,
             });
         }
     }
@@ -112,6 +113,7 @@ impl Marker {
         }
         let wanted = Kept {
             before: self.last_boot,
+            sample: self.sample,
             ..wanted(pass.picture)
         };
         let at = self.record_at(&wanted, pass);
@@ -145,7 +147,7 @@ impl Marker {
     fn keep(&mut self, wanted: Kept, pass: &mut Pass) {
         match self.keep_again {
             Some(at) if at > pass.now => self.due = self.due.min(Some(at)),
-            Some(_) | None if self.kept == Some(wanted) => {}
+            Some(_) | None if self.kept.is_some_and(|kept| says_the_same(&kept, &wanted)) => {}
             Some(_) | None => {
                 self.keep = Some(pass.out.push(Action::Keep(wanted)));
                 (self.kept, self.keep_again) = (Some(wanted), None);
@@ -171,6 +173,16 @@ impl Marker {
     }
 }
 
+/// For whoever follows in this boot: what was last seen of power is for the next one.
+fn says_the_same(kept: &Kept, wanted: &Kept) -> bool {
+    let of = |marker: &Kept| Kept {
+        sample: Sample::default(),
+        dated: false,
+        ..*marker
+    };
+    of(kept) == of(wanted)
+}
+
 /// When this marker is to be written, if that one was written then.
 fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
     let may_cut = written.cut == CutTold::No && wanted.cut != CutTold::No;
@@ -183,7 +195,11 @@ fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
         && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
     let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain, kept.sunk);
     let same = of(written) == of(wanted);
-    match (same, takes_back || written.mains != wanted.mains) {
+    let may_be_the_last = wanted.sample.is_news_to(&written.sample);
+    match (
+        same,
+        takes_back || written.mains != wanted.mains || may_be_the_last,
+    ) {
         (false, _) if !takes_back => now,
         (_, true) => at.after(CALM),
         (_, false) => at.after(SIGN_OF_LIFE),
@@ -232,12 +248,43 @@ fn wanted(picture: &Picture) -> Kept {
             (None, false) => CutTold::No,
         },
         before: None,
+        sample: Sample::default(),
+        dated: picture.time == Some(true),
+    }
+}
+
+impl Marker {
+    /// What there is to see of power.
+    fn look(&mut self, pass: &Pass) {
+        let sample = &mut self.sample;
+        match pass.fact {
+            Fact::Seen(Reading::Gauge {
+                charge, voltage, ..
+            }) => (sample.level, sample.voltage) = (*charge, *voltage),
+            Fact::Seen(Reading::Throttle(flags)) => {
+                sample.weak = Some(flags.now(ThrottleFlag::UnderVoltage));
+            }
+            Fact::Lost {
+                source: Source::Gauge,
+                ..
+            } => (sample.level, sample.voltage) = (None, None),
+            Fact::Lost {
+                source: Source::Throttle,
+                ..
+            } => sample.weak = None,
+            Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
+        }
+        // A halt has a cause of its own.
+        sample.low = pass.picture.halting.is_none()
+            && pass.picture.strain_of_power == Some(Strain::LowBattery);
     }
 }
 
 impl Policy for Marker {
     fn step(&mut self, pass: &mut Pass) {
         self.shown = None;
+        self.look(pass);
         match pass.fact {
             Fact::Seen(Reading::Marker(left)) if !self.begun => self.found = Some(Ok(*left)),
             Fact::Lost {

@@ -48,6 +48,7 @@ mod storage;
 mod thermal;
 mod threads;
 mod throttle;
+pub mod traces;
 mod trust;
 mod watchdog;
 

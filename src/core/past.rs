@@ -1,12 +1,30 @@
-//! How the boot before this one ended: a verdict from what its last daemon wrote down and from what
-//! the driver of the watchdog says.
+//! How the boot before this one ended: a verdict from what its last daemon wrote down, and from what
+//! else it has left.
+//!
+//! ```text
+//! marker ──► what was to come ──┐
+//! driver of the watchdog: it bit┼──► the end, and how sure that is
+//! firmware, panic, gap, power ──┘
+//! ```
 //!
 //! Never certain where two ends leave the same traces: a power cut, a kernel that hung and a reset
-//! button look alike, and the Pi's driver does not tell its own resets.
+//! button look alike, and the Pi's driver does not tell its own resets. Where nothing was found,
+//! nothing is known.
 
 use super::fact::{Fault, HaltKind, Thread};
-use super::intent::{FoundMarker, HaltPhase, Intent};
+use super::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use super::picture::HaltCause;
+use super::traces::{Firmware, Traces};
+use crate::units::Permille;
+use std::time::Duration;
+
+/// From the last sign of life to the next start it takes no longer than this, if the machine had power
+/// all the time: ten minutes to the next sign of life, the watchdog's timeout, and a slow start.
+/// Longer: short cuts are not told from hangs. Shorter: a slow start is taken for a cut.
+const NO_POWER: Duration = Duration::from_secs(20 * 60);
+
+/// A battery that held no more than this at the last sign of life may have run empty since.
+const NEARLY_EMPTY: Permille = Permille(200);
 
 /// How a boot ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +38,11 @@ pub enum End {
         /// Why.
         cause: HaltCause,
     },
+    /// We turned the machine off, and its board cut the power as it was told.
+    PlannedCut {
+        /// Why it was turned off.
+        cause: HaltCause,
+    },
     /// It went down in the middle of a halt of ours: by a reset, or because the power was gone.
     InHalt {
         /// Why it was halted.
@@ -29,6 +52,12 @@ pub enum End {
     AskedToEnd,
     /// The power was gone while it ran on its battery.
     CutOnBattery,
+    /// The battery ran empty.
+    BatteryEmpty,
+    /// The supply was too weak, and broke down.
+    BrownOut,
+    /// Mains were cut.
+    MainsCut,
     /// It went down without any warning: a power cut, or a hang that nobody can prove.
     CutOrHang,
     /// The watchdog reset it because one of our threads was stuck.
@@ -36,8 +65,11 @@ pub enum End {
         /// The thread.
         thread: Thread,
     },
-    /// The watchdog reset it, and nothing of ours was known to be stuck: the whole machine hung.
+    /// It was reset, and nothing of ours was known to be stuck: the whole machine hung, or the daemon
+    /// did before it could tell.
     Hang,
+    /// Its kernel panicked.
+    Panic,
     /// Nothing is known.
     Unknown,
 }
@@ -63,151 +95,105 @@ pub struct LastBoot {
 }
 
 /// The verdict on what was found. `None`: this boot goes on, the daemon was only started again.
-pub(super) fn judge(found: &Result<FoundMarker, Fault>) -> Option<LastBoot> {
-    use Confidence::{Certain, Likely, Possible};
+/// `guarded`: somebody is to pet a hardware watchdog on this machine.
+pub(super) fn judge(found: &Result<FoundMarker, Fault>, guarded: bool) -> Option<LastBoot> {
+    use Confidence::{Likely, Possible};
     let (end, confidence) = match found {
         Ok(left) if left.same_boot => return None,
         Err(Fault::Absent) => (End::FirstBoot, Likely),
         Err(_) => (End::Unknown, Possible),
-        Ok(left) => match (left.marker.intent, left.reset) {
-            (Intent::Halt { cause, .. }, Some(true)) => (End::InHalt { cause }, Certain),
-            (
-                Intent::Halt {
-                    cause,
-                    phase: HaltPhase::Begun,
-                    ..
-                },
-                _,
-            ) => (End::InHalt { cause }, Likely),
-            (
-                Intent::Halt {
-                    kind,
-                    cause,
-                    phase: HaltPhase::Committed,
-                },
-                _,
-            ) => (End::Halted { kind, cause }, Likely),
-            (Intent::Withhold { thread }, Some(true)) => (End::Withheld { thread }, Certain),
-            (Intent::Withhold { thread }, None) => (End::Withheld { thread }, Likely),
-            (Intent::Withhold { .. }, Some(false)) => (End::CutOrHang, Possible),
-            (Intent::Run | Intent::Leave, Some(true)) => (End::Hang, Certain),
-            (Intent::Exit, Some(true)) => (End::AskedToEnd, Possible),
-            (Intent::Exit, _) => (End::AskedToEnd, Likely),
-            (Intent::Run, _) if left.marker.mains == Some(false) => (End::CutOnBattery, Likely),
-            (Intent::Run | Intent::Leave, _) => (End::CutOrHang, Possible),
-        },
+        // What is left there is of some boot, and nobody knows of which.
+        Ok(left) if !left.lasts => (End::Unknown, Possible),
+        Ok(left) => of(left, guarded),
     };
     Some(LastBoot { end, confidence })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::intent::{CutTold, Marker};
-
-    fn verdict(intent: Intent, mains: Option<bool>, reset: Option<bool>) -> String {
-        let left = FoundMarker {
-            lasts: true,
-            marker: Marker {
-                intent,
-                mains,
-                attempts: 0,
-                in_vain: 0,
-                sunk: 0,
-                reboots: crate::core::reboots::Reboots::default(),
-                outage: None,
-                cut: CutTold::No,
-                before: None,
-            },
-            same_boot: false,
-            reset,
-        };
-        let LastBoot { end, confidence } = judge(&Ok(left)).unwrap();
-        let end = format!("{end:?}");
-        let word = end.split([' ', '{']).next().unwrap_or_default();
-        format!("{word} {confidence:?}")
-    }
-
-    /// Every intent with everything that a driver can say, on mains and on battery.
-    #[test]
-    fn every_trace() {
-        let halt = |phase| Intent::Halt {
-            kind: HaltKind::PowerOff,
-            cause: HaltCause::LowBattery,
-            phase,
-        };
-        let thread = Thread::Watchdog;
-        for (intent, mains, silent, denies, admits) in [
-            (
-                Intent::Run,
-                Some(true),
-                "CutOrHang Possible",
-                "CutOrHang Possible",
-                "Hang Certain",
-            ),
-            (
-                Intent::Run,
-                None,
-                "CutOrHang Possible",
-                "CutOrHang Possible",
-                "Hang Certain",
-            ),
-            (
-                Intent::Run,
-                Some(false),
-                "CutOnBattery Likely",
-                "CutOnBattery Likely",
-                "Hang Certain",
-            ),
-            (
-                Intent::Leave,
-                None,
-                "CutOrHang Possible",
-                "CutOrHang Possible",
-                "Hang Certain",
-            ),
-            (
-                Intent::Exit,
-                None,
-                "AskedToEnd Likely",
-                "AskedToEnd Likely",
-                "AskedToEnd Possible",
-            ),
-            (
-                Intent::Withhold { thread },
-                None,
-                "Withheld Likely",
-                "CutOrHang Possible",
-                "Withheld Certain",
-            ),
-            (
-                halt(HaltPhase::Begun),
-                Some(false),
-                "InHalt Likely",
-                "InHalt Likely",
-                "InHalt Certain",
-            ),
-            (
-                halt(HaltPhase::Committed),
-                Some(false),
-                "Halted Likely",
-                "Halted Likely",
-                "InHalt Certain",
-            ),
-        ] {
-            assert_eq!(verdict(intent, mains, None), silent, "{intent:?}");
-            assert_eq!(verdict(intent, mains, Some(false)), denies, "{intent:?}");
-            assert_eq!(verdict(intent, mains, Some(true)), admits, "{intent:?}");
+/// The same of a marker that the boot before has left.
+fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
+    use Confidence::{Likely, Possible};
+    let (marker, traces) = (&left.marker, &left.traces);
+    match marker.intent {
+        Intent::Halt { kind, cause, phase } => {
+            let reset = left.reset == Some(true) || traces.panic;
+            match phase {
+                HaltPhase::Committed if !reset => {
+                    let end = match (kind, marker.cut) {
+                        (HaltKind::PowerOff, CutTold::Maybe | CutTold::Taken { .. }) => {
+                            End::PlannedCut { cause }
+                        }
+                        _ => End::Halted { kind, cause },
+                    };
+                    // What was to be restarted has lost its power on the way, or behind it.
+                    let odd = kind == HaltKind::Reboot && had_no_power(traces);
+                    (end, if odd { Possible } else { Likely })
+                }
+                HaltPhase::Begun | HaltPhase::Committed => (End::InHalt { cause }, Likely),
+            }
         }
-    }
-
-    /// Only the driver's own word makes a verdict certain; without a marker nothing does.
-    #[test]
-    fn what_was_not_found() {
-        let judged = |why| judge(&Err(why)).map(|v| (v.end, v.confidence));
-        let first = (End::FirstBoot, Confidence::Likely);
-        assert_eq!(judged(Fault::Absent), Some(first));
-        let unknown = (End::Unknown, Confidence::Possible);
-        assert_eq!(judged(Fault::Implausible), Some(unknown));
+        Intent::Exit => {
+            let odd = left.reset == Some(true) || traces.panic;
+            (End::AskedToEnd, if odd { Possible } else { Likely })
+        }
+        // A thread that goes on is written down only after a while.
+        Intent::Withhold { thread } if may_have_bitten(left) => (End::Withheld { thread }, Likely),
+        Intent::Withhold { .. } => {
+            let (end, _) = sudden(left, guarded);
+            (end, Possible)
+        }
+        Intent::Run | Intent::Leave => sudden(left, guarded),
     }
 }
+
+/// The watchdog may have reset it, by all that is known.
+fn may_have_bitten(left: &FoundMarker) -> bool {
+    let denied = left.reset == Some(false) || had_no_power(&left.traces);
+    !denied && !left.traces.panic
+}
+
+/// The firmware saw the power come back.
+fn had_no_power(traces: &Traces) -> bool {
+    matches!(traces.firmware, Some(Firmware::PowerOn | Firmware::Weak))
+}
+
+/// The end of a boot that was to go on.
+fn sudden(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
+    use Confidence::{Likely, Possible};
+    let (traces, sample) = (&left.traces, &left.marker.sample);
+    let stayed_on = left.reset == Some(true) || traces.firmware == Some(Firmware::Reset);
+    if traces.panic {
+        let odd = had_no_power(traces) && !stayed_on;
+        return (End::Panic, if odd { Possible } else { Likely });
+    }
+    if stayed_on {
+        // The two contradict each other, or do not.
+        let odd = had_no_power(traces) || left.reset == Some(false);
+        return (End::Hang, if odd { Possible } else { Likely });
+    }
+    let on_battery = left.marker.mains == Some(false) && left.marker.intent == Intent::Run;
+    if on_battery {
+        let empty = sample.low || sample.level.is_some_and(|level| level <= NEARLY_EMPTY);
+        return match empty {
+            true => (End::BatteryEmpty, Likely),
+            false => (End::CutOnBattery, Likely),
+        };
+    }
+    let no_power = traces.firmware == Some(Firmware::PowerOn);
+    let weak = sample.weak == Some(true);
+    if weak || traces.firmware == Some(Firmware::Weak) {
+        // A supply that is unplugged is too weak on its way out.
+        let sure = weak && had_no_power(traces);
+        return (End::BrownOut, if sure { Likely } else { Possible });
+    }
+    // A machine that hangs does not wait for long, where a watchdog guards it.
+    let long = traces.gap.is_some_and(|gap| gap >= NO_POWER);
+    // Its driver would tell of a bite.
+    let unbitten = left.reset == Some(false);
+    match no_power || guarded && (long || unbitten) {
+        true => (End::MainsCut, Likely),
+        false => (End::CutOrHang, Possible),
+    }
+}
+
+#[cfg(test)]
+mod tests;

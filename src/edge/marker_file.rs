@@ -19,8 +19,11 @@ use super::orders::Work;
 use super::places::Places;
 use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading, Source};
 use crate::core::intent::{FoundMarker, Marker};
+use crate::core::traces::Traces;
 use crate::text;
 use crate::trace::parse_marker;
+use crate::units::Mono;
+use jiff::Timestamp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -48,6 +51,10 @@ pub struct MarkerOrder {
 pub struct Written {
     /// The boot in which it was written.
     pub boot: Box<str>,
+    /// How long that had lasted then.
+    pub up: Mono,
+    /// What the clock showed then.
+    pub wall: Option<Timestamp>,
     /// What it tells.
     pub marker: Marker,
 }
@@ -94,20 +101,28 @@ impl MarkerFiles {
     }
 
     /// The fact of what was found. `reset`: the driver of the watchdog says whether it ended the
-    /// boot before, where it can tell.
-    pub fn found(&self, reset: Option<bool>) -> Fact {
+    /// boot before, where it can tell. `traces` looks for what else there is; it is asked only for what
+    /// an earlier boot has written.
+    pub fn found(&self, reset: Option<bool>, traces: impl FnOnce(&Written) -> Traces) -> Fact {
         let here = read(&self.runtime).ok().filter(|w| w.boot == self.boot);
         let written = match here {
             Some(written) => Ok(written),
             None => read(&self.state),
         };
         match written {
-            Ok(Written { boot, marker }) => Fact::Seen(Reading::Marker(FoundMarker {
-                marker,
-                same_boot: boot == self.boot,
-                reset,
-                lasts: self.outlives_a_boot(),
-            })),
+            Ok(written) => {
+                let same_boot = written.boot == self.boot;
+                Fact::Seen(Reading::Marker(FoundMarker {
+                    marker: written.marker,
+                    same_boot,
+                    reset,
+                    lasts: self.outlives_a_boot(),
+                    traces: match same_boot {
+                        true => Traces::default(),
+                        false => traces(&written),
+                    },
+                }))
+            }
             Err(why) => Fact::Lost {
                 source: Source::Marker,
                 why,
@@ -193,10 +208,18 @@ pub(super) fn parse(text: &str) -> Option<Written> {
     }
     let rest = line.strip_prefix(MAGIC)?.strip_prefix("boot=")?;
     let (boot, rest) = rest.split_once(' ')?;
-    let (_, rest) = rest.strip_prefix("up=")?.split_once(' ')?;
-    let (_, marker) = rest.strip_prefix("wall=")?.split_once(' ')?;
+    let (up, rest) = rest.strip_prefix("up=")?.split_once(' ')?;
+    let (wall, marker) = rest.strip_prefix("wall=")?.split_once(' ')?;
+    let (seconds, millis) = up.split_once('.')?;
+    let seconds: u64 = seconds.parse().ok()?;
     Some(Written {
         boot: boot.into(),
+        up: Mono(
+            seconds
+                .checked_mul(1000)?
+                .checked_add(millis.parse().ok()?)?,
+        ),
+        wall: wall.parse().ok(),
         marker: parse_marker(marker).ok()?,
     })
 }
@@ -229,8 +252,9 @@ mod tests {
     use crate::core::fact::HaltKind;
     use crate::core::intent::{CutTold, HaltPhase, Intent, Outage};
     use crate::core::picture::{HaltCause, Shed};
+    use crate::core::traces::Sample;
     use crate::core::{Confidence, End, LastBoot};
-    use crate::units::{Mono, Permille};
+    use crate::units::{Millivolts, Permille};
 
     const BOOT: &str = "0b3a3cbd-6e3b-4d0b-9d27-3d1a1d2f9f10";
 
@@ -263,7 +287,18 @@ mod tests {
                 },
                 confidence: Confidence::Likely,
             }),
+            sample: Sample {
+                level: Some(Permille(512)),
+                voltage: Some(Millivolts(3_700)),
+                weak: Some(false),
+                low: true,
+            },
+            dated: true,
         }
+    }
+
+    fn nothing(_: &Written) -> Traces {
+        Traces::default()
     }
 
     fn files(dir: &Path, boot: &str) -> MarkerFiles {
@@ -278,7 +313,7 @@ mod tests {
     fn found_by_whoever_comes_next() {
         let dir = tempfile::tempdir().unwrap();
         let here = files(dir.path(), BOOT);
-        assert_eq!(here.found(None), lost(Fault::Absent));
+        assert_eq!(here.found(None, nothing), lost(Fault::Absent));
         here.keep(&marker()).unwrap();
         here.write(&marker()).unwrap();
         let left = |same_boot, reset| {
@@ -287,13 +322,14 @@ mod tests {
                 same_boot,
                 reset,
                 lasts: here.outlives_a_boot(),
+                traces: Traces::default(),
             }))
         };
-        assert_eq!(here.found(None), left(true, None));
+        assert_eq!(here.found(None, nothing), left(true, None));
         let next = files(dir.path(), "another");
-        assert_eq!(next.found(Some(true)), left(false, Some(true)));
+        assert_eq!(next.found(Some(true), nothing), left(false, Some(true)));
         fs::remove_file(dir.path().join("run/marker")).unwrap();
-        assert_eq!(next.found(Some(false)), left(false, Some(false)));
+        assert_eq!(next.found(Some(false), nothing), left(false, Some(false)));
     }
 
     /// A halt is taken back while the card still stalls at it: whoever follows in this boot learns it.
@@ -308,7 +344,7 @@ mod tests {
             ..marker()
         };
         here.keep(&back).unwrap();
-        let Fact::Seen(Reading::Marker(left)) = here.found(None) else {
+        let Fact::Seen(Reading::Marker(left)) = here.found(None, nothing) else {
             panic!("no marker");
         };
         assert!(left.same_boot);
@@ -348,7 +384,7 @@ mod tests {
         let simulated = MarkerFiles::new(&places, &state, BOOT, Of::SimulatedMachine);
         simulated.write(&marker()).unwrap();
         let real = MarkerFiles::new(&places, &state, BOOT, Of::ThisMachine);
-        assert_eq!(real.found(None), MarkerFiles::nothing());
+        assert_eq!(real.found(None, nothing), MarkerFiles::nothing());
     }
 
     /// Cut at any byte, or with any bit of it changed, it is no marker.
@@ -378,7 +414,7 @@ mod tests {
         files.state = "/proc/nowhere/marker".into();
         let told = files.keep(&marker()).and_then(|()| files.write(&marker()));
         assert!(matches!(told, Err(Fault::Errno(_))), "{told:?}");
-        assert!(matches!(files.found(None), Fact::Seen(_)));
+        assert!(matches!(files.found(None, nothing), Fact::Seen(_)));
     }
 
     /// What is in memory does not outlive a boot, whether the directory is there yet or not.
@@ -392,7 +428,7 @@ mod tests {
             boot: "another".into(),
             ..files
         }
-        .found(None);
+        .found(None, nothing);
         let Fact::Seen(Reading::Marker(left)) = found else {
             panic!("{found:?}");
         };

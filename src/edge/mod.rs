@@ -8,6 +8,7 @@
 
 pub mod adoption;
 pub mod board_record;
+pub mod boot_traces;
 pub mod bound_chips;
 pub mod build_date;
 pub mod bus;

@@ -98,6 +98,9 @@ fn watchdog(out: &mut Exposition, status: &Status) {
     one(out, &LAST_PET, watchdog.last_pet_seconds.map(seconds));
     one(out, &LONGEST_GAP, watchdog.longest_gap_seconds.map(seconds));
     one(out, &CAUSED_RESET, watchdog.caused_reset.map(flag));
+    let last = status.last_boot.iter();
+    let labels = last.map(|last| ([last.end.as_str(), last.confidence.as_str()], 1.0));
+    out.put(&LAST_BOOT, labels);
 }
 
 /// One value for each of these services that has one.

@@ -81,6 +81,8 @@ metrics! {
         "Longest time between two pets since the daemon began";
     CAUSED_RESET = "fieldwarden_watchdog_caused_reset", Gauge, "", [],
         "1 if the hardware watchdog ended the boot before this one";
+    LAST_BOOT = "fieldwarden_last_boot_info", Info, "", ["end", "confidence"],
+        "How the boot before this one ended, and how sure that is";
     SERVICES_UP = "fieldwarden_services_up", Gauge, "", [],
         "Services that are up and, where a probe tells, can be used";
     SERVICES_WANTED = "fieldwarden_services_wanted", Gauge, "", [],

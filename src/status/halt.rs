@@ -37,8 +37,9 @@ impl HaltStatus {
 /// How the boot before ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LastBootStatus {
-    /// `first-boot`, `halted`, `in-halt`, `asked-to-end`, `cut-on-battery`, `cut-or-hang`,
-    /// `withheld`, `hang` or `unknown`.
+    /// `first-boot`, `halted`, `planned-cut`, `in-halt`, `asked-to-end`, `cut-on-battery`,
+    /// `battery-empty`, `brown-out`, `mains-cut`, `cut-or-hang`, `withheld`, `hang`, `panic` or
+    /// `unknown`.
     pub end: String,
     /// How sure that is: `certain`, `likely` or `possible`.
     pub confidence: String,

@@ -238,7 +238,8 @@ fn machine(status: &Status) -> String {
 }
 
 fn boot_before(last: &LastBootStatus) -> Vec<Cell> {
-    let orderly = ["first-boot", "halted", "asked-to-end"].contains(&last.end.as_str());
+    let orderly =
+        ["first-boot", "halted", "planned-cut", "asked-to-end"].contains(&last.end.as_str());
     let style = if orderly { QUIET } else { DOUBTFUL };
     // Of what is not known nothing is likely.
     let text = match last.end.as_str() {

@@ -2,15 +2,17 @@
 
 use super::Value;
 use super::describe::{Fields, cause as why_fields, time, word};
-use super::marker::intent_word;
-use super::quantity::for_people;
+use super::marker::{firmware_word, intent_word};
+use super::quantity::{for_people, wall};
 use super::sentence::{fault_sentence, person};
 use super::words::{asker, flag, halt_kind_word, halt_phase_word, thread_word};
 use crate::core::fact::HaltKind;
-use crate::core::intent::{Intent, Marker};
+use crate::core::intent::{FoundMarker, Intent};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
+use crate::core::traces::Sample;
 use crate::core::{Confidence, End};
+use crate::units::Mono;
 
 /// The word for why a machine is halted; who asked stands beside it.
 pub fn cause_word(cause: HaltCause) -> &'static str {
@@ -61,12 +63,17 @@ pub fn end_word(end: End) -> &'static str {
     match end {
         End::FirstBoot => "first-boot",
         End::Halted { .. } => "halted",
+        End::PlannedCut { .. } => "planned-cut",
         End::InHalt { .. } => "in-halt",
         End::AskedToEnd => "asked-to-end",
         End::CutOnBattery => "cut-on-battery",
+        End::BatteryEmpty => "battery-empty",
+        End::BrownOut => "brown-out",
+        End::MainsCut => "mains-cut",
         End::CutOrHang => "cut-or-hang",
         End::Withheld { .. } => "withheld",
         End::Hang => "hang",
+        End::Panic => "panic",
         End::Unknown => "unknown",
     }
 }
@@ -89,18 +96,26 @@ pub fn end_sentence(end: End) -> String {
             halt_kind_word(kind),
             cause_sentence(cause)
         ),
+        End::PlannedCut { cause } => format!(
+            "was ended by us, and its board cut the power, because {}",
+            cause_sentence(cause)
+        ),
         End::InHalt { cause } => format!(
             "went down in the middle of a halt, begun because {}",
             cause_sentence(cause)
         ),
         End::AskedToEnd => "was shut down: we were asked to end before it went down".to_owned(),
         End::CutOnBattery => "lost its power while it ran on battery".to_owned(),
+        End::BatteryEmpty => "ended when its battery ran empty".to_owned(),
+        End::BrownOut => "ended because its supply was too weak, and broke down".to_owned(),
+        End::MainsCut => "ended without warning: its power was cut".to_owned(),
         End::CutOrHang => "ended without warning: its power was cut, or it hung".to_owned(),
         End::Withheld { thread } => format!(
             "was reset by the watchdog, because our {} thread was stuck",
             thread_word(thread)
         ),
-        End::Hang => "was reset by the watchdog: the machine hung".to_owned(),
+        End::Hang => "was reset without warning: it hung, or the daemon did".to_owned(),
+        End::Panic => "ended with a panic of its kernel".to_owned(),
         End::Unknown => "ended in a way that nothing tells of".to_owned(),
     }
 }
@@ -196,44 +211,67 @@ pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
             end,
             confidence,
             left,
-            reset,
-        } => (
-            "last-boot",
-            last_boot(*end, *confidence, left.as_ref(), *reset),
-        ),
+        } => ("last-boot", last_boot(*end, *confidence, left.as_deref())),
         HaltNote::MarkerFailed { why } => ("marker-failed", why_fields(why)),
     }
 }
 
-fn last_boot(
-    end: End,
-    confidence: Confidence,
-    left: Option<&Marker>,
-    reset: Option<bool>,
-) -> Fields {
+fn last_boot(end: End, confidence: Confidence, left: Option<&FoundMarker>) -> Fields {
     let mut fields = vec![
         ("end", word(end_word(end))),
         ("confidence", word(confidence_word(confidence))),
     ];
     match end {
         End::Halted { kind, cause } => fields.extend(of(kind, cause)),
-        End::InHalt { cause } => fields.extend(cause_fields(cause)),
+        End::PlannedCut { cause } | End::InHalt { cause } => fields.extend(cause_fields(cause)),
         End::Withheld { thread } => fields.push(("thread", word(thread_word(thread)))),
         End::FirstBoot
         | End::AskedToEnd
         | End::CutOnBattery
+        | End::BatteryEmpty
+        | End::BrownOut
+        | End::MainsCut
         | End::CutOrHang
         | End::Hang
+        | End::Panic
         | End::Unknown => {}
     }
     if let Some(left) = left {
-        fields.push(("intent", word(intent_word(left.intent))));
-        if let Intent::Halt { phase, .. } = left.intent {
-            fields.push(("phase", word(halt_phase_word(phase))));
-        }
-        fields.push(("mains", word(known(left.mains))));
+        fields.extend(evidence(left));
     }
-    fields.push(("reset", word(known(reset))));
+    fields.push(("reset", word(known(left.and_then(|left| left.reset)))));
+    fields
+}
+
+/// What was found of the boot before, as far as something was.
+fn evidence(left: &FoundMarker) -> Fields {
+    let (marker, traces) = (&left.marker, &left.traces);
+    let mut fields = vec![("intent", word(intent_word(marker.intent)))];
+    if let Intent::Halt { phase, .. } = marker.intent {
+        fields.push(("phase", word(halt_phase_word(phase))));
+    }
+    fields.push(("mains", word(known(marker.mains))));
+    let Sample {
+        level,
+        voltage,
+        weak,
+        low,
+    } = marker.sample;
+    fields.extend(level.map(|level| ("level", Value::Share(level))));
+    fields.extend(voltage.map(|volts| ("volts", Value::Volts(volts))));
+    fields.extend(weak.map(|weak| ("weak", Value::Flag(weak))));
+    fields.extend(low.then_some(("low", Value::Flag(true))));
+    if let Some(alive) = traces.alive {
+        fields.push(("alive", time(alive.since(Mono::default()))));
+    }
+    fields.extend(traces.at.map(|at| ("at", Value::Text(wall(at)))));
+    fields.extend(traces.gap.map(|gap| ("gap", time(gap))));
+    fields.extend(
+        traces
+            .firmware
+            .map(|f| ("firmware", word(firmware_word(f)))),
+    );
+    fields.extend(traces.panic.then_some(("panic", Value::Flag(true))));
     fields
 }
 
@@ -346,11 +384,16 @@ fn boot_before(end: End, confidence: Confidence) -> String {
         End::FirstBoot => format!("the boot before: {sentence}"),
         End::Halted { .. }
         | End::InHalt { .. }
+        | End::PlannedCut { .. }
         | End::AskedToEnd
         | End::CutOnBattery
+        | End::BatteryEmpty
+        | End::BrownOut
+        | End::MainsCut
         | End::CutOrHang
         | End::Withheld { .. }
         | End::Hang
+        | End::Panic
         | End::Unknown => format!(
             "the boot before {sentence} ({})",
             confidence_word(confidence)

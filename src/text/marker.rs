@@ -1,9 +1,10 @@
 //! Words of the marker: what is to come, the outage that goes on, and how the boot before ended.
 
 use super::halt::{cause_text, confidence_word, end_word, known};
-use super::quantity::percent;
+use super::quantity::{percent, seconds, volts, wall};
 use super::words::{flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
 use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
+use crate::core::traces::{Firmware, Sample, Traces};
 use crate::core::{End, LastBoot};
 
 /// A marker on one line: `intent=halt kind=poweroff cause=low-battery phase=begun mains=no attempts=0`.
@@ -38,12 +39,55 @@ pub fn marker(marker: &Marker) -> String {
     };
     let outage = marker.outage.map_or_else(String::new, outage_text);
     let before = marker.before.map_or_else(String::new, before_text);
+    let sample = sample_text(&marker.sample);
+    let dated = if marker.dated { " dated=yes" } else { "" };
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{reboots}{cut}{outage}{before}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{reboots}{cut}{outage}{before}{sample}{dated}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts
     )
+}
+
+/// What was last seen of power, behind a space: ` level=64% volts=3.71V weak=no low=yes`.
+fn sample_text(sample: &Sample) -> String {
+    let Sample {
+        level,
+        voltage,
+        weak,
+        low,
+    } = *sample;
+    let level = level.map_or_else(String::new, |l| format!(" level={}", percent(l)));
+    let voltage = voltage.map_or_else(String::new, |v| format!(" volts={}", volts(v)));
+    let weak = weak.map_or_else(String::new, |weak| format!(" weak={}", flag(weak)));
+    let low = if low { " low=yes" } else { "" };
+    format!("{level}{voltage}{weak}{low}")
+}
+
+/// What else was found, behind a space: ` alive=812.345 at=2031-07-04T12:34:56Z gap=30s
+/// firmware=power-on panic=yes`.
+fn traces_text(traces: &Traces) -> String {
+    let Traces {
+        alive,
+        at,
+        gap,
+        firmware,
+        panic,
+    } = *traces;
+    let alive = alive.map_or_else(String::new, |at| format!(" alive={at}"));
+    let at = at.map_or_else(String::new, |at| format!(" at={}", wall(at)));
+    let gap = gap.map_or_else(String::new, |gap| format!(" gap={}", seconds(gap)));
+    let firmware = firmware.map_or_else(String::new, |f| format!(" firmware={}", firmware_word(f)));
+    let panic = if panic { " panic=yes" } else { "" };
+    format!("{alive}{at}{gap}{firmware}{panic}")
+}
+
+pub(super) fn firmware_word(firmware: Firmware) -> &'static str {
+    match firmware {
+        Firmware::PowerOn => "power-on",
+        Firmware::Reset => "reset",
+        Firmware::Weak => "weak",
+    }
 }
 
 /// An outage that goes on, behind a space: ` outage=812.345 confirmed=yes shed=optional charge=64%
@@ -70,13 +114,17 @@ fn before_text(before: LastBoot) -> String {
         End::Halted { kind, cause } => {
             format!(" kind={} {}", halt_kind_word(kind), cause_text(cause))
         }
-        End::InHalt { cause } => format!(" {}", cause_text(cause)),
+        End::PlannedCut { cause } | End::InHalt { cause } => format!(" {}", cause_text(cause)),
         End::Withheld { thread } => format!(" thread={}", thread_word(thread)),
         End::FirstBoot
         | End::AskedToEnd
         | End::CutOnBattery
+        | End::BatteryEmpty
+        | End::BrownOut
+        | End::MainsCut
         | End::CutOrHang
         | End::Hang
+        | End::Panic
         | End::Unknown => String::new(),
     };
     let (end, confidence) = (end_word(end), confidence_word(confidence));
@@ -87,10 +135,11 @@ fn before_text(before: LastBoot) -> String {
 pub(super) fn found_marker(left: &FoundMarker) -> String {
     let lasts = if left.lasts { "" } else { " lasts=no" };
     format!(
-        "{} boot={} reset={}{lasts}",
+        "{} boot={} reset={}{lasts}{}",
         marker(&left.marker),
         if left.same_boot { "same" } else { "other" },
-        known(left.reset)
+        known(left.reset),
+        traces_text(&left.traces)
     )
 }
 

@@ -440,9 +440,11 @@ fn found(rng: &mut Rng) -> FoundMarker {
                 CutTold::Taken { since: Mono(70) },
             ]),
             before: None,
+            ..Marker::default()
         },
         same_boot: rng.chance(50),
         reset: rng.pick(&[None, Some(true), Some(false)]),
         lasts: rng.chance(80),
+        ..FoundMarker::default()
     }
 }

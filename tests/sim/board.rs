@@ -9,6 +9,7 @@
 
 use crate::daemon::Life;
 use crate::plan::Card;
+use crate::verdict::How;
 use crate::world::{Event, World};
 use fieldwarden::core::fact::{Errno, Fault, OrderId, Thread};
 use fieldwarden::core::intent::{CutTold, Intent};
@@ -123,7 +124,7 @@ impl World {
         }
         self.board.holds = false;
         self.truth.off = !self.mains.is_present();
-        self.reboot(false);
+        self.reboot(How::BoardCut);
     }
 
     /// The machine is reset. Where its board forgets nothing, or the next boot finds nothing that tells

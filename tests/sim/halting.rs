@@ -7,6 +7,7 @@
 use crate::daemon::LifeEvent;
 use crate::faults::Kind;
 use crate::plan::{Card, Plan};
+use crate::verdict::How;
 use crate::world::{Event, World};
 use fieldwarden::core::fact::{
     Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
@@ -15,6 +16,7 @@ use fieldwarden::core::intent::{CutTold, FoundMarker, Intent, Marker};
 use fieldwarden::core::last_words::{Deed, decide};
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::reboots::Reboots;
+use fieldwarden::core::traces::Traces;
 
 /// What outlives the daemon.
 #[derive(Default)]
@@ -28,6 +30,10 @@ pub struct Remains {
     after_first: Option<(u32, Marker)>,
     /// The watchdog ended the boot before, and its driver tells.
     bitten: Option<bool>,
+    /// How the boot before ended.
+    pub how: Option<How>,
+    /// The firmware tells of that, too.
+    pub firmware: bool,
     /// Init was asked for this.
     pub asked: Option<HaltKind>,
     /// The board cuts the power, or may do so.
@@ -50,14 +56,17 @@ impl Remains {
             outage: None,
             cut: CutTold::No,
             before: None,
+            ..Marker::default()
         };
         Remains {
             there: ran.then_some((u32::MAX, marker)),
+            firmware: plan.seed.is_multiple_of(3),
             ..Remains::default()
         }
     }
 
-    pub fn new_boot(&mut self, bitten: Option<bool>, card: Card) {
+    pub fn new_boot(&mut self, bitten: Option<bool>, how: How, card: Card) {
+        self.how = Some(how);
         if self.boot == 0 {
             self.after_first = self.there;
         }
@@ -96,6 +105,10 @@ impl Remains {
                 same_boot: boot == self.boot,
                 reset: self.bitten,
                 lasts: card != Card::Stale,
+                traces: Traces {
+                    firmware: self.how.filter(|_| self.firmware).and_then(How::firmware),
+                    ..Traces::default()
+                },
             })),
             None => Fact::Lost {
                 source: Source::Marker,
@@ -296,7 +309,7 @@ impl World {
                 self.runs_on();
             }
         }
-        self.reboot(false);
+        self.reboot(How::Halted(kind));
     }
 
     /// A halt has come to a rung: that is when a kill and a reset hurt most.

@@ -4,6 +4,7 @@ use crate::daemon::LifeEvent;
 use crate::faults::Kind;
 use crate::plan::{LATE_ESSENTIAL, Plan};
 use crate::rng::Rng;
+use crate::verdict::How;
 use crate::world::{EVER, Event, World};
 use fieldwarden::core::fact::{Errno, Fact, Fault, OrderId, Reading, Thread, WatchdogSeen};
 use std::time::Duration;
@@ -206,7 +207,7 @@ impl World {
         }
         self.tally.bites += 1;
         self.board_sees_a_reset();
-        self.reboot(true);
+        self.reboot(How::Bitten);
     }
 
     /// Init ends a daemon that it has not heard from.

@@ -50,6 +50,7 @@ mod strikes;
 mod tally;
 mod throttle;
 mod truth;
+mod verdict;
 mod world;
 
 use chips::Ails;
@@ -202,6 +203,19 @@ fn seeds() {
         series.count < SEEDS || missing.is_empty() && sound.is_empty(),
         "never occurred: {missing:?} {sound:?}"
     );
+    // V1 says nothing of ends that never come.
+    for end in [
+        "Hang",
+        "Withheld",
+        "MainsCut",
+        "CutOnBattery",
+        "CutOrHang",
+        "Halted",
+        "InHalt",
+    ] {
+        let judged = all.verdicts.get(end).copied().unwrap_or(0);
+        assert!(series.count < SEEDS || judged >= 20, "{end}: {judged}");
+    }
     // Whatever a rung promises was put to the test only where something happened on it.
     let power = &all.power;
     for (what, rungs) in [

@@ -2,6 +2,7 @@
 
 use crate::daemon::LifeEvent;
 use crate::faults::Kind;
+use crate::verdict::How;
 use crate::world::{EVER, World};
 use fieldwarden::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, HaltKind, MountId, OrderId, Pid, Pulse, Reading,
@@ -77,7 +78,7 @@ impl World {
             Kind::PowerCut => {
                 self.board.goes_dark();
                 self.truth.off &= !self.mains.is_present();
-                self.reboot(false);
+                self.reboot(How::Cut);
             }
             Kind::DeviceFails => self.device.fails_next = true,
             Kind::DeviceVanishes => {

@@ -38,6 +38,8 @@ pub struct Tally {
     /// Orders that found a full queue.
     pub busy: u64,
     pub power: Power,
+    /// Verdicts on the boot before.
+    pub verdicts: BTreeMap<String, u64>,
 }
 
 /// What became of outages and halts.
@@ -124,6 +126,7 @@ impl Tally {
         ] {
             *to += n;
         }
+        add(&mut self.verdicts, &other.verdicts);
         add(&mut self.power.ails, &other.power.ails);
         add(&mut self.power.rungs, &other.power.rungs);
         add(&mut self.power.killed, &other.power.killed);
@@ -194,6 +197,9 @@ impl Display for Tally {
             ("machines that need a hand then", self.power.stranded),
         ] {
             line(f, what, n)?;
+        }
+        for (end, n) in &self.verdicts {
+            line(f, &format!("boots before that were {end}"), *n)?;
         }
         lines(f, "looks at a gauge with", &self.power.ails)?;
         lines(f, "halts that came to", &self.power.rungs)?;

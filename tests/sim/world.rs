@@ -20,6 +20,7 @@ use crate::story::Book;
 use crate::tally::Tally;
 use crate::throttle::Firmware;
 use crate::truth::Truth;
+use crate::verdict::How;
 use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, Hold, RunId, ServiceId};
 use fieldwarden::core::job::JobPast;
@@ -290,7 +291,7 @@ impl World {
             Event::ResetOf(boot) => {
                 if boot == self.remains.boot && !self.truth.off {
                     self.board_sees_a_reset();
-                    self.reboot(false);
+                    self.reboot(How::Reset);
                 }
             }
             Event::Thaw(life) => self.thaw(life),
@@ -354,6 +355,7 @@ impl World {
             kept.extend(orders.iter().map(|o| (self.now, o.action.clone())));
         }
         self.judge_power(before, &notes);
+        self.judge_verdicts(&notes);
         if let Some(rung) = rung.filter(|_| before.map(|h| h.rung) != rung) {
             self.strike_on(rung);
         }
@@ -371,8 +373,8 @@ impl World {
     }
 
     /// All power is gone and comes back, or the machine is reset.
-    pub fn reboot(&mut self, by_device: bool) {
-        self.go_down(by_device);
+    pub fn reboot(&mut self, how: How) {
+        self.go_down(how);
         if !self.truth.off {
             self.switch_on();
         }
@@ -381,7 +383,7 @@ impl World {
     /// The battery is empty.
     pub fn power_gone(&mut self) {
         self.board.goes_dark();
-        self.go_down(false);
+        self.go_down(How::Empty);
     }
 
     /// The machine starts.
@@ -391,7 +393,7 @@ impl World {
     }
 
     /// Nothing runs any more.
-    fn go_down(&mut self, by_device: bool) {
+    fn go_down(&mut self, how: How) {
         self.end_life();
         self.procs.clear();
         self.memos.clear();
@@ -406,10 +408,11 @@ impl World {
         }
         self.checks.new_boot();
         self.alive.iter_mut().for_each(|n| *n = 0);
-        self.device.reset(by_device);
+        let bitten = how == How::Bitten;
+        self.device.reset(bitten);
         let tells = self.device.tells;
         self.remains
-            .new_boot(tells.then_some(by_device), self.plan.card);
+            .new_boot(tells.then_some(bitten), how, self.plan.card);
         self.first = true;
         self.clocks.boot();
         self.lamp.go_dark();

@@ -11,6 +11,7 @@ use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
+use crate::edge::boot_traces;
 use crate::edge::children::{self, Child};
 use crate::edge::config_copy::ConfigCopies;
 use crate::edge::fd_store::FdStore;
@@ -102,7 +103,9 @@ impl Ground {
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
         let found = match &plan.devices {
-            Devices::Real(_) => marker.found(ended_last_boot(plan)),
+            Devices::Real(_) => marker.found(ended_last_boot(plan), |written| {
+                boot_traces::look(Path::new("/"), written)
+            }),
             // A simulated machine begins with its daemon.
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };

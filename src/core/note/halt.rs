@@ -3,7 +3,7 @@
 
 use super::Severity;
 use crate::core::fact::{Fault, HaltKind};
-use crate::core::intent::Marker;
+use crate::core::intent::FoundMarker;
 use crate::core::past::{Confidence, End};
 use crate::core::picture::{HaltCause, Rung};
 use std::time::Duration;
@@ -92,10 +92,8 @@ pub enum HaltNote {
         end: End,
         /// How sure that is.
         confidence: Confidence,
-        /// What its last daemon wrote down.
-        left: Option<Marker>,
-        /// The driver of the watchdog says whether it ended it, where it can tell.
-        reset: Option<bool>,
+        /// What was found of it.
+        left: Option<Box<FoundMarker>>,
     },
     /// The marker cannot be written.
     MarkerFailed {
@@ -110,9 +108,15 @@ impl HaltNote {
         match self {
             HaltNote::HaltCancelled { .. } | HaltNote::WatchdogStretched { .. } => Severity::Info,
             HaltNote::LastBoot { end, .. } => match end {
-                End::FirstBoot | End::AskedToEnd | End::Halted { .. } => Severity::Info,
+                End::FirstBoot | End::AskedToEnd | End::Halted { .. } | End::PlannedCut { .. } => {
+                    Severity::Info
+                }
                 End::InHalt { .. }
                 | End::CutOnBattery
+                | End::BatteryEmpty
+                | End::BrownOut
+                | End::MainsCut
+                | End::Panic
                 | End::CutOrHang
                 | End::Withheld { .. }
                 | End::Hang

@@ -132,9 +132,11 @@ mod tests {
                 outage: None,
                 cut: CutTold::No,
                 before: None,
+                ..Marker::default()
             },
             same_boot,
             reset: None,
+            ..FoundMarker::default()
         }
     }
 

@@ -93,9 +93,11 @@ mod tests {
                     dark: None,
                 }),
                 before: None,
+                ..Marker::default()
             },
             same_boot,
             reset: None,
+            ..FoundMarker::default()
         };
         let now = Mono(50_000);
         for (left, taken) in [

@@ -191,9 +191,11 @@ mod tests {
                 cut: CutTold::No,
                 outage: None,
                 before: None,
+                ..Marker::default()
             },
             same_boot,
             reset: None,
+            ..FoundMarker::default()
         }
     }
 

@@ -39,10 +39,12 @@ fn left(ages: &[u16]) -> FoundMarker {
             outage: None,
             cut: CutTold::No,
             before: None,
+            ..Marker::default()
         },
         same_boot: false,
         reset: None,
         lasts: true,
+        ..FoundMarker::default()
     }
 }
 

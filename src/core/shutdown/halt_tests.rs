@@ -735,9 +735,11 @@ fn what_an_earlier_daemon_left() {
             outage: None,
             cut: CutTold::No,
             before: None,
+            ..Marker::default()
         },
         same_boot,
         reset: None,
+        ..FoundMarker::default()
     };
     let asked = HaltCause::Asked { by: Asker::User(0) };
     use HaltPhase::{Begun, Committed};
@@ -949,9 +951,11 @@ fn what_an_earlier_daemon_left_of_the_board() {
                 outage: None,
                 cut,
                 before: None,
+                ..Marker::default()
             },
             same_boot,
             reset: None,
+            ..FoundMarker::default()
         };
         let mut picture = picture("down");
         shutdown.step(&mut Pass {

@@ -80,9 +80,11 @@ fn left_by(intent: Intent, cut: CutTold, same_boot: bool) -> Fact {
             outage: None,
             cut,
             before: None,
+            ..Marker::default()
         },
         same_boot,
         reset: None,
+        ..FoundMarker::default()
     }))
 }
 

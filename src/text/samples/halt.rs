@@ -2,10 +2,13 @@
 
 use super::seconds;
 use crate::core::fact::{Asker, Errno, Fault, HaltKind, Thread};
-use crate::core::intent::{CutTold, HaltPhase, Intent, Marker};
+use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{HaltCause, Rung};
+use crate::core::traces::{Firmware, Sample, Traces};
 use crate::core::{Confidence, End};
+use crate::units::{Millivolts, Mono, Permille, Wall};
+use std::time::Duration;
 
 pub(super) fn notes() -> Vec<(Note, &'static str)> {
     let notes = [course(), failures(), marker()].concat();
@@ -135,18 +138,15 @@ fn failures() -> Vec<(HaltNote, &'static str)> {
 }
 
 fn marker() -> Vec<(HaltNote, &'static str)> {
-    let left = |intent| {
-        Some(Marker {
+    let left = |intent, reset| FoundMarker {
+        marker: Marker {
             intent,
             mains: Some(true),
-            attempts: 0,
-            in_vain: 0,
-            sunk: 0,
-            reboots: crate::core::reboots::Reboots::default(),
-            outage: None,
-            cut: CutTold::No,
-            before: None,
-        })
+            ..Marker::default()
+        },
+        reset,
+        lasts: true,
+        ..FoundMarker::default()
     };
     let thread = Thread::Watchdog;
     let (kind, cause) = (HaltKind::PowerOff, HaltCause::RideThrough);
@@ -155,56 +155,99 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
         cause,
         phase: HaltPhase::Committed,
     };
-    let of = |end, confidence, left, reset| HaltNote::LastBoot {
+    let of = |end, confidence, left: Option<FoundMarker>| HaltNote::LastBoot {
         end,
         confidence,
-        left,
-        reset,
+        left: left.map(Box::new),
     };
-    use Confidence::{Certain, Likely, Possible};
+    let ran = |reset| Some(left(Intent::Run, reset));
+    let traced = FoundMarker {
+        marker: Marker {
+            sample: Sample {
+                level: Some(Permille(64)),
+                voltage: Some(Millivolts(3_310)),
+                weak: Some(true),
+                low: true,
+            },
+            ..left(Intent::Run, None).marker
+        },
+        traces: Traces {
+            alive: Some(Mono(812_345)),
+            at: Wall::new(1_900_000_000),
+            gap: Some(Duration::from_secs(90)),
+            firmware: Some(Firmware::PowerOn),
+            panic: true,
+        },
+        ..left(Intent::Run, None)
+    };
+    use Confidence::{Likely, Possible};
     vec![
         (
-            of(End::FirstBoot, Likely, None, None),
+            of(End::FirstBoot, Likely, None),
             "the boot before: not known, nothing was recorded before this start",
         ),
         (
-            of(End::Halted { kind, cause }, Likely, left(halt), None),
+            of(End::Halted { kind, cause }, Likely, Some(left(halt, None))),
             "the boot before was ended by us (poweroff), because mains stayed away for too long \
              (likely)",
         ),
         (
-            of(End::InHalt { cause }, Certain, left(halt), Some(true)),
-            "the boot before went down in the middle of a halt, begun because mains stayed away for \
-             too long (certain)",
+            of(End::PlannedCut { cause }, Likely, Some(left(halt, None))),
+            "the boot before was ended by us, and its board cut the power, because mains stayed away \
+             for too long (likely)",
         ),
         (
-            of(End::AskedToEnd, Likely, left(Intent::Exit), None),
+            of(End::InHalt { cause }, Likely, Some(left(halt, Some(true)))),
+            "the boot before went down in the middle of a halt, begun because mains stayed away for \
+             too long (likely)",
+        ),
+        (
+            of(End::AskedToEnd, Likely, Some(left(Intent::Exit, None))),
             "the boot before was shut down: we were asked to end before it went down (likely)",
         ),
         (
-            of(End::CutOnBattery, Likely, left(Intent::Run), None),
+            of(End::CutOnBattery, Likely, ran(None)),
             "the boot before lost its power while it ran on battery (likely)",
         ),
         (
-            of(End::CutOrHang, Possible, left(Intent::Leave), Some(false)),
+            of(End::BatteryEmpty, Likely, Some(traced)),
+            "the boot before ended when its battery ran empty (likely)",
+        ),
+        (
+            of(End::BrownOut, Possible, Some(traced)),
+            "the boot before ended because its supply was too weak, and broke down (possible)",
+        ),
+        (
+            of(End::MainsCut, Likely, ran(Some(false))),
+            "the boot before ended without warning: its power was cut (likely)",
+        ),
+        (
+            of(
+                End::CutOrHang,
+                Possible,
+                Some(left(Intent::Leave, Some(false))),
+            ),
             "the boot before ended without warning: its power was cut, or it hung (possible)",
         ),
         (
             of(
                 End::Withheld { thread },
-                Certain,
-                left(Intent::Withhold { thread }),
-                Some(true),
+                Likely,
+                Some(left(Intent::Withhold { thread }, Some(true))),
             ),
             "the boot before was reset by the watchdog, because our watchdog thread was stuck \
-             (certain)",
+             (likely)",
         ),
         (
-            of(End::Hang, Certain, left(Intent::Run), Some(true)),
-            "the boot before was reset by the watchdog: the machine hung (certain)",
+            of(End::Hang, Likely, ran(Some(true))),
+            "the boot before was reset without warning: it hung, or the daemon did (likely)",
         ),
         (
-            of(End::Unknown, Possible, None, None),
+            of(End::Panic, Likely, ran(None)),
+            "the boot before ended with a panic of its kernel (likely)",
+        ),
+        (
+            of(End::Unknown, Possible, None),
             "the boot before ended in a way that nothing tells of (possible)",
         ),
     ]

@@ -9,6 +9,7 @@ use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
 use crate::core::picture::HaltCause;
 use crate::core::reboots::Reboots;
 use crate::core::settings::Settings;
+use crate::core::traces::{Firmware, Sample, Traces};
 use crate::core::{Confidence, End, LastBoot};
 use crate::text::{halt_kind_named, halt_phase_named, shed_named, thread_named};
 use crate::units::Mono;
@@ -43,6 +44,7 @@ impl Line<'_, '_> {
                 true => self.flag("lasts")?,
                 false => true,
             },
+            traces: self.traces()?,
         })
     }
 
@@ -75,7 +77,66 @@ impl Line<'_, '_> {
                 true => Some(self.before()?),
                 false => None,
             },
+            sample: self.sample()?,
+            dated: self.says_yes("dated")?,
         })
+    }
+
+    fn sample(&mut self) -> Result<Sample, Problem> {
+        Ok(Sample {
+            level: match self.words.has_key("level") {
+                true => Some(value::percent(&self.words.keyed("level", "PERCENT")?)?),
+                false => None,
+            },
+            voltage: match self.words.has_key("volts") {
+                true => Some(value::volts(&self.words.keyed("volts", "VOLTS")?)?),
+                false => None,
+            },
+            weak: match self.words.has_key("weak") {
+                true => Some(self.flag("weak")?),
+                false => None,
+            },
+            low: self.says_yes("low")?,
+        })
+    }
+
+    fn traces(&mut self) -> Result<Traces, Problem> {
+        Ok(Traces {
+            alive: match self.words.has_key("alive") {
+                true => Some(value::mono(&self.words.keyed("alive", "SECONDS")?)?),
+                false => None,
+            },
+            at: match self.words.has_key("at") {
+                true => Some(value::wall(&self.words.keyed("at", "TIME")?)?),
+                false => None,
+            },
+            gap: match self.words.has_key("gap") {
+                true => Some(value::seconds(&self.words.keyed("gap", "SECONDS")?)?),
+                false => None,
+            },
+            firmware: match self.words.has_key("firmware") {
+                true => Some(self.firmware()?),
+                false => None,
+            },
+            panic: self.says_yes("panic")?,
+        })
+    }
+
+    fn firmware(&mut self) -> Result<Firmware, Problem> {
+        match &*self.words.keyed("firmware", "power-on|reset|weak")? {
+            "power-on" => Ok(Firmware::PowerOn),
+            "reset" => Ok(Firmware::Reset),
+            "weak" => Ok(Firmware::Weak),
+            other => Err(expected("`power-on`, `reset` or `weak`", other)),
+        }
+    }
+
+    /// A flag that is only there if it is set.
+    fn says_yes(&mut self, key: &str) -> Result<bool, Problem> {
+        match self.words.has_key(key) {
+            true => self.flag(key),
+            false => Ok(false),
+        }
     }
 
     fn outage(&mut self) -> Result<Outage, Problem> {
@@ -126,8 +187,9 @@ impl Line<'_, '_> {
     }
 
     fn before(&mut self) -> Result<LastBoot, Problem> {
-        const ENDS: &str = "first-boot|halted|in-halt|asked-to-end|cut-on-battery|cut-or-hang|\
-                            withheld|hang|unknown";
+        const ENDS: &str = "first-boot|halted|planned-cut|in-halt|asked-to-end|cut-on-battery|\
+                            battery-empty|brown-out|mains-cut|cut-or-hang|withheld|hang|panic|\
+                            unknown";
         let word = self.words.keyed("before", ENDS)?;
         let confidence = match &*self.words.keyed("confidence", "possible|likely|certain")? {
             "possible" => Confidence::Possible,
@@ -144,16 +206,23 @@ impl Line<'_, '_> {
                 },
                 cause: self.cause()?,
             },
+            "planned-cut" => End::PlannedCut {
+                cause: self.cause()?,
+            },
             "in-halt" => End::InHalt {
                 cause: self.cause()?,
             },
             "asked-to-end" => End::AskedToEnd,
             "cut-on-battery" => End::CutOnBattery,
+            "battery-empty" => End::BatteryEmpty,
+            "brown-out" => End::BrownOut,
+            "mains-cut" => End::MainsCut,
             "cut-or-hang" => End::CutOrHang,
             "withheld" => End::Withheld {
                 thread: self.stuck_thread()?,
             },
             "hang" => End::Hang,
+            "panic" => End::Panic,
             "unknown" => End::Unknown,
             other => return Err(expected(ENDS, other)),
         };

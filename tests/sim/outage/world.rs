@@ -392,6 +392,7 @@ impl World {
                 same_boot: self.kept_here,
                 reset: Some(false),
                 lasts: true,
+                ..FoundMarker::default()
             })),
             None => Fact::Lost {
                 source: Source::Marker,
