@@ -20,6 +20,8 @@ fn left(intent: Intent) -> FoundMarker {
     left
 }
 
+type Change<'a> = &'a dyn Fn(&mut FoundMarker);
+
 fn verdict(left: &FoundMarker, guarded: bool) -> String {
     let LastBoot { end, confidence } = judge(&Ok(*left), guarded).unwrap();
     let end = format!("{end:?}");
@@ -113,7 +115,7 @@ fn what_tells_sudden_ends_apart() {
             found.traces.firmware = said;
         }
     };
-    let cases: [(&dyn Fn(&mut FoundMarker), &str); 15] = [
+    let cases: [(Change, &str); 15] = [
         (&firmware(Firmware::PowerOn), "MainsCut Likely"),
         (&firmware(Firmware::Reset), "Hang Likely"),
         (&firmware(Firmware::Weak), "BrownOut Possible"),

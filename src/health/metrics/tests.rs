@@ -2,7 +2,7 @@
 
 use super::super::exposition::Kind;
 use super::*;
-use crate::status::{JobStatus, ThrottleStatus};
+use crate::status::{JobStatus, LastBootStatus, ThrottleStatus};
 use std::collections::BTreeSet;
 
 /// A report as the daemon writes it, with everything that can be in it.
@@ -17,6 +17,11 @@ fn full() -> Status {
     status.machine.throttle = Some(ThrottleStatus {
         flags: Some("0x0".to_owned()),
         episodes: Vec::new(),
+    });
+    status.last_boot = Some(LastBootStatus {
+        end: "mains-cut".to_owned(),
+        confidence: "likely".to_owned(),
+        text: String::new(),
     });
     status
 }
@@ -49,6 +54,7 @@ fn values_are_those_of_the_report() {
         "fieldwarden_build_info{version=\"0.1.0\"} 1",
         "fieldwarden_verdict_worst 2",
         "fieldwarden_verdict{subject=\"watchdog\"} 0",
+        "fieldwarden_last_boot_info{end=\"mains-cut\",confidence=\"likely\"} 1",
         "fieldwarden_watchdog_pets_total 42",
         "fieldwarden_watchdog_last_pet_age_seconds 1.25",
         "fieldwarden_watchdog_timeout_seconds 15",

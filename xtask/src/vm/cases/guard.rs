@@ -164,6 +164,15 @@ fn daemon_stopped(machine: &mut Machine) -> Result<()> {
     all_up(machine)?;
     wait_event(machine, "watchdog-had-reset", "")?;
     ensure!(status(machine)?["watchdog"]["caused_reset"] == true);
+    let story = machine.ok("fieldwarden why --json")?;
+    for told in [
+        "\"end\":\"hang\"",
+        "\"confidence\":\"likely\"",
+        "\"reset\":\"yes\"",
+        "\"alive\":",
+    ] {
+        ensure!(story.contains(told), "{told} is not in {story}");
+    }
     // It is news once in a boot, not with every daemon.
     machine.ok("systemctl restart fieldwarden")?;
     all_up(machine)?;

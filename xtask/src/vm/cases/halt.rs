@@ -146,7 +146,7 @@ pub(super) fn was_halted(machine: &Machine, cause: &str) -> Result<()> {
     let status = status(machine)?;
     let last = &status["last_boot"];
     ensure!(
-        last["end"] == "halted" && last["confidence"] == "likely",
+        (last["end"] == "halted" || last["end"] == "planned-cut") && last["confidence"] == "likely",
         "{last}"
     );
     ensure!(
