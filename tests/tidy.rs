@@ -40,7 +40,8 @@ const POLICIES: [(&str, &[&str]); 16] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 21] = [
+const OWNERS: [(&str, &str); 22] = [
+    ("SetRtc", "clock"),
     ("Start", "services"),
     ("Signal", "services"),
     ("Probe", "services"),
@@ -351,7 +352,7 @@ fn every_note_is_in_a_scenario() {
     // A note that wraps others stands for these.
     let before = all.len();
     let wraps = [
-        "Halt", "Hold", "Reload", "Health", "Notify", "Probe", "Group", "Job", "Keeper",
+        "Halt", "Hold", "Reload", "Health", "Guard", "Notify", "Probe", "Group", "Job", "Keeper",
     ];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
@@ -363,6 +364,7 @@ fn every_note_is_in_a_scenario() {
     all.extend(variants("src/core/note/hold.rs", "HoldNote"));
     all.extend(variants("src/core/note/reload.rs", "ReloadNote"));
     all.extend(variants("src/core/note/health.rs", "HealthNote"));
+    all.extend(variants("src/core/note/guard.rs", "GuardNote"));
     all.extend(variants("src/core/note/notify.rs", "NotifyNote"));
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));

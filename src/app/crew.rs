@@ -31,6 +31,7 @@ use crate::edge::ledger::ledger;
 use crate::edge::orders::Work;
 use crate::edge::places::Places;
 use crate::edge::power_cut::PowerCut;
+use crate::edge::rtc::RtcSetter;
 use crate::edge::sim_board::SimBoard;
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::systemd::Init;
@@ -72,7 +73,7 @@ pub(super) struct Watch {
     config: Config,
     own_process: bool,
     /// What the machine is halted with; nothing for a simulated one.
-    right: Option<(HaltRight, Option<PowerCut>)>,
+    right: Rights,
     requests: Option<Receiver<Request>>,
     ground: Ground,
     works: WatchWorks,
@@ -101,7 +102,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let mut hands = Hands::new(senses, ground.places.starts());
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     let alive = Kept::default();
-    let right = halt_right(&plan, &alive);
+    let right = (halt_right(&plan, &alive), rtc_setter(&plan));
     queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
     let health = health::prepare(&plan, &mut queues, &inbox)?;
     let record = RecordPlan {
@@ -147,6 +148,19 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     };
     let bridge = Bridge::new(core, (queues, checker), ledger, own, by_name);
     Ok((bridge, facts, hands, watch))
+}
+
+/// What the machine is halted with, and its battery-backed clock is set with, where that is wanted.
+pub(super) type Rights = (Option<(HaltRight, Option<PowerCut>)>, Option<RtcSetter>);
+
+/// What its battery-backed clock is set with.
+fn rtc_setter(plan: &Plan) -> Option<RtcSetter> {
+    match &plan.devices {
+        Devices::Real(hardware) if plan.config.settings.set_rtc => {
+            Some(RtcSetter::new(plan.config.wiring.rtc_chip, hardware))
+        }
+        Devices::Real(_) | Devices::Simulated(_) => None,
+    }
 }
 
 /// What the machine is halted with; nothing for a simulated one.

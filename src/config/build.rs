@@ -54,8 +54,7 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(top.below("storage", keys::STORAGE.keys));
-    let mut control = top.below("control", keys::CONTROL.keys);
-    let operators = control.other("operators", super::rights::accounts);
+    let operators = operators(top.below("control", keys::CONTROL.keys));
     let drafts = service::drafts(&mut top);
     runtime_dir(&mut top, root.as_ref(), &drafts);
     if let Some(root) = &root {
@@ -86,6 +85,7 @@ pub(super) fn config<'i>(
         halt_finish: unmount?.value,
         power: power?,
         clock_tolerance: clock.tolerance,
+        set_rtc: clock.set_rtc,
         led: root.led.as_ref().map(|led| led.value.title()),
     };
     let wiring = Wiring {
@@ -105,6 +105,11 @@ pub(super) fn config<'i>(
         commands,
     };
     Some((settings, wiring))
+}
+
+/// Who may act beside root.
+fn operators(mut table: Table<'_, '_, '_>) -> Option<At<Vec<String>>> {
+    table.other("operators", super::rights::accounts)
 }
 
 /// Is the file of a version after ours? Nothing else is judged then, because its keys are not
@@ -259,23 +264,33 @@ fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
 
 /// The battery-backed clock.
 pub(super) struct Rtc {
-    /// Time between two looks at it, if it is to be looked at.
+    /// Time between two looks at the battery-backed clock, if it is to be looked at.
     every: Option<Duration>,
     /// It is a chip that may lack a driver.
     pub(super) chip: bool,
     /// How far it may be from the kernel's.
     tolerance: Duration,
+    set_rtc: bool,
 }
 
 fn clock(mut table: Table<'_, '_, '_>) -> Option<Rtc> {
     let rtc = table.choice("rtc");
     let every = table.duration("every");
     let tolerance = table.duration("tolerance");
-    let (rtc, every) = (rtc?.value, every?.value);
+    let set_rtc = table.flag("set_rtc");
+    let (rtc, every, set_rtc) = (rtc?.value, every?.value, set_rtc?);
+    if set_rtc.value && rtc == "none" {
+        let span = set_rtc.span.clone().unwrap_or(table.header());
+        let what = "`set_rtc` is true, and `rtc` is \"none\"".to_owned();
+        let help = "leave one of the two out: a clock that nobody looks at is not set".to_owned();
+        table.report().error(span, what, help);
+        return None;
+    }
     Some(Rtc {
         every: (rtc != "none").then_some(every),
         chip: rtc == "ds3231",
         tolerance: tolerance?.value,
+        set_rtc: set_rtc.value,
     })
 }
 

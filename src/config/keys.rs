@@ -175,7 +175,7 @@ const CRITICAL: &str = "From here on it is broken";
 /// The clocks.
 pub const CLOCK: Section = Section {
     header: "clock",
-    meaning: "The clocks, which are judged and never set.",
+    meaning: "The clocks, which are judged; the kernel's is never set.",
     keys: &[
         key(
             "rtc",
@@ -195,6 +195,13 @@ pub const CLOCK: Section = Section {
             Kind::Duration(s(2), hours(1)),
             Default("\"30s\""),
             "How far it may be from the kernel's clock before that is told",
+        ),
+        key(
+            "set_rtc",
+            Kind::Flag,
+            Default("false"),
+            "Set it by the kernel's clock once that has been synced for 30s: for a chip that is not \
+             rtc0, which is the only one that the kernel sets by itself",
         ),
     ],
 };

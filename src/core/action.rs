@@ -58,6 +58,8 @@ pub enum Action {
         /// Every second.
         closely: bool,
     },
+    /// Set the battery-backed clock to what the kernel's shows. Owner: clock.
+    SetRtc,
     /// Show that this thread still takes orders. Owner: threads.
     RollCall {
         /// Which.

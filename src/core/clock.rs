@@ -14,16 +14,19 @@
 //! A clock that shows less than the floor is wrong, whoever says that it is synced. A reading that
 //! is missing for a while changes nothing.
 //!
-//! Never sets a clock, neither the kernel's nor the rtc: what they show is only judged. Never uses
+//! Never sets the kernel's clock, and the rtc only where its owner wants that, by a clock that has been
+//! synced for a while; beyond that, what they show is only judged. Never uses
 //! wall time for a decision: no other policy acts on what is found here, but that a service can be
 //! made to wait until the time is right, and that a job has times of a calendar or runs so long after a
 //! run of an earlier boot.
 
 mod rtc;
+mod setter;
 
 #[cfg(test)]
 mod tests;
 
+use super::action::Action;
 use super::fact::{Fact, Pulse, Reading, Shown, Source, Thread};
 use super::note::{Doubt, Note, Trust};
 use super::picture::Verdict;
@@ -32,6 +35,7 @@ use super::{Pass, Policy};
 use crate::units::{Mono, Wall};
 use rtc::Rtc;
 pub use rtc::RtcView;
+use setter::Setter;
 use std::time::Duration;
 
 /// How far beyond the floor a time can be. Longer than a board runs without ever being synced or
@@ -117,6 +121,7 @@ pub(crate) struct Clock {
     /// Why the clock cannot be right, as it was told.
     wrong: Option<Doubt>,
     rtc: Rtc,
+    setter: Setter,
 }
 
 impl Clock {
@@ -176,6 +181,14 @@ impl Clock {
             confirmed: self.rtc.confirms(self.shown, tolerance),
         };
         self.tell(next(self.trust, &signs), doubt, pass);
+    }
+
+    /// Has the rtc set, where that is wanted and due.
+    fn set_rtc(&mut self, stepped: bool, pass: &mut Pass) {
+        let (trust, rtc, now) = (self.trust, self.rtc(), pass.now);
+        if pass.settings.set_rtc && self.setter.wants(trust, rtc, stepped, now) {
+            self.setter.ordered(pass.out.push(Action::SetRtc), now);
+        }
     }
 
     /// Says what has changed.
@@ -241,12 +254,12 @@ impl Policy for Clock {
                 self.synced.distrust();
                 self.rtc.distrust();
             }
+            Fact::Done { order, outcome } => return self.setter.done(*order, outcome, pass),
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
-            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {
-                return;
-            }
+            Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } => return,
         }
         self.judge(stepped, pass);
+        self.set_rtc(stepped, pass);
         pass.picture.clock = self.verdict();
         pass.picture.time = self.time();
         pass.picture.shown = self.shown.or(pass.picture.shown);

@@ -7,7 +7,7 @@
 //! health, and nothing on this machine gets better by being stopped for it, unless its owner says so.
 
 use super::fact::{Fact, Pulse, Reading, Source, Thread};
-use super::note::Note;
+use super::note::{GuardNote, Note};
 use super::sense::Last;
 use super::{Pass, Policy};
 use crate::units::Mono;
@@ -30,8 +30,8 @@ impl Network {
         self.up.see(up, Source::Network, pass);
         // That it is there from the beginning is no news.
         match (self.told.replace(up), up) {
-            (Some(false), true) => pass.out.note(Note::NetworkUp),
-            (Some(true) | None, false) => pass.out.note(Note::NetworkDown),
+            (Some(false), true) => pass.out.note(Note::Guard(GuardNote::NetworkUp)),
+            (Some(true) | None, false) => pass.out.note(Note::Guard(GuardNote::NetworkDown)),
             (Some(true) | None, true) | (Some(false), false) => {}
         }
     }

@@ -5,6 +5,7 @@
 
 mod finish;
 mod group;
+mod guard;
 mod halt;
 mod health;
 mod hold;
@@ -19,7 +20,7 @@ mod severity;
 pub use reload::{ReloadNote, Unready};
 pub use {finish::Finish, machine::MachineKept, severity::Severity};
 pub use {group::GroupNote, halt::HaltNote, hold::HoldNote, job::JobNote, keeper::KeeperNote};
-pub use {health::HealthNote, notify::NotifyNote, probe::ProbeNote};
+pub use {guard::GuardNote, health::HealthNote, notify::NotifyNote, probe::ProbeNote};
 
 use super::fact::{
     Asker, Controller, Errno, Exit, Fault, GroupId, Lack, MountId, Pid, ProbeKind, Request, RunId,
@@ -80,6 +81,8 @@ pub enum Note {
     JournalBack,
     /// Of the health endpoint.
     Health(HealthNote),
+    /// Of clocks, disks, memory and network.
+    Guard(GuardNote),
     /// Limits of a controller are not enforced.
     LimitsUnenforced {
         /// Which controller.
@@ -439,10 +442,6 @@ pub enum Note {
     },
     /// Nothing speaks against it any more.
     RtcRight,
-    /// There is a way out of the machine again.
-    NetworkUp,
-    /// There is no way out of the machine.
-    NetworkDown,
     /// Mains are gone and the machine runs on its battery.
     MainsLost,
     /// An outage goes on that a daemon before this one has seen begin: its times count on.
@@ -525,6 +524,7 @@ impl Note {
             Note::Hold(note) => note.severity(),
             Note::Reload(note) => note.severity(),
             Note::Health(note) => note.severity(),
+            Note::Guard(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),
@@ -561,8 +561,6 @@ impl Note {
             | Note::ClockTrust { .. }
             | Note::ClockStepped { .. }
             | Note::RtcRight
-            | Note::NetworkUp
-            | Note::NetworkDown
             | Note::MainsBack { .. }
             | Note::ThrottleEnded { .. }
             | Note::ThrottleEarlier { .. } => Info,

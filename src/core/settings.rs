@@ -52,6 +52,8 @@ pub struct Settings {
     pub stop_budget: Duration,
     /// How far the battery-backed clock may be from the kernel's. 2 s to 1 h.
     pub clock_tolerance: Duration,
+    /// The battery-backed clock is set by the kernel's while that is synced.
+    pub set_rtc: bool,
     /// Time that init gets to unmount everything, which the watchdog is set to. 15 s to 10 min.
     pub halt_finish: Duration,
     /// The board that supplies the machine with power.
@@ -366,6 +368,7 @@ impl Settings {
             board: Board::NONE,
             power: Power::DEFAULT,
             clock_tolerance: Duration::from_secs(30),
+            set_rtc: false,
             led: None,
         }
     }

@@ -273,6 +273,7 @@ impl Ledger {
             | Note::JournalAway { .. }
             | Note::JournalBack
             | Note::Health(_)
+            | Note::Guard(_)
             | Note::PoolMissing { .. }
             | Note::LimitsUnenforced { .. }
             | Note::SafeStart { .. }
@@ -306,8 +307,6 @@ impl Ledger {
             | Note::MountReadOnly { .. }
             | Note::MountErrors { .. }
             | Note::MountWritable { .. }
-            | Note::NetworkUp
-            | Note::NetworkDown
             | Note::ClockSynced
             | Note::ClockUnsynced
             | Note::ClockTrust { .. }

@@ -80,12 +80,6 @@ pub struct Kept {
     pub settings: Arc<Settings>,
 }
 
-/// What the syncing thread can be told to do.
-pub struct SyncOrder(
-    /// To be quoted in the outcome.
-    pub OrderId,
-);
-
 /// Something that can end a machine.
 pub trait Halter: Send {
     /// Asks init. Returns as soon as init has been told.
@@ -239,18 +233,6 @@ pub fn run(mut halter: Box<dyn Halter>, kept: &Kept, work: &Work<HaltOrder>, inb
         if tell || outcome.is_err() {
             inbox.send(Fact::Done { order, outcome });
         }
-        work.finish(clock::now());
-    }
-}
-
-/// Syncs until nobody orders it. `real`: this machine has file systems of ours to sync.
-pub fn run_sync(real: bool, work: &Work<SyncOrder>, inbox: &Inbox) {
-    while let Some(SyncOrder(order)) = work.wait() {
-        if real {
-            rustix::fs::sync();
-        }
-        let outcome = Ok(());
-        inbox.send(Fact::Done { order, outcome });
         work.finish(clock::now());
     }
 }

@@ -6,6 +6,7 @@
 
 use super::clock;
 use super::control::EventRing;
+use super::floor_file::FloorFile;
 use super::inbox::Inbox;
 use super::job_file::JobFiles;
 use super::ledger::{Batch, Entry, Reader};
@@ -45,6 +46,8 @@ pub struct Recorder {
     trust: Trust,
     /// Where is kept what is known of jobs.
     jobs: Option<JobFiles>,
+    /// Where the time is kept that is past for certain.
+    floor: Option<FloorFile>,
 }
 
 /// Run, main process, and whether it has said that it is ready.
@@ -93,12 +96,19 @@ impl Recorder {
             alive,
             trust,
             jobs: None,
+            floor: None,
         }
     }
 
     /// What is known of jobs is kept there.
     pub fn with_jobs(mut self, jobs: JobFiles) -> Recorder {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// The time that is past for certain is kept there.
+    pub fn with_floor(mut self, floor: Option<FloorFile>) -> Recorder {
+        self.floor = floor;
         self
     }
 
@@ -113,6 +123,7 @@ impl Recorder {
             self.tell_standing();
             if batch.last {
                 self.journal.flush(self.stamp(clock::now()));
+                self.floor.iter_mut().for_each(FloorFile::close);
                 return;
             }
         }
@@ -126,6 +137,11 @@ impl Recorder {
         self.tell(batch);
         self.keep_jobs(batch);
         self.keep(batch);
+        if let Some(floor) = &mut self.floor {
+            for entry in &batch.entries {
+                floor.see(entry.now, &entry.fact, entry.trust);
+            }
+        }
         if let Some(observer) = &mut self.observer {
             for entry in &batch.entries {
                 observer.pass(entry, &self.settings);

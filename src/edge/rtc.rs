@@ -21,9 +21,10 @@
 //! A DS3231 that no driver has is read over its bus, if the configuration says that there is one: an
 //! address proves nothing, so that none is looked for.
 //!
-//! Never sets it, and never judges what it shows.
+//! Never judges what it shows, and sets it only when it is told to.
 
 mod lone;
+mod set;
 
 use super::clock;
 use super::power_supply::fault_of;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use lone::{BUS, LoneChip};
+pub use set::RtcSetter;
 
 /// Names of drivers of clocks that are part of a computer, the better ones first. All others belong
 /// to chips that somebody has added because time matters (kernel: drivers/rtc).

@@ -5,6 +5,7 @@ use super::quantity::seconds;
 use super::token;
 use super::words::{halt_kind_word, led_word, probe_kind_word, thread_word};
 use crate::core::action::{Action, Announcement, Answer, Reach, Signal};
+use crate::core::fact::Hold;
 use crate::core::light::Light;
 use crate::core::settings::Settings;
 
@@ -45,6 +46,7 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Disarm => "disarm".to_owned(),
         Action::WatchGauge { closely: true } => "watch-gauge closely".to_owned(),
         Action::WatchGauge { closely: false } => "watch-gauge as-usual".to_owned(),
+        Action::SetRtc => "set-rtc".to_owned(),
         Action::Light(Light::Show(state)) => format!("light {}", led_word(*state)),
         Action::Light(Light::Release) => "light release".to_owned(),
         Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
@@ -54,8 +56,7 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Announce(what) => format!("announce {}", announcement(*what)),
         Action::Record(marker) => format!("record {}", self::marker(marker)),
         Action::Keep(marker) => format!("keep {}", self::marker(marker)),
-        Action::KeepHold { hold: Some(hold) } => format!("keep-hold {}", super::hold::hold(hold)),
-        Action::KeepHold { hold: None } => "keep-hold none".to_owned(),
+        Action::KeepHold { hold } => keep_hold(hold.as_ref()),
         Action::Sync => "sync".to_owned(),
         Action::CutPower { cut: true } => "cut-power".to_owned(),
         Action::CutPower { cut: false } => "cut-power no".to_owned(),
@@ -68,6 +69,11 @@ pub fn action(action: &Action, settings: &Settings) -> String {
             format!("exit services-{how}")
         }
     }
+}
+
+fn keep_hold(hold: Option<&Hold>) -> String {
+    let hold = hold.map_or_else(|| "none".to_owned(), super::hold::hold);
+    format!("keep-hold {hold}")
 }
 
 fn signal_kind(signal: Signal) -> &'static str {

@@ -7,6 +7,7 @@ mod service;
 mod value;
 
 use super::group;
+use super::guard;
 use super::halt;
 use super::hold;
 use super::job;
@@ -81,6 +82,7 @@ impl Describer<'_> {
             Note::JournalBack => ("journal-back", vec![]),
             Note::Health(note::HealthNote::HealthAway { why }) => ("health-away", cause(why)),
             Note::Health(note::HealthNote::HealthBack) => ("health-back", vec![]),
+            Note::Guard(note) => guard::describe(note),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
             Note::LimitsUnenforced { .. } => limits::unenforced(note),
             Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),
@@ -330,8 +332,6 @@ impl Describer<'_> {
             ),
             Note::RtcWrong { why } => ("rtc-wrong", clock::doubt(*why)),
             Note::RtcRight => ("rtc-right", vec![]),
-            Note::NetworkUp => ("network-up", vec![]),
-            Note::NetworkDown => ("network-down", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::OutageTakenUp { lasted } => ("outage-taken-up", vec![("lasted", time(*lasted))]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),

@@ -13,6 +13,7 @@ mod describe;
 mod errno;
 mod fact;
 mod group;
+mod guard;
 mod halt;
 mod hold;
 mod job;

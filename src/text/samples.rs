@@ -632,11 +632,11 @@ fn clocks() -> Vec<(Note, &'static str)> {
     vec![
         (Note::ClockSynced, "the clock is synchronised"),
         (
-            Note::NetworkUp,
+            Note::Guard(note::GuardNote::NetworkUp),
             "the network is up: there is a way out of this machine",
         ),
         (
-            Note::NetworkDown,
+            Note::Guard(note::GuardNote::NetworkDown),
             "the network is down: no way leads out of this machine",
         ),
         (
@@ -699,5 +699,13 @@ fn clocks() -> Vec<(Note, &'static str)> {
              sets it",
         ),
         (Note::RtcRight, "the battery-backed clock is right again"),
+        (
+            Note::Guard(note::GuardNote::RtcSet),
+            "the battery-backed clock was set by the synchronised one",
+        ),
+        (
+            Note::Guard(note::GuardNote::RtcNotSet { why: Fault::Absent }),
+            "the battery-backed clock cannot be set: there is none on this machine",
+        ),
     ]
 }

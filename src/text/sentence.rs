@@ -73,6 +73,7 @@ impl Speaker<'_> {
             Note::JournalAway { why } => daemon::journal_away(why),
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
             Note::Health(note) => daemon::health(note),
+            Note::Guard(note) => super::guard::sentence(note),
             Note::PoolMissing { why } => daemon::pool_missing(why),
             Note::LimitsUnenforced {
                 controller, lack, ..
@@ -296,8 +297,6 @@ impl Speaker<'_> {
             Note::ClockStepped { by, ahead } => clock::stepped(*by, *ahead),
             Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
             Note::RtcRight => "the battery-backed clock is right again".to_owned(),
-            Note::NetworkUp => "the network is up: there is a way out of this machine".to_owned(),
-            Note::NetworkDown => "the network is down: no way leads out of this machine".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),
             Note::OutageTakenUp { lasted } => format!(
                 "mains have been gone for {} by the daemon before this one: times count on from there",

@@ -35,6 +35,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Health"));
     let health = include_str!("../core/note/health.rs");
     all.extend(variants(health, "HealthNote"));
+    assert!(all.remove("Guard"));
+    let guard = include_str!("../core/note/guard.rs");
+    all.extend(variants(guard, "GuardNote"));
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));
@@ -81,6 +84,7 @@ fn names_are_the_variants() {
             Note::Hold(inner) => format!("{inner:?}"),
             Note::Reload(inner) => format!("{inner:?}"),
             Note::Health(inner) => format!("{inner:?}"),
+            Note::Guard(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),

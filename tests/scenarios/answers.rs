@@ -12,7 +12,7 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "start",
     "stop",
     "abort",
@@ -28,6 +28,7 @@ const WORDS: [&str; 20] = [
     "force",
     "light",
     "check",
+    "set-rtc",
     "other",
     "startup",
     "readiness",
@@ -153,6 +154,7 @@ impl Answers {
             Action::Light(_) => self.plain("light", id),
             Action::Record(_) => self.plain("record", id),
             Action::Sync => self.plain("sync", id),
+            Action::SetRtc => self.plain("set-rtc", id),
             Action::CutPower { .. } => self.plain("cut", id),
             Action::AskInit { .. } => self.init(id),
             // A kernel that halts says nothing any more.

@@ -1,5 +1,5 @@
 //! The kernel's clock and the battery-backed one, and what trust in them must be: the invariants C1
-//! to C5, and S11.
+//! to C6, and S11.
 //!
 //! Both are wrong in every way that is fair: never set, set ahead or back at any moment, stopped,
 //! standing still, gone, or giving nonsense. The invariants are told from the facts that the core has
@@ -12,7 +12,10 @@ use crate::faults::Kind;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::world::World;
-use fieldwarden::core::fact::{Errno, Fact, Fault, Reading, RtcSeen, Shown, Source, Thread};
+use fieldwarden::core::action::Action;
+use fieldwarden::core::fact::{
+    Errno, Fact, Fault, OrderId, Reading, RtcSeen, Shown, Source, Thread,
+};
 use fieldwarden::core::note::Trust;
 use fieldwarden::core::settings::Need;
 use fieldwarden::units::{MilliCelsius, Mono, Wall};
@@ -222,6 +225,22 @@ impl World {
         }
     }
 
+    /// The battery-backed clock is set by the kernel's. A chip that is gone refuses; one that stands
+    /// still takes the time and goes on standing.
+    pub fn set_rtc(&mut self, order: OrderId) {
+        let (now, ahead) = (self.now, self.clocks.ahead);
+        let outcome = match &mut self.clocks.rtc {
+            Some(rtc) if now >= rtc.silent_until => {
+                rtc.ahead = ahead;
+                rtc.stopped = false;
+                rtc.frozen = rtc.frozen.map(|_| truth(now) + ahead);
+                Ok(())
+            }
+            Some(_) | None => Err(Fault::Errno(Errno(121))),
+        };
+        self.done(Thread::Sync, order, outcome);
+    }
+
     pub fn read_clocks(&mut self, synced: bool) {
         let reading = self.clocks.kernel(self.now, synced);
         let fact = match self.strikes(Kind::SensorLost, 10) {
@@ -245,12 +264,16 @@ pub struct Heard {
     clock: Option<(bool, Option<Shown>)>,
     rtc: Option<RtcSeen>,
     ever_synced: bool,
+    /// Read as synced, and not stepped, without a break since then; and what it showed last.
+    steady: Option<(u64, Shown)>,
 }
 
 impl Heard {
     /// Takes a step in, and says what is wrong with the trust after it.
     pub fn clocks_are_judged(&mut self, v: &View) -> Result<(), String> {
         let clock = self.hear(v.fact);
+        self.follow(v);
+        let sets = v.orders.iter().any(|o| o.action == Action::SetRtc);
         let trust = v.core.clock_trust();
         let shown = self.clock.and_then(|(_, shown)| shown);
         let floor = self.floor.unwrap_or(0);
@@ -280,12 +303,36 @@ impl Heard {
                 trust == Trust::Holdover && !self.ever_synced,
                 "C5: holdover of a clock that was never synced",
             ),
+            (
+                sets && !self.may_set(v),
+                "C6: the battery-backed clock is set by one that was not synced for 30 s",
+            ),
         ] {
             if wrong {
                 return Err(format!("{what} ({trust:?})"));
             }
         }
         Ok(())
+    }
+
+    /// How long the kernel's clock has been synced without a step: a step of more than 9 s, so that one
+    /// which the core does not count as such is none here either.
+    fn follow(&mut self, v: &View) {
+        let Fact::Seen(Reading::Clock { synced, shown }) = v.fact else {
+            return;
+        };
+        let before = self.steady;
+        self.steady = shown.filter(|_| *synced).map(|shown| match before {
+            Some((since, last)) if size(shown, last) <= 9_000 => (since, shown),
+            Some(_) | None => (v.now, shown),
+        });
+    }
+
+    fn may_set(&self, v: &View) -> bool {
+        let steady = self
+            .steady
+            .is_some_and(|(since, _)| v.now - since >= 30_000);
+        steady && v.core.settings().set_rtc && v.core.clock_trust() == Trust::Synced
     }
 
     /// Tells whether it was news of the kernel's clock.
@@ -312,8 +359,13 @@ impl Heard {
 
 /// Both show the same, if both run on evenly.
 fn near(one: Shown, other: Shown) -> bool {
+    size(one, other) <= i128::from(TOLERANCE) * 1000
+}
+
+/// By how much they differ then, in milliseconds.
+fn size(one: Shown, other: Shown) -> i128 {
     let start = |s: Shown| i128::from(s.time.seconds()) * 1000 - i128::from(s.at.0);
-    (start(one) - start(other)).abs() <= i128::from(TOLERANCE) * 1000
+    (start(one) - start(other)).abs()
 }
 
 /// S11: with and without somebody setting the clock, the same orders are given at the same times.

@@ -29,6 +29,7 @@ pub enum Work {
     Force(OrderId, HaltKind),
     Light(OrderId, Light),
     KeepHold(OrderId, Option<Hold>),
+    SetRtc(OrderId),
     /// The board is told to cut the power, or to forget that.
     Cut(OrderId, bool),
     WatchGauge(OrderId, bool),
@@ -143,6 +144,7 @@ impl World {
             }
             Action::KeepHold { hold } => (Thread::Halt, Work::KeepHold(id, hold)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
+            Action::SetRtc => (Thread::Sync, Work::SetRtc(id)),
             Action::CutPower { cut } => {
                 self.remains.cut |= cut;
                 (Thread::Bus, Work::Cut(id, cut))
@@ -238,6 +240,7 @@ impl World {
             Some(Work::Force(order, kind)) => return self.force(order, kind),
             Some(Work::Light(order, light)) => self.light(order, light),
             Some(Work::KeepHold(order, hold)) => self.keep_hold(order, hold),
+            Some(Work::SetRtc(order)) => self.set_rtc(order),
             Some(Work::Cut(order, cut)) => self.tell_board(order, cut),
             Some(Work::WatchGauge(order, closely)) => {
                 self.watch_gauge(closely);

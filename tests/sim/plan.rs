@@ -132,6 +132,7 @@ impl Plan {
         ]);
         faults.extend(last.chance(share).then_some(Kind::Held));
         settings.hold_most = Duration::from_secs(last.pick(&[60, 300, 14_400]));
+        settings.set_rtc = last.chance(30);
         let toml = escalating(&toml, &settings);
         Plan {
             seed,
@@ -158,7 +159,8 @@ impl Plan {
 fn escalating(toml: &str, settings: &Settings) -> String {
     let escalates = settings.services.iter().filter(|s| s.escalates);
     let hold = settings.hold_most.as_secs();
-    let toml = format!("{toml}\n[hold]\nmost = \"{hold}s\"\n");
+    let set_rtc = settings.set_rtc;
+    let toml = format!("{toml}\n[hold]\nmost = \"{hold}s\"\n[clock]\nset_rtc = {set_rtc}\n");
     escalates.fold(toml, |toml, s| {
         let header = format!("[service.{}]\n", s.name);
         toml.replace(&header, &format!("{header}escalate = \"machine\"\n"))

@@ -13,7 +13,7 @@ use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{
     Change, Errno, Fact, Ill, ProbeKind, Probed, Reading, RunId, ServiceId, Thread,
 };
-use fieldwarden::core::note::{Note, ProbeNote};
+use fieldwarden::core::note::{GuardNote, Note, ProbeNote};
 use fieldwarden::core::settings::{Probe, Probes as Plans, Settings};
 use fieldwarden::core::{State, View as ServiceView, Wish};
 use std::collections::BTreeMap;
@@ -291,7 +291,10 @@ impl Probes {
 
     /// The network has come or gone: what depends on it begins anew.
     fn begin_again(&mut self, v: &View, settings: &Settings) {
-        let turned = |note: &Note| matches!(note, Note::NetworkUp | Note::NetworkDown);
+        let turned = |note: &Note| {
+            let guard = |of| *note == Note::Guard(of);
+            guard(GuardNote::NetworkUp) || guard(GuardNote::NetworkDown)
+        };
         if v.notes.iter().any(turned) {
             let networked = |key: &(ServiceId, ProbeKind)| of(settings, key.0, key.1);
             for (key, (_, row)) in &mut self.rows {

@@ -1,17 +1,19 @@
 //! The threads that are there for the end: marker, sync, halt. They have nothing to do until then, so
 //! they cost a stack each and no wake-ups.
 
-use super::Hands;
+use super::{Hands, Rights};
 use crate::app::AppError;
 use crate::core::fact::{Fault, HaltKind, Hold, OrderId, Thread};
 use crate::core::intent::Marker;
-use crate::edge::halter::{self, HaltOrder, Halter, Kept, SimHalter, SyncOrder, ThisMachine};
-use crate::edge::hardware::HaltRight;
+use crate::edge::halter::{self, HaltOrder, Halter, Kept, SimHalter, ThisMachine};
+
 use crate::edge::inbox::Inbox;
 use crate::edge::marker_file::MarkerOrder;
 use crate::edge::orders::{self, Orders, Work};
-use crate::edge::power_cut::PowerCut;
+
 use crate::edge::pulse::Pulse;
+
+use crate::edge::syncer::{SyncOrder, Syncer};
 use crate::units::Mono;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,8 +80,8 @@ impl HaltQueues {
         self.halt.give(now, HaltOrder::KeepHold { order, hold })
     }
 
-    pub fn sync(&self, now: Mono, order: OrderId) -> Result<(), Fault> {
-        self.sync.give(now, SyncOrder(order))
+    pub fn sync(&self, now: Mono, order: SyncOrder) -> Result<(), Fault> {
+        self.sync.give(now, order)
     }
 
     pub fn ask(&self, now: Mono, order: OrderId, kind: HaltKind) -> Result<(), Fault> {
@@ -97,14 +99,15 @@ impl Hands {
         &mut self,
         works: HaltWorks,
         kept: Kept,
-        right: Option<(HaltRight, Option<PowerCut>)>,
+        (right, rtc): Rights,
         inbox: &Inbox,
     ) -> Result<(), AppError> {
         let HaltWorks { marker, sync, halt } = works;
         let (to_core, writer) = (inbox.clone(), kept.marker.clone());
         self.man("marker", move || writer.run(&marker, &to_core))?;
         let (to_core, real) = (inbox.clone(), right.is_some());
-        self.man("sync", move || halter::run_sync(real, &sync, &to_core))?;
+        let syncer = Syncer { real, rtc };
+        self.man("sync", move || syncer.run(&sync, &to_core))?;
         let to_core = inbox.clone();
         let halter: Box<dyn Halter> = match right {
             Some((right, cut)) => Box::new(ThisMachine::new(right, cut)),

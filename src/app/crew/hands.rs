@@ -15,6 +15,7 @@ use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
 use crate::edge::control::{Control, ControlOrder, Door, EventRing};
 use crate::edge::drive::Kept;
+use crate::edge::floor_file::FloorFile;
 use crate::edge::guards::Guards;
 use crate::edge::inbox::Inbox;
 use crate::edge::keeper::KeeperOrder;
@@ -188,12 +189,16 @@ impl Hands {
             let _ = std::fs::create_dir_all(&state_dir);
             let directory = state_dir.join("journal");
             let past = real.then(|| newest_synced(&directory)).flatten();
-            if let Some(time) = past.and_then(|past| Wall::new(past.as_second())) {
+            let past = past.and_then(|past| Wall::new(past.as_second()));
+            let mut floor = real.then(|| FloorFile::new(&state_dir));
+            let kept = floor.as_mut().and_then(FloorFile::found);
+            if let Some(time) = past.max(kept) {
                 inbox.send(Fact::Seen(Reading::Floor { time }));
             }
             let journal = Journal::open(&directory, &boot_id);
             Recorder::new(settings, ring, journal, events, observer, log, inbox)
                 .with_jobs(jobs)
+                .with_floor(floor)
                 .run(&reader);
             drop(writing);
         })

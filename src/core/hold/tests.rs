@@ -146,6 +146,7 @@ impl Machine {
             Action::Keep(_) => vec![],
             Action::Probe { .. }
             | Action::WatchGauge { .. }
+            | Action::SetRtc
             | Action::RollCall { .. }
             | Action::Light(_)
             | Action::Announce(_)

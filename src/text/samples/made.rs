@@ -50,6 +50,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         board: Board::NONE,
         power: Power::DEFAULT,
         clock_tolerance: Duration::from_secs(30),
+        set_rtc: false,
         led: Some("ACT".into()),
     }
 }

@@ -1,6 +1,7 @@
 //! The list of cases, one module per subject.
 
 mod clock;
+mod clock_kept;
 mod containers;
 mod cuse;
 mod cut_register;
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Case> {
         unit::CASES,
         units::CASES,
         clock::CASES,
+        clock_kept::CASES,
         ups::CASES,
         throttle::CASES,
         led::CASES,
