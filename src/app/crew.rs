@@ -102,7 +102,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     let mut hands = Hands::new(senses, ground.places.starts());
     let (ledger, reader) = ledger(queues.recorder.clone(), plan.observer.is_some());
     let alive = Kept::default();
-    let right = (halt_right(&plan, &alive), rtc_setter(&plan));
+    let right = (halt_right(&plan, &alive), rtc_setter(&plan, &ground));
     queues.led = hands.man_led(&plan, &ground.places, &inbox)?;
     let health = health::prepare(&plan, &mut queues, &inbox)?;
     let record = RecordPlan {
@@ -154,9 +154,9 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
 pub(super) type Rights = (Option<(HaltRight, Option<PowerCut>)>, Option<RtcSetter>);
 
 /// What its battery-backed clock is set with.
-fn rtc_setter(plan: &Plan) -> Option<RtcSetter> {
+fn rtc_setter(plan: &Plan, ground: &Ground) -> Option<RtcSetter> {
     match &plan.devices {
-        Devices::Real(hardware) if plan.config.settings.set_rtc => {
+        Devices::Real(hardware) if ground.settings.set_rtc => {
             Some(RtcSetter::new(plan.config.wiring.rtc_chip, hardware))
         }
         Devices::Real(_) | Devices::Simulated(_) => None,

@@ -121,13 +121,12 @@ fn in_the_future(machine: &Machine) -> Result<()> {
     machine.wait_until("the careless to lose what was good", lost, SOON)?;
     machine.ok("test -e /srv/careful/good && ! test -e /run/careful-tidy")?;
     machine.ok("date -s '2001-02-03 04:06:00'")?;
-    Ok(())
+    let again = "find /srv/careless -type f ! -newermt 2020-01-01 | grep -q .";
+    machine.wait_until("data dated 2001", again, SOON)
 }
 
 fn set_by_chrony(machine: &Machine) -> Result<()> {
     machine.ok("perl /run/ntp.pl $(cat /run/began) >/dev/null 2>&1 & echo $! > /run/ntp.pid")?;
-    let before = dated(machine, "careless")?;
-    ensure!(before.1 > 0, "nothing dated 2001: {before:?}");
     machine.ok("chronyd -u root -F 0 -f /run/chrony.conf")?;
     wait_event(machine, "clock-synced", "")?;
     let up = "fieldwarden status --json | grep -q '\"name\":\"careful\",\"state\":\"up\"'";
