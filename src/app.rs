@@ -53,6 +53,7 @@ use lateness::Lateness;
 use pages::changes_nothing;
 use std::collections::VecDeque;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a daemon is made of.
@@ -61,6 +62,9 @@ pub struct Plan {
     pub config: Config,
     /// What that is instead of its own, which cannot be used, and what is wrong with that.
     pub stand_in: Option<(StandIn, Box<str>)>,
+    /// Directories to go by where its runtime directory cannot be used, the best one first. With none of
+    /// them it ends then.
+    pub refuges: Vec<PathBuf>,
     /// Services that run and of which nothing is known but their names.
     pub known_by_name: Vec<String>,
     /// Daemons of the minute before that broke off, if that was counted already.

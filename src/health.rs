@@ -44,7 +44,7 @@ pub fn readyz(status: &Status, verbose: bool) -> (bool, String) {
         let _ = writeln!(text, "[-]service {name} not ready");
     }
     let daemon = &status.daemon;
-    let safe_mode = daemon.stand_in.as_ref().filter(|by| by.taken.is_none());
+    let safe_mode = daemon.stand_in.as_ref().filter(|by| by.is_safe_mode());
     if safe_mode.is_some() {
         text.push_str("[-]safe mode: the configuration cannot be used, no service is started\n");
     }

@@ -160,15 +160,27 @@ pub struct DaemonStatus {
     pub stand_in: Option<StandInStatus>,
 }
 
-/// What stands in for a configuration that cannot be used.
+/// What stands in for a configuration that cannot be used, or not as it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StandInStatus {
-    /// `copy` or `safe-mode`.
+    /// `copy`, `safe-mode` or `elsewhere`.
     pub goes_by: String,
-    /// When the copy was made, by the clock of that time; null in safe mode.
+    /// When the copy was made, by the clock of that time; null without one.
     pub taken: Option<String>,
     /// What is wrong with the configuration, in one line with its place.
     pub problem: String,
+}
+
+impl StandInStatus {
+    /// There is no configuration at all.
+    pub fn is_safe_mode(&self) -> bool {
+        self.goes_by == text::stand_in_word(StandIn::SafeMode)
+    }
+
+    /// It is the configuration itself, but for the runtime directory.
+    pub fn is_elsewhere(&self) -> bool {
+        self.goes_by == text::stand_in_word(StandIn::Elsewhere)
+    }
 }
 
 /// Limits of one controller that are not enforced.
@@ -344,7 +356,7 @@ fn stand_in((by, problem): &(StandIn, Box<str>)) -> StandInStatus {
         goes_by: text::stand_in_word(*by).to_owned(),
         taken: match by {
             StandIn::Copy { taken } => Some(text::wall(*taken)),
-            StandIn::SafeMode => None,
+            StandIn::SafeMode | StandIn::Elsewhere => None,
         },
         problem: problem.to_string(),
     }

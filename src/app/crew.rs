@@ -7,6 +7,7 @@ mod health;
 mod keepers;
 pub(super) mod lamp;
 mod limits;
+mod quarters;
 mod queues;
 mod samplers;
 mod stability;
@@ -28,8 +29,8 @@ use crate::edge::hardware::{HaltRight, Hardware};
 use crate::edge::health::Health;
 use crate::edge::inbox::{Facts, Inbox, inbox};
 use crate::edge::ledger::ledger;
+use crate::edge::newer;
 use crate::edge::orders::Work;
-use crate::edge::places::Places;
 use crate::edge::power_cut::PowerCut;
 use crate::edge::rtc::RtcSetter;
 use crate::edge::sim_board::SimBoard;
@@ -89,10 +90,9 @@ pub(super) struct Watch {
 /// Starts a daemon, as far as its services need it: the core has not been told a fact when this
 /// returns, and those that it begins with wait on the bridge. The other threads are made by
 /// [`Hands::man_watch`]; what is meant for them waits in their queues.
-pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppError> {
-    let places = Places::new(&plan.config.wiring.runtime_dir);
-    places.make().map_err(AppError::Places)?;
-    let door = Door::open(places.root())?;
+pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppError> {
+    let (places, door) = quarters::settle(&mut plan)?;
+    newer::set_aside(&places, &plan.config.wiring.state_dir);
     let (mut plan, safe) = last_resort::begin(plan, &places);
     let mut ground = Ground::prepare(&mut plan, places, safe)?;
     let (inbox, facts) = inbox();
@@ -113,7 +113,7 @@ pub(super) fn sign_on(plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), AppEr
     };
     let (watchdog, samplers) = instruments(&plan.config, plan.devices, &ground.settings);
     let guards = Guards::new(watchdog, Init::of(&plan.environment)?);
-    let kin = ground.children().map_err(AppError::Places)?;
+    let kin = ground.children();
     hands.man_services(
         (ground.probe_plans(), kin, ground.recipes(&plan.environment)),
         &ground,

@@ -87,6 +87,13 @@ fn in_force(config: &Config, dir: Option<&Path>, out: &mut Printer) -> Result<()
     let Some(stand_in) = status.and_then(|status| status.daemon.stand_in) else {
         return Ok(());
     };
+    if stand_in.is_elsewhere() {
+        out.line(&format!(
+            "the daemon that runs cannot use its runtime directory: {}",
+            stand_in.problem
+        ))?;
+        return Ok(());
+    }
     let by = match stand_in.taken {
         Some(taken) => format!("goes by a copy of {taken}"),
         None => "is in safe mode".to_owned(),

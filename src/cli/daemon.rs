@@ -7,12 +7,16 @@ use crate::edge::luggage;
 use crate::edge::successor::{self, Successor};
 use crate::edge::systemd::Environment;
 use crate::edge::{logging, process, signals};
-use crate::error::Error;
+use crate::error::{Error, RUNTIME_DIR};
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// Where the machine's own daemon goes where its runtime directory cannot be used: where commands look,
+/// and the other file system in memory.
+const REFUGES: [&str; 2] = [RUNTIME_DIR, "/dev/shm/fieldwarden"];
 
 /// Runs the daemon until it is asked to end. `runtime_dir` goes before what the configuration says.
 pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error> {
@@ -23,6 +27,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let stream = environment.get("JOURNAL_STREAM").and_then(|s| s.to_str());
     let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
     successor::take_up(&environment);
+    let whose = whose(path, &environment);
     let successor = Successor::of_this_process(&environment, path).map(Arc::new);
     let Taken {
         config,
@@ -31,7 +36,12 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         by_name,
         aborted,
         alone,
-    } = taking_up::take(path, runtime_dir, whose(path, &environment))?;
+    } = taking_up::take(path, runtime_dir, whose)?;
+    let refuges: &[&str] = match whose {
+        Whose::Machines => &REFUGES,
+        Whose::Somebodys | Whose::Watched => &[],
+    };
+    let refuges = refuges.iter().map(PathBuf::from).collect();
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
     let copy = own.and_then(|text| text.try_clone().ok()).map(File::from);
@@ -39,6 +49,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let ended = app::run(Plan {
         config,
         stand_in,
+        refuges,
         known_by_name: by_name,
         aborted,
         alone,

@@ -237,13 +237,14 @@ fn stand_in(
     Ok(taken)
 }
 
-/// Where copies may be, by what could be read of the configuration.
-fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter<PathBuf, 2> {
+/// Where copies may be, by what could be read of the configuration; and where they are if nothing could.
+fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter<PathBuf, 3> {
     let wiring = &salvaged.wiring;
     let places = Places::new(runtime_dir.unwrap_or(&wiring.runtime_dir));
     [
         config_copy::here(&places),
         config_copy::lasting(&wiring.state_dir),
+        config_copy::lasting(Path::new(config_copy::USUAL_STATE)),
     ]
     .into_iter()
 }

@@ -121,7 +121,12 @@ pub(super) fn newer<'i>(report: &mut Report<'i>, file: &DeTable<'i>, sound: bool
 }
 
 /// Reads `version`. The number is that of the file even when it is a wrong one.
-fn version(report: &mut Report<'_>, path: &str, node: &Node<'_>, kind: Kind) -> Option<u32> {
+pub(super) fn version(
+    report: &mut Report<'_>,
+    path: &str,
+    node: &Node<'_>,
+    kind: Kind,
+) -> Option<u32> {
     let Some(number) = node.get_ref().as_integer() else {
         let help = format!("write {}, without quotes", keys::VERSION);
         value::mistyped(report, path, node, &kind, help);

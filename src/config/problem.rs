@@ -51,12 +51,22 @@ pub struct Problem {
 impl Problem {
     /// A problem of a file as a whole.
     pub(super) fn of_file(severity: Severity, file: &str, what: String, help: &str) -> Problem {
+        Problem::new(severity, file, None, (what, help.to_owned()))
+    }
+
+    /// A problem at a place. Names in what is said of it may be anybody's, and drive no terminal.
+    pub(super) fn new(
+        severity: Severity,
+        file: &str,
+        place: Option<Place>,
+        (what, help): (String, String),
+    ) -> Problem {
         Problem {
             severity,
-            file: file.to_owned(),
-            place: None,
-            what,
-            help: help.to_owned(),
+            file: harmless(file.to_owned()),
+            place,
+            what: harmless(what),
+            help: harmless(help),
         }
     }
 
@@ -186,6 +196,26 @@ impl std::error::Error for Problems {}
 fn counted(n: usize, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {what}{plural}")
+}
+
+/// The same text in one line, without what could play tricks on a terminal.
+fn harmless(text: String) -> String {
+    match text.chars().all(|c| visible(c) == c) {
+        true => text,
+        false => text.chars().map(visible).collect(),
+    }
+}
+
+/// The character itself, or a stand-in for one that could play tricks on a terminal: control
+/// characters, and those that change the direction of what follows.
+pub(super) fn visible(c: char) -> char {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if turns || (c.is_control() && c != '\t') || c == '\u{feff}' {
+        char::REPLACEMENT_CHARACTER
+    } else {
+        c
+    }
 }
 
 /// Text of the user, shortened and harmless, in quotes.

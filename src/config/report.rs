@@ -3,7 +3,7 @@
 //! Terms: a *span* is a range of bytes of the text; a [`Place`] is the same for people. Nothing
 //! here knows what a configuration may contain.
 
-use super::problem::{Place, Problem, Problems, Severity};
+use super::problem::{Place, Problem, Problems, Severity, visible};
 use super::source::{Source, SourceFile};
 use super::value::Node;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,13 +132,7 @@ impl<'t> Report<'t> {
         }
         let span = span.start + self.begin..span.end + self.begin;
         let part = self.part(span.start);
-        let problem = Problem {
-            severity,
-            file: part.name.to_owned(),
-            place: Some(part.place(&span)),
-            what,
-            help,
-        };
+        let problem = Problem::new(severity, part.name, Some(part.place(&span)), (what, help));
         self.found.push(Found {
             span,
             problem,
@@ -268,18 +262,6 @@ fn excerpt(line: usize, before: usize, shown: &[char], width: usize) -> Place {
         excerpt,
         indent,
         carets: width.min(upto.saturating_sub(before)).max(1),
-    }
-}
-
-/// The character itself, or a stand-in for one that could play tricks on a terminal: control
-/// characters, and those that change the direction of what follows.
-fn visible(c: char) -> char {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if turns || (c.is_control() && c != '\t') || c == '\u{feff}' {
-        char::REPLACEMENT_CHARACTER
-    } else {
-        c
     }
 }
 

@@ -116,7 +116,7 @@ impl Standing {
         let missing = missing.iter().any(|why| why.is_some()) || self.aborted.is_some();
         match &self.stand_in {
             Some((StandIn::SafeMode, _)) => Verdict::Critical,
-            Some((StandIn::Copy { .. }, _)) => Verdict::Warn,
+            Some((StandIn::Copy { .. } | StandIn::Elsewhere, _)) => Verdict::Warn,
             None if missing || asked => Verdict::Warn,
             None => Verdict::Ok,
         }

@@ -103,6 +103,7 @@ impl Theatre {
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.
             environment: Environment::default(),
+            refuges: Vec::new(),
             own_process: false,
             log: false,
             observer: Some(Box::new(recorder)),

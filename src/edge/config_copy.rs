@@ -25,10 +25,15 @@ const LENGTH_MAX: u64 = 4 << 20;
 /// Name of the copy in its directory.
 const NAME: &str = "configuration";
 
+/// Where the state is unless a configuration says otherwise. A file that is gone says nothing of it, so
+/// a copy of the machine's own configuration lies here as well.
+pub const USUAL_STATE: &str = "/var/lib/fieldwarden";
+
 /// The copies of one daemon, and what is to stand in them.
 pub struct ConfigCopies {
     here: PathBuf,
     lasting: PathBuf,
+    usual: Option<PathBuf>,
     /// In memory that is not this process's: it is needed once more, after a minute.
     text: File,
 }
@@ -59,11 +64,19 @@ pub fn read(path: &Path) -> io::Result<String> {
 }
 
 impl ConfigCopies {
-    /// Copies of this text, which lies in a file.
-    pub fn new(places: &Places, state_dir: &Path, text: File) -> ConfigCopies {
+    /// Copies of this text, which lies in a file. `usual`: where it is to be found by who does not know
+    /// the state directory.
+    pub fn new(
+        places: &Places,
+        state_dir: &Path,
+        usual: Option<&Path>,
+        text: File,
+    ) -> ConfigCopies {
+        let usual = usual.filter(|usual| *usual != state_dir);
         ConfigCopies {
             here: here(places),
             lasting: lasting(state_dir),
+            usual: usual.map(lasting),
             text,
         }
     }
@@ -81,21 +94,28 @@ impl ConfigCopies {
 
     /// Keeps it for the next boot, too.
     pub fn keep_lasting(&self) {
-        let kept = self.text().and_then(|text| {
-            let whole = |old: &String| Bundle::parse(old).is_ok();
-            let same = read(&self.lasting).is_ok_and(|old| whole(&old) && alike(&old, &text));
-            match same {
-                // Nothing is written to a card that says nothing new.
-                true => Ok(()),
-                false => replace(&self.lasting, &text),
-            }
-        });
-        if let Err(e) = kept {
-            log::warn!(
-                "{}: {e}; no copy of the configuration outlives this boot",
-                self.lasting.display()
-            );
+        if let Some(parent) = self.usual.as_deref().and_then(Path::parent) {
+            // Not the other one: a disk that is not mounted must not be written below.
+            let _ = fs::create_dir_all(parent);
         }
+        for path in std::iter::once(&self.lasting).chain(&self.usual) {
+            if let Err(e) = self.keep_at(path) {
+                log::warn!(
+                    "{}: {e}; no copy of the configuration outlives this boot there",
+                    path.display()
+                );
+            }
+        }
+    }
+
+    fn keep_at(&self, path: &Path) -> io::Result<()> {
+        let text = self.text()?;
+        let whole = |old: &String| Bundle::parse(old).is_ok();
+        // Nothing is written to a card that says nothing new.
+        if read(path).is_ok_and(|old| whole(&old) && alike(&old, &text)) {
+            return Ok(());
+        }
+        replace(path, &text)
     }
 
     fn text(&self) -> io::Result<String> {
@@ -138,7 +158,8 @@ mod tests {
     fn copies(dir: &Path, text: &str) -> ConfigCopies {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        ConfigCopies::new(&Places::new(dir), &dir.join("state"), file)
+        let usual = dir.join("usual");
+        ConfigCopies::new(&Places::new(dir), &dir.join("state"), Some(&usual), file)
     }
 
     fn bundle(text: &str, taken: i64) -> String {
@@ -160,6 +181,8 @@ mod tests {
         let [earlier, later] = [1, 2].map(|taken| bundle("version = 1\n", taken));
         copies(dir.path(), &earlier).keep_lasting();
         assert_eq!(read(&path).unwrap(), earlier);
+        let usual = lasting(&dir.path().join("usual"));
+        assert_eq!(read(&usual).unwrap(), earlier);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -188,7 +211,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let copies = copies(dir.path(), "head\nbody");
         copies.keep_lasting();
-        assert!(!lasting(&dir.path().join("state")).exists());
+        assert!(!dir.path().join("state").exists());
+        assert!(lasting(&dir.path().join("usual")).exists());
         let place = dir.path().join("place");
         fs::create_dir(&place).unwrap();
         let path = place.join("c");

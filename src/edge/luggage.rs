@@ -18,8 +18,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The variable in which a successor finds the number of the list.
 pub const VARIABLE: &str = "FIELDWARDEN_LUGGAGE";
 
-/// The first line of the list. What has none is not ours.
-const HEADER: &str = "fieldwarden-luggage 1";
+/// The first line of the list, before its version. What has none is not ours.
+const HEADER: &str = "fieldwarden-luggage ";
+
+/// The version that is written and read.
+const VERSION: u32 = 1;
 
 /// Longest list in bytes: some descriptors of each of a thousand services, with long names.
 const LONGEST: u64 = 4 * 1024 * 1024;
@@ -151,7 +154,7 @@ impl Luggage {
 
     fn pack(&self) -> io::Result<RawFd> {
         let mut list = File::from(memory(MemfdFlags::empty())?);
-        let mut text = format!("{HEADER}\n");
+        let mut text = format!("{HEADER}{VERSION}\n");
         for (name, fd) in &self.things {
             fcntl_setfd(fd, FdFlags::empty())?;
             // Writing to a string cannot fail.
@@ -168,17 +171,27 @@ impl Luggage {
             return;
         };
         self.came = true;
+        let (version, list) = list;
         for line in list.lines() {
             let (number, name) = line.split_once(' ').unwrap_or((line, ""));
             if let Some(fd) = number.parse().ok().and_then(own) {
                 self.things.push((name.to_owned(), fd));
             }
         }
+        if version > VERSION {
+            // What is not understood must not stay open either: nobody would pet the watchdog, and nobody
+            // could open it. Closed, it runs on, and is opened anew in time.
+            log::warn!(
+                "{VARIABLE}: a list of version {version}, which this program is too old for: all that came \
+                 along is closed"
+            );
+            self.things.clear();
+        }
     }
 }
 
-/// The lines of a list, without the first.
-fn list(number: RawFd) -> Option<String> {
+/// The version of a list, and its lines without the first.
+fn list(number: RawFd) -> Option<(u32, String)> {
     let mut text = String::new();
     // It is looked at before it is taken for ours, and before it is read: the number may be anything,
     // and reading from a pipe may take for ever.
@@ -188,9 +201,10 @@ fn list(number: RawFd) -> Option<String> {
     }
     let mut file = File::open(path).ok()?.take(LONGEST);
     file.read_to_string(&mut text).ok()?;
-    let lines = text.strip_prefix(HEADER)?.strip_prefix('\n')?.to_owned();
+    let (version, lines) = text.strip_prefix(HEADER)?.split_once('\n')?;
+    let (version, lines) = (version.parse().ok()?, lines.to_owned());
     drop(own(number));
-    Some(lines)
+    Some((version, lines))
 }
 
 /// Makes a descriptor ours that an exec has left open, and lets no other exec do so. Not one of the
@@ -219,6 +233,30 @@ mod tests {
         put_back("text of a test".to_owned(), keep_text(&text).unwrap());
         assert_eq!(take_text("text of a test"), Some(text));
         assert_eq!(take_text("text of a test"), None);
+    }
+
+    /// What a later version hands over is not believed, and not left open.
+    #[test]
+    fn a_later_list_is_closed() {
+        let mut new = Luggage::shut();
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let handed = write.into_raw_fd();
+        let mut list = File::from(memory(MemfdFlags::empty()).unwrap());
+        writeln!(list, "{HEADER}2\n{handed} watchdog").unwrap();
+        let number = list.into_raw_fd();
+        new.unpack(&number.to_string());
+        assert!(new.came && new.things.is_empty());
+        // The kernel says so once nobody has the other end any more.
+        let mut watched = [rustix::event::PollFd::new(
+            &read,
+            rustix::event::PollFlags::IN,
+        )];
+        let patience = rustix::event::Timespec {
+            tv_sec: 10,
+            tv_nsec: 0,
+        };
+        assert_eq!(rustix::event::poll(&mut watched, Some(&patience)), Ok(1));
+        assert!(watched[0].revents().contains(rustix::event::PollFlags::HUP));
     }
 
     /// What is put in while it is shut is closed; what goes along is listed, kept over an exec, and

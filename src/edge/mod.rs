@@ -48,6 +48,7 @@ pub mod marker_file;
 pub mod memo;
 pub mod mountinfo;
 pub mod network;
+pub mod newer;
 pub mod notify_sender;
 pub mod orders;
 pub mod output;

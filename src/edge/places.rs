@@ -163,6 +163,11 @@ impl Places {
         self.0.join("starts")
     }
 
+    /// The version of all in this directory that has none of its own.
+    pub fn form(&self) -> PathBuf {
+        self.0.join("form")
+    }
+
     /// What the status LED was before it was ours, in this boot.
     pub fn led(&self) -> PathBuf {
         self.0.join("led")

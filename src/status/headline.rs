@@ -266,6 +266,9 @@ fn stand_in(stand_in: &StandInStatus) -> String {
         Some(taken) => format!(
             "a copy of {taken} stands in for the configuration, which cannot be used: {problem}"
         ),
+        None if stand_in.is_elsewhere() => {
+            format!("the runtime directory cannot be used: {problem}")
+        }
         None => format!("in safe mode, because the configuration cannot be used: {problem}"),
     }
 }

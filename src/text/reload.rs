@@ -28,6 +28,7 @@ pub fn stand_in_word(by: StandIn) -> &'static str {
     match by {
         StandIn::Copy { .. } => "copy",
         StandIn::SafeMode => "safe-mode",
+        StandIn::Elsewhere => "elsewhere",
     }
 }
 
@@ -36,7 +37,7 @@ pub(super) fn stand_in(by: StandIn) -> String {
     let word = stand_in_word(by);
     match by {
         StandIn::Copy { taken } => format!("goes-by={word} taken={}", wall(taken)),
-        StandIn::SafeMode => format!("goes-by={word}"),
+        StandIn::SafeMode | StandIn::Elsewhere => format!("goes-by={word}"),
     }
 }
 
@@ -52,6 +53,7 @@ pub fn goes_by(by: StandIn) -> String {
             format!("its configuration is a copy of {}", wall(taken))
         }
         StandIn::SafeMode => "safe mode, without a configuration".to_owned(),
+        StandIn::Elsewhere => "its runtime directory cannot be used".to_owned(),
     }
 }
 
@@ -83,6 +85,13 @@ pub(super) fn sentence(note: &ReloadNote) -> String {
             };
             format!("not reloaded, and nothing was changed: {first}")
         }
+        ReloadNote::ConfigurationUnusable {
+            by: StandIn::Elsewhere,
+            problem,
+        } => format!(
+            "the runtime directory cannot be used: {problem}; mend it, or name another in \
+             `runtime_dir`, then run `fieldwarden reload`"
+        ),
         ReloadNote::ConfigurationUnusable { by, problem } => format!(
             "the configuration cannot be used, {}: {problem}; mend it (`fieldwarden check` shows all \
              that is wrong), then run `fieldwarden reload`",
@@ -91,7 +100,8 @@ pub(super) fn sentence(note: &ReloadNote) -> String {
                     "and a copy of {} of one that was in force stands in for it",
                     wall(*taken)
                 ),
-                StandIn::SafeMode => "and there is no copy of one that was in force: in safe mode the \
+                // It has a sentence of its own.
+                StandIn::Elsewhere | StandIn::SafeMode => "and there is no copy of one that was in force: in safe mode the \
                                       machine is guarded, what runs goes on, and no service is started"
                     .to_owned(),
             }

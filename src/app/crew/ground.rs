@@ -5,7 +5,7 @@ use super::{Devices, limits};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
+use crate::config::{CgroupChoice, Command, Config, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
@@ -13,7 +13,7 @@ use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::boot_traces;
 use crate::edge::children::{self, Child};
-use crate::edge::config_copy::ConfigCopies;
+use crate::edge::config_copy::{ConfigCopies, USUAL_STATE};
 use crate::edge::fd_store::FdStore;
 use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
@@ -31,9 +31,14 @@ use crate::edge::systemd::Environment;
 use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The configuration of the machine's own daemon.
+const MACHINES_CONFIG: &str = "/etc/fieldwarden/fieldwarden.toml";
 
 /// What is found and made before the first thread starts.
 pub(super) struct Ground {
@@ -89,7 +94,12 @@ impl Ground {
         let settings = Arc::new(settings);
         let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
         let first = !places.began().exists();
-        std::fs::write(places.began(), "").map_err(AppError::Places)?;
+        if let Err(e) = std::fs::write(places.began(), "") {
+            log::warn!(
+                "{}: {e}; the next daemon takes itself for the first",
+                places.began().display()
+            );
+        }
         // Before survivors are looked for: each of them takes a descriptor.
         let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
@@ -110,8 +120,7 @@ impl Ground {
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };
         Ok(Ground {
-            copies: (plan.copy.take())
-                .map(|text| ConfigCopies::new(&places, &wiring.state_dir, text)),
+            copies: copies(plan.copy.take(), &plan.config, &places),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
             stores: stores(&settings, &commands),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
@@ -265,19 +274,16 @@ impl Ground {
             .collect()
     }
 
-    pub fn children(&self) -> io::Result<Vec<Child>> {
+    pub fn children(&self) -> Vec<Child> {
         let services = self.settings.services.iter().zip(&self.commands);
         let children = services
             .zip(&self.stores)
             .map(|((service, command), store)| {
                 let notify = match command.listens(service) {
                     false => None,
-                    true => {
-                        self.places.make_service(&service.name)?;
-                        Some(children::listen(&self.places.notify(&service.name))?)
-                    }
+                    true => self.listen(&service.name),
                 };
-                Ok(Child {
+                Child {
                     name: service.name.clone(),
                     stop_signal: command.stop_signal.number(),
                     heartbeat: service.heartbeat,
@@ -288,13 +294,28 @@ impl Ground {
                     },
                     store: store.clone(),
                     store_most: command.fd_store,
-                })
+                }
             })
             .collect();
         // Of services that are not configured any more.
         luggage::discard(&["notify ", "store "]);
         children
     }
+
+    /// The socket of a service. Without one it is not heard; the others and the machine are guarded.
+    fn listen(&self, name: &str) -> Option<OwnedFd> {
+        let made = self.places.make_service(name);
+        let socket = made.and_then(|()| children::listen(&self.places.notify(name)));
+        let told = |e: &io::Error| log::error!("{name} will not be heard: {e}");
+        socket.inspect_err(told).ok()
+    }
+}
+
+/// Copies of what is in force. A file of somebody's own has none where the machine's is looked for.
+fn copies(text: Option<File>, config: &Config, places: &Places) -> Option<ConfigCopies> {
+    let machines = config.source.name() == MACHINES_CONFIG;
+    let usual = machines.then_some(Path::new(USUAL_STATE));
+    text.map(|text| ConfigCopies::new(places, &config.wiring.state_dir, usual, text))
 }
 
 /// The pool, or why there is none where systemd was to make it. Whoever runs the daemon by hand has

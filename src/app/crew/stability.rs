@@ -7,6 +7,7 @@ use crate::edge::config_copy::{self, ConfigCopies};
 use crate::edge::starts;
 use crate::edge::{process, program_text};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::path::Path;
 use std::time::Duration;
 
 /// By then the start is over, even of a thousand services. Until then memory is not locked: that would
@@ -26,25 +27,34 @@ impl Hands {
         let quit = quit.clone();
         self.man("stability", move || {
             let lives = |time| quit.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-            if let Some(copies) = &copies {
-                copies.keep_here();
-            }
-            if !lives(START) {
-                return;
-            }
-            if own_process {
-                settle_memory();
-            }
-            if !lives(config_copy::PROVEN) {
-                return;
-            }
-            if let Some(copies) = copies {
-                copies.keep_lasting();
-            }
-            if lives(starts::STABLE) {
-                starts::forget_resets(&resets);
-            }
+            let settle = if own_process { settle_memory } else { || () };
+            grow_old(lives, copies, settle, &resets);
         })
+    }
+}
+
+/// `lives`: waits for so long, and tells whether the daemon has lived through that.
+fn grow_old(
+    lives: impl Fn(Duration) -> bool,
+    copies: Option<ConfigCopies>,
+    settle: fn(),
+    resets: &Path,
+) {
+    if let Some(copies) = &copies {
+        copies.keep_here();
+    }
+    if !lives(START) {
+        return;
+    }
+    settle();
+    if !lives(config_copy::PROVEN) {
+        return;
+    }
+    if let Some(copies) = copies {
+        copies.keep_lasting();
+    }
+    if lives(starts::STABLE) {
+        starts::forget_resets(resets);
     }
 }
 
@@ -56,4 +66,44 @@ fn settle_memory() {
         log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
     }
     program_text::keep();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::places::Places;
+    use std::cell::RefCell;
+    use std::fs;
+    use std::io::Write;
+
+    /// A copy for this boot is there at once, the one that outlives it only when the daemon has lived with
+    /// its configuration for a minute, and resets are forgotten later still.
+    #[test]
+    fn each_comes_in_its_time() {
+        for lived in 0..4 {
+            let dir = tempfile::tempdir().unwrap();
+            let (state, resets) = (dir.path().join("state"), dir.path().join("resets"));
+            fs::create_dir(&state).unwrap();
+            fs::write(&resets, "1").unwrap();
+            let mut text = tempfile::tempfile().unwrap();
+            text.write_all(b"head\nbody").unwrap();
+            let places = Places::new(dir.path());
+            let copies = ConfigCopies::new(&places, &state, None, text);
+            let (here, lasting) = (config_copy::here(&places), config_copy::lasting(&state));
+            let seen = RefCell::new(Vec::new());
+            let lives = |time| {
+                let there = [&here, &lasting, &resets].map(|path| path.exists());
+                seen.borrow_mut().push((time, there));
+                seen.borrow().len() <= lived
+            };
+            grow_old(lives, Some(copies), || (), &resets);
+            let wanted = [
+                (START, [true, false, true]),
+                (config_copy::PROVEN, [true, false, true]),
+                (starts::STABLE, [true, true, true]),
+            ];
+            assert_eq!(*seen.borrow(), wanted[..wanted.len().min(lived + 1)]);
+            assert_eq!((lasting.exists(), resets.exists()), (lived >= 2, lived < 3));
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Every value is read before anything is put together, so that one mistake hides no other.
 
+use super::super::build::version;
+use super::super::keys::VERSION;
 use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
@@ -24,8 +26,12 @@ pub(super) fn board<'i>(
     wanted: &str,
 ) -> Option<Board> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
+    let version = top.other("version", version);
+    if version.as_ref().is_some_and(|v| v.value > VERSION) {
+        // Its keys are not ours.
+        return None;
+    }
     top.refuse_unknown(&["battery", "chip", "mains", "alive", "cut", "led", "pin"]);
-    let version = top.count("version");
     let name = name(&mut top, wanted);
     let title = top.text("title");
     let simulated = top.flag("simulated");

@@ -28,6 +28,11 @@ pub(super) fn notes() -> Vec<(Note, &'static str)> {
              there is no key comand; mend it (`fieldwarden check` shows all that is wrong), then run \
              `fieldwarden reload`",
         ),
+        unusable(
+            StandIn::Elsewhere,
+            "the runtime directory cannot be used: a.toml:3:1: there is no key comand; mend it, or name \
+             another in `runtime_dir`, then run `fieldwarden reload`",
+        ),
         (
             Note::Asked { by, request },
             "root asked to reload the configuration",

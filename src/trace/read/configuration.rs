@@ -16,12 +16,13 @@ impl Line<'_, '_> {
     }
 
     fn stand_in(&mut self) -> Result<Reading, Problem> {
-        const WORDS: &str = "`copy` or `safe-mode`";
+        const WORDS: &str = "`copy`, `safe-mode` or `elsewhere`";
         let by = match &*self.words.keyed("goes-by", WORDS)? {
             "copy" => StandIn::Copy {
                 taken: value::wall(&self.words.keyed("taken", "2031-07-04T12:34:56Z")?)?,
             },
             "safe-mode" => StandIn::SafeMode,
+            "elsewhere" => StandIn::Elsewhere,
             other => return Err(expected(WORDS, other)),
         };
         let problem = self.words.keyed("problem", "TEXT")?.into();

@@ -205,9 +205,15 @@ fn reading() -> impl Strategy<Value = Reading> {
         hold().prop_map(Reading::Hold),
         Just(Reading::Pool),
         text().prop_map(|text| Reading::Problems { text }),
-        (option::of(wall()), text()).prop_map(|(taken, problem)| Reading::StandIn {
-            by: taken.map_or(StandIn::SafeMode, |taken| StandIn::Copy { taken }),
-            problem,
+        (option::of(wall()), any::<bool>(), text()).prop_map(|(taken, safe, problem)| {
+            Reading::StandIn {
+                by: match (taken, safe) {
+                    (Some(taken), _) => StandIn::Copy { taken },
+                    (None, true) => StandIn::SafeMode,
+                    (None, false) => StandIn::Elsewhere,
+                },
+                problem,
+            }
         }),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         unenforced(),
