@@ -62,8 +62,8 @@ pub struct Plan {
     pub config: Config,
     /// What that is instead of its own, which cannot be used, and what is wrong with that.
     pub stand_in: Option<(StandIn, Box<str>)>,
-    /// Directories to go by where its runtime directory cannot be used, the best one first. With none of
-    /// them it ends then.
+    /// Directories to go by where its runtime directory cannot be used, the best one first. Where none
+    /// of them can be either, it ends.
     pub refuges: Vec<PathBuf>,
     /// Services that run and of which nothing is known but their names.
     pub known_by_name: Vec<String>,

@@ -237,7 +237,8 @@ fn stand_in(
     Ok(taken)
 }
 
-/// Where copies may be, by what could be read of the configuration; and where they are if nothing could.
+/// Where copies may be, by what could be read of the configuration; and where they are if nothing
+/// could.
 fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter<PathBuf, 3> {
     let wiring = &salvaged.wiring;
     let places = Places::new(runtime_dir.unwrap_or(&wiring.runtime_dir));

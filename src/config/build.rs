@@ -56,14 +56,8 @@ pub(super) fn config<'i>(
     let storage = storage(top.below("storage", keys::STORAGE.keys));
     let operators = operators(top.below("control", keys::CONTROL.keys));
     let drafts = service::drafts(&mut top);
-    runtime_dir(&mut top, root.as_ref(), &drafts);
-    if let Some(root) = &root {
-        cross::lines(&mut top, root.led.as_ref(), &root.board, clock.as_ref());
-        cross::directories(&mut top, &root.runtime_dir, &root.state_dir);
-    }
-    let board = root.as_ref().map(|root| &root.board);
-    cross::times(&mut top, timeout.as_ref(), unmount.as_ref(), board);
-    cross::outage(&mut top, outage.as_ref());
+    let times = (&timeout, &unmount, &outage);
+    relations(&mut top, (&root, &drafts), &clock, times);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
     let clock = clock?;
@@ -101,7 +95,7 @@ pub(super) fn config<'i>(
         disk_every: storage.every,
         mounts: storage.mounts,
         health: root.health,
-        operators: operators?.value,
+        operators: operators?,
         commands,
     };
     Some((settings, wiring))
@@ -179,6 +173,30 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
             path => CgroupChoice::At(PathBuf::from(path)),
         },
     })
+}
+
+/// Users who may act beside root.
+fn operators(mut table: Table<'_, '_, '_>) -> Option<Vec<String>> {
+    let operators = table.other("operators", super::rights::accounts);
+    operators.map(|operators| operators.value)
+}
+
+/// Reports values of different sections that do not go together.
+fn relations(
+    top: &mut Table<'_, '_, '_>,
+    (root, drafts): (&Option<Root>, &[Draft]),
+    clock: &Option<Rtc>,
+    (timeout, unmount, outage): (&Option<Timeout>, &Option<At<Duration>>, &Option<Outage>),
+) {
+    let root = root.as_ref();
+    runtime_dir(top, root, drafts);
+    let board = root.map(|root| &root.board);
+    cross::times(top, timeout.as_ref(), unmount.as_ref(), board);
+    cross::outage(top, outage.as_ref());
+    if let Some(root) = root {
+        cross::lines(top, root.led.as_ref(), &root.board, clock.as_ref());
+        cross::directories(top, &root.runtime_dir, &root.state_dir);
+    }
 }
 
 /// The watchdog with its device, and where its timeout was given.

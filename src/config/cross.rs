@@ -155,8 +155,8 @@ pub(super) fn lines(
     top.report().error(span, what, help);
 }
 
-/// Reports one directory for what a reboot may wipe out and for what outlives it: files of the same name
-/// lie in both.
+/// Reports one directory for what a reboot may wipe out and for what outlives it: files of the same
+/// name lie in both.
 pub(super) fn directories(
     top: &mut Table<'_, '_, '_>,
     runtime_dir: &At<PathBuf>,

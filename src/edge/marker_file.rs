@@ -387,6 +387,28 @@ mod tests {
         assert_eq!(real.found(None, nothing), MarkerFiles::nothing());
     }
 
+    /// A marker without what later writers have added is one in which none of that holds.
+    #[test]
+    fn words_that_an_older_version_did_not_know() {
+        let whole = |line: &str| format!("{line}{CRC}{:08x}\n", crc32fast::hash(line.as_bytes()));
+        let line = format!("{MAGIC}boot={BOOT} up=812.3 wall=- intent=run mains=yes attempts=0");
+        let older = parse(&whole(&line)).map(|written| written.marker);
+        let wanted = Marker {
+            intent: Intent::Run,
+            mains: Some(true),
+            attempts: 0,
+            in_vain: 0,
+            sunk: 0,
+            outage: None,
+            cut: CutTold::No,
+            before: None,
+            ..marker()
+        };
+        assert_eq!(older, Some(wanted));
+        let newer = line.replacen("marker 1", "marker 2", 1);
+        assert_eq!(parse(&whole(&newer)), None);
+    }
+
     /// Cut at any byte, or with any bit of it changed, it is no marker.
     #[test]
     fn damage_is_seen() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,23 @@ impl Places {
         make_dir(&self.0, 0o755)?;
         make_dir(&self.outputs(), 0o711)?;
         make_dir(&self.services(), 0o711)
+    }
+
+    /// Looks whether a directory that everybody could have made is ours, or not there yet.
+    ///
+    /// # Errors
+    /// That it is not; what the kernel said.
+    pub fn check_ours(dir: &Path) -> io::Result<()> {
+        const OTHERS_WRITE: u32 = 0o022;
+        let found = match dir.symlink_metadata() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found?,
+        };
+        let us = rustix::process::geteuid().as_raw();
+        match found.is_dir() && found.uid() == us && found.mode() & OTHERS_WRITE == 0 {
+            true => Ok(()),
+            false => Err(io::Error::other("it is not ours alone")),
+        }
     }
 
     /// The runtime directory itself.

@@ -214,6 +214,60 @@ fn safe_mode_leaves_alone_what_runs() {
     rig.until("all is ended", |_| !alive(chatty));
 }
 
+/// A configuration of a later version cannot be judged, and leaves the machine guarded all the same.
+#[test]
+fn a_newer_configuration_leaves_the_machine_guarded() {
+    let mut rig = Rig::new("");
+    let text = fs::read_to_string(rig.path("fieldwarden.toml")).unwrap();
+    fs::write(rig.path("fieldwarden.toml"), format!("version = 2\n{text}")).unwrap();
+    rig.start();
+    assert_eq!(rig.goes_by().0.as_deref(), Some("safe-mode"));
+    let headline = rig.status().headline;
+    assert!(headline.contains("this file is of version 2"), "{headline}");
+}
+
+/// What a later version has left is as good as nothing, and is there afterwards for whoever goes back to
+/// it; what is started is started anew.
+#[test]
+fn what_a_later_version_left_is_set_aside() {
+    let job = "[service.dump]\nkind = \"job\"\nevery = \"1h\"\ncommand = [\"/bin/true\"]\n";
+    let mut rig = Rig::new(&(sleeper("web", "") + job));
+    fs::create_dir_all(rig.path("state/jobs")).unwrap();
+    fs::create_dir(rig.path("run")).unwrap();
+    let left = [
+        "state/jobs/dump.job",
+        "state/configuration",
+        "run/configuration",
+        "run/hold",
+        "run/marker",
+        "run/board",
+    ];
+    let text = |name: &str| {
+        let kind = name.rsplit('/').next().unwrap();
+        format!(
+            "fieldwarden-{} 2 all else\n",
+            kind.trim_start_matches("dump.")
+        )
+    };
+    for name in left {
+        fs::write(rig.path(name), text(name)).unwrap();
+    }
+    rig.start();
+    rig.up("web");
+    rig.until("the job has run", |rig| {
+        rig.path("state/jobs/dump.job").exists()
+    });
+    for name in left {
+        let aside = fs::read_to_string(rig.path(&format!("{name}.v2"))).unwrap_or_default();
+        assert_eq!(aside, text(name), "{name}");
+        let told = format!("{name}: it is of version 2");
+        assert!(rig.log().contains(&told), "{}", rig.log());
+    }
+    assert_eq!(rig.goes_by(), (None, "ok".to_owned()));
+    let form = fs::read_to_string(rig.path("run/form")).unwrap();
+    assert_eq!(form, "fieldwarden-runtime 1\n");
+}
+
 /// Daemons in safe mode break off one after another: the next one does not read drop-ins any more.
 #[test]
 fn safe_mode_after_daemons_that_broke_off_leaves_drop_ins_out() {

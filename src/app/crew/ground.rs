@@ -93,13 +93,7 @@ impl Ground {
         let settings = std::mem::replace(&mut plan.config.settings, Settings::nothing());
         let settings = Arc::new(settings);
         let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
-        let first = !places.began().exists();
-        if let Err(e) = std::fs::write(places.began(), "") {
-            log::warn!(
-                "{}: {e}; the next daemon takes itself for the first",
-                places.began().display()
-            );
-        }
+        let first = is_first(&places.began());
         // Before survivors are looked for: each of them takes a descriptor.
         let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
@@ -309,6 +303,16 @@ impl Ground {
         let told = |e: &io::Error| log::error!("{name} will not be heard: {e}");
         socket.inspect_err(told).ok()
     }
+}
+
+/// No daemon was here before in this boot; from now on one was.
+fn is_first(began: &Path) -> bool {
+    let first = !began.exists();
+    if let Err(e) = std::fs::write(began, "") {
+        let began = began.display();
+        log::warn!("{began}: {e}; the next daemon takes itself for the first");
+    }
+    first
 }
 
 /// Copies of what is in force. A file of somebody's own has none where the machine's is looked for.

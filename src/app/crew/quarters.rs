@@ -1,14 +1,12 @@
 //! Finds a runtime directory that can be used.
 //!
-//! One that cannot be made, on a disk that is not mounted or a root that can only be read, must not leave
-//! the machine without its guard: its own daemon goes elsewhere then, and says so.
+//! One that cannot be made, on a disk that is not mounted or a root that can only be read, must not
+//! leave the machine without its guard: its own daemon goes elsewhere then, and says so.
 
 use super::super::{AppError, Plan};
 use crate::core::fact::StandIn;
 use crate::edge::control::{Door, DoorError};
 use crate::edge::places::Places;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Takes the runtime directory, or the first other one that can be had.
@@ -31,7 +29,7 @@ pub(super) fn settle(plan: &mut Plan) -> Result<(Places, Door), AppError> {
         .cloned()
         .collect();
     for dir in others {
-        match own(&dir)
+        match Places::check_ours(&dir)
             .map_err(AppError::Places)
             .and_then(|()| take(&dir))
         {
@@ -55,20 +53,6 @@ fn take(dir: &Path) -> Result<(Places, Door), AppError> {
     places.make().map_err(AppError::Places)?;
     let door = Door::open(places.root())?;
     Ok((places, door))
-}
-
-/// A directory that everybody could have made is ours, or not there yet.
-fn own(dir: &Path) -> io::Result<()> {
-    const OTHERS_WRITE: u32 = 0o022;
-    let found = match dir.symlink_metadata() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    let us = rustix::process::geteuid().as_raw();
-    match found.is_dir() && found.uid() == us && found.mode() & OTHERS_WRITE == 0 {
-        true => Ok(()),
-        false => Err(io::Error::other("it is not ours alone")),
-    }
 }
 
 #[cfg(test)]

@@ -76,8 +76,8 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
-    /// A copy for this boot is there at once, the one that outlives it only when the daemon has lived with
-    /// its configuration for a minute, and resets are forgotten later still.
+    /// A copy for this boot is there at once, the one that outlives it only when the daemon has lived
+    /// with its configuration for a minute, and resets are forgotten later still.
     #[test]
     fn each_comes_in_its_time() {
         for lived in 0..4 {

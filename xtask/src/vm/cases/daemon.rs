@@ -284,6 +284,9 @@ fn on_bad_disks(machine: &mut Machine) -> Result<()> {
     let back = "fieldwarden events --json --last 256 | grep -q '\"event\":\"journal-back\"'";
     machine.wait_until("the journal", back, Duration::from_secs(100))?;
     ensure!(status(machine)?["verdicts"]["daemon"] == "ok");
+    // It has lived with its configuration for more than a minute by now.
+    let copy = "[ -s /var/lib/fieldwarden/configuration ]";
+    machine.wait_until("the copy that outlives a boot", copy, SOON)?;
     ensure!(
         machine.events_since(mark).is_empty(),
         "the machine was reset"

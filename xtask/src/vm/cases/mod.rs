@@ -29,6 +29,7 @@ mod power_cut;
 mod probes;
 mod programs;
 mod reload;
+mod room;
 mod runaway;
 mod sandbox;
 mod throttle;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Case> {
         install::CASES,
         daemon::CASES,
         daemon_killed::CASES,
+        room::CASES,
         reload::CASES,
         first::CASES,
         notify::CASES,
