@@ -179,11 +179,11 @@ impl Luggage {
             }
         }
         if version > VERSION {
-            // What is not understood must not stay open either: nobody would pet the watchdog, and nobody
-            // could open it. Closed, it runs on, and is opened anew in time.
+            // What is not understood must not stay open either: nobody would pet the watchdog, and
+            // nobody could open it. Closed, it runs on, and is opened anew in time.
             log::warn!(
-                "{VARIABLE}: a list of version {version}, which this program is too old for: all that came \
-                 along is closed"
+                "{VARIABLE}: a list of version {version}, which this program is too old for: all that \
+                 came along is closed"
             );
             self.things.clear();
         }

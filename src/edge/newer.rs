@@ -26,8 +26,8 @@ const RUNTIME: &str = "fieldwarden-runtime";
 /// The ending of job records.
 const JOB: &str = "job";
 
-/// Sets aside what is of a later version in both directories, and notes that the runtime directory is of
-/// ours.
+/// Sets aside what is of a later version in both directories, and notes that the runtime directory is
+/// of ours.
 pub fn set_aside(places: &Places, state_dir: &Path) {
     let form = places.form();
     if let Some(version) = later(&form) {

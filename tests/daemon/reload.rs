@@ -110,7 +110,9 @@ fn a_bad_configuration_changes_nothing() {
     rig.until("both are told", |rig| {
         rig.journaled("reload-refused").len() == 2
     });
-    assert!(rig.log().contains("not reloaded, and nothing was changed"));
+    rig.until("it is logged", |rig| {
+        rig.log().contains("not reloaded, and nothing was changed")
+    });
     assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
     assert!(rig.journaled("handing-over").is_empty());
 }

@@ -226,8 +226,8 @@ fn a_newer_configuration_leaves_the_machine_guarded() {
     assert!(headline.contains("this file is of version 2"), "{headline}");
 }
 
-/// What a later version has left is as good as nothing, and is there afterwards for whoever goes back to
-/// it; what is started is started anew.
+/// What a later version has left is as good as nothing, and is there afterwards for whoever goes back
+/// to it; what is started is started anew.
 #[test]
 fn what_a_later_version_left_is_set_aside() {
     let job = "[service.dump]\nkind = \"job\"\nevery = \"1h\"\ncommand = [\"/bin/true\"]\n";

@@ -34,6 +34,10 @@ pub(super) fn settle(plan: &mut Plan) -> Result<(Places, Door), AppError> {
             .and_then(|()| take(&dir))
         {
             Ok(taken) => {
+                let why = match &why {
+                    AppError::Places(why) => why.to_string(),
+                    why => why.to_string(),
+                };
                 let problem = format!("{why}; this daemon goes by {} instead", dir.display());
                 log::error!("{problem}: name it with --runtime-dir to ask this daemon");
                 plan.config.wiring.runtime_dir = dir;

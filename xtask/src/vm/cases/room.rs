@@ -71,13 +71,13 @@ fn no_runtime_dir(machine: &Machine) -> Result<()> {
     let by = status(machine)?["daemon"]["stand_in"].clone();
     ensure!(by["goes_by"] == "elsewhere", "{by}");
     wait_event(machine, "configuration-unusable", "/srv/ro/run")?;
-    wait_event(machine, "journal-away", "EROFS")?;
+    wait_event(machine, "journal-away", "errno")?;
     machine.ok("systemctl stop fieldwarden && umount /srv/ro")?;
     Ok(())
 }
 
-/// Without a single file to be made it goes to the other file system in memory; with some, it stays, and
-/// only the service suffers that needs one more.
+/// Without a single file to be made it goes to the other file system in memory; with some, it stays,
+/// and only the service suffers that needs one more.
 fn full_runtime_dir(machine: &Machine) -> Result<()> {
     configure(machine, SERVICES)?;
     let filled = |files: u32| {
@@ -105,13 +105,13 @@ fn read_only_root(machine: &Machine) -> Result<()> {
     ensure!(refused.code != 0, "the root still takes writes");
     machine.ok("systemctl start fieldwarden")?;
     guards(machine, "", "warn")?;
-    wait_event(machine, "journal-away", "EROFS")?;
+    wait_event(machine, "journal-away", "errno")?;
     machine.ok("systemctl stop fieldwarden && mount -o remount,rw /")?;
     Ok(())
 }
 
-/// With a copy in the usual place, which tells of a state directory elsewhere, it goes by that; without one
-/// it guards the machine and starts nothing.
+/// With a copy in the usual place, which tells of a state directory elsewhere, it goes by that; without
+/// one it guards the machine and starts nothing.
 fn nothing_to_read(machine: &Machine) -> Result<()> {
     machine.ok(
         "mv /etc/fieldwarden /srv/etc && rm -f /run/fieldwarden/configuration && \
