@@ -14,9 +14,11 @@
 pub mod ds3231;
 mod ina219;
 mod max1704x;
+pub mod registers;
 
 pub use ina219::Ina219;
 pub use max1704x::{Max1704x, Variant};
+pub use registers::Registers;
 
 use crate::core::fact::Errno;
 use crate::units::{Milliamps, Millivolts, Permille};

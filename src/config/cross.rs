@@ -79,7 +79,7 @@ pub(super) fn times(
             delay,
             ..
         } => Some((board, delay)),
-        Cut::Register { .. } | Cut::Line { .. } | Cut::None => None,
+        Cut::Register { .. } | Cut::Line { .. } | Cut::Alive | Cut::None => None,
     });
     // Nobody has chosen the default.
     let chosen = unmount.filter(|unmount| unmount.span.is_some());

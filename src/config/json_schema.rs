@@ -125,7 +125,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Path => path,
         Kind::Paths => json!({ "type": "array", "items": path }),
         Kind::Command => json!({ "type": "array", "items": text, "minItems": 1 }),
-        Kind::Codes => json!({ "type": "array", "items": number(0, 255) }),
+        Kind::Codes | Kind::Bytes => json!({ "type": "array", "items": number(0, 255) }),
         Kind::Environment => json!({ "type": "object", "additionalProperties": text }),
         Kind::Secrets => json!({ "type": "object", "additionalProperties": path }),
         Kind::Umask => json!({ "type": "string", "pattern": "^[0-7]+$" }),

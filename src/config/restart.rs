@@ -21,7 +21,11 @@ pub(super) fn codes(
         let number = item.get_ref().as_integer();
         let code = number.and_then(|n| u8::from_str_radix(n.as_str(), n.radix()).ok());
         let Some(code) = code else {
-            let what = format!("an item of `{path}` must be an exit code");
+            let noun = match kind {
+                Kind::Bytes => "a byte",
+                _ => "an exit code",
+            };
+            let what = format!("an item of `{path}` must be {noun}");
             let help = "write whole numbers from 0 to 255, as in [2, 78]".to_owned();
             report.error(item.span(), what, help);
             good = false;

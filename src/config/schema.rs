@@ -94,6 +94,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// A list of exit codes.
     Codes,
+    /// A list of bytes.
+    Bytes,
     /// A table of environment variables.
     Environment,
     /// A user, by name or number.
@@ -207,6 +209,7 @@ impl Kind {
             | Kind::Command
             | Kind::Services
             | Kind::Codes
+            | Kind::Bytes
             | Kind::Environment
             | Kind::Text
             | Kind::Texts
@@ -265,6 +268,7 @@ impl fmt::Display for Kind {
             Kind::Command => "a list: a program by its absolute path, then its arguments",
             Kind::Services => "a list of names of services",
             Kind::Codes => "a list of exit codes",
+            Kind::Bytes => "a list of numbers from 0 to 255",
             Kind::Environment => "a table of texts",
             Kind::User => "the name or number of a user",
             Kind::Group => "the name or number of a group",

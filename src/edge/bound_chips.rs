@@ -48,10 +48,10 @@ impl BoundChips {
     pub fn sample(&self, chip: &ChipPlan, driver: &str) -> Result<Sample, Fault> {
         let device = self.device(chip.bus, chip.address);
         if let Some(monitor) = only_child(&device.join("hwmon")) {
-            return monitored(&monitor, chip.driver);
+            return monitored(&monitor, &chip.driver);
         }
         if let Some(supply) = only_child(&device.join("power_supply")) {
-            return supplied(&supply, chip.driver);
+            return supplied(&supply, &chip.driver);
         }
         Err(Fault::Taken {
             by: Some(format!("kernel driver {driver}").into()),
@@ -69,7 +69,7 @@ fn only_child(directory: &Path) -> Option<PathBuf> {
     entries.map(|entry| entry.path()).min()
 }
 
-fn monitored(files: &Path, driver: Driver) -> Result<Sample, Fault> {
+fn monitored(files: &Path, driver: &Driver) -> Result<Sample, Fault> {
     let voltage = number(files, "in1_input")?;
     let current = match optional(files, "curr1_input")? {
         None => None,
@@ -86,22 +86,22 @@ fn monitored(files: &Path, driver: Driver) -> Result<Sample, Fault> {
 }
 
 /// The current into the battery, when the driver believes in this shunt.
-fn in_truth(milli: i64, believed: Option<i64>, driver: Driver) -> i64 {
+fn in_truth(milli: i64, believed: Option<i64>, driver: &Driver) -> i64 {
     match driver {
         Driver::Ina219 {
             micro_ohms,
             charging_positive,
             ..
         } => {
-            let shunt = i64::from(micro_ohms.max(1));
+            let shunt = i64::from((*micro_ohms).max(1));
             let milli = milli.saturating_mul(believed.unwrap_or(shunt)) / shunt;
-            if charging_positive { milli } else { -milli }
+            if *charging_positive { milli } else { -milli }
         }
-        Driver::Max1704x(_) | Driver::Registers => milli,
+        Driver::Max1704x(_) | Driver::Registers { .. } => milli,
     }
 }
 
-fn supplied(files: &Path, driver: Driver) -> Result<Sample, Fault> {
+fn supplied(files: &Path, driver: &Driver) -> Result<Sample, Fault> {
     let voltage = number(files, "voltage_now")?;
     let charge = optional(files, "capacity")?;
     let current = optional(files, "current_now")?;

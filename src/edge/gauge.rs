@@ -14,7 +14,8 @@
 //! Where the current tells, the core judges it: here it only makes the next look come sooner.
 
 use super::bound_chips::BoundChips;
-use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Sample, Trouble};
+use crate::chip::registers::{Field, Manner};
+use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Sample, Trouble};
 use crate::config::board::{Board, ChipPlan, Driver, MainsBy};
 use crate::core::fact::{Fact, Fault, Reading, Source};
 use crate::units::Milliamps;
@@ -34,7 +35,7 @@ pub struct Gauge {
     bound: BoundChips,
     seats: Vec<Seat>,
     cells: u8,
-    mains: Option<Register>,
+    mains: Option<Teller>,
     /// A current out of the battery that is larger tells of lost mains.
     dead_band: Option<Milliamps>,
     /// Waits before a further try.
@@ -56,14 +57,29 @@ pub struct Look {
     pub doubtful: bool,
 }
 
-/// Bits of a register that tell of mains.
-#[derive(Clone, Copy)]
-struct Register {
+/// What tells of mains over the bus.
+struct Teller {
     bus: u8,
     address: u8,
-    register: u8,
-    mask: u8,
-    present: u8,
+    by: By,
+}
+
+enum By {
+    /// Bits of a register.
+    Bits { register: u8, mask: u8, present: u8 },
+    /// Voltages at the inputs, of which one is above this, in millivolts.
+    Inputs {
+        manner: Manner,
+        inputs: Vec<Field>,
+        above: i64,
+    },
+}
+
+/// What a register said of mains.
+struct Said {
+    present: bool,
+    /// All that was read is what a stuck bus says as well.
+    empty: bool,
 }
 
 impl Gauge {
@@ -75,22 +91,7 @@ impl Gauge {
             bound,
             seats: board.chips.iter().map(Seat::of).collect(),
             cells: board.battery.map_or(1, |battery| battery.cells),
-            mains: match board.mains {
-                MainsBy::Supplies | MainsBy::Supply(_) | MainsBy::Line { .. } => None,
-                MainsBy::Current { .. } => None,
-                MainsBy::Register {
-                    address,
-                    register,
-                    mask,
-                    present,
-                } => Some(Register {
-                    bus: number,
-                    address,
-                    register,
-                    mask,
-                    present,
-                }),
-            },
+            mains: Teller::of(board, number),
             dead_band: board.settings().dead_band,
             pause: std::thread::sleep,
         }
@@ -105,11 +106,16 @@ impl Gauge {
     /// One round: the battery if any chip tells of it, and mains if a register does.
     pub fn look(&mut self) -> Look {
         // Mains first: a bus that was stuck for that is stuck for the gauge too, or was for a moment.
-        let byte = self.mains.map(|register| self.read(register));
+        let said = self.mains_said();
         let battery = self.battery();
         let unheard = matches!(battery, Some(Err(_)));
-        let mains = self.mains.zip(byte);
-        let mains = mains.map(|(register, byte)| register.tells(byte?, unheard));
+        let mains = said.map(|said| match said {
+            // A data line that is held low acknowledges every address and reads as zeros, one that nobody
+            // drives as ones: neither is believed while the gauge on the same bus is not heard either.
+            Ok(said) if said.empty && unheard => Err(Fault::Implausible),
+            Ok(said) => Ok(said.present),
+            Err(why) => Err(why),
+        });
         let flows_out = match (&battery, self.dead_band) {
             (Some(Ok(sample)), Some(band)) => sample.current.is_some_and(|a| a.0 < -band.0),
             (Some(_) | None, Some(_) | None) => false,
@@ -156,36 +162,90 @@ impl Gauge {
         together
     }
 
-    fn read(&mut self, register: Register) -> Result<u8, Fault> {
-        let Register {
-            bus: number,
-            address,
-            register,
-            ..
-        } = register;
-        if let Some(driver) = self.bound.driver(number, address) {
-            return Err(Fault::Taken {
+    /// What the registers that tell of mains say; `None` if there are none.
+    fn mains_said(&mut self) -> Option<Result<Said, Fault>> {
+        let (bus, teller) = (&mut *self.bus, self.mains.as_ref()?);
+        if let Some(driver) = self.bound.driver(teller.bus, teller.address) {
+            return Some(Err(Fault::Taken {
                 by: Some(format!("kernel driver {driver}").into()),
-            });
+            }));
         }
-        let bus = &mut *self.bus;
-        tries(self.pause, || {
-            let mut byte = [0];
-            let read = bus.read(address, register, &mut byte);
-            read.map_err(|errno| fault_of(Trouble::Bus(errno)))?;
-            Ok(byte[0])
-        })
+        Some(tries(self.pause, || teller.ask(bus).map_err(fault_of)))
     }
 }
 
-impl Register {
-    /// What its byte says of mains. A data line that is held low acknowledges every address and reads
-    /// as zeros, one that nobody drives as ones: neither is believed while the gauge on the same bus
-    /// is not heard either.
-    fn tells(self, byte: u8, unheard: bool) -> Result<bool, Fault> {
-        match byte {
-            0x00 | 0xff if unheard => Err(Fault::Implausible),
-            _ => Ok(byte & self.mask == self.present & self.mask),
+impl Teller {
+    fn of(board: &Board, bus: u8) -> Option<Teller> {
+        let (address, by) = match &board.mains {
+            MainsBy::Supplies | MainsBy::Supply(_) | MainsBy::Line { .. } => return None,
+            MainsBy::Current { .. } => return None,
+            MainsBy::Register {
+                address,
+                register,
+                mask,
+                present,
+            } => {
+                let (register, mask, present) = (*register, *mask, *present);
+                (
+                    *address,
+                    By::Bits {
+                        register,
+                        mask,
+                        present,
+                    },
+                )
+            }
+            MainsBy::Voltage {
+                address,
+                manner,
+                inputs,
+                above,
+            } => {
+                let inputs = inputs.clone();
+                let (manner, above) = (*manner, i64::from(above.0));
+                (
+                    *address,
+                    By::Inputs {
+                        manner,
+                        inputs,
+                        above,
+                    },
+                )
+            }
+        };
+        Some(Teller { bus, address, by })
+    }
+
+    fn ask(&self, bus: &mut dyn Bus) -> Result<Said, Trouble> {
+        match &self.by {
+            By::Bits {
+                register,
+                mask,
+                present,
+            } => {
+                let mut byte = [0];
+                bus.read(self.address, *register, &mut byte)?;
+                Ok(Said {
+                    present: byte[0] & mask == present & mask,
+                    empty: matches!(byte[0], 0x00 | 0xff),
+                })
+            }
+            By::Inputs {
+                manner,
+                inputs,
+                above,
+            } => {
+                let mut said = Said {
+                    present: false,
+                    empty: true,
+                };
+                for input in inputs {
+                    let (milli, empty) = input.look(bus, self.address, *manner)?;
+                    said.present |= milli > *above;
+                    said.empty &= empty;
+                }
+                Ok(said)
+            }
         }
     }
 }
@@ -211,19 +271,23 @@ pub fn told(outcome: Result<Sample, Fault>) -> Fact {
 
 impl Seat {
     fn of(plan: &ChipPlan) -> Seat {
-        let chip: Option<Box<dyn Chip + Send>> = match plan.driver {
-            Driver::Max1704x(variant) => Some(Box::new(Max1704x::new(plan.address, variant))),
+        let chip: Option<Box<dyn Chip + Send>> = match &plan.driver {
+            Driver::Max1704x(variant) => Some(Box::new(Max1704x::new(plan.address, *variant))),
             Driver::Ina219 {
                 micro_ohms,
                 range,
                 charging_positive,
             } => Some(Box::new(Ina219::new(
                 plan.address,
-                micro_ohms,
-                range,
-                charging_positive,
+                *micro_ohms,
+                *range,
+                *charging_positive,
             ))),
-            Driver::Registers => None,
+            Driver::Registers { layout, .. } if layout.tells() => {
+                let layout = layout.as_ref().clone();
+                Some(Box::new(Registers::new(plan.address, layout)))
+            }
+            Driver::Registers { .. } => None,
         };
         Seat {
             plan: plan.clone(),

@@ -39,6 +39,8 @@ enum Way {
         line: OutputLine,
         hold: Duration,
     },
+    /// The line that shows that the computer runs is let go, as with the other ways.
+    Alive { number: u32 },
     Register {
         writer: Arc<Mutex<Writer>>,
         write: Write,
@@ -52,6 +54,9 @@ impl Way {
                 number: drive.line.line,
                 line: OutputLine::of(drive, hardware),
                 hold: *hold,
+            }),
+            Cut::Alive => Some(Way::Alive {
+                number: board.alive.as_ref()?.line.line,
             }),
             Cut::Register { .. } | Cut::None => {
                 let write = Way::write(board)?;
@@ -71,14 +76,16 @@ impl Way {
                 address,
                 register,
                 value,
+                steps,
                 ..
             } => Some(Write {
                 bus,
                 address,
                 register,
                 value,
+                steps,
             }),
-            Cut::Line { .. } | Cut::None => None,
+            Cut::Line { .. } | Cut::Alive | Cut::None => None,
         }
     }
 }
@@ -151,6 +158,7 @@ impl PowerCut {
                     return Pulled::NotHeld { line, why };
                 }
             },
+            Way::Alive { number } => Pulled::Cut { line: *number },
             Way::Register { writer, write } => match write_within(ANSWER, writer, *write) {
                 Ok(()) => Pulled::Written,
                 Err(why) => return Pulled::NotWritten { why },
@@ -183,7 +191,7 @@ pub fn take_back(board: &Board, hardware: &Hardware) -> Option<Result<(), Fault>
             after_unmount: false,
             ..
         } => write_ahead(board, value, hardware),
-        Cut::Register { .. } | Cut::Line { .. } | Cut::None => None,
+        Cut::Register { .. } | Cut::Line { .. } | Cut::Alive | Cut::None => None,
     }
 }
 
@@ -196,7 +204,7 @@ pub fn tell_again(board: &Board, hardware: &Hardware) -> Option<Result<(), Fault
             after_unmount: false,
             ..
         } => write_ahead(board, value, hardware),
-        Cut::Register { .. } | Cut::Line { .. } | Cut::None => None,
+        Cut::Register { .. } | Cut::Line { .. } | Cut::Alive | Cut::None => None,
     }
 }
 
@@ -285,6 +293,7 @@ mod tests {
             address: 0x2d,
             register: 1,
             value: 0x55,
+            steps: Default::default(),
         };
         let told = |time| write_within(time, &writer, write);
         let late = Err(Fault::Errno(Errno(libc::ETIMEDOUT)));

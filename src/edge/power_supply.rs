@@ -47,9 +47,10 @@ impl Supplies {
                 battery: board.battery.is_some(),
             },
             MainsBy::Supply(name) => Supplies::Named(name.clone()),
-            MainsBy::Line { .. } | MainsBy::Register { .. } | MainsBy::Current { .. } => {
-                Supplies::Others
-            }
+            MainsBy::Line { .. }
+            | MainsBy::Register { .. }
+            | MainsBy::Voltage { .. }
+            | MainsBy::Current { .. } => Supplies::Others,
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Writes a byte into a register of a chip, and tries again if the chip does not answer.
 //!
+//! ```text
+//! opened ──► what comes first ──► bits that stay are read ──► written ──► closed, whatever came of it
+//! ```
+//!
 //! Never talks to a chip that belongs to a driver of the kernel.
 
 use super::bound_chips::BoundChips;
 use crate::chip::Bus;
+use crate::config::board::Steps;
 use crate::core::fact::{Errno, Fault};
 use std::time::Duration;
 
@@ -24,6 +29,8 @@ pub struct Write {
     pub register: u8,
     /// The byte.
     pub value: u8,
+    /// What is done beside it.
+    pub steps: Steps,
 }
 
 /// A bus that is written to.
@@ -63,21 +70,50 @@ impl Writer {
             if attempt > 0 {
                 (self.pause)(PAUSE);
             }
-            match self
-                .bus
-                .write(write.address, write.register, &[write.value])
-            {
+            match self.attempt(write) {
                 Ok(()) => return Ok(()),
                 Err(why) => last = why,
             }
         }
         Err(Fault::Errno(last))
     }
+
+    fn attempt(&mut self, write: Write) -> Result<(), Errno> {
+        let address = write.address;
+        let Some(unlock) = write.steps.unlock else {
+            return self.inside(write);
+        };
+        self.bus.write(address, unlock.register, &[unlock.open])?;
+        let outcome = self.inside(write);
+        // What was written holds, whether or not the chip is closed again.
+        let _ = self.bus.write(address, unlock.register, &[unlock.close]);
+        outcome
+    }
+
+    /// What is done while the chip is open.
+    fn inside(&mut self, write: Write) -> Result<(), Errno> {
+        let Write {
+            address,
+            register,
+            steps,
+            ..
+        } = write;
+        if let Some((first, value)) = steps.first {
+            self.bus.write(address, first, &[value])?;
+        }
+        let mut held = [0];
+        if steps.keep != 0 {
+            self.bus.read(address, register, &mut held)?;
+        }
+        let value = held[0] & steps.keep | write.value & !steps.keep;
+        self.bus.write(address, register, &[value])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::board::Unlock;
     use std::sync::{Arc, Mutex};
 
     /// What a chip took: its address, the register, the bytes.
@@ -107,6 +143,11 @@ mod tests {
         address: 0x2d,
         register: 0x01,
         value: 0x55,
+        steps: Steps {
+            keep: 0,
+            unlock: None,
+            first: None,
+        },
     };
 
     /// It is tried three times, written once, and the last cause is told.
@@ -124,6 +165,53 @@ mod tests {
             assert_eq!(writer.write(WRITE), wanted, "{busy}");
             let wanted = wanted.map_or(vec![], |()| vec![(0x2d, 0x01, vec![0x55])]);
             assert_eq!(*taken.lock().unwrap(), wanted);
+        }
+    }
+
+    /// A chip that is locked is opened, and closed whatever comes of it; bits that are to stay are those
+    /// that it holds.
+    #[test]
+    fn opened_written_and_closed() {
+        struct Locked(Taken, bool);
+        impl Bus for Locked {
+            fn read(&mut self, _: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+                assert_eq!(register, 0x02);
+                into[0] = 0b1110_0100;
+                Ok(())
+            }
+            fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
+                let mut taken = self.0.lock().unwrap();
+                taken.push((address, register, bytes.to_vec()));
+                match register == 0x09 && self.1 {
+                    true => Err(Errno(libc::EREMOTEIO)),
+                    false => Ok(()),
+                }
+            }
+        }
+        let write = Write {
+            register: 0x02,
+            value: 0,
+            steps: Steps {
+                keep: 0b1101_1111,
+                unlock: Some(Unlock {
+                    register: 0x0B,
+                    open: 0x29,
+                    close: 0,
+                }),
+                first: Some((0x09, 30)),
+            },
+            ..WRITE
+        };
+        let wanted = [(0x0B, 0x29), (0x09, 30), (0x02, 0b1100_0100), (0x0B, 0)];
+        let refused = [(0x0B, 0x29), (0x09, 30), (0x0B, 0)].repeat(3);
+        for (fails, wanted) in [(false, wanted.to_vec()), (true, refused)] {
+            let taken = Taken::default();
+            let root = tempfile::tempdir().unwrap();
+            let bus = Box::new(Locked(Arc::clone(&taken), fails));
+            let mut writer = Writer::of(bus, BoundChips::new(root.path())).pausing(|_| ());
+            assert_eq!(writer.write(write).is_err(), fails);
+            let wanted = wanted.into_iter().map(|(r, v)| (0x2d, r, vec![v]));
+            assert_eq!(*taken.lock().unwrap(), wanted.collect::<Vec<_>>());
         }
     }
 

@@ -1,8 +1,11 @@
 //! Chips on a bus that says anything.
 
-use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Variant, ds3231};
+use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Variant, ds3231};
+use crate::chip::registers::Layout;
+use crate::config::board::{BUILT_IN, Board, Driver, Shelf};
 use crate::core::fact::Errno;
 use crate::units::Milliamps;
+use std::sync::OnceLock;
 
 /// A bus whose answers are these bytes, and whose transfers fail now and then. At their end nobody is
 /// there.
@@ -57,12 +60,33 @@ pub fn decoders(bytes: &[u8]) {
             poll(chip(false), cells, bytes);
         }
     }
+    for (cells, address, layout) in layouts() {
+        poll(Registers::new(*address, layout.clone()), *cells, bytes);
+    }
     let mut bus = AnyBus(bytes.iter());
     while bus.0.len() > 0 {
         // Whatever it says; what it shows is judged by the clock's policy.
         let _ = ds3231::time(&mut bus);
         let _ = ds3231::about(&mut bus);
     }
+}
+
+/// Chips of which a board file that is shipped lists the registers, with the cells of the board.
+fn layouts() -> &'static [(u8, u8, Layout)] {
+    static LAYOUTS: OnceLock<Vec<(u8, u8, Layout)>> = OnceLock::new();
+    LAYOUTS.get_or_init(|| {
+        let shelf = Shelf::built_in();
+        let boards = BUILT_IN.iter().filter_map(|(name, _)| shelf.board(name)?.ok());
+        let of = |board: Board| {
+            let cells = board.battery.map_or(1, |battery| battery.cells);
+            let chips = board.chips.into_iter();
+            chips.filter_map(move |chip| match chip.driver {
+                Driver::Registers { layout, .. } => Some((cells, chip.address, *layout)),
+                Driver::Ina219 { .. } | Driver::Max1704x(_) => None,
+            })
+        };
+        boards.flat_map(of).collect()
+    })
 }
 
 fn poll(mut chip: impl Chip, cells: u8, bytes: &[u8]) {

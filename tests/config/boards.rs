@@ -4,7 +4,7 @@ use super::explained::{document, taken};
 use super::{bad, expect, files, good, root};
 use fieldwarden::chip::Variant;
 use fieldwarden::config::board::{
-    self, BUILT_IN, Board, ComesBack, Confidence, Cut, Drive, Driver, Line, MainsBy, Pull,
+    self, BUILT_IN, Board, ComesBack, Confidence, Cut, Drive, Driver, Line, MainsBy, Pull, Steps,
 };
 use fieldwarden::config::{self, LedPlan, Shelf};
 use fieldwarden::core::fact::Thread;
@@ -174,6 +174,7 @@ fn every_key_can_be_written() {
             delay,
             cancel: Some(0),
             after_unmount: true,
+            steps: Steps::default(),
         }
     );
     let line = Line {
@@ -391,13 +392,13 @@ fn every_board_file_has_its_sources() {
     }
 }
 
-/// Whoever cuts no power does not start the computer either: it stays supplied.
+/// A board that cuts no power, as far as is known, starts no computer by itself: it stays supplied.
 #[test]
 fn a_board_that_cuts_no_power_does_not_come_back() {
     for (name, _) in BUILT_IN {
         let board = shipped(name);
         if board.battery.is_some() && board.cut == Cut::None && !board.simulated {
-            assert_eq!(board.about.comes_back, ComesBack::No, "{name}");
+            assert_ne!(board.about.comes_back, ComesBack::Yes, "{name}");
         }
     }
 }

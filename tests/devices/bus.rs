@@ -91,6 +91,7 @@ fn writes_what_it_is_told_to() {
             address: 0x2d,
             register,
             value: 0x55,
+            steps: Default::default(),
         };
         let order_to_write = BusOrder::Write { order, write };
         orders.give(clock::now(), order_to_write).unwrap();

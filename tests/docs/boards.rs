@@ -66,11 +66,29 @@ fn section(section: &Section) -> String {
         "" => "Above the first header".to_owned(),
         header => format!("`[{header}]`"),
     };
-    let rows: String = section.keys.iter().map(row).collect();
-    format!(
-        "\n### {title}\n\n{}\n| key | value | if it is not given | meaning |\n|---|---|---|---|\n{rows}",
-        wrapped(section.meaning)
-    )
+    let mut text = format!(
+        "\n### {title}\n\n{}\n{}",
+        wrapped(section.meaning),
+        table(section.keys)
+    );
+    // Keys that are tables of the same keys are explained together.
+    let tables = section.keys.iter().filter(|key| !key.inside().is_empty());
+    let mut seen: Vec<(&[Key], Vec<&str>)> = Vec::new();
+    for key in tables {
+        match seen.iter_mut().find(|(inside, _)| std::ptr::eq(*inside, key.inside())) {
+            Some((_, names)) => names.push(key.name),
+            None => seen.push((key.inside(), vec![key.name])),
+        }
+    }
+    for (inside, names) in seen {
+        text.push_str(&format!("\nInside `{}`:\n\n{}", names.join("`, `"), table(inside)));
+    }
+    text
+}
+
+fn table(keys: &[Key]) -> String {
+    let rows: String = keys.iter().map(row).collect();
+    format!("| key | value | if it is not given | meaning |\n|---|---|---|---|\n{rows}")
 }
 
 /// A sentence in lines that fit the page.

@@ -43,6 +43,7 @@ mod reboots;
 mod reloads;
 mod rng;
 mod series;
+mod shipped;
 mod silence;
 mod story;
 mod strain;
@@ -86,8 +87,15 @@ const RUNGS: [Rung; 10] = [
 
 /// Runs one seed. `Err` tells what went wrong.
 fn play(seed: u64, book: &Book) -> Result<Tally, String> {
+    let drawn = catch_unwind(|| Plan::of(seed));
+    let plan = drawn.map_err(|_| "panic, see above".to_owned())?;
+    play_plan(plan, book)
+}
+
+/// Runs what a seed has decided.
+fn play_plan(plan: Plan, book: &Book) -> Result<Tally, String> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(Plan::of(seed), book.clone());
+        let mut world = World::new(plan, book.clone());
         let outcome = world.run();
         world.tally.lives = u64::from(world.lives);
         outcome.map(|()| world.tally)

@@ -46,7 +46,10 @@ pub struct Plan {
 impl Plan {
     /// A register of a chip tells of mains.
     pub fn by_register(&self) -> bool {
-        matches!(self.board.mains, MainsBy::Register { .. })
+        matches!(
+            self.board.mains,
+            MainsBy::Register { .. } | MainsBy::Voltage { .. }
+        )
     }
 }
 
@@ -73,8 +76,21 @@ impl Plan {
 
     /// With or without jobs, which go by the clock.
     pub fn drawn(seed: u64, jobs: bool) -> Plan {
+        Plan::made(seed, jobs, None)
+    }
+
+    /// With this board, whose outages and whose gauge go wrong in any case.
+    pub fn on(seed: u64, board: &str) -> Plan {
+        Plan::made(seed, true, Some(board))
+    }
+
+    fn made(seed: u64, jobs: bool, on: Option<&str>) -> Plan {
         let mut rng = Rng::new(seed);
         let mut toml = configuration(&mut rng);
+        if let Some(board) = on {
+            let rest = toml.split_once('\n').map_or("", |(_, rest)| rest);
+            toml = format!("board = \"{board}\"\n{rest}");
+        }
         probes::draw(seed, &mut toml);
         probes::close_off(seed, &mut toml);
         if jobs {
@@ -82,7 +98,13 @@ impl Plan {
         }
         let loaded = config::parse("simulated.toml", &toml)
             .unwrap_or_else(|p| panic!("seed {seed}: {p}\n{toml}"));
-        let extras = extras(seed, &loaded.config.wiring.board);
+        let extras = match on {
+            Some(_) => Extras {
+                cut: None,
+                mains: None,
+            },
+            None => extras(seed, &loaded.config.wiring.board),
+        };
         let file = extras.file(&loaded.config.wiring.board.source);
         let loaded = match &file {
             Some(file) => with_board(&toml, file),
@@ -103,6 +125,14 @@ impl Plan {
             calm_at *= 3;
             let often = [Kind::MainsOut, Kind::MainsOut, Kind::GaugeLies];
             faults.extend(often.into_iter().filter(|_| rng.chance(50)));
+        }
+        if on.is_some() {
+            faults.extend([
+                Kind::MainsOut,
+                Kind::MainsCut,
+                Kind::GaugeLies,
+                Kind::GaugeNaks,
+            ]);
         }
         faults.extend(probes::faults(seed, &settings, share));
         // What escalates, and what knows of that, is drawn apart: the other draws stay as they are.

@@ -259,6 +259,7 @@ fn cut_ahead(board: &Board) -> (Option<Write>, Option<Write>) {
         value,
         cancel,
         after_unmount: false,
+        steps,
         ..
     } = board.cut
     else {
@@ -269,6 +270,7 @@ fn cut_ahead(board: &Board) -> (Option<Write>, Option<Write>) {
         address,
         register,
         value,
+        steps,
     };
     (Some(write(value)), cancel.map(write))
 }

@@ -84,7 +84,8 @@ impl Samplers {
                     ..
                 } => Some(KernelLine::of(line.clone(), *pull, *debounce, hardware)),
                 MainsBy::Supplies | MainsBy::Supply(_) => None,
-                MainsBy::Register { .. } | MainsBy::Current { .. } => None,
+                MainsBy::Register { .. } | MainsBy::Voltage { .. } => None,
+                MainsBy::Current { .. } => None,
             },
         }
     }

@@ -1,11 +1,26 @@
 //! Reads the chips of a board file.
 
 use super::super::table::{At, Table};
-use super::keys;
-use super::{ChipPlan, Driver};
+use super::{ChipPlan, Driver, keys, registers};
 use crate::chip::Variant;
 
 type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
+
+/// Keys of which a driver needs some, and the others nothing.
+const OF_DRIVERS: [&str; 12] = [
+    "model",
+    "shunt",
+    "range",
+    "charging",
+    "voltage",
+    "charge",
+    "current",
+    "bytewise",
+    "alike",
+    "id",
+    "wake",
+    "never_write",
+];
 
 /// All chips; `None` if anything is wrong with one of them.
 pub(super) fn chips(top: &mut Section) -> Option<Vec<At<ChipPlan>>> {
@@ -48,13 +63,15 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
     let shunt = table.resistance("shunt");
     let range = table.current("range");
     let charging = table.choice("charging");
+    let layout = registers::layout(&mut table);
     let driver = driver?.value;
-    let wanted: &[&str] = match driver {
-        "max1704x" => &["model"],
-        "ina219" => &["shunt", "range", "charging"],
-        _ => &[],
+    let (wanted, allowed): (&[&str], &[&str]) = match driver {
+        "max1704x" => (&["model"], &[]),
+        "ina219" => (&["shunt", "range", "charging"], &[]),
+        _ if table.gives("current") => (&["charging"], &OF_DRIVERS[4..]),
+        _ => (&[], &OF_DRIVERS[4..]),
     };
-    let right = fits(&mut table, driver, wanted);
+    let right = fits(&mut table, driver, wanted, allowed);
     let driver = match driver {
         "max1704x" => Driver::Max1704x(variant(model?.value)?),
         "ina219" => Driver::Ina219 {
@@ -62,7 +79,15 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
             range: range?.value,
             charging_positive: charging?.value == "positive",
         },
-        _ => Driver::Registers,
+        _ => {
+            let (mut layout, never_write) = layout?;
+            layout.charging_positive = charging.is_some_and(|sign| sign.value == "positive");
+            registers::may_wake(&mut table, &layout, &never_write).then(|| ())?;
+            Driver::Registers {
+                layout: Box::new(layout),
+                never_write,
+            }
+        }
     };
     right.then_some(ChipPlan {
         name: name.to_owned(),
@@ -78,11 +103,12 @@ fn variant(model: &str) -> Option<Variant> {
 }
 
 /// Reports keys that the driver needs and does not have, and those that mean nothing to it.
-fn fits(table: &mut Section, driver: &str, wanted: &[&str]) -> bool {
+fn fits(table: &mut Section, driver: &str, wanted: &[&str], allowed: &[&str]) -> bool {
     let mut right = true;
-    for key in ["model", "shunt", "range", "charging"] {
+    for key in OF_DRIVERS {
         let (given, needed) = (table.gives(key), wanted.contains(&key));
-        if given == needed || (!given && !table.sound()) {
+        let fine = given == needed || given && allowed.contains(&key);
+        if fine || (!given && !table.sound()) {
             continue;
         }
         let (path, span) = (table.full(key), table.header());

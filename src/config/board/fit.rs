@@ -5,7 +5,7 @@
 
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::{Board, Line, Pin, pins};
+use super::{Board, Drive, Line, Pin, pins};
 use crate::core::settings::{CELL_LEAST, CELL_MOST};
 use crate::units::Millivolts;
 use std::ops::Range;
@@ -90,6 +90,30 @@ pub(super) fn ahead_is_long_enough(
         "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
     let span = delay.span.clone().unwrap_or(table.header());
     table.report().error(span, what, help.to_owned());
+}
+
+/// A board that cuts the power when the alive line falls has one. False if it has not.
+pub(super) fn falls(
+    table: &mut Table<'_, '_, '_>,
+    falls: Option<At<bool>>,
+    alive: Option<&Option<Drive>>,
+) -> bool {
+    let Some(falls) = falls else { return false };
+    let missing = alive.is_some_and(Option::is_none);
+    let (what, help) = match (falls.value, missing) {
+        (true, false) => return true,
+        (true, true) => (
+            "`cut.alive` needs an alive line",
+            "add [alive] with its line",
+        ),
+        (false, _) => (
+            "`cut.alive.falls` can only be true",
+            "remove [cut.alive], if the board does not look at the line",
+        ),
+    };
+    let span = falls.span.unwrap_or(table.header());
+    table.report().error(span, what.to_owned(), help.to_owned());
+    false
 }
 
 /// A line has no job that something else on the header needs. `bus`: a chip of the board is on the

@@ -3,9 +3,12 @@
 //! The schema is frozen: keys and sections are added, none is renamed or changes what it means. It
 //! never reads a file.
 
+mod chip;
+
 use super::super::keys::led;
 use super::super::schema::{Absent, Key, Kind, Section};
 use Absent::{Default, Nothing, Required};
+pub use chip::CHIP;
 use std::time::Duration;
 
 const fn key(name: &'static str, kind: Kind, absent: Absent, meaning: &'static str) -> Key {
@@ -45,10 +48,12 @@ pub const SECTIONS: &[Section] = &[
     CHIP,
     MAINS_LINE,
     MAINS_REGISTER,
+    MAINS_VOLTAGE,
     MAINS_CURRENT,
     MAINS_KERNEL,
     ALIVE,
     CUT_LINE,
+    CUT_ALIVE,
     CUT_REGISTER,
     LED,
     PIN,
@@ -149,60 +154,10 @@ pub const BATTERY: Section = Section {
     ],
 };
 
-/// One chip.
-pub const CHIP: Section = Section {
-    header: "chip.NAME",
-    meaning: "A chip on the I2C bus; there may be several, and what the first one cannot tell is \
-              taken from the next.",
-    keys: &[
-        key(
-            "driver",
-            Kind::Choice(&["max1704x", "ina219", "registers"]),
-            Required("\"max1704x\""),
-            "What kind of chip it is; \"registers\" tells nothing by itself, other sections name its \
-             registers",
-        ),
-        key("bus", Kind::Count(0, 255), Default("1"), "The bus"),
-        key(
-            "address",
-            Kind::Address,
-            Required("0x36"),
-            "Its address on the bus",
-        ),
-        key(
-            "model",
-            Kind::Choice(&[
-                "max17040", "max17041", "max17043", "max17044", "max17048", "max17049", "max17058",
-                "max17059",
-            ]),
-            Nothing("\"max17043\""),
-            "For max1704x: which of the family it is; it decides the scale of the voltage",
-        ),
-        key(
-            "shunt",
-            Kind::Resistance(1_000, 1_000_000),
-            Nothing("\"100mOhm\""),
-            "For ina219: its shunt",
-        ),
-        key(
-            "range",
-            Kind::Current(100, 20_000),
-            Nothing("\"3.2A\""),
-            "For ina219: the largest current to be measured",
-        ),
-        key(
-            "charging",
-            Kind::Choice(&["positive", "negative"]),
-            Nothing("\"positive\""),
-            "For ina219: the sign of the current that charges the battery",
-        ),
-    ],
-};
-
 /// Mains by a line.
 pub const MAINS_LINE: Section = Section {
     header: "mains.line",
-    meaning: "Power from outside is told by a GPIO line. One of the four ways can be given; without \
+    meaning: "Power from outside is told by a GPIO line. One of these ways can be given; without \
               any, the kernel's power supplies tell, if there are such.",
     keys: &[
         LINE_CHIP,
@@ -251,6 +206,38 @@ pub const MAINS_REGISTER: Section = Section {
             BYTE,
             Required("0x20"),
             "What these bits are while there is power from outside",
+        ),
+    ],
+};
+
+/// Mains by a voltage.
+pub const MAINS_VOLTAGE: Section = Section {
+    header: "mains.voltage",
+    meaning: "Power from outside is told by what a chip measures at the inputs of the board.",
+    keys: &[
+        key(
+            "chip",
+            Kind::Text,
+            Required("\"mcu\""),
+            "The chip, by its name",
+        ),
+        key(
+            "registers",
+            Kind::Bytes,
+            Required("[0x07, 0x09]"),
+            "The first register of each input; there is power while one of them has enough, up to four",
+        ),
+        chip::ORDER,
+        chip::MASK,
+        chip::ENCODING,
+        chip::TIMES,
+        chip::DIVIDED_BY,
+        chip::PLUS,
+        key(
+            "above",
+            VOLTAGE,
+            Required("\"4V\""),
+            "A voltage above it is enough",
         ),
     ],
 };
@@ -305,7 +292,7 @@ pub const ALIVE: Section = Section {
 pub const CUT_LINE: Section = Section {
     header: "cut.line",
     meaning: "The board cuts the power when a line is held for a while, after everything has been \
-              unmounted. Without one of the two ways of cutting the power, the board cuts none.",
+              unmounted. Without one of these ways of cutting the power, the board cuts none.",
     keys: &[
         LINE_CHIP,
         key(
@@ -324,6 +311,32 @@ pub const CUT_LINE: Section = Section {
     ],
 };
 
+/// Power cut by the alive line.
+pub const CUT_ALIVE: Section = Section {
+    header: "cut.alive",
+    meaning: "The board cuts the power when the alive line has fallen, which it does after everything has \
+              been unmounted.",
+    keys: &[key(
+        "falls",
+        Kind::Flag,
+        Required("true"),
+        "The board looks at the line; only true can be written",
+    )],
+};
+
+/// What opens a chip.
+const UNLOCK: &[Key] = &[
+    key("register", BYTE, Required("0x0B"), "The register, one byte"),
+    key("open", BYTE, Required("0x29"), "What opens it"),
+    key("close", BYTE, Required("0x00"), "What closes it"),
+];
+
+/// What is written first.
+const BEFORE: &[Key] = &[
+    key("register", BYTE, Required("0x09"), "The register, one byte"),
+    key("value", BYTE, Required("30"), "What is written"),
+];
+
 /// Power cut by a register.
 pub const CUT_REGISTER: Section = Section {
     header: "cut.register",
@@ -337,6 +350,24 @@ pub const CUT_REGISTER: Section = Section {
         ),
         key("register", BYTE, Required("0x01"), "The register, one byte"),
         key("value", BYTE, Required("0x55"), "What is written"),
+        key(
+            "keep",
+            BYTE,
+            Default("0x00"),
+            "Bits that stay as the register holds them; it is read first for that",
+        ),
+        key(
+            "unlock",
+            Kind::Table(UNLOCK),
+            Nothing("{ register = 0x0B, open = 0x29, close = 0x00 }"),
+            "What opens the chip for writing, and closes it again",
+        ),
+        key(
+            "before",
+            Kind::Table(BEFORE),
+            Nothing("{ register = 0x09, value = 30 }"),
+            "Another register that is written first, such as one that holds the time that is left",
+        ),
         key(
             "delay",
             Kind::Duration(Duration::from_secs(1), Duration::from_secs(600)),

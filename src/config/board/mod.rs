@@ -17,6 +17,7 @@ mod fit;
 pub mod keys;
 mod pins;
 mod read;
+mod registers;
 mod shelf;
 mod template;
 pub mod words;
@@ -32,13 +33,17 @@ use super::problem::Problems;
 use super::report::Report;
 use super::{FILE_MAX, syntax};
 use crate::chip::Variant;
+use crate::chip::registers::{Field, Layout, Manner};
 use crate::core::fact::Thread;
 use crate::core::settings::{self, Battery, CutAhead};
-use crate::units::Milliamps;
+use crate::units::{Milliamps, Millivolts};
 use std::time::Duration;
 
 /// Longest time that the writing of a register takes with all its tries, on a bus that does not answer.
 const WRITING: Duration = Duration::from_secs(5);
+
+/// Longest time that it takes to let the alive line go, so that the board sees it.
+const SEEN: Duration = Duration::from_secs(1);
 
 /// A board as its file describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,7 +90,7 @@ pub struct ChipPlan {
 }
 
 /// What a chip is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Driver {
     /// A fuel gauge of Maxim's.
     Max1704x(Variant),
@@ -98,8 +103,13 @@ pub enum Driver {
         /// A positive current charges the battery.
         charging_positive: bool,
     },
-    /// Nothing but registers.
-    Registers,
+    /// One of which the file lists the registers.
+    Registers {
+        /// Where what stands.
+        layout: Box<Layout>,
+        /// Registers that must never be written.
+        never_write: Box<[u8]>,
+    },
 }
 
 impl Driver {
@@ -107,7 +117,8 @@ impl Driver {
     pub fn tells_charge(&self) -> bool {
         match self {
             Driver::Max1704x(_) => true,
-            Driver::Ina219 { .. } | Driver::Registers => false,
+            Driver::Ina219 { .. } => false,
+            Driver::Registers { layout, .. } => layout.charge.is_some(),
         }
     }
 
@@ -115,13 +126,28 @@ impl Driver {
     pub fn tells_current(&self) -> bool {
         match self {
             Driver::Ina219 { .. } => true,
-            Driver::Max1704x(_) | Driver::Registers => false,
+            Driver::Max1704x(_) => false,
+            Driver::Registers { layout, .. } => layout.current.is_some(),
         }
     }
 
     /// It tells anything at all.
     pub fn tells(&self) -> bool {
-        self.tells_charge() || self.tells_current()
+        match self {
+            Driver::Ina219 { .. } | Driver::Max1704x(_) => true,
+            Driver::Registers { layout, .. } => layout.tells(),
+        }
+    }
+
+    /// How its registers are read where the file names them.
+    pub fn manner(&self) -> Manner {
+        match self {
+            Driver::Registers { layout, .. } => layout.manner,
+            Driver::Ina219 { .. } | Driver::Max1704x(_) => Manner {
+                bytewise: false,
+                alike: 1,
+            },
+        }
     }
 }
 
@@ -188,6 +214,17 @@ pub enum MainsBy {
         /// What they are while there is power.
         present: u8,
     },
+    /// The voltage at the inputs of the board, in registers.
+    Voltage {
+        /// Address of the chip.
+        address: u8,
+        /// How it is read.
+        manner: Manner,
+        /// Where each input stands.
+        inputs: Vec<Field>,
+        /// There is power while one of them has more.
+        above: Millivolts,
+    },
     /// The current of the battery: while more than this flows out, there is none. The core judges
     /// it, by several readings.
     Current {
@@ -219,6 +256,8 @@ pub enum Cut {
         /// For how long.
         hold: Duration,
     },
+    /// After the halt: the alive line is let go, and the board sees it.
+    Alive,
     /// A register is written.
     Register {
         /// Bus of the chip.
@@ -235,7 +274,31 @@ pub enum Cut {
         cancel: Option<u8>,
         /// It is written after everything was unmounted, and not before init is asked.
         after_unmount: bool,
+        /// What is done beside it.
+        steps: Steps,
     },
+}
+
+/// What is done beside the writing of one register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Steps {
+    /// These bits stay as the register holds them.
+    pub keep: u8,
+    /// What opens the chip for writing.
+    pub unlock: Option<Unlock>,
+    /// A register that is written first, and its value.
+    pub first: Option<(u8, u8)>,
+}
+
+/// What opens a chip for writing, and closes it again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unlock {
+    /// The register.
+    pub register: u8,
+    /// What opens it.
+    pub open: u8,
+    /// What closes it.
+    pub close: u8,
 }
 
 impl Board {
@@ -264,16 +327,18 @@ impl Board {
             mains_by: match self.mains {
                 MainsBy::Supplies | MainsBy::Supply(_) => Thread::Vitals,
                 MainsBy::Line { .. } => Thread::Line,
-                MainsBy::Register { .. } | MainsBy::Current { .. } => Thread::Bus,
+                MainsBy::Register { .. } | MainsBy::Voltage { .. } => Thread::Bus,
+                MainsBy::Current { .. } => Thread::Bus,
             },
             battery: self.battery,
             dead_band: match self.mains {
                 MainsBy::Current { dead_band } => Some(dead_band),
                 MainsBy::Supplies | MainsBy::Supply(_) => None,
-                MainsBy::Line { .. } | MainsBy::Register { .. } => None,
+                MainsBy::Line { .. } | MainsBy::Register { .. } | MainsBy::Voltage { .. } => None,
             },
             cut_hold: match self.cut {
                 Cut::Line { hold, .. } => hold,
+                Cut::Alive => SEEN,
                 Cut::Register {
                     after_unmount: true,
                     ..
@@ -290,7 +355,7 @@ impl Board {
                     can_be_cancelled: cancel.is_some(),
                     delay,
                 }),
-                Cut::None | Cut::Line { .. } | Cut::Register { .. } => None,
+                Cut::None | Cut::Line { .. } | Cut::Alive | Cut::Register { .. } => None,
             },
         }
     }

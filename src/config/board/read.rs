@@ -7,6 +7,7 @@ use super::super::keys::VERSION;
 use super::super::led;
 use super::super::report::Report;
 use super::super::table::{At, Table};
+use super::registers::{self, byte};
 use super::{Board, ChipPlan, Cut, Drive, Driver, Line, MainsBy, Pull, Reserved};
 use super::{about, chips, fit, keys, pins};
 use crate::core::settings::Battery;
@@ -41,7 +42,7 @@ pub(super) fn board<'i>(
     let mains = mains(&mut top, &chips);
     let bus = on_header_bus(&chips);
     let alive = drive(&mut top, ("alive", keys::ALIVE.keys), "level", bus);
-    let cut = cut(&mut top, &chips);
+    let cut = cut(&mut top, &chips, alive.as_ref());
     let led = led::plan(&mut top.below("led", keys::LED.keys));
     if let Some(Some(led)) = &led
         && let Some(line) = led.value.line()
@@ -146,7 +147,10 @@ fn battery(
 /// What tells of mains. `None` if it is wrong.
 fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy> {
     let mut group = top.group("mains");
-    if !one_of(&mut group, &["line", "register", "current", "kernel"]) {
+    if !one_of(
+        &mut group,
+        &["line", "register", "voltage", "current", "kernel"],
+    ) {
         return None;
     }
     if group.gives("line") {
@@ -182,6 +186,19 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
             present,
         });
     }
+    if group.gives("voltage") {
+        let mut table = group.below("voltage", keys::MAINS_VOLTAGE.keys);
+        let chip = named_chip(&mut table, chips);
+        let inputs = registers::inputs(&mut table);
+        let above = table.voltage("above");
+        let chip = chip?;
+        return Some(MainsBy::Voltage {
+            address: chip.address,
+            manner: chip.driver.manner(),
+            inputs: inputs?,
+            above: above?.value,
+        });
+    }
     if group.gives("current") {
         let tells = chips.is_none() || any(chips, Driver::tells_current);
         let mut table = group.below("current", keys::MAINS_CURRENT.keys);
@@ -211,10 +228,19 @@ fn any(chips: &Option<Vec<At<ChipPlan>>>, tells: impl Fn(&Driver) -> bool) -> bo
 }
 
 /// How power is cut. `None` if it is wrong.
-fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
+fn cut(
+    top: &mut Section,
+    chips: &Option<Vec<At<ChipPlan>>>,
+    alive: Option<&Option<Drive>>,
+) -> Option<Cut> {
     let mut group = top.group("cut");
-    if !one_of(&mut group, &["line", "register"]) {
+    if !one_of(&mut group, &["line", "alive", "register"]) {
         return None;
+    }
+    if group.gives("alive") {
+        let mut table = group.below("alive", keys::CUT_ALIVE.keys);
+        let falls = table.flag("falls");
+        return fit::falls(&mut table, falls, alive).then_some(Cut::Alive);
     }
     if group.gives("line") {
         let mut table = group.below("line", keys::CUT_LINE.keys);
@@ -231,30 +257,43 @@ fn cut(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
     }
     if group.gives("register") {
         let mut table = group.below("register", keys::CUT_REGISTER.keys);
-        let chip = named_chip(&mut table, chips);
-        let (register, value) = (byte(&mut table, "register"), byte(&mut table, "value"));
-        let delay = table.duration("delay");
-        let when = table.choice("when");
-        let takes_back = table.gives("cancel");
-        let cancel = byte(&mut table, "cancel");
-        let after_unmount = when.as_ref()?.value == "after-unmount";
-        fit::ahead_is_long_enough(&mut table, delay.as_ref(), after_unmount);
-        let (chip, value) = (chip?, value?);
-        let cancel = match takes_back {
-            true => Some(cancel?),
-            false => None,
-        };
-        return fit::taking_back(&mut table, value, cancel).then_some(Cut::Register {
-            bus: chip.bus,
-            address: chip.address,
-            register: register?,
-            value,
-            delay: delay?.value,
-            cancel,
-            after_unmount,
-        });
+        return cut_by_register(&mut table, chips);
     }
     Some(Cut::None)
+}
+
+fn cut_by_register(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
+    let chip = named_chip(table, chips);
+    let (register, value) = (byte(table, "register"), byte(table, "value"));
+    let steps = registers::steps(table);
+    let delay = table.duration("delay");
+    let when = table.choice("when");
+    let takes_back = table.gives("cancel");
+    let cancel = byte(table, "cancel");
+    let after_unmount = when.as_ref()?.value == "after-unmount";
+    fit::ahead_is_long_enough(table, delay.as_ref(), after_unmount);
+    let (chip, register, value, steps) = (chip?, register?, value?, steps?);
+    let unlocked = steps.unlock.map(|unlock| unlock.register);
+    let before = steps.first.map(|(register, _)| register);
+    for register in [Some(register), unlocked, before].into_iter().flatten() {
+        if !registers::may_write(table, &chip, register) {
+            return None;
+        }
+    }
+    let cancel = match takes_back {
+        true => Some(cancel?),
+        false => None,
+    };
+    fit::taking_back(table, value, cancel).then_some(Cut::Register {
+        bus: chip.bus,
+        address: chip.address,
+        register,
+        value,
+        delay: delay?.value,
+        cancel,
+        after_unmount,
+        steps,
+    })
 }
 
 /// The group has these tables only, and at most one of them.
@@ -325,10 +364,6 @@ fn line(table: &mut Section, bus: bool) -> Option<Line> {
 fn on_header_bus(chips: &Option<Vec<At<ChipPlan>>>) -> bool {
     let mut buses = chips.iter().flatten().map(|chip| chip.value.bus);
     buses.any(|bus| bus == pins::HEADER_BUS)
-}
-
-fn byte(table: &mut Section, name: &str) -> Option<u8> {
-    u8::try_from(table.count(name)?.value).ok()
 }
 
 /// The chip that `chip` names.

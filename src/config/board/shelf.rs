@@ -23,16 +23,38 @@ macro_rules! built_in {
 }
 
 built_in![
+    "dfrobot-ups-hat",
+    "ep-0136",
+    "geekworm-ups2",
+    "geekworm-ups3",
+    "hipi-ups-hat",
+    "juice4halt",
+    "lifepo4wered-4",
+    "lifepo4wered-6",
+    "lifepo4wered-7",
     "none",
+    "pipower-3",
+    "pipower-5",
+    "pisugar-2",
+    "pisugar-2-pro",
+    "pisugar-3",
+    "sbcomponents-ups-hat",
     "sim",
+    "strompi-3-line",
     "ups-lite-1.2",
+    "ups-lite-1.3",
     "waveshare-ups-hat",
     "waveshare-ups-hat-c",
     "waveshare-ups-hat-d",
+    "waveshare-ups-hat-e",
+    "witty-pi-4",
     "x120x",
+    "x703",
     "x708",
     "x728",
+    "x728-1",
     "x729",
+    "x735",
 ];
 
 /// A shelf of board files.

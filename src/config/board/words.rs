@@ -6,6 +6,7 @@
 use super::super::schema::{brief, milli};
 use super::{Board, ChipPlan, ComesBack, Confidence, Cut, Drive, Driver, Line, MainsBy, Pull};
 use crate::chip::Variant;
+use crate::chip::registers::Layout;
 
 /// What measures the battery, in a few words; empty if nothing does.
 pub fn gauge(board: &Board) -> String {
@@ -36,6 +37,22 @@ pub fn mains(board: &Board) -> String {
         MainsBy::Register {
             address, register, ..
         } => format!("register 0x{register:02x} of the chip at 0x{address:02x}"),
+        MainsBy::Voltage {
+            address,
+            inputs,
+            above,
+            ..
+        } => {
+            let inputs: Vec<String> = inputs
+                .iter()
+                .map(|field| format!("0x{:02x}", field.register))
+                .collect();
+            format!(
+                "more than {} in register {} of the chip at 0x{address:02x}",
+                milli(above.0, "V"),
+                inputs.join(" or ")
+            )
+        }
         MainsBy::Current { .. } => "the current".to_owned(),
     }
 }
@@ -45,6 +62,7 @@ pub fn cut(board: &Board) -> String {
     match &board.cut {
         Cut::None => "nothing".to_owned(),
         Cut::Line { drive, .. } => named(&drive.line),
+        Cut::Alive => "the alive line".to_owned(),
         Cut::Register {
             address, register, ..
         } => format!("register 0x{register:02x} of the chip at 0x{address:02x}"),
@@ -109,12 +127,31 @@ fn wired(chip: &ChipPlan) -> String {
             let shunt = milli(micro_ohms / 1000, "Ohm");
             format!("voltage and current by a shunt of {shunt}, {sign} charges")
         }
-        Driver::Registers => "its registers are named below".to_owned(),
+        Driver::Registers { layout, .. } => fields(layout),
     };
     format!(
         "{name}: {} at 0x{address:02x} on bus {bus}; {how}",
         model(&chip.driver)
     )
+}
+
+/// What a file names of the registers of a chip.
+fn fields(layout: &Layout) -> String {
+    let named = [
+        ("voltage", &layout.voltage),
+        ("charge", &layout.charge),
+        ("current", &layout.current),
+    ];
+    let named = named
+        .iter()
+        .filter_map(|(what, field)| Some((what, field.as_ref()?.register)));
+    let all: Vec<String> = named
+        .map(|(what, register)| format!("{what} in 0x{register:02x}"))
+        .collect();
+    match all.is_empty() {
+        true => "it tells nothing of the battery".to_owned(),
+        false => all.join(", "),
+    }
 }
 
 fn told(board: &Board) -> String {
@@ -135,7 +172,7 @@ fn told(board: &Board) -> String {
             "the battery's current: lost while more than {} flow out",
             milli(dead_band.0.unsigned_abs(), "A")
         ),
-        MainsBy::Supplies | MainsBy::Supply(_) => mains(board),
+        MainsBy::Supplies | MainsBy::Supply(_) | MainsBy::Voltage { .. } => mains(board),
     }
 }
 
@@ -148,6 +185,7 @@ fn cuts(board: &Board) -> String {
             level(drive.high),
             brief(*hold)
         ),
+        Cut::Alive => "the alive line falls after everything is unmounted".to_owned(),
         Cut::Register {
             value,
             delay,
@@ -210,7 +248,7 @@ pub fn abilities(board: &Board) -> (Vec<String>, Vec<String>) {
             "",
             "cut the power: the computer stays supplied after a power-off, until its battery is empty",
         ),
-        Cut::Line { .. } | Cut::Register { .. } => {
+        Cut::Line { .. } | Cut::Alive | Cut::Register { .. } => {
             say(true, "cut the power after a power-off", "");
         }
     }
@@ -256,7 +294,7 @@ fn model(driver: &Driver) -> String {
             known.map_or("MAX1704x".to_owned(), |(word, _)| word.to_uppercase())
         }
         Driver::Ina219 { .. } => "INA219".to_owned(),
-        Driver::Registers => "a controller".to_owned(),
+        Driver::Registers { .. } => "chip".to_owned(),
     }
 }
 

@@ -4,16 +4,17 @@
 
 pub mod ds3231;
 mod ina219;
+mod registers;
 
-use crate::board_file::OTHERS;
 use crate::outage::cell::Cell;
 use crate::rng::Rng;
 use fieldwarden::chip::Bus;
-use fieldwarden::config::board::{Board, ChipPlan, Driver, MainsBy};
+use fieldwarden::config::board::{Board, ChipPlan, Driver};
 use fieldwarden::core::fact::Errno;
 use fieldwarden::edge::bound_chips::BoundChips;
 use fieldwarden::edge::gauge::{Gauge, Look};
 use ina219::Ina219;
+use registers::Registers;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -137,10 +138,8 @@ enum Part {
         charge: u16,
     },
     Ina219(Ina219),
-    /// A register, one byte, that tells of mains by some of its bits. It is silent now and then.
-    Mcu {
-        byte: Option<u8>,
-    },
+    /// One of which the board file lists the registers. It is silent about mains now and then.
+    Registers(Box<Registers>),
 }
 
 std::thread_local! {
@@ -165,7 +164,7 @@ impl Inside {
         for (_, part) in &mut self.parts {
             match part {
                 Part::Ina219(chip) => chip.felt = false,
-                Part::Max1704x { .. } | Part::Mcu { .. } => {}
+                Part::Max1704x { .. } | Part::Registers(_) => {}
             }
         }
     }
@@ -198,7 +197,8 @@ impl Inside {
         let word = match part.ok_or(Errno(121))? {
             (_, Part::Max1704x { volts, .. }) if register == 0x02 => Some(*volts),
             (_, Part::Max1704x { charge, .. }) if register == 0x04 => Some(*charge),
-            (_, Part::Max1704x { .. } | Part::Mcu { .. }) => None,
+            (_, Part::Max1704x { .. }) => None,
+            (_, Part::Registers(chip)) => chip.word(register),
             (_, Part::Ina219(chip)) => chip.read(register, now, ails, &mut self.rng),
         };
         let word = self.stretched(word.ok_or(Errno(121))?);
@@ -225,16 +225,14 @@ impl Inside {
     }
 
     /// A register of one byte.
-    fn read_byte(&mut self, address: u8) -> Result<u8, Errno> {
+    fn read_byte(&mut self, address: u8, register: u8) -> Result<u8, Errno> {
         self.transfer()?;
         let part = self.parts.iter().find(|(at, _)| *at == address);
         let byte = match part {
-            Some((_, Part::Mcu { byte: Some(byte) })) => *byte,
-            Some((_, Part::Mcu { byte: None } | Part::Max1704x { .. } | Part::Ina219(_)))
-            | None => {
-                return Err(Errno(121));
-            }
+            Some((_, Part::Registers(chip))) => chip.byte(register),
+            Some((_, Part::Max1704x { .. } | Part::Ina219(_))) | None => None,
         };
+        let byte = byte.ok_or(Errno(121))?;
         Ok(match self.ails {
             Some(Ails::HeldDown) => 0,
             Some(Ails::HeldUp) => u8::MAX,
@@ -248,7 +246,19 @@ impl Inside {
         match self.parts.iter_mut().find(|(at, _)| *at == address) {
             Some((_, Part::Ina219(chip))) => chip.write(register, word, now, ails),
             // Nothing is written to a gauge whose charge would jump.
-            Some((_, Part::Max1704x { .. } | Part::Mcu { .. })) | None => return Err(Errno(121)),
+            Some((_, Part::Max1704x { .. } | Part::Registers(_))) | None => {
+                return Err(Errno(121));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_byte(&mut self, address: u8, register: u8, byte: u8) -> Result<(), Errno> {
+        self.transfer()?;
+        let ails = self.ails;
+        match self.parts.iter_mut().find(|(at, _)| *at == address) {
+            Some((_, Part::Registers(chip))) => chip.write(register, byte, ails),
+            Some((_, Part::Max1704x { .. } | Part::Ina219(_))) | None => return Err(Errno(121)),
         }
         Ok(())
     }
@@ -257,7 +267,7 @@ impl Inside {
 impl Bus for Wire {
     fn read(&mut self, address: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
         if let [byte] = into {
-            *byte = self.inside().read_byte(address)?;
+            *byte = self.inside().read_byte(address, register)?;
             return Ok(());
         }
         let bytes = self.inside().read(address, register)?.to_be_bytes();
@@ -269,6 +279,7 @@ impl Bus for Wire {
 
     fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
         match *bytes {
+            [byte] => self.inside().write_byte(address, register, byte),
             [high, low] => {
                 let word = u16::from_be_bytes([high, low]);
                 self.inside().write(address, register, word)
@@ -293,14 +304,17 @@ impl Chips {
         if board.chips.is_empty() {
             return None;
         }
-        let part = |chip: &ChipPlan| match chip.driver {
-            Driver::Max1704x(_) => Some(Part::Max1704x {
-                volts: 0,
-                charge: 0,
-            }),
-            Driver::Ina219 { .. } => Some(Part::Ina219(Ina219::new())),
-            Driver::Registers => Some(Part::Mcu { byte: None }),
-        };
+        let part =
+            |chip: &ChipPlan| match &chip.driver {
+                Driver::Max1704x(_) => Some(Part::Max1704x {
+                    volts: 0,
+                    charge: 0,
+                }),
+                Driver::Ina219 { .. } => Some(Part::Ina219(Ina219::new())),
+                Driver::Registers { layout, .. } => Some(Part::Registers(Box::new(
+                    Registers::new(layout, &board.mains, chip.address),
+                ))),
+            };
         let parts = board.chips.iter();
         let wire = Wire(Arc::new(Mutex::new(Inside {
             parts: parts
@@ -329,7 +343,8 @@ impl Chips {
     pub fn lose_power(&mut self, now: u64) {
         for (_, part) in &mut self.wire.inside().parts {
             match part {
-                Part::Max1704x { .. } | Part::Mcu { .. } => {}
+                Part::Max1704x { .. } => {}
+                Part::Registers(chip) => chip.lose_power(),
                 Part::Ina219(chip) => chip.lose_power(now),
             }
         }
@@ -367,7 +382,7 @@ impl Chips {
         let inside = self.wire.inside();
         let chip = |(_, part): &(u8, Part)| match part {
             Part::Ina219(chip) => chip.felt,
-            Part::Max1704x { .. } | Part::Mcu { .. } => false,
+            Part::Max1704x { .. } | Part::Registers(_) => false,
         };
         inside.felt || inside.parts.iter().any(chip)
     }
@@ -379,15 +394,11 @@ fn driver(board: &Board, wire: &Wire) -> Gauge {
     Gauge::of(board, Box::new(wire.clone()), nowhere).pausing(wait)
 }
 
-/// What the register that tells of mains is to say.
+/// What the registers that tell of mains are to say.
 fn tell(board: &Board, mains: Option<bool>, inside: &mut Inside) {
-    let MainsBy::Register { mask, present, .. } = board.mains else {
-        return;
-    };
-    let bits = |there: bool| if there { present } else { present ^ mask };
     for (_, part) in &mut inside.parts {
-        if let Part::Mcu { byte } = part {
-            *byte = mains.map(|there| bits(there) & mask | OTHERS);
+        if let Part::Registers(chip) = part {
+            chip.tell(&board.mains, mains);
         }
     }
 }
@@ -406,7 +417,7 @@ fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
     let (now, ails) = (inside.now, inside.ails);
     for (address, part) in &mut inside.parts {
         let plan = board.chips.iter().find(|plan| plan.address == *address);
-        let Some(driver) = plan.map(|plan| plan.driver) else {
+        let Some(driver) = plan.map(|plan| &plan.driver) else {
             continue;
         };
         match (part, driver) {
@@ -428,14 +439,19 @@ fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
                     ..
                 },
             ) => {
-                let sign = if charging_positive { 1 } else { -1 };
-                chip.feel(sign * current * i64::from(micro_ohms) / 1_000, voltage);
+                let sign = if *charging_positive { 1 } else { -1 };
+                chip.feel(sign * current * i64::from(*micro_ohms) / 1_000, voltage);
                 if ails == Some(Ails::Reset) {
                     chip.lose_power(now);
                 }
             }
-            (Part::Ina219(_), Driver::Max1704x(_) | Driver::Registers) => {}
-            (Part::Mcu { .. }, _) => {}
+            (Part::Ina219(_), Driver::Max1704x(_) | Driver::Registers { .. }) => {}
+            (Part::Registers(chip), _) => {
+                if ails == Some(Ails::Reset) {
+                    chip.lose_power();
+                }
+                inside.felt |= chip.feel(voltage, cell.share(), current, ails);
+            }
         }
     }
 }
