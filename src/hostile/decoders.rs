@@ -1,7 +1,7 @@
 //! Chips on a bus that says anything.
 
-use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Variant, ds3231};
 use crate::chip::registers::Layout;
+use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Variant, ds3231};
 use crate::config::board::{BUILT_IN, Board, Driver, Shelf};
 use crate::core::fact::Errno;
 use crate::units::Milliamps;
@@ -76,7 +76,9 @@ fn layouts() -> &'static [(u8, u8, Layout)] {
     static LAYOUTS: OnceLock<Vec<(u8, u8, Layout)>> = OnceLock::new();
     LAYOUTS.get_or_init(|| {
         let shelf = Shelf::built_in();
-        let boards = BUILT_IN.iter().filter_map(|(name, _)| shelf.board(name)?.ok());
+        let boards = BUILT_IN
+            .iter()
+            .filter_map(|(name, _)| shelf.board(name)?.ok());
         let of = |board: Board| {
             let cells = board.battery.map_or(1, |battery| battery.cells);
             let chips = board.chips.into_iter();

@@ -75,13 +75,20 @@ fn section(section: &Section) -> String {
     let tables = section.keys.iter().filter(|key| !key.inside().is_empty());
     let mut seen: Vec<(&[Key], Vec<&str>)> = Vec::new();
     for key in tables {
-        match seen.iter_mut().find(|(inside, _)| std::ptr::eq(*inside, key.inside())) {
+        match seen
+            .iter_mut()
+            .find(|(inside, _)| std::ptr::eq(*inside, key.inside()))
+        {
             Some((_, names)) => names.push(key.name),
             None => seen.push((key.inside(), vec![key.name])),
         }
     }
     for (inside, names) in seen {
-        text.push_str(&format!("\nInside `{}`:\n\n{}", names.join("`, `"), table(inside)));
+        text.push_str(&format!(
+            "\nInside `{}`:\n\n{}",
+            names.join("`, `"),
+            table(inside)
+        ));
     }
     text
 }
