@@ -82,7 +82,9 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
         _ => {
             let (mut layout, never_write) = layout?;
             layout.charging_positive = charging.is_some_and(|sign| sign.value == "positive");
-            registers::may_wake(&mut table, &layout, &never_write).then(|| ())?;
+            if !registers::may_wake(&mut table, &layout, &never_write) {
+                return None;
+            }
             Driver::Registers {
                 layout: Box::new(layout),
                 never_write,

@@ -115,7 +115,7 @@ impl Registers {
                 ..
             } => {
                 let bits = if there { *present } else { present ^ mask };
-                self.bytes[usize::from(*register)] = bits & mask | OTHERS & !mask;
+                self.bytes[usize::from(*register)] = (bits & mask) | (OTHERS & !mask);
             }
             MainsBy::Voltage { inputs, .. } => {
                 // Power comes in at the last one; the others have what leaks into them.
@@ -136,11 +136,11 @@ impl Registers {
             Encoding::Binary => number,
             Encoding::Bcd => [1_000, 100, 10, 1]
                 .into_iter()
-                .fold(0, |bits, ten| bits << 4 | number / ten % 10),
-            Encoding::Hundredths => (number / 100) << 8 | number % 100,
+                .fold(0, |bits, ten| (bits << 4) | (number / ten % 10)),
+            Encoding::Hundredths => ((number / 100) << 8) | (number % 100),
         };
         let mask = i64::from(field.mask);
-        let room = bits << field.mask.trailing_zeros() & mask;
+        let room = (bits << field.mask.trailing_zeros()) & mask;
         let at = usize::from(field.register);
         match field.order {
             Order::Byte => {
@@ -153,7 +153,7 @@ impl Registers {
                     _ => [at + 1, at],
                 };
                 let held = i64::from(u16::from_be_bytes([self.bytes[high], self.bytes[low]]));
-                let word = u16::try_from((room | held & !mask) & 0xFFFF).unwrap_or(0);
+                let word = u16::try_from((room | (held & !mask)) & 0xFFFF).unwrap_or(0);
                 [self.bytes[high], self.bytes[low]] = word.to_be_bytes();
             }
         }
