@@ -95,7 +95,7 @@ pub(super) fn config<'i>(
         disk_every: storage.every,
         mounts: storage.mounts,
         health: root.health,
-        operators: operators?,
+        operators: operators?.value,
         commands,
     };
     Some((settings, wiring))
@@ -168,12 +168,6 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
             path => CgroupChoice::At(PathBuf::from(path)),
         },
     })
-}
-
-/// Users who may act beside root.
-fn operators(mut table: Table<'_, '_, '_>) -> Option<Vec<String>> {
-    let operators = table.other("operators", super::rights::accounts);
-    operators.map(|operators| operators.value)
 }
 
 /// Reports values of different sections that do not go together.
