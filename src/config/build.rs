@@ -101,6 +101,11 @@ pub(super) fn config<'i>(
     Some((settings, wiring))
 }
 
+/// Who may act beside root.
+fn operators(mut table: Table<'_, '_, '_>) -> Option<At<Vec<String>>> {
+    table.other("operators", super::rights::accounts)
+}
+
 /// Is the file of a version after ours? Nothing else is judged then, because its keys are not
 /// ours.
 pub(super) fn newer<'i>(report: &mut Report<'i>, file: &DeTable<'i>, sound: bool) -> bool {
