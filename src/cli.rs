@@ -15,6 +15,7 @@ mod logs;
 mod look;
 mod notify;
 mod past;
+mod power;
 mod printer;
 mod reach;
 mod reload;
@@ -134,10 +135,13 @@ enum Command {
         watch: bool,
     },
     /// Tell what the machine runs on, who says so, and what comes if mains stay away
+    #[command(args_conflicts_with_subcommands = true)]
     Power {
         /// For programs: one JSON object, described in docs/control.md; null where nothing tells
         #[arg(long)]
         json: bool,
+        #[command(subcommand)]
+        what: Option<power::Wanted>,
     },
     /// Tell what happened
     Events {
@@ -368,7 +372,11 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             named,
             explain,
         } => check::asked((config, named, explain), cli.runtime_dir, &mut out)?,
-        Command::Power { json } => look::power(&daemon(), json, &mut out)?,
+        Command::Power {
+            what: Some(power::Wanted::Plan { json, journal }),
+            ..
+        } => power::plan(&daemon(), json, &journal, &mut out)?,
+        Command::Power { json, what: None } => look::power(&daemon(), json, &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,
         Command::Status { .. } => look::status(&daemon(), &mut out)?,

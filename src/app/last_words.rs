@@ -13,8 +13,9 @@
 
 use super::last_look;
 use crate::config::board::Board;
+use crate::core::comeback::{Answer, Event};
 use crate::core::fact::{Fact, HaltKind, Reading};
-use crate::core::last_words::{Deed, decide};
+use crate::core::last_words::decide;
 use crate::edge::board_record;
 use crate::edge::clock;
 use crate::edge::halter::halt_now;
@@ -43,15 +44,14 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
     let there = Some(Fact::Seen(Reading::Mains { present: true }));
     let mut back = || last_look::mains(&board, gone, &hardware) == there;
     match decide(&marker, board.settings().cut_ahead, &mut back) {
-        Deed::Nothing => format!("{action}: nothing to add"),
-        Deed::Cut => cut(&board, &hardware),
-        Deed::Told => "poweroff: the board was told, and cuts the power soon".to_owned(),
-        Deed::Restart => {
+        None => format!("{action}: nothing to add"),
+        Some((_, Answer::Cut)) => cut(&board, &hardware),
+        Some((_, Answer::Restart)) => {
             // As far as anybody knows it has not taken the cut: whatever it says, the machine runs.
             take_back(&board, &hardware);
             restart(&hardware)
         }
-        Deed::TakeBack { anyhow } => match take_back(&board, &hardware) {
+        Some((_, Answer::Forget { restart: anyhow })) => match take_back(&board, &hardware) {
             Some(Err(why)) if !anyhow => {
                 // It will cut the power whatever we do: better off than on then.
                 let why = fault_sentence(&why);
@@ -59,11 +59,14 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
             }
             Some(Err(_) | Ok(())) | None => restart(&hardware),
         },
-        Deed::Ask => match tell_again(&board, &hardware) {
+        Some((_, Answer::Insist)) => match tell_again(&board, &hardware) {
             Some(Ok(())) => CUTS_ANYHOW.to_owned(),
             Some(Err(_)) | None => restart(&hardware),
         },
-        Deed::Loses => CUTS_ANYHOW.to_owned(),
+        Some((Event::Away, _)) => {
+            "poweroff: the board was told, and cuts the power soon".to_owned()
+        }
+        Some((Event::Back | Event::AwayAgain, _)) => CUTS_ANYHOW.to_owned(),
     }
 }
 

@@ -246,11 +246,15 @@ fn power(mut table: Table<'_, '_, '_>) -> Option<(Power, Outage)> {
     let low_charge = table.share("low_charge");
     let shed_optional = table.duration("shed_optional");
     let shed_normal = table.share("shed_normal");
+    let come_back = table.share("come_back");
+    let come_back_after = table.duration("come_back_after");
     let power = Power {
         ride_through: ride_through.as_ref()?.value,
         low_charge: low_charge.map(|share| share.value),
         shed_optional: shed_optional.as_ref()?.value,
         shed_normal: shed_normal?.value,
+        come_back: come_back?.value,
+        come_back_after: come_back_after?.value,
     };
     let outage = Outage {
         ride_through: ride_through?,

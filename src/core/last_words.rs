@@ -4,63 +4,40 @@
 //! Never acts without a halt of ours that was past taking back. A machine that is turned off with mains
 //! there must have a board that cuts its power: nothing else would start it again.
 
+use super::comeback::{Ability, Answer, Event, Knows, Stage, answer};
 use super::fact::HaltKind;
 use super::intent::{CutTold, HaltPhase, Intent, Marker};
 use super::settings::CutAhead;
 
-/// What is left to be done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deed {
-    /// Nothing: init finishes what it is about to do.
-    Nothing,
-    /// The board may cut the power. One that is told ahead of the halt, and is not known to have taken
-    /// it, is told once more.
-    Cut,
-    /// Nothing: the board took it ahead of the halt, and cuts the power soon.
-    Told,
-    /// Mains are back: restart instead of turning off.
-    Restart,
-    /// Mains are back, and the board may cut the power soon: it is to forget that.
-    TakeBack {
-        /// Restart although it does not hear that: nobody knows that it took the cut, and a machine
-        /// that is off would stay off if it never did. Otherwise restart only if it forgets it.
-        anyhow: bool,
-    },
-    /// Mains are back, and the board may cut the power soon, and cannot forget that: it is told once
-    /// more. If it takes it, it cuts the power and gives it again; restart if it does not.
-    Ask,
-    /// Mains are back, but the board cuts the power soon, and cannot forget that: it decides what
-    /// follows.
-    Loses,
-}
-
-/// What is left to be done by a power-off. `marker` is what the daemon has left in this boot, `ahead`
-/// what its board can do. `back` looks whether mains are there; it is asked only if that matters.
-pub fn decide(marker: &Marker, ahead: Option<CutAhead>, back: &mut dyn FnMut() -> bool) -> Deed {
+/// What is left to be done by a power-off, and what mains were found to do; `None`: nothing, and init
+/// finishes what it is about to do. `marker` is what the daemon has left in this boot, `ahead` what its
+/// board can do. `back` looks whether mains are there; it is asked only if that matters.
+pub fn decide(
+    marker: &Marker,
+    ahead: Option<CutAhead>,
+    back: &mut dyn FnMut() -> bool,
+) -> Option<(Event, Answer)> {
     let Intent::Halt {
         kind,
         cause,
         phase: HaltPhase::Committed,
     } = marker.intent
     else {
-        return Deed::Nothing;
+        return None;
     };
-    let is_to_run = match kind {
+    let event = match kind {
         // It was turned round while the daemon still lived, and init was deaf to that.
-        HaltKind::Reboot => true,
-        HaltKind::PowerOff => cause.ends_with_mains() && back(),
+        HaltKind::Reboot => Event::AwayAgain,
+        HaltKind::PowerOff if cause.ends_with_mains() && back() => Event::Back,
+        HaltKind::PowerOff => Event::Away,
     };
-    let told = ahead.map_or(CutTold::No, |_| marker.cut);
-    let cancels = ahead.is_some_and(|ahead| ahead.can_be_cancelled);
-    match (is_to_run, told) {
-        (true, CutTold::No) => Deed::Restart,
-        (true, CutTold::Maybe) if cancels => Deed::TakeBack { anyhow: true },
-        (true, CutTold::Maybe) => Deed::Ask,
-        (true, CutTold::Taken { .. }) if cancels => Deed::TakeBack { anyhow: false },
-        (true, CutTold::Taken { .. }) => Deed::Loses,
-        (false, CutTold::No | CutTold::Maybe) => Deed::Cut,
-        (false, CutTold::Taken { .. }) => Deed::Told,
-    }
+    let knows = match ahead.map_or(CutTold::No, |_| marker.cut) {
+        CutTold::No => Knows::Nothing,
+        CutTold::Maybe => Knows::Maybe,
+        CutTold::Taken { .. } => Knows::Took,
+    };
+    let ability = Ability::of(ahead);
+    Some((event, answer(event, Stage::Unmounted, knows, ability)))
 }
 
 #[cfg(test)]
@@ -96,23 +73,24 @@ mod tests {
     fn only_a_power_off_with_mains_back_is_turned_round() {
         use HaltKind::{PowerOff, Reboot};
         use HaltPhase::{Begun, Committed};
-        for (kind, cause, phase, back, deed) in [
-            (PowerOff, LOW, Committed, true, Deed::Restart),
-            (PowerOff, LOW, Committed, false, Deed::Cut),
-            (PowerOff, LOW, Begun, true, Deed::Nothing),
-            (PowerOff, ASKED, Committed, true, Deed::Cut),
-            (Reboot, LOW, Committed, false, Deed::Restart),
-            (Reboot, ASKED, Committed, false, Deed::Restart),
+        for (kind, cause, phase, back, said) in [
+            (PowerOff, LOW, Committed, true, Some(Answer::Restart)),
+            (PowerOff, LOW, Committed, false, Some(Answer::Cut)),
+            (PowerOff, LOW, Begun, true, None),
+            (PowerOff, ASKED, Committed, true, Some(Answer::Cut)),
+            (Reboot, LOW, Committed, false, Some(Answer::Restart)),
+            (Reboot, ASKED, Committed, false, Some(Answer::Restart)),
         ] {
             let marker = left(kind, cause, phase, CutTold::No);
-            assert_eq!(decide(&marker, None, &mut || back), deed, "{marker:?}");
+            let is = decide(&marker, None, &mut || back).map(|(_, answer)| answer);
+            assert_eq!(is, said, "{marker:?}");
         }
         for intent in [Intent::Run, Intent::Exit, Intent::Leave] {
             let marker = Marker {
                 intent,
                 ..left(PowerOff, LOW, Committed, CutTold::No)
             };
-            assert_eq!(decide(&marker, None, &mut || true), Deed::Nothing);
+            assert_eq!(decide(&marker, None, &mut || true), None);
         }
     }
 
@@ -122,20 +100,20 @@ mod tests {
     fn a_board_that_never_took_the_cut_does_not_keep_the_machine_off() {
         use CutTold::{Maybe, No};
         let taken = CutTold::Taken { since: Mono(0) };
-        let anyhow = |anyhow| Deed::TakeBack { anyhow };
-        for (told, cancels, back, deed) in [
-            (taken, true, true, anyhow(false)),
-            (taken, false, true, Deed::Loses),
-            (taken, true, false, Deed::Told),
-            (taken, false, false, Deed::Told),
-            (Maybe, true, true, anyhow(true)),
-            (Maybe, false, true, Deed::Ask),
-            (Maybe, true, false, Deed::Cut),
-            (Maybe, false, false, Deed::Cut),
-            (No, true, true, Deed::Restart),
-            (No, false, true, Deed::Restart),
-            (No, true, false, Deed::Cut),
-            (No, false, false, Deed::Cut),
+        let forget = |restart| Answer::Forget { restart };
+        for (told, cancels, back, said) in [
+            (taken, true, true, forget(false)),
+            (taken, false, true, Answer::GoOn),
+            (taken, true, false, Answer::GoOn),
+            (taken, false, false, Answer::GoOn),
+            (Maybe, true, true, forget(true)),
+            (Maybe, false, true, Answer::Insist),
+            (Maybe, true, false, Answer::Cut),
+            (Maybe, false, false, Answer::Cut),
+            (No, true, true, Answer::Restart),
+            (No, false, true, Answer::Restart),
+            (No, true, false, Answer::Cut),
+            (No, false, false, Answer::Cut),
         ] {
             let ahead = Some(CutAhead {
                 can_be_cancelled: cancels,
@@ -143,7 +121,8 @@ mod tests {
             });
             let marker = left(HaltKind::PowerOff, LOW, HaltPhase::Committed, told);
             let is = decide(&marker, ahead, &mut || back);
-            assert_eq!(is, deed, "{told:?}, cancels: {cancels}, back: {back}");
+            let event = if back { Event::Back } else { Event::Away };
+            assert_eq!(is, Some((event, said)), "{told:?}, cancels: {cancels}");
         }
     }
 
@@ -152,15 +131,31 @@ mod tests {
     #[test]
     fn mains_are_looked_at_only_if_it_matters() {
         let untouched = &mut || panic!("looked at");
-        for (kind, cause, phase, deed) in [
-            (HaltKind::PowerOff, LOW, HaltPhase::Begun, Deed::Nothing),
-            (HaltKind::PowerOff, ASKED, HaltPhase::Committed, Deed::Cut),
+        for (kind, cause, phase, said) in [
+            (HaltKind::PowerOff, LOW, HaltPhase::Begun, None),
+            (
+                HaltKind::PowerOff,
+                ASKED,
+                HaltPhase::Committed,
+                Some(Answer::Cut),
+            ),
             // What tells of mains has said all the time that they are there.
-            (HaltKind::PowerOff, SINKS, HaltPhase::Committed, Deed::Cut),
-            (HaltKind::Reboot, LOW, HaltPhase::Committed, Deed::Restart),
+            (
+                HaltKind::PowerOff,
+                SINKS,
+                HaltPhase::Committed,
+                Some(Answer::Cut),
+            ),
+            (
+                HaltKind::Reboot,
+                LOW,
+                HaltPhase::Committed,
+                Some(Answer::Restart),
+            ),
         ] {
             let marker = left(kind, cause, phase, CutTold::No);
-            assert_eq!(decide(&marker, None, untouched), deed);
+            let is = decide(&marker, None, untouched).map(|(_, answer)| answer);
+            assert_eq!(is, said);
         }
     }
 }

@@ -20,6 +20,7 @@
 pub mod action;
 mod backoff;
 mod clock;
+pub mod comeback;
 mod daemon;
 mod desk;
 pub mod fact;
@@ -67,6 +68,7 @@ pub use power::{
 pub use service::{Account, Bar, Down, ProbeView, Readiness, Reload, State, StopCause, Wish};
 pub use services::{JobPlan, JobView, View};
 use settings::Settings;
+pub use shutdown::WayDownStep;
 use std::borrow::Borrow;
 use std::time::Duration;
 pub use storage::MountTrouble;
@@ -300,6 +302,11 @@ impl Core {
     /// How power stands in full: what each source says, and what would happen when.
     pub fn power(&self, now: Mono) -> PowerView {
         self.power.view(now, self.settings())
+    }
+
+    /// The rungs of a power-off for want of mains, and the longest that each may take.
+    pub fn way_down(&self) -> Vec<WayDownStep> {
+        shutdown::Shutdown::way_down(self.settings(), self.picture.hold_up)
     }
 
     /// What the battery's gauge says; `None` without one, and while it cannot be read.

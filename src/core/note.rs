@@ -469,6 +469,11 @@ pub enum Note {
         /// Which are stopped now.
         shed: super::picture::Shed,
     },
+    /// The battery recovers from an outage: services wait until it holds enough, or mains have stayed.
+    Recovering {
+        /// Which wait.
+        shed: super::picture::Shed,
+    },
     /// Signs about mains and battery contradict each other: somebody has to look at the board.
     SignsDisagree {
         /// Which.
@@ -591,6 +596,7 @@ impl Note {
             | Note::ClockWrong { .. }
             | Note::RtcWrong { .. }
             | Note::MainsLost
+            | Note::Recovering { .. }
             | Note::OutageTakenUp { .. }
             | Note::SignsDisagree { .. }
             | Note::ThrottleBegan { .. }

@@ -36,6 +36,7 @@ mod low;
 mod outlook;
 mod plan;
 mod publish;
+mod recovery;
 mod rise;
 mod sign;
 mod sink;
@@ -62,6 +63,7 @@ use dispute::Disputed;
 use doubt::Doubt;
 use gauge::Believed;
 use look::Look;
+use recovery::Recovery;
 use rise::Rise;
 use sign::Sign;
 use sink::Sink;
@@ -98,6 +100,7 @@ pub(crate) struct Power {
     agreed: Option<(Mono, u32)>,
     low_told: bool,
     shed: Shed,
+    recovery: Recovery,
     dispute: Disputed,
     doubt: Doubt,
     /// What holds has to be seen before time alone counts.
@@ -133,6 +136,7 @@ impl Power {
             agreed: None,
             low_told: false,
             shed: Shed::Nothing,
+            recovery: Recovery::default(),
             dispute: Disputed::default(),
             doubt: Doubt::default(),
             look: Look::default(),
@@ -176,6 +180,9 @@ impl Power {
             pass.out.note(note);
         }
         let outage = |s: Option<Supply>| s.and_then(Supply::outage);
+        if let (Some(_), None) = (outage(before), outage(Some(next))) {
+            self.begin_recovery(pass);
+        }
         if outage(before) != outage(Some(next)) {
             // Another story begins; nothing of the old one may come due in it.
             self.volts.forget();
@@ -305,6 +312,7 @@ impl Power {
     fn judge(&mut self, pass: &mut Pass) {
         self.miss_sign(pass);
         self.look = self.look.wait(pass.now);
+        let recovered = self.recover(pass);
         let Some(supply) = self.supply else { return };
         self.confirm(pass);
         self.count_in_vain(supply, pass);
@@ -318,7 +326,7 @@ impl Power {
         if let Some(cause) = cause {
             self.turn(supply.force(cause, pass.now), pass);
         }
-        self.shed(plan, pass);
+        self.shed(plan, recovered, pass);
         self.dispute(pass);
         self.publish(pass);
         self.due = self.next(pass.now, pass.settings);
@@ -332,6 +340,8 @@ impl Policy for Power {
         if let Some(supply) = self.supply {
             self.look = self.look.after(self.due, pass.now);
             self.turn(supply.wait(pass.now), pass);
+            self.judge(pass);
+        } else if self.recovery.goes_on() {
             self.judge(pass);
         }
         match pass.fact {
@@ -369,6 +379,7 @@ impl Policy for Power {
                 self.doubt.take_up(left);
                 self.sink.take_up(left);
                 self.inherit(left, pass);
+                self.recover_from_halt(left, pass);
                 pass.picture.halts_in_vain = self.doubt.halts();
                 pass.picture.mains_doubted = self.doubt.stands();
                 pass.picture.sinks = self.sink.sinks();

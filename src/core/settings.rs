@@ -76,6 +76,10 @@ pub struct Power {
     /// At or below this charge, normal services are stopped too; half of the ride-through does it as
     /// well.
     pub shed_normal: Permille,
+    /// Charge from which on services come back that an outage has stopped, if the battery was below it.
+    pub come_back: Permille,
+    /// Time with mains after which they come back in any case; zero: at once.
+    pub come_back_after: Duration,
 }
 
 impl Power {
@@ -85,6 +89,8 @@ impl Power {
         low_charge: None,
         shed_optional: Duration::from_secs(10),
         shed_normal: Permille(600),
+        come_back: Permille(200),
+        come_back_after: Duration::from_secs(60),
     };
 }
 
@@ -104,6 +110,8 @@ pub struct Board {
     pub cut_hold: Duration,
     /// The board is told to cut the power before init is asked.
     pub cut_ahead: Option<CutAhead>,
+    /// It starts the machine by itself when mains are back after a power-off; `None`: nobody knows.
+    pub comes_back: Option<bool>,
 }
 
 /// Power that is cut some time after the board was told, while init still unmounts.
@@ -123,6 +131,7 @@ impl Board {
         dead_band: None,
         cut_hold: Duration::ZERO,
         cut_ahead: None,
+        comes_back: None,
     };
 }
 

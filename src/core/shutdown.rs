@@ -29,11 +29,13 @@ mod tests;
 mod told;
 #[cfg(test)]
 mod told_tests;
+mod way_down;
 
 use super::action::{Action, Answer};
 use super::fact::{Asker, Fact, Reading, Request};
 use super::note::Note;
-use super::picture::Ending;
+use super::picture::{Ending, HaltCause};
+use super::settings::Settings;
 use super::{Pass, Policy};
 use crate::units::Mono;
 use escalation::Counted;
@@ -42,6 +44,7 @@ use ladder::GRACE;
 use reload::Reload;
 use std::time::Duration;
 use told::Forgetting;
+pub use way_down::WayDownStep;
 
 /// Time for the watchdog's last order. Longer would hold up the end for a device that is stuck.
 const PARTING: Duration = Duration::from_secs(2);
@@ -215,6 +218,17 @@ impl Shutdown {
             pass.picture.ending = Ending::Stopping { by, overran: true };
             self.due = Some(pass.now);
         }
+    }
+}
+
+impl Shutdown {
+    /// What a power-off would come to that mains bring about now, with a battery that lasts for so long.
+    pub fn way_down(settings: &Settings, lasts: Option<Duration>) -> Vec<WayDownStep> {
+        let cause = match settings.power.ride_through {
+            Some(_) => HaltCause::RideThrough,
+            None => HaltCause::LowBattery,
+        };
+        way_down::way_down(cause, settings, lasts)
     }
 }
 

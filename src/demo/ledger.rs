@@ -316,6 +316,7 @@ impl Ledger {
             | Note::RtcRight
             | Note::BatteryLow { .. }
             | Note::Shedding { .. }
+            | Note::Recovering { .. }
             | Note::HeatShedding { .. }
             | Note::SignsDisagree { .. }
             | Note::ThrottleBegan { .. }

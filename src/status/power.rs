@@ -3,8 +3,10 @@
 use super::quantity::{Percent, Seconds, Volts};
 use super::{BatteryStatus, amperes_of};
 use crate::core::picture::{HaltCause, Shed};
-use crate::core::{Core, GaugeView, Held, LineView, PowerView, Quality, Signs, Supply};
-use crate::text::{dispute_word, fault_sentence, shed_word};
+use crate::core::{
+    Core, GaugeView, Held, LineView, PowerView, Quality, Signs, Supply, WayDownStep,
+};
+use crate::text::{dispute_word, fault_sentence, rung_word, shed_word};
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -44,6 +46,29 @@ pub struct PowerStatus {
     /// Halts for want of mains since mains were seen last, over all boots.
     #[serde(default)]
     pub halts_in_vain: u8,
+    /// The battery recovers from an outage, and services wait for that.
+    #[serde(default)]
+    pub recovering: bool,
+    /// Time until they run again in any case; null while mains are away.
+    #[serde(default)]
+    pub recovered_in_seconds: Option<Seconds>,
+    /// The rungs of a power-off for want of mains, from its ask on.
+    #[serde(default)]
+    pub way_down: Vec<PowerRung>,
+    /// The board starts the machine by itself when mains are back after a power-off; null: nobody knows.
+    #[serde(default)]
+    pub comes_back: Option<bool>,
+}
+
+/// A rung of a power-off.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PowerRung {
+    /// `stopping`, `killing`, `recording`, `syncing`, `cutting` or `asked` (of init).
+    pub rung: String,
+    /// The longest that it may take; of `asked`, until init stops this daemon.
+    pub at_most_seconds: Seconds,
+    /// Mains that return while it lasts take the halt back.
+    pub can_be_taken_back: bool,
 }
 
 /// Something that tells of mains or of the battery.
@@ -106,7 +131,19 @@ pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
             .to_owned()
         }),
         halts_in_vain: view.halts_in_vain,
+        recovering: view.recovering,
+        recovered_in_seconds: view.recovered.map(|at| Seconds(at.since(now))),
+        way_down: core.way_down().into_iter().map(rung).collect(),
+        comes_back: core.settings().board.comes_back,
     })
+}
+
+fn rung(step: WayDownStep) -> PowerRung {
+    PowerRung {
+        rung: rung_word(step.rung).to_owned(),
+        at_most_seconds: Seconds(step.at_most),
+        can_be_taken_back: step.can_be_taken_back,
+    }
 }
 
 fn state(supply: Option<Supply>) -> &'static str {

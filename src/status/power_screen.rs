@@ -47,7 +47,7 @@ fn first_line(power: &PowerStatus) -> String {
     }
 }
 
-fn title(power: &PowerStatus) -> &'static str {
+pub(super) fn title(power: &PowerStatus) -> &'static str {
     match power.outage_seconds {
         Some(_) => "if mains stay away",
         None => "if mains failed now",
@@ -56,7 +56,7 @@ fn title(power: &PowerStatus) -> &'static str {
 
 fn sources(power: &PowerStatus) -> String {
     let rows: Vec<Vec<Cell>> = power.sources.iter().map(source).collect();
-    lines(2, &rows) + &in_vain(power)
+    lines(2, &rows) + &in_vain(power) + &recovering(power)
 }
 
 /// Halts of which nothing came.
@@ -64,6 +64,18 @@ fn in_vain(power: &PowerStatus) -> String {
     match power.halts_in_vain {
         0 => String::new(),
         halts => format!("  mains were not seen since {halts} halts in a row\n"),
+    }
+}
+
+/// Services that wait until the battery has recovered.
+fn recovering(power: &PowerStatus) -> String {
+    let time = power.recovered_in_seconds.as_ref().map_or_else(
+        || "until mains are back".to_owned(),
+        |left| format!("for {} at most", for_people(left.0)),
+    );
+    match power.recovering {
+        true => format!("  services wait until the battery has recovered, {time}\n"),
+        false => String::new(),
     }
 }
 
@@ -191,7 +203,7 @@ fn next(power: &PowerStatus) -> String {
     lines(2, &rows)
 }
 
-fn step(step: &PowerStep) -> Vec<Cell> {
+pub(super) fn step(step: &PowerStep) -> Vec<Cell> {
     let what = match (step.step.as_str(), step.why.as_deref()) {
         ("stop-optional", _) => "optional services stop",
         ("stop-normal", _) => "normal services stop",
@@ -264,6 +276,10 @@ mod tests {
             ],
             held: Some("returning".to_owned()),
             halts_in_vain: 0,
+            recovering: false,
+            recovered_in_seconds: None,
+            way_down: Vec::new(),
+            comes_back: None,
         }
     }
 

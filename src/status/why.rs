@@ -26,6 +26,7 @@ const OF_MAINS: &[&str] = &[
     "mains-lost",
     "mains-back",
     "shedding",
+    "recovering",
     "battery-low",
     "mains-doubted",
 ];

@@ -347,6 +347,7 @@ impl Describer<'_> {
                 ("battery-low", fields.into_iter().flatten().collect())
             }
             Note::Shedding { shed } => ("shedding", vec![("shed", word(shed_word(*shed)))]),
+            Note::Recovering { shed } => ("recovering", vec![("shed", word(shed_word(*shed)))]),
             Note::HeatShedding { shed } => {
                 ("heat-shedding", vec![("shed", word(shed_word(*shed)))])
             }

@@ -310,6 +310,7 @@ impl Speaker<'_> {
                 charge,
                 on_mains,
             } => power::battery_low(*voltage, *charge, *on_mains),
+            Note::Recovering { shed } => power::recovering(*shed).to_owned(),
             Note::Shedding { shed } => power::shedding(*shed).to_owned(),
             Note::SignsDisagree { dispute } => power::disagree(*dispute).to_owned(),
             Note::ThrottleBegan { flag, temperature } => throttle::began(*flag, *temperature),

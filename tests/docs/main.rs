@@ -6,6 +6,7 @@
 //! is, in `src/journal/tests/records.rs` and `src/status/tests.rs`.
 
 mod boards;
+mod comeback;
 mod evidence;
 mod health;
 mod led;

@@ -9,11 +9,12 @@ use crate::faults::Kind;
 use crate::plan::{Card, Plan};
 use crate::verdict::How;
 use crate::world::{Event, World};
+use fieldwarden::core::comeback::Answer;
 use fieldwarden::core::fact::{
     Asker, Errno, Fact, Fault, HaltKind, OrderId, Reading, Request, Source, Thread, Ticket,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, Intent, Marker};
-use fieldwarden::core::last_words::{Deed, decide};
+use fieldwarden::core::last_words::decide;
 use fieldwarden::core::picture::Rung;
 use fieldwarden::core::reboots::Reboots;
 use fieldwarden::core::traces::Traces;
@@ -215,30 +216,30 @@ impl World {
             return;
         };
         let sees = self.hook_sees_mains();
-        let deed = match (asked, self.remains.here) {
+        let said = match (asked, self.remains.here) {
             (HaltKind::PowerOff, Some(marker)) => {
                 let ahead = self.plan.settings.board.cut_ahead;
-                decide(&marker, ahead, &mut || sees)
+                decide(&marker, ahead, &mut || sees).map(|(_, answer)| answer)
             }
-            (HaltKind::PowerOff | HaltKind::Reboot, _) => Deed::Nothing,
+            (HaltKind::PowerOff | HaltKind::Reboot, _) => None,
         };
-        let runs = match deed {
-            Deed::Nothing | Deed::Told | Deed::Loses => asked == HaltKind::Reboot,
-            Deed::Cut => {
+        let runs = match said {
+            None | Some(Answer::GoOn) => asked == HaltKind::Reboot,
+            Some(Answer::Cut) => {
                 self.board_hears(true);
                 false
             }
-            Deed::Restart => {
+            Some(Answer::Restart) => {
                 self.board_forgets();
                 true
             }
-            Deed::TakeBack { anyhow } => {
+            Some(Answer::Forget { restart: anyhow }) => {
                 // Where nobody knows that it took the cut, it may have: that is the lesser harm.
                 let forgotten = self.board_forgets();
                 self.board.excuse();
                 forgotten || anyhow
             }
-            Deed::Ask => {
+            Some(Answer::Insist) => {
                 let taken = self.board_hears(true);
                 if !taken {
                     // It may have taken what it was told before: the lesser harm here, too.
@@ -246,6 +247,7 @@ impl World {
                 }
                 !taken
             }
+            Some(other) => panic!("{other:?} is nothing for a hook"),
         };
         if !runs && asked == HaltKind::PowerOff {
             self.nothing_else_starts_it(sees);

@@ -345,6 +345,11 @@ impl Board {
                 } => WRITING,
                 Cut::None | Cut::Register { .. } => Duration::ZERO,
             },
+            comes_back: match self.about.comes_back {
+                ComesBack::Yes => Some(true),
+                ComesBack::No => Some(false),
+                ComesBack::Unknown => None,
+            },
             cut_ahead: match self.cut {
                 Cut::Register {
                     after_unmount: false,

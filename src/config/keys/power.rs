@@ -36,5 +36,19 @@ pub const POWER: Section = Section {
             "Charge at or below which services of the class normal are stopped too, as they are after \
              half of ride_through",
         ),
+        key(
+            "come_back",
+            Kind::Share,
+            Default("\"20%\""),
+            "Charge that the battery is to have before services run again that an outage has stopped, \
+             or that are to start after a power-off for want of mains; where no charge is told, a \
+             voltage a quarter of the way from low to full",
+        ),
+        key(
+            "come_back_after",
+            Kind::Duration(s(0), hours(1)),
+            Default("\"60s\""),
+            "Time with mains after which they run again in any case; 0s: at once",
+        ),
     ],
 };

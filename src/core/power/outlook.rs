@@ -6,6 +6,7 @@ use super::supply::Supply;
 use super::trend::{Course, Trend};
 use super::{Power, low, sign};
 use crate::core::Pass;
+use crate::core::intent::{FoundMarker, Intent};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::Shed;
 use crate::core::settings::Settings;
@@ -179,17 +180,75 @@ impl Power {
         }
     }
 
-    /// What is shed comes back all at once, when mains do.
-    pub(super) fn shed(&mut self, plan: Option<Plan>, pass: &mut Pass) {
+    /// An outage is over: what it has stopped waits if it has left next to nothing.
+    pub(super) fn begin_recovery(&mut self, pass: &mut Pass) {
+        if plan::enough(&self.gauge, pass.settings, pass.now) == Some(false) {
+            let power = &pass.settings.power;
+            let told = self.recovery.goes_on();
+            self.recovery.begin(self.shed, power, pass.now);
+            if !told {
+                self.tell_recovery(pass);
+            }
+        }
+    }
+
+    /// An outage ended the boot before: nothing but what is essential starts on what it has left.
+    pub(super) fn recover_from_halt(&mut self, left: &FoundMarker, pass: &mut Pass) {
+        let Intent::Halt { cause, .. } = left.marker.intent else {
+            return;
+        };
+        let of_late = !left.same_boot && left.lasts;
+        if !of_late || !cause.ends_with_mains() || self.doubt.stands() {
+            return;
+        }
+        let power = &pass.settings.power;
+        self.recovery.begin(Shed::Normal, power, pass.now);
+        self.shed = self.shed.max(self.recovery.shed());
+        self.due = self.recovery.due(power);
+        pass.picture.shed = self.shed;
+        self.tell_recovery(pass);
+    }
+
+    fn tell_recovery(&self, pass: &mut Pass) {
+        let shed = self.recovery.shed();
+        if pass.settings.services.iter().any(|s| shed.holds(s.class)) {
+            pass.out.note(Note::Recovering { shed });
+        }
+    }
+
+    /// The battery may hold enough by now, also where mains are still away. Says whether services come
+    /// back with that.
+    pub(super) fn recover(&mut self, pass: &mut Pass) -> bool {
+        let power = &pass.settings.power;
+        let enough = plan::enough(&self.gauge, pass.settings, pass.now);
+        let known = (enough, self.doubt.stands());
+        let over = self.recovery.see(self.supply, known, power, pass.now);
+        if self.supply.is_none() {
+            self.due = self.recovery.due(power);
+            if over {
+                self.set_shed(Shed::Nothing, pass);
+            }
+        }
+        over
+    }
+
+    /// What is shed comes back all at once, when mains do. `anew`: what was shed before does not count
+    /// any more.
+    pub(super) fn shed(&mut self, plan: Option<Plan>, anew: bool, pass: &mut Pass) {
         let spare = plan::spare(&self.gauge, pass.settings, pass.now);
         let waits = [Some(Held::Returning), Some(Held::Looking)];
         let waiting = plan.is_some_and(|p| waits.contains(&p.held));
         let acting = (self.line_heard || self.confirmed) && !waiting;
+        let before = if anew { Shed::Nothing } else { self.shed };
         let shed = match plan {
-            Some(plan) if acting => self.shed.max(plan.shed(pass.now, spare)),
-            Some(_) => self.shed,
-            None => Shed::Nothing,
+            Some(plan) if acting => before.max(plan.shed(pass.now, spare)),
+            Some(_) => before,
+            None => self.recovery.shed(),
         };
+        self.set_shed(shed, pass);
+    }
+
+    fn set_shed(&mut self, shed: Shed, pass: &mut Pass) {
         // Where no service is of such a class, nobody needs to hear of it.
         let services = &pass.settings.services;
         let held = |shed: Shed| services.iter().filter(|s| shed.holds(s.class)).count();
@@ -197,5 +256,6 @@ impl Power {
             pass.out.note(Note::Shedding { shed });
         }
         self.shed = shed;
+        pass.picture.shed = shed;
     }
 }

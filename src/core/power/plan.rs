@@ -193,6 +193,17 @@ pub(super) fn held(
     }
 }
 
+/// The battery holds what it is to hold before services come back; `None`: nobody knows.
+pub(super) fn enough(gauge: &Believed, settings: &Settings, now: Mono) -> Option<bool> {
+    let level = gauge.now(now);
+    let volts = level.voltage.zip(settings.board.battery);
+    match (level.charge, volts) {
+        (Some(charge), _) => Some(charge >= settings.power.come_back),
+        (None, Some((v, b))) => Some(v.0 > b.low.0 + b.full.0.saturating_sub(b.low.0) / QUARTER),
+        (None, None) => None,
+    }
+}
+
 /// The level at which normal services are stopped, whatever the time.
 pub(super) fn spare(gauge: &Believed, settings: &Settings, now: Mono) -> bool {
     let level = gauge.now(now);

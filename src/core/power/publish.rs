@@ -111,6 +111,7 @@ impl Power {
             .chain(plan.and_then(|_| self.rise.due()))
             .chain(self.doubt.due())
             .chain(self.look.due())
+            .chain(self.recovery.due(&settings.power))
             .chain(plan.and_then(|_| self.gauge.expected()))
             .filter(|at| *at > now)
             .min()

@@ -68,6 +68,10 @@ pub struct PowerView {
     pub plan: Plan,
     /// There is an outage.
     pub outage: bool,
+    /// Services wait until the battery has recovered from one.
+    pub recovering: bool,
+    /// When they run again, if mains stay and nothing is heard of the battery.
+    pub recovered: Option<Mono>,
     /// Halts since mains were seen last, over all boots.
     pub halts_in_vain: u8,
 }
@@ -93,6 +97,8 @@ impl Power {
             shed: self.shed,
             plan: plan.unwrap_or_else(if_cut_now),
             outage: plan.is_some(),
+            recovering: self.recovery.goes_on(),
+            recovered: self.recovery.due(&settings.power),
             halts_in_vain: self.doubt.halts(),
         }
     }

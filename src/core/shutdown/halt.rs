@@ -9,6 +9,7 @@ use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
 use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Halting, Rung};
+use crate::core::settings::Settings;
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -457,9 +458,19 @@ fn cuts(kind: HaltKind, pass: &Pass) -> bool {
 
 /// How long a rung may last, as it stands now.
 fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
+    time_with(rung, cause, pass.settings, pass.picture.hold_up)
+}
+
+/// The same with a battery that lasts for so long, at least; `None`: nobody knows.
+pub(super) fn time_with(
+    rung: Rung,
+    cause: HaltCause,
+    settings: &Settings,
+    lasts: Option<Duration>,
+) -> Duration {
     match rung {
-        Rung::Stopping => stop_time(pass),
-        Rung::Asked => match (pass.picture.hold_up, cause) {
+        Rung::Stopping => stop_time(settings.stop_budget, lasts),
+        Rung::Asked => match (lasts, cause) {
             (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
             (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
                 ASKED_AT_EASE
@@ -476,14 +487,13 @@ fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
         | Rung::Cutting
         | Rung::Rescuing
         | Rung::Forced
-        | Rung::WatchdogReset => limit(rung, pass.settings),
+        | Rung::WatchdogReset => limit(rung, settings),
     }
 }
 
 /// Time for the services to end: the budget, or what the battery gives.
-fn stop_time(pass: &Pass) -> Duration {
-    let budget = pass.settings.stop_budget;
-    match pass.picture.hold_up {
+fn stop_time(budget: Duration, lasts: Option<Duration>) -> Duration {
+    match lasts {
         Some(lasts) => budget.min(lasts.saturating_sub(RESERVE).max(LEAST)),
         None => budget,
     }

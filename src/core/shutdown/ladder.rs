@@ -1,5 +1,6 @@
 //! The rungs of a halt: how long each may last, and which one follows.
 
+use super::super::comeback::{Ability, Stage};
 use super::super::fact::Fault;
 use super::super::picture::Rung;
 use super::super::settings::Settings;
@@ -101,8 +102,7 @@ pub(super) fn next(rung: Rung, came: &Came, cuts: bool) -> Option<Rung> {
 
 /// Everything up to here can be taken back.
 pub(super) fn can_be_taken_back(rung: Rung, settings: &Settings) -> bool {
-    let cancels = settings.board.cut_ahead.is_some_and(|c| c.can_be_cancelled);
-    rung < Rung::Cutting || rung == Rung::Cutting && cancels
+    Stage::of(rung).can_be_taken_back(Ability::of(settings.board.cut_ahead))
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use super::super::Pass;
 use super::super::action::Action;
 use super::super::fact::{Fact, Fault, HaltKind, OrderId};
 use super::halt::Halt;
-use super::ladder::{ASKED, AT_THE_END, CUTTING, can_be_taken_back};
+use super::ladder::{ASKED, AT_THE_END, CUTTING};
 use super::{Shutdown, State};
+use crate::core::comeback::{Ability, Answer, Event, Knows, Stage, answer};
 use crate::core::intent::{CutTold, FoundMarker, Intent};
 use crate::core::note::HaltNote;
 use crate::core::picture::Rung;
@@ -148,6 +149,16 @@ impl Told {
         }
     }
 
+    /// The same, as far as it matters when mains are back.
+    fn knows(self) -> Knows {
+        match self {
+            Nothing | Forgotten => Knows::Nothing,
+            Cut { .. } => Knows::Maybe,
+            Taken { .. } => Knows::Took,
+            TakingBack { taken, .. } | Stays { taken, .. } => Knows::Keeps { certain: taken },
+        }
+    }
+
     /// When it should have answered.
     pub fn due(self) -> Option<Mono> {
         match self {
@@ -178,38 +189,45 @@ impl Halt {
         if told != Forgotten && !self.no_longer_holds(pass) {
             return false;
         }
-        let ahead = pass.settings.board.cut_ahead;
-        match told {
-            Nothing | Forgotten if can_be_taken_back(self.rung, pass.settings) => return true,
-            Nothing => self.turn_round(pass),
-            Forgotten => {
-                if self.kind == HaltKind::PowerOff && self.rung == Rung::Asked {
+        let (stage, ability) = (
+            Stage::of(self.rung),
+            Ability::of(pass.settings.board.cut_ahead),
+        );
+        match answer(Event::Back, stage, told.knows(), ability) {
+            Answer::TakeBack | Answer::Resume => return true,
+            Answer::Restart => {
+                if told == Forgotten && self.kind == HaltKind::PowerOff && stage == Stage::Asked {
                     // The board does not press any more.
                     self.until = self.until.max(pass.now.after(ASKED));
                 }
                 self.turn_round(pass);
             }
-            Cut { since, .. } | Taken { since } if ahead.is_some_and(|a| a.can_be_cancelled) => {
-                let order = pass.out.push(Action::CutPower { cut: false });
-                let until = pass.now.after(CUTTING);
-                self.board = TakingBack {
-                    order,
-                    since,
-                    until,
-                    taken: matches!(told, Taken { .. }),
-                };
-                if self.rung == Rung::Cutting {
-                    self.until = until;
+            Answer::Forget { restart } => {
+                self.have_it_forgotten(pass);
+                if restart {
+                    self.turn_round(pass);
                 }
             }
-            // It loses its power in any case, or may do so: better off than on then.
-            Cut { .. } | Taken { .. } | TakingBack { .. } | Stays { .. } => {}
-        }
-        // Up to here the hook, which runs last, would learn from the board what becomes of it.
-        if self.rung >= Rung::Rescuing && !self.board.is_certain() {
-            self.turn_round(pass);
+            Answer::GoOn | Answer::Keep | Answer::Ride | Answer::Cut | Answer::Insist => {}
         }
         false
+    }
+
+    /// Tells the board, which may cut the power, to forget that.
+    fn have_it_forgotten(&mut self, pass: &mut Pass) {
+        let Some(since) = self.board.since() else {
+            return;
+        };
+        let until = pass.now.after(CUTTING);
+        self.board = TakingBack {
+            order: pass.out.push(Action::CutPower { cut: false }),
+            since,
+            until,
+            taken: self.board.is_certain(),
+        };
+        if self.rung == Rung::Cutting {
+            self.until = until;
+        }
     }
 
     /// Whether the board cuts the power, from the moment on in which that is written down ahead.

@@ -57,7 +57,18 @@ pub(super) fn power() -> Vec<(Note, &'static str)> {
             Note::Shedding {
                 shed: Shed::Nothing,
             },
-            "mains are back: services that were stopped to save power run again",
+            "services that were stopped to save power run again",
+        ),
+        (
+            Note::Recovering {
+                shed: Shed::Optional,
+            },
+            "the battery recovers from the outage: services of the class optional wait for that",
+        ),
+        (
+            Note::Recovering { shed: Shed::Normal },
+            "the battery recovers from the outage: services of the classes optional and normal wait \
+             for that",
         ),
         (
             Note::SignsDisagree {

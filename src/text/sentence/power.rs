@@ -24,9 +24,22 @@ pub(super) fn battery_low(
 
 pub(super) fn shedding(shed: Shed) -> &'static str {
     match shed {
-        Shed::Nothing => "mains are back: services that were stopped to save power run again",
+        Shed::Nothing => "services that were stopped to save power run again",
         Shed::Optional => "on battery: services of the class optional are stopped",
         Shed::Normal => "on battery: services of the classes optional and normal are stopped",
+    }
+}
+
+pub(super) fn recovering(shed: Shed) -> &'static str {
+    match shed {
+        Shed::Nothing => "the battery has recovered from the outage",
+        Shed::Optional => {
+            "the battery recovers from the outage: services of the class optional wait for that"
+        }
+        Shed::Normal => {
+            "the battery recovers from the outage: services of the classes optional and normal wait \
+             for that"
+        }
     }
 }
 

@@ -34,6 +34,12 @@ const SUNK_SHARE: i64 = 150 - 45;
 /// percent that is used.
 const SINKS: u64 = 240_000;
 
+/// Longest wait of services on mains for a battery that recovers, in milliseconds.
+const COME_BACK: u64 = 60_000;
+
+/// A charge that no gauge takes for less than what services wait for, in thousandths.
+const HALF_FULL: i64 = 500;
+
 /// A cell that is charged has been seen to be for long after this time, by its charge alone: a trend
 /// needs a minute where it is charged fast, and four quarters that differ by a thousandth where it is
 /// charged slowly.
@@ -423,10 +429,28 @@ impl Judge {
                 self.gone
             ));
         }
-        if mains == Some(true) && now.picture.shed != Shed::Nothing {
-            return Err("services are stopped to save power, on mains".to_owned());
+        match mains == Some(true) && now.picture.shed != Shed::Nothing {
+            true => self.recovers(story, now, back),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Services wait on mains: not for long, and not beside a battery that is plainly half full.
+    fn recovers(&self, story: &Story, now: &Now, back: u64) -> Result<(), String> {
+        if self.plain > back + COME_BACK {
+            return Err(format!(
+                "services are stopped to save power, and mains are back for {} ms",
+                self.plain
+            ));
+        }
+        let told = story.gauge.as_ref().is_some_and(|gauge| gauge.charge);
+        match told && self.well > REGAINED && now.share > HALF_FULL {
+            true => Err(format!(
+                "services are stopped to save power, on mains, with {} thousandths",
+                now.share
+            )),
+            false => Ok(()),
+        }
     }
 
     /// The cell is empty: a halt must have been asked for in time, if that was fair to ask.
