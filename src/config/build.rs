@@ -59,21 +59,20 @@ pub(super) fn config<'i>(
     let times = (&timeout, &unmount, &outage);
     relations(&mut top, (&root, &drafts), &clock, times);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
-    let (root, (watchdog, device), vitals, storage) = (root?, watchdog?, vitals?, storage?);
-    let clock = clock?;
+    let (root, (watchdog, device), vitals, clock) = (root?, watchdog?, vitals?, clock?);
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
         groups: groups?,
         reboots: reboots?,
         hold_most: root.hold_most,
-        mounts: named(storage.mounts.as_deref()),
+        mounts: named(storage.as_ref()?.mounts.as_deref()),
         watchdog,
         temperature: vitals.temperature,
         memory: vitals.memory,
         load: vitals.load,
-        space: storage.space,
-        inodes: storage.inodes,
+        space: storage.as_ref()?.space,
+        inodes: storage.as_ref()?.inodes,
         stop_budget: budget?.value,
         board: root.board.settings(),
         halt_finish: unmount?.value,
@@ -92,8 +91,8 @@ pub(super) fn config<'i>(
         vitals_every: vitals.every,
         rtc_every: clock.every,
         rtc_chip: clock.chip,
-        disk_every: storage.every,
-        mounts: storage.mounts,
+        disk_every: storage.as_ref()?.every,
+        mounts: storage?.mounts,
         health: root.health,
         operators: operators?.value,
         commands,

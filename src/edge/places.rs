@@ -194,6 +194,17 @@ impl Places {
     pub fn began(&self) -> PathBuf {
         self.0.join("began")
     }
+
+    /// Tells whether no daemon was here before in this boot; from now on one was.
+    pub fn begin(&self) -> bool {
+        let began = self.began();
+        let first = !began.exists();
+        if let Err(e) = std::fs::write(&began, "") {
+            let began = began.display();
+            log::warn!("{began}: {e}; the next daemon takes itself for the first");
+        }
+        first
+    }
 }
 
 fn make_dir(path: &Path, mode: u32) -> io::Result<()> {

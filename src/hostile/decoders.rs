@@ -96,7 +96,10 @@ fn layouts() -> &'static [(u8, u8, Layout)] {
 
 fn poll(mut chip: impl Chip, cells: u8, bytes: &[u8]) {
     let mut bus = AnyBus(bytes.iter());
-    while bus.0.len() > 0 {
+    let mut left = usize::MAX;
+    // A chip that is there for something else reads nothing.
+    while bus.0.len() > 0 && bus.0.len() < left {
+        left = bus.0.len();
         let Ok(sample) = chip.poll(&mut bus).and_then(|s| chip::judge(s, cells)) else {
             continue;
         };

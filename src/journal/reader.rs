@@ -89,11 +89,12 @@ impl<S: Store> Reader<S> {
                 return;
             }
         };
-        let is_last = self.segments.as_slice().is_empty();
+        let next = self.segments.as_slice().first().copied();
+        let is_last = next.is_none();
         let mut records = Vec::new();
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             match piece.strip_suffix(b"\n") {
-                Some(line) => records.extend(self.line(line)),
+                Some(line) => records.extend(self.line(line, next)),
                 None if is_last => self.damage.unfinished = piece.len() as u64,
                 None => self.damaged(piece.len()),
             }
@@ -101,9 +102,13 @@ impl<S: Store> Reader<S> {
         self.records = records.into_iter();
     }
 
-    fn line(&mut self, line: &[u8]) -> Option<Record> {
+    /// `next`: where the next segment begins. Numbers from there on are its own, or whoever has forged
+    /// one would keep all that is written later from being read.
+    fn line(&mut self, line: &[u8], next: Option<u64>) -> Option<Record> {
         match Line::read(line) {
-            Line::Whole(record) if Some(record.seq) > self.last => {
+            Line::Whole(record)
+                if Some(record.seq) > self.last && next.is_none_or(|next| record.seq < next) =>
+            {
                 self.last = Some(record.seq);
                 Some(*record)
             }

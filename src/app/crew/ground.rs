@@ -1,11 +1,11 @@
 //! What is found and made before the first thread starts.
 
 use super::queues::Counts;
-use super::{Devices, limits};
+use super::{Devices, limits, stability};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
-use crate::config::{CgroupChoice, Command, Config, Fingerprint, ProbePlan};
+use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
@@ -13,7 +13,7 @@ use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
 use crate::edge::boot_traces;
 use crate::edge::children::{self, Child};
-use crate::edge::config_copy::{ConfigCopies, USUAL_STATE};
+use crate::edge::config_copy::ConfigCopies;
 use crate::edge::fd_store::FdStore;
 use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
@@ -31,14 +31,10 @@ use crate::edge::systemd::Environment;
 use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The configuration of the machine's own daemon.
-const MACHINES_CONFIG: &str = "/etc/fieldwarden/fieldwarden.toml";
 
 /// What is found and made before the first thread starts.
 pub(super) struct Ground {
@@ -93,7 +89,7 @@ impl Ground {
         let settings = std::mem::replace(&mut plan.config.settings, Settings::nothing());
         let settings = Arc::new(settings);
         let boot_id = clock::boot_id().unwrap_or_else(|_| "unknown".into());
-        let first = is_first(&places.began());
+        let first = places.begin();
         // Before survivors are looked for: each of them takes a descriptor.
         let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
@@ -114,7 +110,7 @@ impl Ground {
             Devices::Simulated(_) => MarkerFiles::nothing(),
         };
         Ok(Ground {
-            copies: copies(plan.copy.take(), &plan.config, &places),
+            copies: stability::copies(plan.copy.take(), &plan.config, &places),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
             stores: stores(&settings, &commands),
             unenforced: limits::unenforced(pool.as_ref(), &commands),
@@ -303,23 +299,6 @@ impl Ground {
         let told = |e: &io::Error| log::error!("{name} will not be heard: {e}");
         socket.inspect_err(told).ok()
     }
-}
-
-/// No daemon was here before in this boot; from now on one was.
-fn is_first(began: &Path) -> bool {
-    let first = !began.exists();
-    if let Err(e) = std::fs::write(began, "") {
-        let began = began.display();
-        log::warn!("{began}: {e}; the next daemon takes itself for the first");
-    }
-    first
-}
-
-/// Copies of what is in force. A file of somebody's own has none where the machine's is looked for.
-fn copies(text: Option<File>, config: &Config, places: &Places) -> Option<ConfigCopies> {
-    let machines = config.source.name() == MACHINES_CONFIG;
-    let usual = machines.then_some(Path::new(USUAL_STATE));
-    text.map(|text| ConfigCopies::new(places, &config.wiring.state_dir, usual, text))
 }
 
 /// The pool, or why there is none where systemd was to make it. Whoever runs the daemon by hand has

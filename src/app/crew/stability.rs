@@ -3,16 +3,28 @@
 use super::hands::Hands;
 use crate::app::AppError;
 use crate::config::Config;
-use crate::edge::config_copy::{self, ConfigCopies};
+use crate::edge::config_copy::{self, ConfigCopies, USUAL_STATE};
+use crate::edge::places::Places;
 use crate::edge::starts;
 use crate::edge::{process, program_text};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 /// By then the start is over, even of a thousand services. Until then memory is not locked: that would
 /// take a tenth of a small start, and nothing is paged out this early.
 const START: Duration = Duration::from_secs(3);
+
+/// The configuration of the machine's own daemon.
+const MACHINES_CONFIG: &str = "/etc/fieldwarden/fieldwarden.toml";
+
+/// Copies of what is in force. A file of somebody's own has none where the machine's is looked for.
+pub(super) fn copies(text: Option<File>, config: &Config, places: &Places) -> Option<ConfigCopies> {
+    let machines = config.source.name() == MACHINES_CONFIG;
+    let usual = machines.then_some(Path::new(USUAL_STATE));
+    text.map(|text| ConfigCopies::new(places, &config.wiring.state_dir, usual, text))
+}
 
 impl Hands {
     /// When the start is over, memory is put in order; a daemon that lives for long enough proves that
@@ -71,7 +83,6 @@ fn settle_memory() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::places::Places;
     use std::cell::RefCell;
     use std::fs;
     use std::io::Write;
