@@ -43,7 +43,6 @@ use crate::edge::recorder::Observer;
 use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::successor::Successor;
-use crate::edge::syncer::SyncOrder;
 use crate::edge::systemd::Environment;
 use crate::edge::{clock, luggage, process, starts};
 use crate::units::Mono;
@@ -380,8 +379,9 @@ impl Bridge {
             Action::Record(marker) => queues.halt.record(now, id, *marker),
             Action::Keep(marker) => queues.halt.keep(now, id, *marker),
             Action::KeepHold { hold } => queues.halt.keep_hold(now, id, hold.clone()),
-            Action::Sync => queues.halt.sync(now, SyncOrder::Sync(id)),
-            Action::SetRtc => queues.halt.sync(now, SyncOrder::SetRtc(id)),
+            Action::Sync | Action::SetRtc | Action::Trim { .. } => {
+                queues.halt.sync(now, id, &order.action)
+            }
             Action::CutPower { cut } => self.cut_power(now, id, *cut),
             Action::AskInit { kind } => queues.halt.ask(now, id, *kind),
             Action::ForceHalt { kind } => queues.halt.force(now, id, *kind),
@@ -467,6 +467,7 @@ impl Bridge {
             | Thread::Keeper
             | Thread::Engine
             | Thread::Health
+            | Thread::Canary
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

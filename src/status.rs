@@ -12,6 +12,7 @@
 
 mod boot_before;
 mod clock;
+mod guards;
 mod halt;
 mod headline;
 mod hold;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use boot_before::BootBefore;
 pub use clock::RtcStatus;
+pub use guards::{CanaryStatus, CapStatus, WantStatus};
 pub use halt::{HaltStatus, LastBootStatus};
 pub use hold::HoldStatus;
 pub use job::JobStatus;
@@ -102,6 +104,12 @@ pub struct Status {
     pub led: Option<LedStatus>,
     /// File systems that are watched.
     pub mounts: Vec<MountStatus>,
+    /// Canaries.
+    #[serde(default)]
+    pub canaries: Vec<CanaryStatus>,
+    /// Caps.
+    #[serde(default)]
+    pub caps: Vec<CapStatus>,
     /// What the daemon itself is missing.
     pub daemon: DaemonStatus,
     /// Threads of the daemon that are behind with their work.
@@ -238,6 +246,9 @@ pub struct MachineStatus {
     pub heat: Option<String>,
     /// Memory that programs can still have, of all memory.
     pub memory_available_percent: Option<Percent>,
+    /// Want of memory.
+    #[serde(default)]
+    pub want: WantStatus,
     /// Processes that want to run, per processor; 1 is a processor fully used.
     pub load_per_cpu: Option<Load>,
     /// Somebody disciplines the clock.
@@ -293,6 +304,8 @@ impl Status {
             power: power::power(core, now),
             led: led::led(core, now),
             mounts: list::mounts(core, now),
+            canaries: guards::canaries(core),
+            caps: guards::caps(core),
             daemon: daemon(core),
             late_threads: list::late_threads(core, now),
         };
@@ -389,6 +402,7 @@ fn machine(core: &Core, now: Mono) -> MachineStatus {
         temperature_celsius: core.temperature().map(Celsius),
         heat: core.heat_level().map(|l| text::heat_word(l).to_owned()),
         memory_available_percent: memory.map(Percent),
+        want: guards::want(core),
         load_per_cpu: load.map(Load),
         clock_synced: core.clock_synced(),
         clock_trust: text::trust_word(core.clock_trust()).to_owned(),

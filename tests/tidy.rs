@@ -40,7 +40,8 @@ const POLICIES: [(&str, &[&str]); 16] = [
 ];
 
 /// Which policy alone may push an action.
-const OWNERS: [(&str, &str); 22] = [
+const OWNERS: [(&str, &str); 23] = [
+    ("Trim", "storage"),
     ("SetRtc", "clock"),
     ("Start", "services"),
     ("Signal", "services"),

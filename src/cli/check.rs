@@ -6,6 +6,7 @@ use super::taking_up;
 use crate::config::board::Cut;
 use crate::config::{self, CgroupChoice, Config, Problem, controllers};
 use crate::core::fact::Controller;
+use crate::edge::caps;
 use crate::edge::engine::look_once;
 use crate::edge::watchdog_look;
 use crate::error::Error;
@@ -74,6 +75,7 @@ fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
     ))?;
     limits(&loaded.config, out)?;
     board(&loaded.config, out)?;
+    caps(&loaded.config, out)?;
     match asker {
         Asker::Person(dir) => in_force(&loaded.config, dir.as_deref(), out),
         Asker::Daemon => Ok(()),
@@ -149,6 +151,31 @@ fn board(config: &Config, out: &mut Printer) -> Result<(), Error> {
              is turned off only when the battery is low",
             text::for_people(wait)
         ))?;
+    }
+    Ok(())
+}
+
+/// What each cap would delete now.
+fn caps(config: &Config, out: &mut Printer) -> Result<(), Error> {
+    for cap in &config.settings.caps {
+        let name = &cap.name;
+        let (size, files) = match caps::surplus(cap) {
+            Ok(found) => found,
+            Err(error) => {
+                out.line(&format!("cap {name}: {}: {error}", cap.dir))?;
+                continue;
+            }
+        };
+        let gone: Vec<_> = files
+            .iter()
+            .map(|f| String::from_utf8_lossy(&f.name))
+            .collect();
+        let would = match gone.is_empty() {
+            true => "nothing would be deleted now".to_owned(),
+            false => format!("would be deleted now: {}", gone.join(", ")),
+        };
+        let (size, most) = (size / 1024, cap.max / 1024);
+        out.line(&format!("cap {name}: {size} KiB of {most} KiB; {would}"))?;
     }
     Ok(())
 }

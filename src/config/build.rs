@@ -2,6 +2,7 @@
 //!
 //! Every value is read before anything is put together, so that one mistake hides no other.
 
+use super::caps;
 use super::cross::{self, Outage, Timeout};
 use super::groups;
 use super::keys;
@@ -13,7 +14,7 @@ use super::value::{self, Node};
 use super::{
     Board, CgroupChoice, Command, HealthPlan, LedPlan, Wiring, health, led, limits, sandbox,
 };
-use crate::core::settings::{Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
+use crate::core::settings::{Cap, Heat, Limits, Power, Service, Settings, Watchdog, WatchdogOwner};
 use crate::units::Permille;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,9 +31,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 13] = [
-    "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold", "health",
-    "control", "service", "group",
+const TABLES: [&str; 14] = [
+    "cap", "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold",
+    "health", "control", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -53,7 +54,7 @@ pub(super) fn config<'i>(
     let (budget, unmount) = stop(top.below("stop", keys::STOP.keys));
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
-    let storage = storage(top.below("storage", keys::STORAGE.keys));
+    let storage = storage(&mut top);
     let operators = operators(top.below("control", keys::CONTROL.keys));
     let drafts = service::drafts(&mut top);
     let times = (&timeout, &unmount, &outage);
@@ -73,6 +74,10 @@ pub(super) fn config<'i>(
         load: vitals.load,
         space: storage.as_ref()?.space,
         inodes: storage.as_ref()?.inodes,
+        canaries: named(Some(&storage.as_ref()?.canaries)),
+        caps: storage.as_ref()?.caps.clone(),
+        pressure: vitals.pressure,
+        shed_for_memory: vitals.shed_memory,
         stop_budget: budget?.value,
         board: root.board.settings(),
         halt_finish: unmount?.value,
@@ -91,6 +96,7 @@ pub(super) fn config<'i>(
         vitals_every: vitals.every,
         rtc_every: clock.every,
         rtc_chip: clock.chip,
+        canary_every: storage.as_ref()?.canary_every,
         disk_every: storage.as_ref()?.every,
         mounts: storage?.mounts,
         health: root.health,
@@ -267,6 +273,8 @@ struct Vitals {
     temperature: Heat,
     memory: Limits<Permille>,
     load: Limits<u32>,
+    pressure: Limits<Permille>,
+    shed_memory: bool,
 }
 
 fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
@@ -274,11 +282,15 @@ fn vitals(mut table: Table<'_, '_, '_>) -> Option<Vitals> {
     let temperature = limits::temperature(table.inner("temperature"));
     let memory = limits::left(table.inner("memory"));
     let load = limits::load(table.inner("load"));
+    let pressure = limits::pressure(table.inner("pressure"));
+    let shed_memory = table.flag("shed_memory");
     Some(Vitals {
         every: every?.value,
         temperature: temperature?,
         memory: memory?,
         load: load?,
+        pressure: pressure?,
+        shed_memory: shed_memory?.value,
     })
 }
 
@@ -319,10 +331,17 @@ struct Storage {
     mounts: Option<Vec<PathBuf>>,
     space: Limits<Permille>,
     inodes: Limits<Permille>,
+    canaries: Vec<PathBuf>,
+    canary_every: Duration,
+    caps: Vec<Cap>,
 }
 
-fn storage(mut table: Table<'_, '_, '_>) -> Option<Storage> {
+fn storage(top: &mut Table<'_, '_, '_>) -> Option<Storage> {
+    let caps = caps::caps(top);
+    let mut table = top.below("storage", keys::STORAGE.keys);
     let every = table.duration("every");
+    let canaries = table.other("canaries", mounts);
+    let canary_every = table.duration("canary_every");
     let mounts = table.other("mounts", mounts);
     let space = limits::left(table.inner("space"));
     let inodes = limits::left(table.inner("inodes"));
@@ -331,6 +350,9 @@ fn storage(mut table: Table<'_, '_, '_>) -> Option<Storage> {
         mounts: mounts.map(|mounts| mounts.value),
         space: space?,
         inodes: inodes?,
+        canaries: canaries.map_or_else(Vec::new, |canaries| canaries.value),
+        canary_every: canary_every?.value,
+        caps: caps?,
     })
 }
 

@@ -29,7 +29,7 @@ pub use led::LED;
 pub use power::POWER;
 pub use reboots::{HOLD, REBOOTS};
 use std::time::Duration;
-pub use storage::STORAGE;
+pub use storage::{CAP, STORAGE};
 pub use vitals::VITALS;
 
 /// The version of the format that this program reads. It rises only when a file of the version
@@ -69,7 +69,7 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, REBOOTS, HOLD, HEALTH, CONTROL,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, CAP, REBOOTS, HOLD, HEALTH, CONTROL,
     SERVICE, GROUP,
 ];
 

@@ -53,6 +53,13 @@ pub(super) fn temperature(mut table: Table<'_, '_, '_>) -> Option<Heat> {
     })
 }
 
+/// Limits of a share of time; the higher is worse.
+pub(super) fn pressure(mut table: Table<'_, '_, '_>) -> Option<Limits<Permille>> {
+    let warn = table.share("warn");
+    let critical = table.share("critical");
+    limits(table, warn, critical, Worse::Higher, |p| *p)
+}
+
 /// Limits of what is left of something; the lower is worse.
 pub(super) fn left(mut table: Table<'_, '_, '_>) -> Option<Limits<Permille>> {
     let warn = table.share("warn");

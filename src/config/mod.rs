@@ -14,6 +14,7 @@ pub mod board;
 mod build;
 mod bundle;
 pub mod capability;
+mod caps;
 mod command;
 mod container;
 pub mod controllers;
@@ -137,6 +138,8 @@ pub struct Wiring {
     /// Least time between two looks at the battery-backed clock, 1 s to 1 h; `None` if it is not to
     /// be looked at.
     pub rtc_every: Option<Duration>,
+    /// Time between two tries of the canaries.
+    pub canary_every: Duration,
     /// There is a DS3231, which is to be read over its bus while no driver has it.
     pub rtc_chip: bool,
     /// Time between two looks at the file systems. 5 s to 1 h.

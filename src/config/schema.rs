@@ -196,8 +196,8 @@ impl Kind {
                 size(max)
             )),
             Kind::WordOrSize(words, min, max) => Some(format!(
-                "{}, or {} to {}",
-                quoted(words),
+                "{}{} to {}",
+                either(words, ", or "),
                 size(min),
                 size(max)
             )),
@@ -243,8 +243,8 @@ impl fmt::Display for Kind {
                 return write!(f, "{words} or a whole number from {min} to {max}");
             }
             Kind::WordOrSize(words, min, max) => {
-                let (words, min, max) = (quoted(words), size(min), size(max));
-                return write!(f, "{words} or a size from {min} to {max}");
+                let (words, min, max) = (either(words, " or "), size(min), size(max));
+                return write!(f, "{words}a size from {min} to {max}");
             }
             Kind::Amount(words, min, max) => {
                 let (words, min, max) = (quoted(words), size(min), size(max));
@@ -284,6 +284,14 @@ impl fmt::Display for Kind {
             Some(bounds) => write!(f, " from {bounds}"),
             None => Ok(()),
         }
+    }
+}
+
+/// These words, and what leads to what may be there instead; nothing without words.
+fn either(words: &[&str], or: &str) -> String {
+    match words {
+        [] => String::new(),
+        words => quoted(words) + or,
     }
 }
 

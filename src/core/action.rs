@@ -4,7 +4,7 @@
 //! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
-use super::fact::{HaltKind, Hold, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
+use super::fact::{CapId, HaltKind, Hold, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
 use super::job::JobPast;
 use super::light::Light;
@@ -57,6 +57,11 @@ pub enum Action {
     WatchGauge {
         /// Every second.
         closely: bool,
+    },
+    /// Delete what is to be deleted to keep a cap. Owner: storage.
+    Trim {
+        /// Which.
+        cap: CapId,
     },
     /// Set the battery-backed clock to what the kernel's shows. Owner: clock.
     SetRtc,

@@ -8,6 +8,7 @@
 
 mod clock;
 mod controller;
+mod guard;
 mod hold;
 mod probe;
 mod said;
@@ -22,6 +23,7 @@ use super::memo::Memo;
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Mono, Permille, Wall};
 pub use clock::{RtcSeen, Shown};
 pub use controller::{Controller, Lack};
+pub use guard::{CanaryId, CapId, Freed, Swap, Wear};
 pub use hold::Hold;
 pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
@@ -173,6 +175,16 @@ pub enum Source {
     Configuration,
     /// The health endpoint. It is there only where it is configured.
     Health,
+    /// A canary on a file system.
+    Canary(CanaryId),
+    /// What files of a directory take up together.
+    Cap(CapId),
+    /// The medium of a file system, where it tells how worn it is.
+    Wear(MountId),
+    /// How long processes wait for memory. Kernels without it do not have this source at all.
+    Pressure,
+    /// Traffic to and from swap, where there is any.
+    Swap,
 }
 
 /// A value with its units.
@@ -231,6 +243,36 @@ pub enum Reading {
         /// count them (only ext4 does).
         errors: u32,
     },
+    /// A canary was written, synced and read back as it should be.
+    Canary {
+        /// Which.
+        canary: CanaryId,
+        /// How long all of it took.
+        took: Duration,
+    },
+    /// What the files of a cap take up together.
+    Cap {
+        /// Which.
+        cap: CapId,
+        /// Their sizes together, in bytes.
+        size: u64,
+        /// What has just been deleted of them; `None` if they were only looked at.
+        freed: Option<Freed>,
+    },
+    /// How worn the medium of a file system is.
+    Wear {
+        /// Of which.
+        mount: MountId,
+        /// What it says.
+        wear: Wear,
+    },
+    /// Share of the last ten seconds in which every process that could run waited for memory.
+    Pressure {
+        /// PSI: `full avg10`.
+        full: Permille,
+    },
+    /// Traffic to and from swap since the reading before.
+    Swap(Swap),
     /// The hardware watchdog answered.
     Watchdog(WatchdogSeen),
     /// A hardware watchdog that somebody else is to pet, looked at and not opened.
@@ -525,11 +567,13 @@ pub enum Thread {
     Engine,
     /// Serves the health endpoint.
     Health,
+    /// Looks after canaries. May wait for the card.
+    Canary,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 21] = [
+    pub const ALL: [Thread; 22] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -551,6 +595,7 @@ impl Thread {
         Thread::Keeper,
         Thread::Engine,
         Thread::Health,
+        Thread::Canary,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -575,7 +620,8 @@ impl Thread {
             | Thread::Prober
             | Thread::Keeper
             | Thread::Engine
-            | Thread::Health => false,
+            | Thread::Health
+            | Thread::Canary => false,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Memory that programs can still have, and load.
 //!
-//! Never kills anything for want of memory: it reports, and those after it read the verdict. Silence
+//! Never kills anything for want of memory: it reports, and asks for less to run where its owner wants
+//! that; those after it read the verdict. Silence
 //! takes nothing back: what was scarce stays so until a reading says otherwise.
 
-use super::fact::{Fact, Pulse, Reading, Source, Thread};
+mod pressure;
+
+use super::fact::{Fact, Pulse, Reading, Source, Swap, Thread};
 use super::level::{Worse, judge};
 use super::note::Note;
 use super::picture::Verdict;
@@ -11,6 +14,7 @@ use super::sense::Last;
 use super::settings::Limits;
 use super::{Pass, Policy};
 use crate::units::{Mono, Permille};
+use pressure::Want;
 
 /// Share of memory above a limit at which its range is left again (2 %).
 const MEMORY_MARGIN: u16 = 20;
@@ -26,6 +30,7 @@ pub(crate) struct Memory {
     memory: Verdict,
     load: Last<u32>,
     pressure: Verdict,
+    want: Want,
 }
 
 impl Memory {
@@ -35,7 +40,12 @@ impl Memory {
 
     /// What is thought of memory, and of load.
     pub fn verdicts(&self) -> (Verdict, Verdict) {
-        (self.memory, self.pressure)
+        (self.memory.max(self.want.verdict()), self.pressure)
+    }
+
+    /// Pressure, swap, whether the machine thrashes, and what is thought of it.
+    pub fn want(&self) -> (Option<Permille>, Option<Swap>, bool, Verdict) {
+        self.want.latest()
     }
 
     fn judge_memory(&mut self, available: Permille, pass: &mut Pass) {
@@ -77,6 +87,12 @@ impl Policy for Memory {
                 self.available.see(*available, Source::Memory, pass);
                 self.judge_memory(*available, pass);
             }
+            Fact::Seen(Reading::Pressure { full }) => self.want.feel(*full, pass),
+            Fact::Seen(Reading::Swap(swap)) => self.want.swapped(*swap, pass),
+            Fact::Lost {
+                source: source @ (Source::Pressure | Source::Swap),
+                why,
+            } => self.want.lose(*source, why, pass),
             Fact::Seen(Reading::Load { centi_per_cpu }) => {
                 self.load.see(*centi_per_cpu, Source::Load, pass);
                 self.judge_load(*centi_per_cpu, pass);
@@ -101,6 +117,7 @@ impl Policy for Memory {
             } => {
                 self.available.distrust();
                 self.load.distrust();
+                self.want.distrust();
                 (self.memory, self.pressure) = (self.memory.unseen(), self.pressure.unseen());
             }
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => return,
@@ -108,7 +125,12 @@ impl Policy for Memory {
                 return;
             }
         }
-        pass.picture.memory = self.memory.max(self.pressure);
+        if let Fact::Seen(_) = pass.fact {
+            let scarce = self.memory == Verdict::Critical;
+            self.want.shed(scarce, pass);
+        }
+        pass.picture.shed_for_memory = self.want.wish();
+        pass.picture.memory = self.memory.max(self.pressure).max(self.want.verdict());
         // What nobody can tell any more keeps nothing from running.
         let told = self.available.value().is_some();
         pass.picture.memory_low = told && self.memory >= Verdict::Warn;

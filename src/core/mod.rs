@@ -71,7 +71,7 @@ use settings::Settings;
 pub use shutdown::WayDownStep;
 use std::borrow::Borrow;
 use std::time::Duration;
-pub use storage::MountTrouble;
+pub use storage::{CanaryView, CapView, MountTrouble};
 pub use thermal::HeatLevel;
 pub use throttle::{Ended, Episode, Watched};
 pub use watchdog::{Guard, Outside, Pets};
@@ -348,6 +348,29 @@ impl Core {
     /// Free space, free inodes and read-only state of each file system that could be looked at.
     pub fn mounts(&self) -> impl Iterator<Item = storage::MountView> + '_ {
         self.storage.views()
+    }
+
+    /// How each canary stands.
+    pub fn canaries(&self) -> impl Iterator<Item = CanaryView> + '_ {
+        self.storage.canaries()
+    }
+
+    /// How each cap stands.
+    pub fn caps(&self) -> impl Iterator<Item = CapView> + '_ {
+        self.storage.caps()
+    }
+
+    /// The pressure on memory and the traffic of swap, if they could be read, whether the machine works
+    /// for its swap, and what is thought of all that.
+    pub fn memory_want(
+        &self,
+    ) -> (
+        Option<crate::units::Permille>,
+        Option<fact::Swap>,
+        bool,
+        picture::Verdict,
+    ) {
+        self.memory.want()
     }
 
     /// Threads that are behind, and since when.

@@ -235,6 +235,8 @@ pub struct Picture {
     pub shed: Shed,
     /// Which services the thermal policy wants stopped because of heat.
     pub shed_for_heat: Shed,
+    /// Which services are stopped for want of memory.
+    pub shed_for_memory: Shed,
     /// A hold is in force: nothing is escalated.
     pub hold: bool,
     /// A service that was given up in this pass, for whose sake the machine is to be restarted.
@@ -327,7 +329,7 @@ impl Picture {
     /// Which services are to be stopped, whoever wants it: the wish that goes farther holds, since
     /// each of them includes the other.
     pub fn held_back(&self) -> Shed {
-        self.shed.max(self.shed_for_heat)
+        self.shed.max(self.shed_for_heat).max(self.shed_for_memory)
     }
 
     /// The worst of all verdicts.

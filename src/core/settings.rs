@@ -2,6 +2,7 @@
 //! configuration left in it. `crate::config` makes it and has checked every bound.
 
 mod calendar;
+mod cap;
 mod group;
 mod job;
 mod keeper;
@@ -10,9 +11,10 @@ mod probe;
 mod reboots;
 mod restart;
 
-use super::fact::{GroupId, MountId, ServiceId, Thread};
+use super::fact::{CanaryId, CapId, GroupId, MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 pub use calendar::{Calendar, When, Zone};
+pub use cap::{Cap, CapFile};
 pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
 pub use keeper::{Engine, Keeper, Unhealthy};
@@ -48,6 +50,14 @@ pub struct Settings {
     pub space: Limits<Permille>,
     /// Limits of free inodes.
     pub inodes: Limits<Permille>,
+    /// Directories with a canary, by absolute path; [`CanaryId`](super::fact::CanaryId) is an index.
+    pub canaries: Vec<Box<str>>,
+    /// Caps, sorted by name; [`CapId`](super::fact::CapId) is an index.
+    pub caps: Vec<Cap>,
+    /// Limits of the pressure on memory.
+    pub pressure: Limits<Permille>,
+    /// Services are stopped for want of memory, by their classes.
+    pub shed_for_memory: bool,
     /// Time for the orderly stop of all services together.
     pub stop_budget: Duration,
     /// How far the battery-backed clock may be from the kernel's. 2 s to 1 h.
@@ -135,6 +145,13 @@ impl Board {
     };
 }
 
+/// Limits of the pressure on memory, as in the sample configuration. A machine that is merely busy
+/// stays below them; one that cannot be worked with is far above.
+const PRESSURE: Limits<Permille> = Limits {
+    warn: Permille(100),
+    critical: Permille(400),
+};
+
 /// Least voltage of a cell that can still be read, in millivolts. A pack was seen at 2.54 V.
 pub const CELL_LEAST: u32 = 2_400;
 
@@ -184,6 +201,16 @@ impl Settings {
     /// Mount point of a file system, or `?` for a number that is none.
     pub fn mount(&self, mount: MountId) -> &str {
         self.mounts.get(usize::from(mount.0)).map_or("?", |m| m)
+    }
+
+    /// Directory of a canary, or `?` for a number that is none.
+    pub fn canary(&self, canary: CanaryId) -> &str {
+        self.canaries.get(usize::from(canary.0)).map_or("?", |c| c)
+    }
+
+    /// Name of a cap, or `?` for a number that is none.
+    pub fn cap(&self, cap: CapId) -> &str {
+        self.caps.get(usize::from(cap.0)).map_or("?", |c| &c.name)
     }
 
     /// The service with this name.
@@ -372,6 +399,10 @@ impl Settings {
             },
             space: share,
             inodes: share,
+            canaries: Vec::new(),
+            caps: Vec::new(),
+            pressure: PRESSURE,
+            shed_for_memory: false,
             stop_budget: Duration::from_secs(80),
             halt_finish: Duration::from_secs(180),
             board: Board::NONE,

@@ -345,6 +345,8 @@ impl Signs {
             Reading::Clock { synced, .. } => self.synced = Some(*synced),
             Reading::Mains { present } => self.mains = Some(*present),
             Reading::Rtc(_) | Reading::Floor { .. } | Reading::Throttle(_) => {}
+            Reading::Canary { .. } | Reading::Cap { .. } | Reading::Wear { .. } => {}
+            Reading::Pressure { .. } | Reading::Swap(_) => {}
             Reading::Mount { .. }
             | Reading::Network { .. }
             | Reading::Watchdog(_)

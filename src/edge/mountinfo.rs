@@ -123,6 +123,11 @@ pub fn parse(text: &[u8]) -> Vec<Mount> {
 }
 
 impl Mount {
+    /// Major and minor number of its device.
+    pub fn device(&self) -> (u32, u32) {
+        self.device
+    }
+
     /// Major and minor number of the device of a file system that counts its errors.
     pub fn counts_errors(&self) -> Option<(u32, u32)> {
         let ext4 = [&b"ext4"[..], b"ext3", b"ext2"].contains(&self.kind.as_slice());

@@ -1,10 +1,12 @@
 //! The sync thread: what may wait for a disk or a bus, and holds up nothing else.
 
-use super::clock;
 use super::inbox::Inbox;
 use super::orders::Work;
 use super::rtc::RtcSetter;
-use crate::core::fact::{Fact, Fault, OrderId};
+use super::{caps, clock};
+use crate::core::fact::{CapId, Fact, Fault, OrderId};
+use crate::core::settings::Settings;
+use std::sync::Arc;
 
 /// What the sync thread can be told to do. Each is quoted in its outcome.
 pub enum SyncOrder {
@@ -12,6 +14,8 @@ pub enum SyncOrder {
     Sync(OrderId),
     /// Set the battery-backed clock.
     SetRtc(OrderId),
+    /// Delete what is to be deleted for a cap.
+    Trim(OrderId, CapId),
 }
 
 /// What it does that with.
@@ -20,6 +24,8 @@ pub struct Syncer {
     pub real: bool,
     /// Nothing, where there is no clock of ours to set.
     pub rtc: Option<RtcSetter>,
+    /// The caps.
+    pub settings: Arc<Settings>,
 }
 
 impl Syncer {
@@ -32,6 +38,13 @@ impl Syncer {
                         rustix::fs::sync();
                     }
                     (order, Ok(()))
+                }
+                SyncOrder::Trim(order, cap) => {
+                    let trimmed = match self.real {
+                        true => caps::trim(&self.settings, cap),
+                        false => Err(Fault::Absent),
+                    };
+                    (order, trimmed.map(|fact| inbox.send(fact)))
                 }
                 SyncOrder::SetRtc(order) => {
                     let setter = self.rtc.as_ref().ok_or(Fault::Absent);

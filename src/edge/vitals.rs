@@ -2,13 +2,14 @@
 //! throttle flags.
 //!
 //! Every sample gives a fact for each of temperature, memory, load and the kernel's clock, in this
-//! order: a reading or its loss; then one each for mains, the battery-backed clock and the flags, on
-//! machines that have them, and for the network, where somebody needs it. Files are opened once and
-//! read in place, so a sample costs four short reads and a look for power supplies and for flags; a
-//! file that fails is opened again for the next sample, because drivers come and go. Never judges a
-//! reading, except that one which cannot be true is lost.
+//! order: a reading or its loss; then one each for the pressure on memory, swap, mains, the
+//! battery-backed clock and the flags, on machines that have them, and for the network, where somebody
+//! needs it. Files are opened once and read in place, so a sample costs a few short reads and a look
+//! for power supplies and for flags; a file that fails is opened again for the next sample, because
+//! drivers come and go. Never judges a reading, except that one which cannot be true is lost.
 
 use super::clock;
+use super::memory_want::MemoryWant;
 use super::network::Network;
 use super::power_supply::{PowerSupplies, Supplies, fault_of};
 use super::proc_text;
@@ -42,6 +43,7 @@ pub struct Vitals {
     memory: KeptFile,
     load: KeptFile,
     cpus: KeptFile,
+    want: MemoryWant,
     mains: Option<PowerSupplies>,
     rtc: Option<Rtc>,
     network: Option<Network>,
@@ -68,6 +70,7 @@ impl Vitals {
             memory: KeptFile::at(root.join("proc/meminfo")),
             load: KeptFile::at(root.join("proc/loadavg")),
             cpus: KeptFile::at(root.join("sys/devices/system/cpu/online")),
+            want: MemoryWant::new(&root),
             mains: PowerSupplies::new(&root, Supplies::Any { battery: false }),
             rtc: None,
             network: None,
@@ -112,6 +115,7 @@ impl Vitals {
             fact(Source::Load, self.load()),
             fact(Source::Clock, self.clock()),
         ];
+        facts.extend(self.want.sample());
         facts.extend(self.mains());
         facts.extend(self.rtc.as_mut().and_then(Rtc::sample));
         facts.extend(self.throttle.sample());

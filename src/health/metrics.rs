@@ -25,6 +25,7 @@ pub fn metrics(status: &Status, own: Option<Own>, open_metrics: bool) -> String 
     power(&mut out, status);
     throttle(&mut out, status);
     storage(&mut out, status);
+    guards(&mut out, status);
     out.finish()
 }
 
@@ -225,6 +226,44 @@ fn storage(out: &mut Exposition, status: &Status) {
     put(&READ_ONLY, |m| m.read_only.map(flag));
     put(&ERRORS, |m| m.errors.map(f64::from));
     put(&READING_AGE, |m| m.seen_seconds.map(seconds));
+}
+
+/// Canaries, caps and the want of memory.
+fn guards(out: &mut Exposition, status: &Status) {
+    let canaries = || status.canaries.iter();
+    let verdicts = canaries().map(|c| ([c.directory.as_str()], badness(&c.verdict)));
+    out.put(&CANARY_VERDICT, verdicts);
+    let times = canaries().flat_map(|c| {
+        let of = [
+            ("latest", c.latest_seconds),
+            ("median", c.median_seconds),
+            ("p95", c.p95_seconds),
+            ("longest", c.longest_seconds),
+        ];
+        let known = |(of, time): (&'static str, Option<_>)| {
+            Some(([c.directory.as_str(), of], seconds(time?)))
+        };
+        of.into_iter().filter_map(known)
+    });
+    out.put(&CANARY_TIME, times);
+    let caps = || status.caps.iter();
+    out.put(
+        &CAP_VERDICT,
+        caps().map(|c| ([c.name.as_str()], badness(&c.verdict))),
+    );
+    let sizes = caps().filter_map(|c| Some(([c.name.as_str()], count(c.size_bytes?))));
+    out.put(&CAP_SIZE, sizes);
+    let want = &status.machine.want;
+    one(out, &PRESSURE, want.pressure_percent.map(share));
+    let ways = [
+        ("read", want.swap_read_kib),
+        ("written", want.swap_written_kib),
+    ];
+    let ways = ways
+        .into_iter()
+        .filter_map(|(way, rate)| Some(([way], f64::from(rate?))));
+    out.put(&SWAP, ways);
+    one(out, &THRASHING, Some(flag(want.thrashing)));
 }
 
 #[cfg(test)]

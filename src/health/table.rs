@@ -163,4 +163,18 @@ metrics! {
         "Errors that it has recorded since it was last checked";
     READING_AGE = "fieldwarden_filesystem_reading_age_seconds", Gauge, "seconds", ["mountpoint"],
         "Time since it was looked at last";
+    CANARY_VERDICT = "fieldwarden_canary_verdict", Gauge, "", ["directory"],
+        "What is thought of a canary: 0 ok, 1 unknown, 2 slow, 3 failed";
+    CANARY_TIME = "fieldwarden_canary_seconds", Gauge, "seconds", ["directory", "of"],
+        "Time that canaries took: the latest, half of them, nineteen of twenty, the longest";
+    CAP_VERDICT = "fieldwarden_cap_verdict", Gauge, "", ["cap"],
+        "What is thought of a cap: 0 ok, 1 unknown, 2 not kept";
+    CAP_SIZE = "fieldwarden_cap_size_bytes", Gauge, "bytes", ["cap"],
+        "What the files of a cap take up";
+    PRESSURE = "fieldwarden_memory_pressure_ratio", Gauge, "ratio", [],
+        "Share of time in which everything waits for memory";
+    SWAP = "fieldwarden_swap_kibibytes_per_second", Gauge, "", ["way"],
+        "Traffic of swap";
+    THRASHING = "fieldwarden_thrashing", Gauge, "", [],
+        "1 while the machine works for its swap";
 }

@@ -191,11 +191,12 @@ fn storage(status: &Status) -> Vec<String> {
         Some(match mount.why.as_deref()? {
             "read-only" => format!("{path} has turned read-only"),
             "errors" => format!("{path} has recorded errors"),
+            "worn" => format!("the medium of {path} is worn"),
             "inodes" => low("inodes", "are", path, mount.free_inodes_percent),
             _ => low("space", "is", path, mount.free_percent),
         })
     });
-    bad.collect()
+    bad.chain(super::guards::troubles(status)).collect()
 }
 
 fn low(what: &str, are: &str, path: &str, free: Option<Percent>) -> String {
@@ -219,10 +220,11 @@ fn machine(status: &Status) -> Vec<String> {
         reasons.extend(throttle.troubles());
     }
     if bad(&status.verdicts.memory) {
-        reasons.push(match machine.memory_available_percent {
+        let left = || match machine.memory_available_percent {
             Some(m) => format!("only {} of memory left", m.0),
             None => "memory was scarce when it was read last".to_owned(),
-        });
+        };
+        reasons.push(super::guards::memory_trouble(machine).unwrap_or_else(left));
     }
     if bad(&status.verdicts.load) {
         reasons.push(match machine.load_per_cpu {

@@ -470,6 +470,7 @@ fn trouble_word(trouble: MountTrouble) -> &'static str {
         MountTrouble::Space => "space",
         MountTrouble::Inodes => "inodes",
         MountTrouble::Errors => "errors",
+        MountTrouble::Worn => "worn",
     }
 }
 

@@ -58,6 +58,7 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
             "storage",
             lines(2, &status.mounts.iter().map(mount).collect::<Vec<_>>()),
         ),
+        ("guards", lines(2, &super::guards::rows(status))),
         (
             "led",
             lines(
@@ -115,7 +116,7 @@ fn time_of_day(time: Timestamp, trusted: bool) -> String {
     format!("{}{doubt}", time.strftime("%Y-%m-%d %H:%M:%S"))
 }
 
-fn verdict_style(verdict: &str) -> Style {
+pub(super) fn verdict_style(verdict: &str) -> Style {
     match verdict {
         "ok" => GOOD,
         "critical" => BAD,
@@ -296,6 +297,7 @@ fn mount(mount: &MountStatus) -> Vec<Cell> {
     let trouble = match (mount.why.as_deref(), mount.read_only) {
         (Some("read-only"), _) => Some("has turned read-only: nothing can be written".to_owned()),
         (Some("errors"), _) => Some(format!("errors recorded: {}", mount.errors.unwrap_or(0))),
+        (Some("worn"), _) => Some("its medium is worn".to_owned()),
         (Some(why), _) => Some(format!("{why} low")),
         (None, Some(true)) => Some("read-only".to_owned()),
         (None, Some(false) | None) => None,

@@ -44,9 +44,9 @@ pub fn action(action: &Action, settings: &Settings) -> String {
         Action::Arm { timeout } => format!("arm timeout={}", seconds(*timeout)),
         Action::Pet => "pet".to_owned(),
         Action::Disarm => "disarm".to_owned(),
-        Action::WatchGauge { closely: true } => "watch-gauge closely".to_owned(),
-        Action::WatchGauge { closely: false } => "watch-gauge as-usual".to_owned(),
+        Action::WatchGauge { closely } => watch_gauge(*closely).to_owned(),
         Action::SetRtc => "set-rtc".to_owned(),
+        Action::Trim { cap } => format!("trim {}", token(settings.cap(*cap))),
         Action::Light(Light::Show(state)) => format!("light {}", led_word(*state)),
         Action::Light(Light::Release) => "light release".to_owned(),
         Action::RollCall { thread } => format!("roll-call {}", thread_word(*thread)),
@@ -68,6 +68,13 @@ pub fn action(action: &Action, settings: &Settings) -> String {
             let how = if *services_left { "left" } else { "down" };
             format!("exit services-{how}")
         }
+    }
+}
+
+fn watch_gauge(closely: bool) -> &'static str {
+    match closely {
+        true => "watch-gauge closely",
+        false => "watch-gauge as-usual",
     }
 }
 

@@ -82,7 +82,7 @@ impl Describer<'_> {
             Note::JournalBack => ("journal-back", vec![]),
             Note::Health(note::HealthNote::HealthAway { why }) => ("health-away", cause(why)),
             Note::Health(note::HealthNote::HealthBack) => ("health-back", vec![]),
-            Note::Guard(note) => guard::describe(note),
+            Note::Guard(note) => guard::describe(note, self.0),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
             Note::LimitsUnenforced { .. } => limits::unenforced(note),
             Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),

@@ -1,6 +1,7 @@
 //! Facts as text. `crate::trace` reads it back; both sides of that pair are tested against each
 //! other.
 
+use super::guard;
 use super::keeper;
 use super::legacy::left_word;
 use super::notify;
@@ -14,7 +15,7 @@ use super::{errno_word, throttle_flags, token};
 use crate::core::fact::{Change, Fact, Pulse, Reading, RtcSeen, Shown, WatchdogSeen};
 use crate::core::memo::{Left, Progress};
 use crate::core::settings::Settings;
-use crate::units::Mono;
+use crate::units::{Milliamps, Millivolts, Mono, Permille};
 
 /// A fact without its time, on one line: `child web run=1 exited code=1`.
 pub fn fact(fact: &Fact, settings: &Settings) -> String {
@@ -108,6 +109,10 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
                 n => format!(" errors={n}"),
             }
         ),
+        Reading::Canary { .. } | Reading::Cap { .. } | Reading::Wear { .. } => {
+            guard::seen(reading, settings)
+        }
+        Reading::Pressure { .. } | Reading::Swap(_) => guard::seen(reading, settings),
         Reading::Watchdog(seen) => watchdog(seen),
         Reading::WatchdogElsewhere { running, timeout } => format!(
             "watchdog running={} timeout={}",
@@ -127,13 +132,21 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             voltage,
             charge,
             current,
-        } => format!(
-            "gauge voltage={} charge={} current={}",
-            known(*voltage, volts),
-            known(*charge, percent),
-            known(*current, amperes)
-        ),
+        } => gauge(*voltage, *charge, *current),
     }
+}
+
+fn gauge(
+    voltage: Option<Millivolts>,
+    charge: Option<Permille>,
+    current: Option<Milliamps>,
+) -> String {
+    format!(
+        "gauge voltage={} charge={} current={}",
+        known(voltage, volts),
+        known(charge, percent),
+        known(current, amperes)
+    )
 }
 
 fn watchdog(seen: &WatchdogSeen) -> String {

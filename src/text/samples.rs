@@ -4,6 +4,7 @@
 //! [`Note`].
 
 mod group;
+mod guard;
 mod halt;
 mod hold;
 mod job;
@@ -51,6 +52,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         group::notes(),
         group::machine(),
         job::notes(),
+        guard::notes(),
         keeper::notes(),
         guard(),
         readings(),

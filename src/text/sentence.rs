@@ -73,7 +73,7 @@ impl Speaker<'_> {
             Note::JournalAway { why } => daemon::journal_away(why),
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
             Note::Health(note) => daemon::health(note),
-            Note::Guard(note) => super::guard::sentence(note),
+            Note::Guard(note) => super::guard::sentence(note, self.0),
             Note::PoolMissing { why } => daemon::pool_missing(why),
             Note::LimitsUnenforced {
                 controller, lack, ..
@@ -374,6 +374,7 @@ impl Speaker<'_> {
             Source::Hold => "the hold that was left".to_owned(),
             Source::Configuration => "the configuration".to_owned(),
             Source::Health => "the health endpoint".to_owned(),
+            source => super::guard::source(source, self.0),
         }
     }
 }

@@ -58,6 +58,7 @@ words! {
     Keeper => "keeper",
     Engine => "engine",
     Health => "health",
+    Canary => "canary",
 }
 
 words! {
@@ -257,6 +258,11 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Hold => "hold".to_owned(),
         Source::Configuration => "configuration".to_owned(),
         Source::Health => "health".to_owned(),
+        Source::Canary(canary) => format!("canary {}", token(settings.canary(canary))),
+        Source::Cap(cap) => format!("cap {}", token(settings.cap(cap))),
+        Source::Wear(mount) => format!("wear {}", token(settings.mount(mount))),
+        Source::Pressure => "pressure".to_owned(),
+        Source::Swap => "swap".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod fact;
+mod guard;
 mod job;
 mod marker;
 mod probe;

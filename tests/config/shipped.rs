@@ -23,6 +23,8 @@ fn the_sample_uncommented_says_what_holds_without_it() {
     assert!(loaded.warnings.is_empty());
     // What has no default is shown by an example; everything else must be the default itself.
     let mut bare = "[power]\nlow_charge = \"15%\"\n[led]\nline = 17\n[storage]\nmounts = [\"/\"]\n\
+         canaries = [\"/var/lib/fieldwarden\"]\n[cap.logs]\ndir = \"/var/log/app\"\nmax = \"64MiB\"\n\
+         only = [\"*.log.*\"]\n\
          [service.web]\nheartbeat = \"30s\"\ncommand = [\"/usr/bin/web\", \"--port\", \"80\"]\n"
         .to_owned();
     // What a service may do and have: nothing of that is set unless it is asked for.
@@ -56,6 +58,7 @@ fn every_key_is_in_the_sample() {
     let sample = config::sample();
     for Section { header, keys, .. } in keys::SECTIONS {
         let header = header.replace("service.NAME", "service.web");
+        let header = header.replace("cap.NAME", "cap.logs");
         let title = format!("[{}]\n", header.replace("group.NAME", "group.field"));
         assert!(header.is_empty() || sample.contains(&title), "{title}");
         for key in *keys {

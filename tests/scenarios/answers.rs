@@ -12,7 +12,7 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
     "start",
     "stop",
     "abort",
@@ -29,6 +29,7 @@ const WORDS: [&str; 21] = [
     "light",
     "check",
     "set-rtc",
+    "trim",
     "other",
     "startup",
     "readiness",
@@ -155,6 +156,7 @@ impl Answers {
             Action::Record(_) => self.plain("record", id),
             Action::Sync => self.plain("sync", id),
             Action::SetRtc => self.plain("set-rtc", id),
+            Action::Trim { .. } => self.plain("trim", id),
             Action::CutPower { .. } => self.plain("cut", id),
             Action::AskInit { .. } => self.init(id),
             // A kernel that halts says nothing any more.

@@ -5,10 +5,10 @@
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, HaltKind, Health, Hold, Ill, Lack, Life,
-    MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal,
-    Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
-    ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, Fact, Fault, Freed, HaltKind, Health,
+    Hold, Ill, Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse,
+    Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn,
+    Standing, Swap, Thread, ThrottleFlags, Ticket, WatchdogSeen, Wear,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -317,6 +317,11 @@ fn source(rng: &mut Rng) -> Source {
         Source::Hold,
         Source::Configuration,
         Source::Health,
+        Source::Canary(CanaryId(mount.0)),
+        Source::Cap(CapId(mount.0)),
+        Source::Wear(mount),
+        Source::Pressure,
+        Source::Swap,
     ])
 }
 
@@ -401,6 +406,34 @@ fn reading(rng: &mut Rng) -> Reading {
         Source::Journal => Reading::Journal,
         Source::Pool => Reading::Pool,
         Source::Health => Reading::Health,
+        Source::Canary(canary) => Reading::Canary {
+            canary,
+            took: rng.pick(&[Duration::ZERO, Duration::from_secs(5), Duration::MAX]),
+        },
+        Source::Cap(cap) => Reading::Cap {
+            cap,
+            size: rng.pick(&[0, 1, u64::MAX]),
+            freed: rng.pick(&[
+                None,
+                Some(Freed {
+                    files: u32::MAX,
+                    bytes: u64::MAX,
+                }),
+            ]),
+        },
+        Source::Wear(mount) => Reading::Wear {
+            mount,
+            wear: Wear {
+                life: rng.pick(&[0, 10, u8::MAX]),
+                spare: rng.pick(&[0, 2, u8::MAX]),
+            },
+        },
+        Source::Pressure => Reading::Pressure { full: share },
+        Source::Swap => Reading::Swap(Swap {
+            read: rng.pick(&[0, 512, u32::MAX]),
+            written: rng.pick(&[0, 512, u32::MAX]),
+            on_disk: rng.chance(50),
+        }),
         Source::Starts => Reading::Starts {
             aborted: rng.pick(&[0, 3, u32::MAX]),
         },

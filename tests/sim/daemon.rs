@@ -513,7 +513,8 @@ impl World {
             | Thread::Prober
             | Thread::Keeper
             | Thread::Engine
-            | Thread::Health => {}
+            | Thread::Health
+            | Thread::Canary => {}
         }
     }
 

@@ -145,6 +145,7 @@ impl World {
             Action::KeepHold { hold } => (Thread::Halt, Work::KeepHold(id, hold)),
             Action::Sync => (Thread::Sync, Work::Other(id)),
             Action::SetRtc => (Thread::Sync, Work::SetRtc(id)),
+            Action::Trim { .. } => (Thread::Sync, Work::Other(id)),
             Action::CutPower { cut } => {
                 self.remains.cut |= cut;
                 (Thread::Bus, Work::Cut(id, cut))
@@ -203,7 +204,8 @@ impl World {
             | Thread::Prober
             | Thread::Keeper
             | Thread::Engine
-            | Thread::Health => 1,
+            | Thread::Health
+            | Thread::Canary => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

@@ -24,6 +24,7 @@ mod daemon;
 mod ends;
 mod faults;
 mod groups;
+mod guards;
 mod halting;
 mod hands;
 mod hardware;

@@ -244,6 +244,7 @@ impl Ground {
             units: self.kept_by(Thread::Keeper).len(),
             containers: self.kept_by(Thread::Engine).len(),
             probes: self.probes(),
+            canaries: self.settings.canaries.len(),
         }
     }
 

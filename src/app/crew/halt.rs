@@ -3,6 +3,7 @@
 
 use super::{Hands, Rights};
 use crate::app::AppError;
+use crate::core::action::Action;
 use crate::core::fact::{Fault, HaltKind, Hold, OrderId, Thread};
 use crate::core::intent::Marker;
 use crate::edge::halter::{self, HaltOrder, Halter, Kept, SimHalter, ThisMachine};
@@ -80,7 +81,12 @@ impl HaltQueues {
         self.halt.give(now, HaltOrder::KeepHold { order, hold })
     }
 
-    pub fn sync(&self, now: Mono, order: SyncOrder) -> Result<(), Fault> {
+    pub fn sync(&self, now: Mono, order: OrderId, action: &Action) -> Result<(), Fault> {
+        let order = match action {
+            Action::SetRtc => SyncOrder::SetRtc(order),
+            Action::Trim { cap } => SyncOrder::Trim(order, *cap),
+            _ => SyncOrder::Sync(order),
+        };
         self.sync.give(now, order)
     }
 
@@ -106,7 +112,12 @@ impl Hands {
         let (to_core, writer) = (inbox.clone(), kept.marker.clone());
         self.man("marker", move || writer.run(&marker, &to_core))?;
         let (to_core, real) = (inbox.clone(), right.is_some());
-        let syncer = Syncer { real, rtc };
+        let settings = kept.settings.clone();
+        let syncer = Syncer {
+            real,
+            rtc,
+            settings,
+        };
         self.man("sync", move || syncer.run(&sync, &to_core))?;
         let to_core = inbox.clone();
         let halter: Box<dyn Halter> = match right {

@@ -300,7 +300,11 @@ impl Hands {
         let vitals = watch(&queues.vitals, samplers.vitals, samplers.bell);
         self.man("vitals", vitals)?;
         let never = crossbeam_channel::never();
-        self.man("disk", watch(&queues.disk, samplers.disk, never))
+        self.man("disk", watch(&queues.disk, samplers.disk, never.clone()))?;
+        match (&queues.canary, samplers.canary) {
+            (Some(pulse), Some(sample)) => self.man("canary", watch(pulse, sample, never)),
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     /// The board: its chips and its line, each with a thread of its own.

@@ -38,6 +38,9 @@ const VITALS: Duration = Duration::from_secs(30);
 /// A look at a file system may wait for a card that is being written to.
 const DISK: Duration = Duration::from_secs(60);
 
+/// A canary waits for a sync of its file, on a card that may be busy.
+const CANARY: Duration = Duration::from_secs(60);
+
 /// The control, output and signals threads never wait for anything.
 pub(super) const PROMPT: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,9 @@ const ENGINE: Duration = Duration::from_secs(10);
 
 /// Orders for the bus that may wait. They are few, and the latest one counts.
 const BUS_QUEUE: usize = 16;
+
+/// Answers to operators that may wait: one for each, and some to spare.
+const ASKED: usize = CLIENTS_MAX + 8;
 
 /// Orders for the guards that may wait. There is one pet at a time, and few announcements.
 const GUARD_QUEUE: usize = 32;
@@ -94,6 +100,8 @@ pub(in crate::app) struct Queues {
     pub halt: HaltQueues,
     pub vitals: Arc<Pulse>,
     pub disk: Arc<Pulse>,
+    /// Only with canaries.
+    pub canary: Option<Arc<Pulse>>,
     pub recorder: Arc<Pulse>,
     pub log: Option<Arc<Pulse>>,
 }
@@ -141,7 +149,7 @@ impl Queues {
             .chain(keeper)
             .chain(health)
             .chain(&self.log);
-        let some = some.chain(self.halt.pulses());
+        let some = some.chain(self.halt.pulses()).chain(&self.canary);
         queues.into_iter().chain(some).cloned().collect()
     }
 }
@@ -171,6 +179,7 @@ pub(in crate::app) struct Counts {
     pub units: usize,
     pub containers: usize,
     pub probes: usize,
+    pub canaries: usize,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
@@ -185,8 +194,7 @@ pub(super) fn queues(
     let (second, second_work) = orders::plain(room, pulse(Thread::SecondSpawner, SPAWNER));
     let (children, children_work) = orders::with_bell(room, pulse(Thread::Children, ESSENTIAL))?;
     let (guards, guards_work) = orders::plain(GUARD_QUEUE, pulse(Thread::Watchdog, ESSENTIAL));
-    let asked = CLIENTS_MAX + 8;
-    let (control, control_work) = orders::with_bell(asked, pulse(Thread::Control, PROMPT))?;
+    let (control, control_work) = orders::with_bell(ASKED, pulse(Thread::Control, PROMPT))?;
     let (output, output_work) = orders::with_bell(room, pulse(Thread::Output, PROMPT))?;
     // Each probe has one order under way, and one answer of the spawner.
     let (prober, prober_work) = some(probes > 0, 2 * probes + 16, pulse(Thread::Prober, PROBER))?;
@@ -216,6 +224,7 @@ pub(super) fn queues(
         signals: None,
         vitals: pulse(Thread::Vitals, VITALS),
         disk: pulse(Thread::Disk, DISK),
+        canary: (counts.canaries > 0).then(|| pulse(Thread::Canary, CANARY)),
         recorder: pulse(Thread::Recorder, RECORDER),
         log: logging::pulse(),
     };

@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::config::board::MainsBy;
 use crate::core::settings::{Settings, WatchdogOwner};
 use crate::edge::bound_chips::BoundChips;
+use crate::edge::canary::Canaries;
+use crate::edge::caps::Caps;
 use crate::edge::disk::Disk;
 use crate::edge::drive::OutputLine;
 use crate::edge::gauge::{Gauge, Look};
@@ -18,11 +20,13 @@ use crate::edge::senses::Rhythm;
 use crate::edge::sim_board::SimBoard;
 use crate::edge::watchdog_device::WatchdogDevice;
 use crate::edge::watchdog_driver::KernelWatchdog;
-use crate::edge::{clock, senses};
+use crate::edge::{clock, senses, wear};
 use crate::text::fault_sentence;
+use crate::units::Mono;
 use crossbeam_channel::{Receiver, bounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) type Sampler = Box<dyn FnMut(&Inbox) -> senses::Look + Send>;
 pub(super) type Looker = Box<dyn FnMut() -> Look + Send>;
@@ -33,6 +37,8 @@ pub(super) struct Samplers {
     /// Rung when they are worth a look between two.
     pub bell: Receiver<()>,
     pub disk: Sampler,
+    /// The canaries, where there are any.
+    pub canary: Option<Sampler>,
     /// The chips of the board, or the simulated ones.
     pub gauge: Option<Looker>,
     /// What writes to them.
@@ -44,7 +50,7 @@ pub(super) struct Samplers {
 }
 
 impl Samplers {
-    fn real(config: &Config, settings: &Settings, hardware: &Hardware) -> Samplers {
+    fn real(config: &Config, settings: &Arc<Settings>, hardware: &Hardware) -> Samplers {
         let board = &config.wiring.board;
         let (ring, bell) = bounded(1);
         let mut vitals = RealVitals::new(config, settings, hardware, ring);
@@ -53,6 +59,7 @@ impl Samplers {
         let mounts = settings.mounts.iter().map(|m| PathBuf::from(&**m));
         let mounts: Vec<PathBuf> = mounts.collect();
         let next = config.wiring.disk_every;
+        let (mut caps, mut worn) = (Caps::new(settings.clone()), Mono(0));
         let gauge = board.chips.first().map(|first| {
             let bus = Box::new(KernelBus::of(first.bus, hardware));
             let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
@@ -68,9 +75,16 @@ impl Samplers {
             disk: Box::new(move |inbox| {
                 // One that hangs must not keep back what those before it have answered.
                 disk.sample_each(&mounts, |fact| inbox.send(fact));
-                let facts = Vec::new();
+                caps.sample_each(|fact| inbox.send(fact));
+                let now = clock::now();
+                let mut facts = Vec::new();
+                if now >= worn {
+                    worn = now.after(WORN);
+                    facts = wear::look(Path::new("/"), &mounts);
+                }
                 senses::Look { facts, next }
             }),
+            canary: canaries(config, settings),
             gauge,
             writer: board.chips.first().map(|first| {
                 let bus = Box::new(KernelBus::of(first.bus, hardware));
@@ -103,6 +117,7 @@ impl Samplers {
                 facts: disk.sample_mounts(clock::now(), mounts),
                 next,
             }),
+            canary: None,
             gauge: Some(Box::new(move || Look {
                 facts: gauge.sample_gauge(clock::now()),
                 doubtful: false,
@@ -114,11 +129,27 @@ impl Samplers {
     }
 }
 
+/// Time between two looks at how worn the media are: that changes in months.
+const WORN: Duration = Duration::from_secs(3600);
+
+/// What looks after the canaries.
+fn canaries(config: &Config, settings: &Settings) -> Option<Sampler> {
+    let directories = settings.canaries.iter().map(|dir| PathBuf::from(&**dir));
+    let mut canaries = Canaries::new(directories.collect());
+    let next = config.wiring.canary_every;
+    let sample = move |inbox: &Inbox| {
+        canaries.sample_each(|fact| inbox.send(fact));
+        let facts = Vec::new();
+        senses::Look { facts, next }
+    };
+    (!settings.canaries.is_empty()).then(|| Box::new(sample) as Sampler)
+}
+
 /// The watchdog, if it is ours, and the samplers, real or simulated.
 pub(super) fn instruments(
     config: &Config,
     devices: Devices,
-    settings: &Settings,
+    settings: &Arc<Settings>,
 ) -> (Option<Box<dyn WatchdogDevice>>, Samplers) {
     let ours = settings.watchdog.owner == WatchdogOwner::Fieldwarden;
     let (watchdog, samplers): (Box<dyn WatchdogDevice>, _) = match devices {

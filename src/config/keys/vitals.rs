@@ -61,5 +61,22 @@ pub const VITALS: Section = Section {
             "Limits of the one-minute load per processor; 100% is one process on each, critical \
              must be the higher one",
         ),
+        key(
+            "pressure",
+            Kind::Table(&[
+                key("warn", Kind::Share, Default("\"10%\""), WARN),
+                key("critical", Kind::Share, Default("\"40%\""), CRITICAL),
+            ]),
+            Inside,
+            "Limits of the time in which everything waits for memory (PSI; a Pi needs psi=1 in \
+             cmdline.txt); critical must be the higher one",
+        ),
+        key(
+            "shed_memory",
+            Kind::Flag,
+            Default("false"),
+            "Stop services of the class optional when memory is critical, or the machine thrashes, for \
+             30s, and those of the class normal after 90s",
+        ),
     ],
 };

@@ -147,6 +147,7 @@ impl Machine {
             Action::Probe { .. }
             | Action::WatchGauge { .. }
             | Action::SetRtc
+            | Action::Trim { .. }
             | Action::RollCall { .. }
             | Action::Light(_)
             | Action::Announce(_)

@@ -2,7 +2,9 @@
 
 use super::super::exposition::Kind;
 use super::*;
-use crate::status::{JobStatus, LastBootStatus, ThrottleStatus};
+use crate::status::{
+    CanaryStatus, CapStatus, JobStatus, LastBootStatus, ThrottleStatus, WantStatus,
+};
 use std::collections::BTreeSet;
 
 /// A report as the daemon writes it, with everything that can be in it.
@@ -18,6 +20,27 @@ fn full() -> Status {
         flags: Some("0x0".to_owned()),
         episodes: Vec::new(),
     });
+    let time = Some(Seconds(std::time::Duration::from_millis(12)));
+    status.canaries = vec![CanaryStatus {
+        directory: "/data".to_owned(),
+        verdict: "ok".to_owned(),
+        latest_seconds: time,
+        median_seconds: time,
+        p95_seconds: time,
+        longest_seconds: time,
+    }];
+    status.caps = vec![CapStatus {
+        name: "logs".to_owned(),
+        verdict: "ok".to_owned(),
+        size_bytes: Some(4096),
+        max_bytes: 8192,
+    }];
+    status.machine.want = WantStatus {
+        pressure_percent: Some(Percent(crate::units::Permille(12))),
+        swap_read_kib: Some(1),
+        swap_written_kib: Some(2),
+        ..WantStatus::default()
+    };
     status.last_boot = Some(LastBootStatus {
         end: "mains-cut".to_owned(),
         confidence: "likely".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::core::fact::ServiceId;
 use crate::core::settings::{
-    Backoff, Board, Escalate, Group, Heat, Limits, Power, Ready, Service, Settings, Strategy,
+    Backoff, Board, Cap, Escalate, Group, Heat, Limits, Power, Ready, Service, Settings, Strategy,
     Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
@@ -45,6 +45,16 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         },
         space: share(100, 20),
         inodes: share(100, 20),
+        canaries: vec!["/data".into()],
+        caps: vec![Cap {
+            name: "logs".into(),
+            dir: "/var/log/app".into(),
+            max: 1 << 20,
+            only: vec!["*.log.*".into()],
+            keep: 1,
+        }],
+        pressure: share(100, 400),
+        shed_for_memory: false,
         stop_budget: Duration::from_secs(30),
         halt_finish: Duration::from_secs(180),
         board: Board::NONE,

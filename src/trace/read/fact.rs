@@ -112,16 +112,7 @@ impl Line<'_, '_> {
                 read_only: self.flag("read-only")?,
                 errors: self.errors()?,
             },
-            Source::Watchdog if self.words.has_key("running") => Reading::WatchdogElsewhere {
-                running: self.flag("running")?,
-                timeout: self.known("timeout", "15s|none", value::seconds)?,
-            },
-            Source::Watchdog => Reading::Watchdog(WatchdogSeen {
-                identity: self.words.keyed("identity", "TEXT")?.into(),
-                timeout: value::seconds(&self.words.keyed("timeout", "15s")?)?,
-                nowayout: self.flag("nowayout")?,
-                caused_reset: self.flag("caused-reset")?,
-            }),
+            Source::Watchdog => self.watchdog()?,
             Source::Marker => Reading::Marker(self.found_marker()?),
             Source::Hold => Reading::Hold(self.left_hold()?),
             Source::Configuration => self.problems()?,
@@ -135,7 +126,23 @@ impl Line<'_, '_> {
                 charge: self.known("charge", "PERCENT%|none", value::percent)?,
                 current: self.known("current", "-0.42A|none", value::amperes)?,
             },
+            source => self.guarded(source)?,
         })
+    }
+
+    fn watchdog(&mut self) -> Result<Reading, Problem> {
+        if self.words.has_key("running") {
+            return Ok(Reading::WatchdogElsewhere {
+                running: self.flag("running")?,
+                timeout: self.known("timeout", "15s|none", value::seconds)?,
+            });
+        }
+        Ok(Reading::Watchdog(WatchdogSeen {
+            identity: self.words.keyed("identity", "TEXT")?.into(),
+            timeout: value::seconds(&self.words.keyed("timeout", "15s")?)?,
+            nowayout: self.flag("nowayout")?,
+            caused_reset: self.flag("caused-reset")?,
+        }))
     }
 
     /// What a clock showed, if that is given.
@@ -210,7 +217,8 @@ impl Line<'_, '_> {
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `network`, `rtc`, `floor`, `mains`, \
              `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts`, \
-             `limits`, `hold` or `configuration`";
+             `limits`, `hold`, `configuration`, `health`, `canary PATH`, `cap NAME`, `wear PATH`, `pressure` \
+             or `swap`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -233,6 +241,11 @@ impl Line<'_, '_> {
             "hold" => Ok(Source::Hold),
             "configuration" => Ok(Source::Configuration),
             "health" => Ok(Source::Health),
+            "canary" => self.canary().map(Source::Canary),
+            "cap" => self.cap().map(Source::Cap),
+            "wear" => self.mount().map(Source::Wear),
+            "pressure" => Ok(Source::Pressure),
+            "swap" => Ok(Source::Swap),
             other => Err(expected(SOURCES, other)),
         }
     }

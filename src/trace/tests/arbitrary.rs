@@ -1,10 +1,10 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, Change, Controller, Errno, Exit, Fact, Fault, Health, Hold, Ill, Lack, Life, MountId,
-    NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading, Refusal, Request,
-    RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing, Thread,
-    ThrottleFlags, Ticket, WatchdogSeen,
+    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, Fact, Fault, Freed, Health, Hold, Ill,
+    Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading,
+    Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing,
+    Swap, Thread, ThrottleFlags, Ticket, WatchdogSeen, Wear,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
@@ -145,6 +145,11 @@ fn source() -> impl Strategy<Value = Source> {
         Just(Source::Hold),
         Just(Source::Configuration),
         Just(Source::Health),
+        Just(Source::Canary(CanaryId(0))),
+        Just(Source::Cap(CapId(0))),
+        mount().prop_map(Source::Wear),
+        Just(Source::Pressure),
+        Just(Source::Swap),
     ]
 }
 
@@ -178,6 +183,30 @@ fn unenforced() -> impl Strategy<Value = Reading> {
         lack,
         asked,
     })
+}
+
+fn guarded() -> impl Strategy<Value = Reading> {
+    let freed = (any::<u32>(), any::<u64>()).prop_map(|(files, bytes)| Freed { files, bytes });
+    let (canary, cap) = (CanaryId(0), CapId(0));
+    let wear = (any::<u8>(), any::<u8>()).prop_map(|(life, spare)| Wear { life, spare });
+    let swap = (any::<u32>(), any::<u32>(), any::<bool>());
+    prop_oneof![
+        any::<Duration>().prop_map(move |took| Reading::Canary { canary, took }),
+        (any::<u64>(), option::of(freed)).prop_map(move |(size, freed)| Reading::Cap {
+            cap,
+            size,
+            freed
+        }),
+        (mount(), wear).prop_map(|(mount, wear)| Reading::Wear { mount, wear }),
+        share().prop_map(|full| Reading::Pressure { full }),
+        swap.prop_map(|(read, written, on_disk)| {
+            Reading::Swap(Swap {
+                read,
+                written,
+                on_disk,
+            })
+        }),
+    ]
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
@@ -217,6 +246,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         }),
         any::<u32>().prop_map(|aborted| Reading::Starts { aborted }),
         unenforced(),
+        guarded(),
         (any::<bool>(), option::of(shown()))
             .prop_map(|(synced, shown)| Reading::Clock { synced, shown }),
         rtc().prop_map(Reading::Rtc),

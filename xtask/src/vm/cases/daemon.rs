@@ -31,7 +31,8 @@ pub const CASES: &[Case] = &[
     ),
     Case::daemon(
         "daemon-on-bad-disks",
-        "full and read-only state, a read-only remount: told, and nothing stops",
+        "full and read-only state, a read-only remount, a canary on a card that fails: told, and nothing \
+         stops; a cap deletes what it may and nothing else",
         on_bad_disks,
     ),
 ];
@@ -236,21 +237,32 @@ fn powers_off_in_order(machine: &mut Machine) -> Result<()> {
     Ok(())
 }
 
-fn on_bad_disks(machine: &mut Machine) -> Result<()> {
+/// Two small disks, and logs that take up too much.
+fn bad_disks(machine: &Machine) -> Result<()> {
     machine.ok(
         "modprobe loop && mkdir -p /srv/data /var/lib/fieldwarden && truncate -s 8M /srv/state.img /srv/data.img && \
          mke2fs -q -t ext4 /srv/state.img && mke2fs -q -t ext4 /srv/data.img && \
          mount -o loop /srv/state.img /var/lib/fieldwarden && \
-         mount -o loop /srv/data.img /srv/data",
+         mount -o loop /srv/data.img /srv/data && mkdir /srv/logs && cd /srv/logs && \
+         for n in 1 2 3 4; do head -c 100000 /dev/zero > app.log.$n; touch -d \"-$n days\" app.log.$n; done && \
+         head -c 900000 /dev/zero > precious.db && ln -s /srv/data.img link.log.9",
     )?;
+    Ok(())
+}
+
+fn on_bad_disks(machine: &mut Machine) -> Result<()> {
+    bad_disks(machine)?;
     configure(
         machine,
         "[watchdog]\ntimeout = \"8s\"\n[storage]\nevery = \"5s\"\n\
          mounts = [\"/var/lib/fieldwarden\", \"/srv/data\"]\n\
+         canaries = [\"/srv/data\"]\ncanary_every = \"10s\"\n\
+         [cap.app]\ndir = \"/srv/logs\"\nmax = \"256KiB\"\nonly = [\"*.log.*\"]\n\
          [service.steady]\ncommand = [\"/bin/sleep\", \"infinity\"]\n",
     )?;
     start(machine)?;
     let mark = machine.mark();
+    cap_and_canary(machine)?;
     // Full.
     machine.ok("cat /dev/zero > /var/lib/fieldwarden/filler || true")?;
     wait_event(machine, "space", "fieldwarden")?;
@@ -268,6 +280,7 @@ fn on_bad_disks(machine: &mut Machine) -> Result<()> {
     machine.ok("mount -o remount,rw /srv/data")?;
     wait_event(machine, "mount-writable", "/srv/data")?;
     card_fails(machine)?;
+    wait_event(machine, "canary-failed", "/srv/data")?;
     // It starts on a state directory that cannot be written.
     machine.ok(
         "systemctl stop fieldwarden && mount -o remount,ro /var/lib/fieldwarden && \
@@ -291,6 +304,19 @@ fn on_bad_disks(machine: &mut Machine) -> Result<()> {
         machine.events_since(mark).is_empty(),
         "the machine was reset"
     );
+    Ok(())
+}
+
+/// What may be deleted is, and nothing else; what is written can be read back.
+fn cap_and_canary(machine: &Machine) -> Result<()> {
+    wait_event(machine, "cap-trimmed", "app")?;
+    let left = machine.ok("ls /srv/logs")?;
+    ensure!(
+        left == "app.log.1\napp.log.2\nlink.log.9\nprecious.db",
+        "{left}"
+    );
+    let canary = "fieldwarden status --json | grep -q '\"canaries\":\\[{[^}]*\"verdict\":\"ok\"'";
+    machine.wait_until("the canary", canary, SOON)?;
     Ok(())
 }
 
