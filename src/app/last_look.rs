@@ -47,7 +47,10 @@ pub(super) fn mains(board: &Board, gone: bool, hardware: &Hardware) -> Option<Fa
             });
             Some(Fact::Seen(Reading::Mains { present }))
         }
-        MainsBy::Register { .. } | MainsBy::Voltage { .. } | MainsBy::Current { .. } => {
+        MainsBy::Register { .. }
+        | MainsBy::Voltage { .. }
+        | MainsBy::Chip { .. }
+        | MainsBy::Current { .. } => {
             let number = board.chips.first()?.bus;
             let bus = Box::new(KernelBus::of(number, hardware));
             let mut gauge = Gauge::of(board, bus, BoundChips::new("/".as_ref()));
@@ -67,7 +70,7 @@ fn by_chips(board: &Board, gone: bool, gauge: &mut Gauge, pause: fn(Duration)) -
         pause(BETWEEN);
         let facts = gauge.look().facts;
         let there = |fact: &Fact| match board.mains {
-            MainsBy::Register { .. } | MainsBy::Voltage { .. } => {
+            MainsBy::Register { .. } | MainsBy::Voltage { .. } | MainsBy::Chip { .. } => {
                 *fact == Fact::Seen(Reading::Mains { present: true })
             }
             MainsBy::Current { dead_band } => gone && flows_in(fact, dead_band),

@@ -12,6 +12,7 @@
 //! that changes what the battery's owner set up: no reset, no quick-start, no alert thresholds.
 
 pub mod ds3231;
+pub mod framed;
 mod ina219;
 mod max1704x;
 pub mod registers;
@@ -22,6 +23,7 @@ pub use registers::Registers;
 
 use crate::core::fact::Errno;
 use crate::units::{Milliamps, Millivolts, Permille};
+use std::time::Duration;
 
 /// What chips are reached over. Shaped like SMBus, so that adapters without plain transfers can
 /// serve it too.
@@ -37,6 +39,19 @@ pub trait Bus {
     /// # Errors
     /// As for [`Bus::read`].
     fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno>;
+
+    /// Reads without naming a register, in a transfer of its own.
+    ///
+    /// # Errors
+    /// As for [`Bus::read`]; EOPNOTSUPP where that is not possible.
+    fn receive(&mut self, _address: u8, _into: &mut [u8]) -> Result<(), Errno> {
+        /// EOPNOTSUPP.
+        const NOT_SUPPORTED: Errno = Errno(95);
+        Err(NOT_SUPPORTED)
+    }
+
+    /// Waits for a chip that needs time for its answer, where there is time.
+    fn wait(&mut self, _time: Duration) {}
 }
 
 /// What a chip could tell in one poll.
@@ -86,6 +101,23 @@ pub trait Chip {
     /// # Errors
     /// When there is none; never a value in place of one.
     fn poll(&mut self, bus: &mut dyn Bus) -> Result<Sample, Trouble>;
+
+    /// Asks whether there is power from outside, where the chip's protocol has that.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn mains(&mut self, _bus: &mut dyn Bus) -> Result<Mains, Trouble> {
+        Err(Trouble::Implausible)
+    }
+}
+
+/// What was said of power from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mains {
+    /// There is power.
+    pub present: bool,
+    /// All that was read is what a stuck bus says as well.
+    pub empty: bool,
 }
 
 /// Reads a register of two bytes of which the high one comes first.

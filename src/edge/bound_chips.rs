@@ -97,7 +97,7 @@ fn in_truth(milli: i64, believed: Option<i64>, driver: &Driver) -> i64 {
             let milli = milli.saturating_mul(believed.unwrap_or(shunt)) / shunt;
             if *charging_positive { milli } else { -milli }
         }
-        Driver::Max1704x(_) | Driver::Registers { .. } => milli,
+        Driver::Max1704x(_) | Driver::Registers { .. } | Driver::Framed(_) => milli,
     }
 }
 

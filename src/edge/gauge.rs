@@ -15,7 +15,7 @@
 
 use super::bound_chips::BoundChips;
 use crate::chip::registers::{Field, Manner};
-use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Sample, Trouble};
+use crate::chip::{self, Bus, Chip, Ina219, Mains, Max1704x, Registers, Sample, Trouble};
 use crate::config::board::{Board, ChipPlan, Driver, MainsBy};
 use crate::core::fact::{Fact, Fault, Reading, Source};
 use crate::units::Milliamps;
@@ -73,13 +73,8 @@ enum By {
         inputs: Vec<Field>,
         above: i64,
     },
-}
-
-/// What a register said of mains.
-struct Said {
-    present: bool,
-    /// All that was read is what a stuck bus says as well.
-    empty: bool,
+    /// A protocol that has it.
+    Chip,
 }
 
 impl Gauge {
@@ -163,14 +158,23 @@ impl Gauge {
     }
 
     /// What the registers that tell of mains say; `None` if there are none.
-    fn mains_said(&mut self) -> Option<Result<Said, Fault>> {
+    fn mains_said(&mut self) -> Option<Result<Mains, Fault>> {
         let (bus, teller) = (&mut *self.bus, self.mains.as_ref()?);
         if let Some(driver) = self.bound.driver(teller.bus, teller.address) {
             return Some(Err(Fault::Taken {
                 by: Some(format!("kernel driver {driver}").into()),
             }));
         }
-        Some(tries(self.pause, || teller.ask(bus).map_err(fault_of)))
+        let address = teller.address;
+        let mut seats = self.seats.iter_mut();
+        let seat = seats.find(|seat| seat.plan.address == address);
+        let mut chip = seat.and_then(|seat| seat.chip.as_mut());
+        let mut ask = || match (&teller.by, chip.as_mut()) {
+            (By::Chip, Some(chip)) => chip.mains(bus),
+            (By::Chip, None) => Err(Trouble::Implausible),
+            (By::Bits { .. } | By::Inputs { .. }, _) => teller.ask(bus),
+        };
+        Some(tries(self.pause, || ask().map_err(fault_of)))
     }
 }
 
@@ -195,6 +199,7 @@ impl Teller {
                     },
                 )
             }
+            MainsBy::Chip { address } => (*address, By::Chip),
             MainsBy::Voltage {
                 address,
                 manner,
@@ -216,7 +221,7 @@ impl Teller {
         Some(Teller { bus, address, by })
     }
 
-    fn ask(&self, bus: &mut dyn Bus) -> Result<Said, Trouble> {
+    fn ask(&self, bus: &mut dyn Bus) -> Result<Mains, Trouble> {
         match &self.by {
             By::Bits {
                 register,
@@ -225,17 +230,19 @@ impl Teller {
             } => {
                 let mut byte = [0];
                 bus.read(self.address, *register, &mut byte)?;
-                Ok(Said {
+                Ok(Mains {
                     present: byte[0] & mask == present & mask,
                     empty: matches!(byte[0], 0x00 | 0xff),
                 })
             }
+            // It is asked by itself.
+            By::Chip => Err(Trouble::Implausible),
             By::Inputs {
                 manner,
                 inputs,
                 above,
             } => {
-                let mut said = Said {
+                let mut said = Mains {
                     present: false,
                     empty: true,
                 };
@@ -288,6 +295,7 @@ impl Seat {
                 Some(Box::new(Registers::new(plan.address, layout)))
             }
             Driver::Registers { .. } => None,
+            Driver::Framed(protocol) => Some(protocol.chip(plan.address)),
         };
         Seat {
             plan: plan.clone(),

@@ -12,6 +12,7 @@ use super::hardware::Hardware;
 use crate::chip::Bus;
 use crate::core::fact::Errno;
 use rppal::i2c::{Error, I2c};
+use std::time::Duration;
 
 /// A bus.
 #[derive(Debug)]
@@ -81,6 +82,17 @@ impl Bus for KernelBus {
     fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
         self.with(address, |opened| opened.write(register, bytes))
     }
+
+    fn receive(&mut self, address: u8, into: &mut [u8]) -> Result<(), Errno> {
+        let length = into.len();
+        let bytes = self.with(address, |opened| opened.receive(length))?;
+        into.copy_from_slice(&bytes);
+        Ok(())
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
 }
 
 impl Opened {
@@ -95,6 +107,19 @@ impl Opened {
                 .smbus_read_word(register)
                 .map(|word| [*first, *second] = word.to_le_bytes()),
             (false, into) => self.bus.block_read(register, into),
+        };
+        result.map_err(|e| errno_of(&e))?;
+        Ok(bytes)
+    }
+
+    fn receive(&mut self, length: usize) -> Result<Vec<u8>, Errno> {
+        let mut bytes = vec![0; length];
+        let result = match (self.plain, &mut *bytes) {
+            (false, [byte]) => self.bus.smbus_receive_byte().map(|b| *byte = b),
+            (_, into) => self.bus.read(into).and_then(|read| match read == length {
+                true => Ok(()),
+                false => Err(Error::Io(std::io::ErrorKind::UnexpectedEof.into())),
+            }),
         };
         result.map_err(|e| errno_of(&e))?;
         Ok(bytes)

@@ -50,6 +50,7 @@ impl Supplies {
             MainsBy::Line { .. }
             | MainsBy::Register { .. }
             | MainsBy::Voltage { .. }
+            | MainsBy::Chip { .. }
             | MainsBy::Current { .. } => Supplies::Others,
         }
     }

@@ -106,7 +106,10 @@ impl Writer {
             self.bus.read(address, register, &mut held)?;
         }
         let value = held[0] & steps.keep | write.value & !steps.keep;
-        self.bus.write(address, register, &[value])
+        match steps.checked {
+            true => self.bus.write(address, register, &[value, value ^ 0xFF]),
+            false => self.bus.write(address, register, &[value]),
+        }
     }
 }
 
@@ -147,6 +150,7 @@ mod tests {
             keep: 0,
             unlock: None,
             first: None,
+            checked: false,
         },
     };
 
@@ -199,6 +203,7 @@ mod tests {
                     close: 0,
                 }),
                 first: Some((0x09, 30)),
+                checked: false,
             },
             ..WRITE
         };

@@ -1,5 +1,6 @@
 //! Chips on a bus that says anything.
 
+use crate::chip::framed::Protocol;
 use crate::chip::registers::Layout;
 use crate::chip::{self, Bus, Chip, Ina219, Max1704x, Registers, Variant, ds3231};
 use crate::config::board::{BUILT_IN, Board, Driver, Shelf};
@@ -36,6 +37,10 @@ impl Bus for AnyBus<'_> {
     fn write(&mut self, _: u8, _: u8, _: &[u8]) -> Result<(), Errno> {
         self.transfer()
     }
+
+    fn receive(&mut self, address: u8, into: &mut [u8]) -> Result<(), Errno> {
+        self.read(address, 0, into)
+    }
 }
 
 /// Every chip that is known: what it tells is something that a battery can do, or it is not believed.
@@ -58,6 +63,13 @@ pub fn decoders(bytes: &[u8]) {
             let chip = |sign| Ina219::new(0x40, shunt, Milliamps(range), sign);
             poll(chip(true), cells, bytes);
             poll(chip(false), cells, bytes);
+        }
+    }
+    for (_, protocol) in Protocol::ALL {
+        poll_any(protocol.chip(0x14), 1, bytes);
+        let mut bus = AnyBus(bytes.iter());
+        while bus.0.len() > 0 {
+            let _ = protocol.chip(0x14).mains(&mut bus);
         }
     }
     // The first byte chooses: all of them with all bytes would take the time of everything else.
@@ -87,14 +99,18 @@ fn layouts() -> &'static [(u8, u8, Layout)] {
             let chips = board.chips.into_iter();
             chips.filter_map(move |chip| match chip.driver {
                 Driver::Registers { layout, .. } => Some((cells, chip.address, *layout)),
-                Driver::Ina219 { .. } | Driver::Max1704x(_) => None,
+                Driver::Ina219 { .. } | Driver::Max1704x(_) | Driver::Framed(_) => None,
             })
         };
         boards.flat_map(of).collect()
     })
 }
 
-fn poll(mut chip: impl Chip, cells: u8, bytes: &[u8]) {
+fn poll(chip: impl Chip + Send + 'static, cells: u8, bytes: &[u8]) {
+    poll_any(Box::new(chip), cells, bytes);
+}
+
+fn poll_any(mut chip: Box<dyn Chip + Send>, cells: u8, bytes: &[u8]) {
     let mut bus = AnyBus(bytes.iter());
     let mut left = usize::MAX;
     // A chip that is there for something else reads nothing.

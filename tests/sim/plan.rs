@@ -48,7 +48,7 @@ impl Plan {
     pub fn by_register(&self) -> bool {
         matches!(
             self.board.mains,
-            MainsBy::Register { .. } | MainsBy::Voltage { .. }
+            MainsBy::Register { .. } | MainsBy::Voltage { .. } | MainsBy::Chip { .. }
         )
     }
 }

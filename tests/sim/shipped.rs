@@ -69,7 +69,7 @@ fn every_board_reads_what_is_there() {
         let cells = board.battery.map_or(1, |battery| i64::from(battery.cells));
         let by_chip = matches!(
             board.mains,
-            MainsBy::Register { .. } | MainsBy::Voltage { .. }
+            MainsBy::Register { .. } | MainsBy::Voltage { .. } | MainsBy::Chip { .. }
         );
         for mains in [true, false] {
             let mut cell = Cell::small(&mut rng);

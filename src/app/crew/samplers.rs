@@ -99,7 +99,7 @@ impl Samplers {
                 } => Some(KernelLine::of(line.clone(), *pull, *debounce, hardware)),
                 MainsBy::Supplies | MainsBy::Supply(_) => None,
                 MainsBy::Register { .. } | MainsBy::Voltage { .. } => None,
-                MainsBy::Current { .. } => None,
+                MainsBy::Chip { .. } | MainsBy::Current { .. } => None,
             },
         }
     }

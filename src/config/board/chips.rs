@@ -3,6 +3,7 @@
 use super::super::table::{At, Table};
 use super::{ChipPlan, Driver, keys, registers};
 use crate::chip::Variant;
+use crate::chip::framed::Protocol;
 
 type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
 
@@ -68,6 +69,7 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
     let (wanted, allowed): (&[&str], &[&str]) = match driver {
         "max1704x" => (&["model"], &[]),
         "ina219" => (&["shunt", "range", "charging"], &[]),
+        framed if framed.starts_with("framed:") => (&[], &[]),
         _ if table.gives("current") => (&["charging"], &OF_DRIVERS[4..]),
         _ => (&[], &OF_DRIVERS[4..]),
     };
@@ -79,6 +81,7 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
             range: range?.value,
             charging_positive: charging?.value == "positive",
         },
+        framed if framed.starts_with("framed:") => Driver::Framed(protocol(framed)?),
         _ => {
             let (mut layout, never_write) = layout?;
             layout.charging_positive = charging.is_some_and(|sign| sign.value == "positive");
@@ -102,6 +105,11 @@ fn chip(mut table: Section, name: &str) -> Option<ChipPlan> {
 fn variant(model: &str) -> Option<Variant> {
     let known = Variant::ALL.iter().find(|(word, _)| *word == model);
     known.map(|(_, variant)| *variant)
+}
+
+fn protocol(word: &str) -> Option<Protocol> {
+    let known = Protocol::ALL.iter().find(|(known, _)| *known == word);
+    known.map(|(_, protocol)| *protocol)
 }
 
 /// Reports keys that the driver needs and does not have, and those that mean nothing to it.

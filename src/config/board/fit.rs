@@ -5,7 +5,7 @@
 
 use super::super::report::Report;
 use super::super::table::{At, Table};
-use super::{Board, Drive, Line, Pin, pins};
+use super::{Board, ChipPlan, Drive, Driver, Line, Pin, pins};
 use crate::core::settings::{CELL_LEAST, CELL_MOST};
 use crate::units::Millivolts;
 use std::ops::Range;
@@ -90,6 +90,18 @@ pub(super) fn ahead_is_long_enough(
         "write a duration from 30s to 10m, or when = \"after-unmount\" if the bus still works then";
     let span = delay.span.clone().unwrap_or(table.header());
     table.report().error(span, what, help.to_owned());
+}
+
+/// A chip has a protocol that tells of mains. False if it has not.
+pub(super) fn tells_mains(table: &mut Table<'_, '_, '_>, chip: &ChipPlan) -> bool {
+    let tells = matches!(chip.driver, Driver::Framed(_));
+    if !tells {
+        let what = format!("chip {} has no protocol that tells of mains", chip.name);
+        let help = "name its register in [mains.register] or [mains.voltage]".to_owned();
+        let span = table.header();
+        table.report().error(span, what, help);
+    }
+    tells
 }
 
 /// A board that cuts the power when the alive line falls has one. False if it has not.

@@ -49,6 +49,7 @@ pub const SECTIONS: &[Section] = &[
     MAINS_LINE,
     MAINS_REGISTER,
     MAINS_VOLTAGE,
+    MAINS_CHIP,
     MAINS_CURRENT,
     MAINS_KERNEL,
     ALIVE,
@@ -242,6 +243,18 @@ pub const MAINS_VOLTAGE: Section = Section {
     ],
 };
 
+/// Mains by a chip whose protocol tells it.
+pub const MAINS_CHIP: Section = Section {
+    header: "mains.chip",
+    meaning: "Power from outside is told by a chip with a protocol of its own (\"framed:\").",
+    keys: &[key(
+        "chip",
+        Kind::Text,
+        Required("\"mcu\""),
+        "The chip, by its name",
+    )],
+};
+
 /// Mains by the current.
 pub const MAINS_CURRENT: Section = Section {
     header: "mains.current",
@@ -355,6 +368,12 @@ pub const CUT_REGISTER: Section = Section {
             BYTE,
             Default("0x00"),
             "Bits that stay as the register holds them; it is read first for that",
+        ),
+        key(
+            "check",
+            Kind::Choice(&["none", "xor"]),
+            Default("\"none\""),
+            "\"xor\": 0xFF xor the byte is written behind it",
         ),
         key(
             "unlock",

@@ -33,6 +33,7 @@ use super::problem::Problems;
 use super::report::Report;
 use super::{FILE_MAX, syntax};
 use crate::chip::Variant;
+use crate::chip::framed::Protocol;
 use crate::chip::registers::{Field, Layout, Manner};
 use crate::core::fact::Thread;
 use crate::core::settings::{self, Battery, CutAhead};
@@ -110,13 +111,15 @@ pub enum Driver {
         /// Registers that must never be written.
         never_write: Box<[u8]>,
     },
+    /// One that answers in frames of its own.
+    Framed(Protocol),
 }
 
 impl Driver {
     /// It tells what is left in the battery.
     pub fn tells_charge(&self) -> bool {
         match self {
-            Driver::Max1704x(_) => true,
+            Driver::Max1704x(_) | Driver::Framed(_) => true,
             Driver::Ina219 { .. } => false,
             Driver::Registers { layout, .. } => layout.charge.is_some(),
         }
@@ -126,7 +129,7 @@ impl Driver {
     pub fn tells_current(&self) -> bool {
         match self {
             Driver::Ina219 { .. } => true,
-            Driver::Max1704x(_) => false,
+            Driver::Max1704x(_) | Driver::Framed(_) => false,
             Driver::Registers { layout, .. } => layout.current.is_some(),
         }
     }
@@ -134,7 +137,7 @@ impl Driver {
     /// It tells anything at all.
     pub fn tells(&self) -> bool {
         match self {
-            Driver::Ina219 { .. } | Driver::Max1704x(_) => true,
+            Driver::Ina219 { .. } | Driver::Max1704x(_) | Driver::Framed(_) => true,
             Driver::Registers { layout, .. } => layout.tells(),
         }
     }
@@ -143,7 +146,7 @@ impl Driver {
     pub fn manner(&self) -> Manner {
         match self {
             Driver::Registers { layout, .. } => layout.manner,
-            Driver::Ina219 { .. } | Driver::Max1704x(_) => Manner {
+            Driver::Ina219 { .. } | Driver::Max1704x(_) | Driver::Framed(_) => Manner {
                 bytewise: false,
                 alike: 1,
             },
@@ -225,6 +228,11 @@ pub enum MainsBy {
         /// There is power while one of them has more.
         above: Millivolts,
     },
+    /// A chip whose protocol tells it.
+    Chip {
+        /// Its address.
+        address: u8,
+    },
     /// The current of the battery: while more than this flows out, there is none. The core judges
     /// it, by several readings.
     Current {
@@ -288,6 +296,8 @@ pub struct Steps {
     pub unlock: Option<Unlock>,
     /// A register that is written first, and its value.
     pub first: Option<(u8, u8)>,
+    /// 0xFF xor the byte is written behind it.
+    pub checked: bool,
 }
 
 /// What opens a chip for writing, and closes it again.
@@ -328,13 +338,14 @@ impl Board {
                 MainsBy::Supplies | MainsBy::Supply(_) => Thread::Vitals,
                 MainsBy::Line { .. } => Thread::Line,
                 MainsBy::Register { .. } | MainsBy::Voltage { .. } => Thread::Bus,
-                MainsBy::Current { .. } => Thread::Bus,
+                MainsBy::Chip { .. } | MainsBy::Current { .. } => Thread::Bus,
             },
             battery: self.battery,
             dead_band: match self.mains {
                 MainsBy::Current { dead_band } => Some(dead_band),
                 MainsBy::Supplies | MainsBy::Supply(_) => None,
-                MainsBy::Line { .. } | MainsBy::Register { .. } | MainsBy::Voltage { .. } => None,
+                MainsBy::Line { .. } | MainsBy::Register { .. } => None,
+                MainsBy::Voltage { .. } | MainsBy::Chip { .. } => None,
             },
             cut_hold: match self.cut {
                 Cut::Line { hold, .. } => hold,

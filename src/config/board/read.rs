@@ -149,7 +149,7 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
     let mut group = top.group("mains");
     if !one_of(
         &mut group,
-        &["line", "register", "voltage", "current", "kernel"],
+        &["line", "register", "voltage", "chip", "current", "kernel"],
     ) {
         return None;
     }
@@ -198,6 +198,12 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
             inputs: inputs?,
             above: above?.value,
         });
+    }
+    if group.gives("chip") {
+        let mut table = group.below("chip", keys::MAINS_CHIP.keys);
+        let chip = named_chip(&mut table, chips)?;
+        let address = chip.address;
+        return fit::tells_mains(&mut table, &chip).then_some(MainsBy::Chip { address });
     }
     if group.gives("current") {
         let tells = chips.is_none() || any(chips, Driver::tells_current);

@@ -164,6 +164,7 @@ pub(super) fn inputs(table: &mut Section) -> Option<Vec<Field>> {
 /// What is done beside the writing of one register.
 pub(super) fn steps(table: &mut Section) -> Option<Steps> {
     let keep = byte(table, "keep");
+    let checked = table.choice("check");
     let (unlocks, before) = (table.gives("unlock"), table.gives("before"));
     let unlock = {
         let mut inner = table.inner("unlock");
@@ -184,6 +185,7 @@ pub(super) fn steps(table: &mut Section) -> Option<Steps> {
         before.then(|| of(&mut inner))
     };
     Some(Steps {
+        checked: checked?.value == "xor",
         keep: keep?,
         unlock: sound(unlock)?,
         first: sound(first)?,
@@ -205,7 +207,7 @@ pub(super) fn may_wake(table: &mut Section, layout: &Layout, never_write: &[u8])
 pub(super) fn may_write(table: &mut Section, chip: &ChipPlan, register: u8) -> bool {
     let forbidden = match &chip.driver {
         Driver::Registers { never_write, .. } => never_write.contains(&register),
-        Driver::Max1704x(_) | Driver::Ina219 { .. } => false,
+        Driver::Max1704x(_) | Driver::Ina219 { .. } | Driver::Framed(_) => false,
     };
     if forbidden {
         let span = table.header();

@@ -53,6 +53,7 @@ pub fn mains(board: &Board) -> String {
                 inputs.join(" or ")
             )
         }
+        MainsBy::Chip { address } => format!("the controller at 0x{address:02x}"),
         MainsBy::Current { .. } => "the current".to_owned(),
     }
 }
@@ -128,6 +129,7 @@ fn wired(chip: &ChipPlan) -> String {
             format!("voltage and current by a shunt of {shunt}, {sign} charges")
         }
         Driver::Registers { layout, .. } => fields(layout),
+        Driver::Framed(_) => "voltage, charge and mains, by a protocol of its own".to_owned(),
     };
     format!(
         "{name}: {} at 0x{address:02x} on bus {bus}; {how}",
@@ -172,7 +174,8 @@ fn told(board: &Board) -> String {
             "the battery's current: lost while more than {} flow out",
             milli(dead_band.0.unsigned_abs(), "A")
         ),
-        MainsBy::Supplies | MainsBy::Supply(_) | MainsBy::Voltage { .. } => mains(board),
+        MainsBy::Supplies | MainsBy::Supply(_) => mains(board),
+        MainsBy::Voltage { .. } | MainsBy::Chip { .. } => mains(board),
     }
 }
 
@@ -295,6 +298,7 @@ fn model(driver: &Driver) -> String {
         }
         Driver::Ina219 { .. } => "INA219".to_owned(),
         Driver::Registers { .. } => "chip".to_owned(),
+        Driver::Framed(_) => "controller".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! They are read by the code that is shipped (`edge::gauge`), with its tries and its judgement.
 
 pub mod ds3231;
+mod framed;
 mod ina219;
 mod registers;
 
@@ -13,6 +14,7 @@ use fieldwarden::config::board::{Board, ChipPlan, Driver};
 use fieldwarden::core::fact::Errno;
 use fieldwarden::edge::bound_chips::BoundChips;
 use fieldwarden::edge::gauge::{Gauge, Look};
+use framed::{Ask, Framed};
 use ina219::Ina219;
 use registers::Registers;
 use std::path::Path;
@@ -140,6 +142,8 @@ enum Part {
     Ina219(Ina219),
     /// One of which the board file lists the registers. It is silent about mains now and then.
     Registers(Box<Registers>),
+    /// One with a protocol of its own.
+    Framed(Framed),
 }
 
 std::thread_local! {
@@ -164,7 +168,7 @@ impl Inside {
         for (_, part) in &mut self.parts {
             match part {
                 Part::Ina219(chip) => chip.felt = false,
-                Part::Max1704x { .. } | Part::Registers(_) => {}
+                Part::Max1704x { .. } | Part::Registers(_) | Part::Framed(_) => {}
             }
         }
     }
@@ -197,7 +201,7 @@ impl Inside {
         let word = match part.ok_or(Errno(121))? {
             (_, Part::Max1704x { volts, .. }) if register == 0x02 => Some(*volts),
             (_, Part::Max1704x { charge, .. }) if register == 0x04 => Some(*charge),
-            (_, Part::Max1704x { .. }) => None,
+            (_, Part::Max1704x { .. } | Part::Framed(_)) => None,
             (_, Part::Registers(chip)) => chip.word(register),
             (_, Part::Ina219(chip)) => chip.read(register, now, ails, &mut self.rng),
         };
@@ -230,7 +234,7 @@ impl Inside {
         let part = self.parts.iter().find(|(at, _)| *at == address);
         let byte = match part {
             Some((_, Part::Registers(chip))) => chip.byte(register),
-            Some((_, Part::Max1704x { .. } | Part::Ina219(_))) | None => None,
+            Some((_, Part::Max1704x { .. } | Part::Ina219(_) | Part::Framed(_))) | None => None,
         };
         let byte = byte.ok_or(Errno(121))?;
         Ok(match self.ails {
@@ -246,7 +250,7 @@ impl Inside {
         match self.parts.iter_mut().find(|(at, _)| *at == address) {
             Some((_, Part::Ina219(chip))) => chip.write(register, word, now, ails),
             // Nothing is written to a gauge whose charge would jump.
-            Some((_, Part::Max1704x { .. } | Part::Registers(_))) | None => {
+            Some((_, Part::Max1704x { .. } | Part::Registers(_) | Part::Framed(_))) | None => {
                 return Err(Errno(121));
             }
         }
@@ -258,14 +262,61 @@ impl Inside {
         let ails = self.ails;
         match self.parts.iter_mut().find(|(at, _)| *at == address) {
             Some((_, Part::Registers(chip))) => chip.write(register, byte, ails),
-            Some((_, Part::Max1704x { .. } | Part::Ina219(_))) | None => return Err(Errno(121)),
+            Some((_, Part::Max1704x { .. } | Part::Ina219(_) | Part::Framed(_))) | None => {
+                return Err(Errno(121));
+            }
         }
         Ok(())
     }
 }
 
+impl Inside {
+    /// A part with a protocol of its own: what it puts on the wire, and what becomes of that.
+    fn framed(&mut self, address: u8, ask: Ask, into: &mut [u8]) -> Option<Result<(), Errno>> {
+        let part = self.parts.iter_mut().find(|(at, _)| *at == address);
+        let Some((_, Part::Framed(_))) = part else {
+            return None;
+        };
+        if let Err(nak) = self.transfer() {
+            return Some(Err(nak));
+        }
+        let (ails, part) = (
+            self.ails,
+            self.parts.iter_mut().find(|(at, _)| *at == address),
+        );
+        let Some((_, Part::Framed(chip))) = part else {
+            return None;
+        };
+        let outcome = chip.ask(ask, into);
+        for byte in into.iter_mut() {
+            let was = *byte;
+            *byte = match ails {
+                Some(Ails::HeldDown) => 0,
+                Some(Ails::HeldUp) => u8::MAX,
+                Some(_) | None => was,
+            };
+            self.felt |= *byte != was;
+        }
+        // A chip that holds the clock: the first bit of what it says is lost.
+        if ails == Some(Ails::Stretched) && self.rng.chance(30) {
+            into.iter_mut().take(1).for_each(|byte| *byte &= 0x7f);
+        }
+        Some(outcome)
+    }
+}
+
 impl Bus for Wire {
+    fn receive(&mut self, address: u8, into: &mut [u8]) -> Result<(), Errno> {
+        let mut inside = self.inside();
+        inside
+            .framed(address, Ask::Receive, into)
+            .unwrap_or(Err(Errno(121)))
+    }
+
     fn read(&mut self, address: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+        if let Some(outcome) = self.inside().framed(address, Ask::Read(register), into) {
+            return outcome;
+        }
         if let [byte] = into {
             *byte = self.inside().read_byte(address, register)?;
             return Ok(());
@@ -278,6 +329,10 @@ impl Bus for Wire {
     }
 
     fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
+        let ask = Ask::Write(register, bytes);
+        if let Some(outcome) = self.inside().framed(address, ask, &mut []) {
+            return outcome;
+        }
         match *bytes {
             [byte] => self.inside().write_byte(address, register, byte),
             [high, low] => {
@@ -311,6 +366,7 @@ impl Chips {
                     charge: 0,
                 }),
                 Driver::Ina219 { .. } => Some(Part::Ina219(Ina219::new())),
+                Driver::Framed(protocol) => Some(Part::Framed(Framed::new(*protocol))),
                 Driver::Registers { layout, .. } => Some(Part::Registers(Box::new(
                     Registers::new(layout, &board.mains, chip.address),
                 ))),
@@ -343,7 +399,7 @@ impl Chips {
     pub fn lose_power(&mut self, now: u64) {
         for (_, part) in &mut self.wire.inside().parts {
             match part {
-                Part::Max1704x { .. } => {}
+                Part::Max1704x { .. } | Part::Framed(_) => {}
                 Part::Registers(chip) => chip.lose_power(),
                 Part::Ina219(chip) => chip.lose_power(now),
             }
@@ -382,7 +438,7 @@ impl Chips {
         let inside = self.wire.inside();
         let chip = |(_, part): &(u8, Part)| match part {
             Part::Ina219(chip) => chip.felt,
-            Part::Max1704x { .. } | Part::Registers(_) => false,
+            Part::Max1704x { .. } | Part::Registers(_) | Part::Framed(_) => false,
         };
         inside.felt || inside.parts.iter().any(chip)
     }
@@ -397,8 +453,10 @@ fn driver(board: &Board, wire: &Wire) -> Gauge {
 /// What the registers that tell of mains are to say.
 fn tell(board: &Board, mains: Option<bool>, inside: &mut Inside) {
     for (_, part) in &mut inside.parts {
-        if let Part::Registers(chip) = part {
-            chip.tell(&board.mains, mains);
+        match part {
+            Part::Registers(chip) => chip.tell(&board.mains, mains),
+            Part::Framed(chip) => chip.mains = mains,
+            Part::Max1704x { .. } | Part::Ina219(_) => {}
         }
     }
 }
@@ -445,7 +503,10 @@ fn measure(board: &Board, cell: &Cell, inside: &mut Inside) {
                     chip.lose_power(now);
                 }
             }
-            (Part::Ina219(_), Driver::Max1704x(_) | Driver::Registers { .. }) => {}
+            (Part::Ina219(_), _) => {}
+            (Part::Framed(chip), _) => {
+                inside.felt |= chip.feel(voltage, cell.share(), ails);
+            }
             (Part::Registers(chip), _) => {
                 if ails == Some(Ails::Reset) {
                     chip.lose_power();

@@ -117,9 +117,17 @@ pub const CHIP: Section = Section {
     keys: &[
         key(
             "driver",
-            Kind::Choice(&["max1704x", "ina219", "registers"]),
+            Kind::Choice(&[
+                "max1704x",
+                "ina219",
+                "registers",
+                "framed:pijuice",
+                "framed:sixfab",
+                "framed:pironman-u1",
+            ]),
             Required("\"max1704x\""),
-            "What kind of chip it is; \"registers\" tells what `voltage`, `charge` and `current` name",
+            "What kind of chip it is; \"registers\" tells what `voltage`, `charge` and `current` name, those \
+             with \"framed:\" have a protocol of their own",
         ),
         key("bus", Kind::Count(0, 255), Default("1"), "The bus"),
         key(
