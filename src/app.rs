@@ -379,9 +379,7 @@ impl Bridge {
             Action::Record(marker) => queues.halt.record(now, id, *marker),
             Action::Keep(marker) => queues.halt.keep(now, id, *marker),
             Action::KeepHold { hold } => queues.halt.keep_hold(now, id, hold.clone()),
-            Action::Sync | Action::SetRtc | Action::Trim { .. } => {
-                queues.halt.sync(now, id, &order.action)
-            }
+            Action::Sync | Action::SetRtc | Action::Trim { .. } => queues.halt.sync(now, order),
             Action::CutPower { cut } => self.cut_power(now, id, *cut),
             Action::AskInit { kind } => queues.halt.ask(now, id, *kind),
             Action::ForceHalt { kind } => queues.halt.force(now, id, *kind),

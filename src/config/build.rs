@@ -67,17 +67,7 @@ pub(super) fn config<'i>(
         groups: groups?,
         reboots: reboots?,
         hold_most: root.hold_most,
-        mounts: named(storage.as_ref()?.mounts.as_deref()),
         watchdog,
-        temperature: vitals.temperature,
-        memory: vitals.memory,
-        load: vitals.load,
-        space: storage.as_ref()?.space,
-        inodes: storage.as_ref()?.inodes,
-        canaries: named(Some(&storage.as_ref()?.canaries)),
-        caps: storage.as_ref()?.caps.clone(),
-        pressure: vitals.pressure,
-        shed_for_memory: vitals.shed_memory,
         stop_budget: budget?.value,
         board: root.board.settings(),
         halt_finish: unmount?.value,
@@ -85,6 +75,7 @@ pub(super) fn config<'i>(
         clock_tolerance: clock.tolerance,
         set_rtc: clock.set_rtc,
         led: root.led.as_ref().map(|led| led.value.title()),
+        ..looked_at(&vitals, storage.as_ref()?)
     };
     let wiring = Wiring {
         board: root.board,
@@ -104,6 +95,23 @@ pub(super) fn config<'i>(
         commands,
     };
     Some((settings, wiring))
+}
+
+/// What is looked at of the machine, and its limits; the rest is nothing.
+fn looked_at(vitals: &Vitals, storage: &Storage) -> Settings {
+    Settings {
+        mounts: named(storage.mounts.as_deref()),
+        temperature: vitals.temperature,
+        memory: vitals.memory,
+        load: vitals.load,
+        space: storage.space,
+        inodes: storage.inodes,
+        canaries: named(Some(&storage.canaries)),
+        caps: storage.caps.clone(),
+        pressure: vitals.pressure,
+        shed_for_memory: vitals.shed_memory,
+        ..Settings::nothing()
+    }
 }
 
 /// Who may act beside root.

@@ -440,8 +440,6 @@ pub enum Note {
         /// Why.
         why: RtcDoubt,
     },
-    /// Nothing speaks against it any more.
-    RtcRight,
     /// Mains are gone and the machine runs on its battery.
     MainsLost,
     /// An outage goes on that a daemon before this one has seen begin: its times count on.
@@ -565,7 +563,6 @@ impl Note {
             | Note::ClockSynced
             | Note::ClockTrust { .. }
             | Note::ClockStepped { .. }
-            | Note::RtcRight
             | Note::MainsBack { .. }
             | Note::ThrottleEnded { .. }
             | Note::ThrottleEarlier { .. } => Info,

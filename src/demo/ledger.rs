@@ -313,7 +313,6 @@ impl Ledger {
             | Note::ClockWrong { .. }
             | Note::ClockStepped { .. }
             | Note::RtcWrong { .. }
-            | Note::RtcRight
             | Note::BatteryLow { .. }
             | Note::Shedding { .. }
             | Note::Recovering { .. }

@@ -331,7 +331,6 @@ impl Describer<'_> {
                 vec![("by", time(*by)), ("ahead", Value::Flag(*ahead))],
             ),
             Note::RtcWrong { why } => ("rtc-wrong", clock::doubt(*why)),
-            Note::RtcRight => ("rtc-right", vec![]),
             Note::MainsLost => ("mains-lost", vec![]),
             Note::OutageTakenUp { lasted } => ("outage-taken-up", vec![("lasted", time(*lasted))]),
             Note::MainsBack { lasted } => ("mains-back", vec![("lasted", time(*lasted))]),

@@ -55,6 +55,7 @@ pub(super) fn describe(note: &GuardNote, settings: &Settings) -> (&'static str, 
     let canary = |id| ("canary", word(settings.canary(id)));
     let cap = |id| ("cap", word(settings.cap(id)));
     match note {
+        GuardNote::RtcRight => ("rtc-right", vec![]),
         GuardNote::RtcSet => ("rtc-set", vec![]),
         GuardNote::NetworkUp => ("network-up", vec![]),
         GuardNote::NetworkDown => ("network-down", vec![]),
@@ -109,6 +110,7 @@ fn because(first: (&'static str, Value), why: &Fault) -> Fields {
 /// The note for people.
 pub(super) fn sentence(note: &GuardNote, settings: &Settings) -> String {
     match note {
+        GuardNote::RtcRight => "the battery-backed clock is right again".to_owned(),
         GuardNote::RtcSet => "the battery-backed clock was set by the synchronised one".to_owned(),
         GuardNote::NetworkUp => "the network is up: there is a way out of this machine".to_owned(),
         GuardNote::NetworkDown => {

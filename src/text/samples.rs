@@ -700,7 +700,10 @@ fn clocks() -> Vec<(Note, &'static str)> {
             "the battery-backed clock is 1 min 35 s behind the synchronised clock; `hwclock -w` \
              sets it",
         ),
-        (Note::RtcRight, "the battery-backed clock is right again"),
+        (
+            Note::Guard(note::GuardNote::RtcRight),
+            "the battery-backed clock is right again",
+        ),
         (
             Note::Guard(note::GuardNote::RtcSet),
             "the battery-backed clock was set by the synchronised one",

@@ -296,7 +296,6 @@ impl Speaker<'_> {
             Note::ClockWrong { why } => format!("the clock is wrong: {}", clock::untrue(*why)),
             Note::ClockStepped { by, ahead } => clock::stepped(*by, *ahead),
             Note::RtcWrong { why } => format!("the battery-backed clock {}", clock::rtc(*why)),
-            Note::RtcRight => "the battery-backed clock is right again".to_owned(),
             Note::MainsLost => "mains are gone: running on battery".to_owned(),
             Note::OutageTakenUp { lasted } => format!(
                 "mains have been gone for {} by the daemon before this one: times count on from there",

@@ -3,7 +3,7 @@
 
 use super::{Hands, Rights};
 use crate::app::AppError;
-use crate::core::action::Action;
+use crate::core::action::{Action, Order};
 use crate::core::fact::{Fault, HaltKind, Hold, OrderId, Thread};
 use crate::core::intent::Marker;
 use crate::edge::halter::{self, HaltOrder, Halter, Kept, SimHalter, ThisMachine};
@@ -81,11 +81,12 @@ impl HaltQueues {
         self.halt.give(now, HaltOrder::KeepHold { order, hold })
     }
 
-    pub fn sync(&self, now: Mono, order: OrderId, action: &Action) -> Result<(), Fault> {
-        let order = match action {
-            Action::SetRtc => SyncOrder::SetRtc(order),
-            Action::Trim { cap } => SyncOrder::Trim(order, *cap),
-            _ => SyncOrder::Sync(order),
+    pub fn sync(&self, now: Mono, order: &Order) -> Result<(), Fault> {
+        let id = order.id;
+        let order = match &order.action {
+            Action::SetRtc => SyncOrder::SetRtc(id),
+            Action::Trim { cap } => SyncOrder::Trim(id, *cap),
+            _ => SyncOrder::Sync(id),
         };
         self.sync.give(now, order)
     }

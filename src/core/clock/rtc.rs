@@ -2,7 +2,7 @@
 
 use super::super::Pass;
 use super::super::fact::{Fault, RtcSeen, Shown, Source};
-use super::super::note::{Note, RtcDoubt};
+use super::super::note::{GuardNote, Note, RtcDoubt};
 use super::super::picture::Verdict;
 use super::super::sense::Last;
 use super::{ahead, doubt, same, size};
@@ -88,7 +88,7 @@ impl Rtc {
             (None, None) => {}
             (Some(before), Some(why)) if alike(before, why) => {}
             (Some(_) | None, Some(why)) => pass.out.note(Note::RtcWrong { why }),
-            (Some(_), None) => pass.out.note(Note::RtcRight),
+            (Some(_), None) => pass.out.note(Note::Guard(GuardNote::RtcRight)),
         }
     }
 

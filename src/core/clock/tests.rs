@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::action::Actions;
 use crate::core::fact::RtcSeen;
-use crate::core::note::RtcDoubt;
+use crate::core::note::{GuardNote, RtcDoubt};
 use crate::core::picture::Picture;
 use crate::core::settings::Settings;
 use proptest::prelude::*;
@@ -165,7 +165,7 @@ fn straying_has_a_margin() {
     // More of the same is no news, and neither is a little less.
     assert_eq!(bench.rtc(FLOOR + 900, 0), []);
     assert_eq!(bench.rtc(FLOOR + 16, 0), []);
-    assert_eq!(bench.rtc(FLOOR + 15, 0), [Note::RtcRight]);
+    assert_eq!(bench.rtc(FLOOR + 15, 0), [Note::Guard(GuardNote::RtcRight)]);
     let why = RtcDoubt::Behind { by };
     assert_eq!(bench.rtc(FLOOR - 31, 0), [Note::RtcWrong { why }]);
 }

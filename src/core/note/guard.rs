@@ -9,6 +9,8 @@ use std::time::Duration;
 /// Something that a guard found, or did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GuardNote {
+    /// Nothing speaks against the battery-backed clock any more.
+    RtcRight,
     /// The battery-backed clock was set to what the synced clock shows.
     RtcSet,
     /// It could not be set.
@@ -94,7 +96,8 @@ pub enum GuardNote {
 impl GuardNote {
     pub(super) fn severity(&self) -> Severity {
         match self {
-            GuardNote::RtcSet
+            GuardNote::RtcRight
+            | GuardNote::RtcSet
             | GuardNote::NetworkUp
             | GuardNote::NetworkDown
             | GuardNote::CanaryWell { .. }
