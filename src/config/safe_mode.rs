@@ -12,6 +12,7 @@
 
 use super::files;
 use super::forest;
+use super::keys;
 use super::render;
 use super::report::Report;
 use super::source::{Source, SourceFile};
@@ -139,12 +140,21 @@ fn tables(source: &Source, wanted: impl Fn(&str) -> bool) -> String {
         let tree = syntax::tree(text, &mut Report::new(name, text));
         for (key, node) in tree.table.into_inner() {
             let name: &str = key.get_ref();
-            if !LEFT_OUT.contains(&name) && wanted(name) {
+            if is_known(name) && !LEFT_OUT.contains(&name) && wanted(name) {
                 add_table(&mut kept, key, node);
             }
         }
     }
     render::table(&kept)
+}
+
+/// The name of a section, or of a key above the first header. What is neither is wrong anyway, and a file
+/// of senseless keys must not be tried key by key: the machine is not guarded meanwhile.
+fn is_known(name: &str) -> bool {
+    keys::SECTIONS.iter().any(|section| match section.header {
+        "" => section.keys.iter().any(|key| key.name == name),
+        header => header.split('.').next() == Some(name),
+    })
 }
 
 /// Adds what a file says of one table: all of it, or the keys that are right if that is allowed.
@@ -156,7 +166,11 @@ fn add_table<'i>(kept: &mut DeTable<'i>, key: Spanned<DeString<'i>>, node: Node<
     let DeValue::Table(inner) = node.into_inner() else {
         return;
     };
-    for (inner_key, value) in inner {
+    let keys = keys::WATCHDOG.keys;
+    let known = inner
+        .into_iter()
+        .filter(|(key, _)| keys.iter().any(|k| k.name == &**key.get_ref()));
+    for (inner_key, value) in known {
         let inner = DeValue::Table(single(inner_key, value));
         add(kept, single(key.clone(), Spanned::new(span.clone(), inner)));
     }
@@ -304,6 +318,39 @@ mod tests {
                 .unwrap()
                 .wiring,
             bare.wiring
+        );
+    }
+
+    /// A file as long as any, of nothing but senseless keys, at the top and where each key is tried: what is
+    /// right between them holds, and it takes no longer than to read it.
+    #[test]
+    fn senseless_keys_take_no_time() {
+        let keys = |most: usize| {
+            let lines = (0..).map(|n| format!("k{n} = 1\n"));
+            let mut length = 0;
+            lines
+                .take_while(|line| {
+                    length += line.len();
+                    length < most
+                })
+                .collect::<String>()
+        };
+        let half = crate::config::FILE_MAX / 2 - 200;
+        let text = format!(
+            "state_dir = \"/data\"\n{}[hold]\nmost = \"2h\"\n[watchdog]\nowner = \"nobody\"\n{}",
+            keys(half),
+            keys(half)
+        );
+        let begin = std::time::Instant::now();
+        let config = salvaged(&text);
+        assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
+        assert_eq!(config.wiring.state_dir, Path::new("/data"));
+        assert_eq!(config.settings.hold_most.as_secs(), 7200);
+        // Key by key it took minutes.
+        assert!(
+            begin.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            begin.elapsed()
         );
     }
 
