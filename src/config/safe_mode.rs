@@ -148,8 +148,8 @@ fn tables(source: &Source, wanted: impl Fn(&str) -> bool) -> String {
     render::table(&kept)
 }
 
-/// The name of a section, or of a key above the first header. What is neither is wrong anyway, and a file
-/// of senseless keys must not be tried key by key: the machine is not guarded meanwhile.
+/// The name of a section, or of a key above the first header. What is neither is wrong anyway, and a
+/// file of senseless keys must not be tried key by key: the machine is not guarded meanwhile.
 fn is_known(name: &str) -> bool {
     keys::SECTIONS.iter().any(|section| match section.header {
         "" => section.keys.iter().any(|key| key.name == name),
@@ -321,9 +321,11 @@ mod tests {
         );
     }
 
-    /// A file as long as any, of nothing but senseless keys, at the top and where each key is tried: what is
-    /// right between them holds, and it takes no longer than to read it.
+    /// A file as long as any, of nothing but senseless keys, at the top and where each key is tried: what
+    /// is right between them holds, and it takes no longer than to read it.
     #[test]
+    // How long it takes on a real clock is what is promised.
+    #[allow(clippy::disallowed_methods)]
     fn senseless_keys_take_no_time() {
         let keys = |most: usize| {
             let lines = (0..).map(|n| format!("k{n} = 1\n"));
