@@ -52,7 +52,6 @@ use lateness::Lateness;
 use pages::changes_nothing;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a daemon is made of.
@@ -63,7 +62,7 @@ pub struct Plan {
     pub stand_in: Option<(StandIn, Box<str>)>,
     /// Directories to go by where its runtime directory cannot be used, the best one first. Where none
     /// of them can be either, it ends.
-    pub refuges: Vec<PathBuf>,
+    pub refuges: Vec<std::path::PathBuf>,
     /// Services that run and of which nothing is known but their names.
     pub known_by_name: Vec<String>,
     /// Daemons of the minute before that broke off, if that was counted already.

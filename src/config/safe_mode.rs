@@ -321,8 +321,8 @@ mod tests {
         );
     }
 
-    /// A file as long as any, of nothing but senseless keys, at the top and where each key is tried: what
-    /// is right between them holds, and it takes no longer than to read it.
+    /// A file as long as any, of nothing but senseless keys, at the top and where each key is tried:
+    /// what is right between them holds, and it takes no longer than to read it.
     #[test]
     // How long it takes on a real clock is what is promised.
     #[allow(clippy::disallowed_methods)]
