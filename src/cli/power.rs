@@ -1,7 +1,7 @@
 //! `power plan`: what an outage comes to, with what the journal has seen of the time that services take
 //! to stop.
 
-use super::look::for_locale;
+use super::look::{for_locale, latest};
 use super::printer::Printer;
 use super::remote::Daemon;
 use crate::error::Error;
@@ -12,6 +12,9 @@ use clap::Subcommand;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Events that the daemon keeps at hand.
+const OF_LATE: u32 = 256;
 
 /// What may be asked of power besides how it stands.
 #[derive(Debug, Subcommand)]
@@ -44,8 +47,10 @@ pub fn plan(daemon: &Daemon, json: bool, journal: &Path, out: &mut Printer) -> R
         }
         return Ok(out.put(&for_locale(&crate::status::power_screen(None)))?);
     };
-    // Without a journal that can be read there is a plan all the same.
-    let took = Reader::open(journal).map_or_else(|_| StopTimes::new(), stop_times);
+    // Without a journal that can be read there is a plan all the same; what has happened of late is not
+    // on the card yet.
+    let past = Reader::open(journal).ok().into_iter().flatten();
+    let took = stop_times(past.chain(latest(daemon, OF_LATE).unwrap_or_default()));
     if json {
         let stops = took
             .iter()

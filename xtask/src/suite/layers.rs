@@ -33,7 +33,13 @@ fn step(line: &'static str, counts: Reader) -> Step {
     }
 }
 
-/// All layers, in the order in which they run.
+/// The layer that waits most of its time, and comes last.
+pub const WAITS: &str = "machines";
+
+/// Layers that run beside it, at the lowest priority: nothing in them goes by the clock.
+pub const BESIDE: &[&str] = &["simulator", "fuzz"];
+
+/// All layers, in the order in which they run, but for those that run beside the last one.
 pub fn all() -> Vec<Layer> {
     let layer = |name, purpose, steps| Layer {
         name,

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every layer of tests, one after the other, closed by one table.
 //!
 //! A *layer* is a command and a way to count what it tried. Nothing is skipped in silence: a layer
-//! that cannot run has failed, and says what to install.
+//! that cannot run has failed, and says what to install. Layers that go by no clock run beside the
+//! virtual machines, which wait most of their time.
 
 mod count;
 mod layers;
@@ -49,19 +50,109 @@ pub fn run(args: &TestArgs) -> Result<()> {
     if let Some(stranger) = args.layers.iter().find(|n| !known.contains(&n.as_str())) {
         bail!("no layer `{stranger}`; there are: {}", known.join(", "));
     }
+    let begin = now();
     let wanted = |l: &&Layer| args.layers.is_empty() || args.layers.iter().any(|n| n == l.name);
-    let outcomes: Vec<Outcome> = all.iter().filter(wanted).map(run_layer).collect();
-    report(&outcomes)
+    let (last, rest): (Vec<&Layer>, Vec<&Layer>) = all
+        .iter()
+        .filter(wanted)
+        .partition(|l| l.name == layers::WAITS);
+    // Without the one that waits, none can run beside it.
+    let (beside, first): (Vec<&Layer>, Vec<&Layer>) = rest
+        .into_iter()
+        .partition(|l| !last.is_empty() && layers::BESIDE.contains(&l.name));
+    let mut outcomes: Vec<Outcome> = first
+        .into_iter()
+        .map(|l| run_layer(l, &mut Voice::Aloud))
+        .collect();
+    outcomes.extend(run_beside(&beside, &last));
+    report(&outcomes, begin.elapsed())
 }
 
-fn run_layer(layer: &Layer) -> Outcome {
-    println!("\n== {}: {}", layer.name, layer.purpose);
+/// Runs layers at the lowest priority while others run that mostly wait: virtual machines wait for
+/// watchdogs, deadlines and boots. What the former print is shown when the latter are done.
+fn run_beside(beside: &[&Layer], last: &[&Layer]) -> Vec<Outcome> {
+    if !beside.is_empty() {
+        let names: Vec<&str> = beside.iter().map(|l| l.name).collect();
+        println!("\n{} run beside what follows", names.join(" and "));
+    }
+    // Two that install something at a time would be in each other's way.
+    let missing = beside
+        .iter()
+        .flat_map(|l| &l.steps)
+        .find_map(|step| match step {
+            Step::Tool(tool) => tools::ensure(tool).err(),
+            Step::Command { .. } | Step::Native(_) => None,
+        });
+    if let Some(e) = missing {
+        println!("{e:#}");
+    }
+    std::thread::scope(|scope| {
+        let quiet = scope.spawn(|| {
+            let run = |layer: &&Layer| {
+                let mut voice = Voice::Later(Vec::new());
+                (run_layer(layer, &mut voice), voice)
+            };
+            beside.iter().map(run).collect::<Vec<_>>()
+        });
+        let loud: Vec<Outcome> = last
+            .iter()
+            .map(|l| run_layer(l, &mut Voice::Aloud))
+            .collect();
+        let quiet = quiet.join().expect("a layer does not panic");
+        let mut outcomes = Vec::new();
+        for (outcome, voice) in quiet {
+            voice.speak();
+            outcomes.push(outcome);
+        }
+        outcomes.extend(loud);
+        outcomes
+    })
+}
+
+/// Where a layer's words go.
+enum Voice {
+    /// Printed at once.
+    Aloud,
+    /// Kept until the layer is done; its commands have the lowest priority.
+    Later(Vec<String>),
+}
+
+impl Voice {
+    fn say(&mut self, line: String) {
+        match self {
+            Voice::Aloud => println!("{line}"),
+            Voice::Later(lines) => lines.push(line),
+        }
+    }
+
+    fn speak(self) {
+        match self {
+            Voice::Aloud => {}
+            Voice::Later(lines) => lines.iter().for_each(|line| println!("{line}")),
+        }
+    }
+
+    /// The command that runs this program.
+    fn command(&self, program: &str) -> std::process::Command {
+        match self {
+            Voice::Aloud => tools::command(program),
+            Voice::Later(_) => {
+                let mut command = tools::command("nice");
+                command.args(["-n", "19", program]);
+                command
+            }
+        }
+    }
+}
+
+fn run_layer(layer: &Layer, voice: &mut Voice) -> Outcome {
+    voice.say(format!("\n== {}: {}", layer.name, layer.purpose));
     let begin = now();
     let mut count = Count::default();
     let mut failure = None;
     for step in &layer.steps {
-        if let Err(e) = run_step(step, &mut count) {
-            println!("{e:#}");
+        if let Err(e) = run_step(step, &mut count, voice) {
+            voice.say(format!("{e:#}"));
             failure.get_or_insert_with(|| format!("{e:#}"));
         }
     }
@@ -76,10 +167,10 @@ fn run_layer(layer: &Layer) -> Outcome {
     }
 }
 
-fn run_step(step: &Step, count: &mut Count) -> Result<()> {
+fn run_step(step: &Step, count: &mut Count, voice: &mut Voice) -> Result<()> {
     match step {
         Step::Tool(tool) => tools::ensure(tool),
-        Step::Command { words, counts } => run_command(words, *counts, count),
+        Step::Command { words, counts } => run_command(words, *counts, count, voice),
         Step::Native(check) => {
             let found = check()?;
             count.passed += found;
@@ -89,11 +180,17 @@ fn run_step(step: &Step, count: &mut Count) -> Result<()> {
 }
 
 /// Runs a command, shows what it prints, and counts in it.
-fn run_command(words: &[&str], counts: count::Reader, count: &mut Count) -> Result<()> {
+fn run_command(
+    words: &[&str],
+    counts: count::Reader,
+    count: &mut Count,
+    voice: &mut Voice,
+) -> Result<()> {
     let line = words.join(" ");
-    println!("$ {line}");
+    voice.say(format!("$ {line}"));
     let (program, rest) = words.split_first().context("an empty command")?;
-    let mut child = tools::command(program)
+    let mut child = voice
+        .command(program)
         .args(rest)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -104,7 +201,7 @@ fn run_command(words: &[&str], counts: count::Reader, count: &mut Count) -> Resu
     for line in BufReader::new(output).lines() {
         let line = line.context("output is not text")?;
         counts(&line, &mut found);
-        println!("{line}");
+        voice.say(line);
     }
     let status = child.wait()?;
     if status.success() && found == Count::default() {
@@ -124,18 +221,16 @@ fn run_command(words: &[&str], counts: count::Reader, count: &mut Count) -> Resu
     Ok(())
 }
 
-fn report(outcomes: &[Outcome]) -> Result<()> {
+fn report(outcomes: &[Outcome], time: Duration) -> Result<()> {
     println!(
         "\n{:<12}{:>8}{:>10}{:>10}",
         "layer", "cases", "time", "failures"
     );
     let mut total = Count::default();
-    let mut time = Duration::ZERO;
     for o in outcomes {
         let (cases, failed) = (o.count.passed + o.count.failed, o.count.failed);
         println!("{:<12}{cases:>8}{:>10}{failed:>10}", o.name, clock(o.time));
         total.add(o.count);
-        time += o.time;
     }
     println!(
         "{:<12}{:>8}{:>10}{:>10}",
