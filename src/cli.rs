@@ -172,8 +172,8 @@ enum Command {
         /// For programs: one JSON object, described in docs/formats.md; only without a service
         #[arg(long, conflicts_with = "service")]
         json: bool,
-        /// Journal in which the last boot, and events that the daemon has not at hand any more, are looked
-        /// for
+        /// Journal in which the last boot, and events that the daemon has not at hand any more, are
+        /// looked for
         #[arg(long, value_name = "DIR", default_value = JOURNAL)]
         journal: PathBuf,
     },
@@ -372,11 +372,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             named,
             explain,
         } => check::asked((config, named, explain), cli.runtime_dir, &mut out)?,
-        Command::Power {
-            what: Some(power::Wanted::Plan { json, journal }),
-            ..
-        } => power::plan(&daemon(), json, &journal, &mut out)?,
-        Command::Power { json, what: None } => look::power(&daemon(), json, &mut out)?,
+        Command::Power { json, what } => power::power(&daemon(), (&what, json), &mut out)?,
         Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
         Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,
         Command::Status { .. } => look::status(&daemon(), &mut out)?,
@@ -387,8 +383,13 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             ..
         } => past::events(&dir, json, last, &mut out)?,
         Command::Events {
-            follow, json, last, ..
-        } => look::events(&daemon(), follow, json, last, &mut out)?,
+            follow,
+            json,
+            last,
+            journal: None,
+        } => {
+            look::events(&daemon(), follow, json, last, &mut out)?;
+        }
         Command::Logs(wanted) => logs::logs(&dir(), &daemon(), &wanted, &mut out)?,
         Command::Why {
             service: Some(service),
@@ -408,11 +409,8 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => {
-            out.line(&crate::app::last_words::say(
-                &action,
-                &dir(),
-                CONFIG.as_ref(),
-            ))?;
+            let said = crate::app::last_words::say(&action, &dir(), CONFIG.as_ref());
+            out.line(&said)?;
         }
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,

@@ -38,8 +38,19 @@ struct Plan<'a> {
     stops: BTreeMap<&'a str, f64>,
 }
 
-/// Shows the plan.
-pub fn plan(daemon: &Daemon, json: bool, journal: &Path, out: &mut Printer) -> Result<(), Error> {
+/// Tells of power, or shows the plan.
+pub fn power(
+    daemon: &Daemon,
+    (what, json): (&Option<Wanted>, bool),
+    out: &mut Printer,
+) -> Result<(), Error> {
+    match what {
+        Some(Wanted::Plan { json, journal }) => plan(daemon, *json, journal, out),
+        None => super::look::power(daemon, json, out),
+    }
+}
+
+fn plan(daemon: &Daemon, json: bool, journal: &Path, out: &mut Printer) -> Result<(), Error> {
     let status = daemon.status()?;
     let Some(power) = &status.power else {
         if json {
@@ -91,6 +102,10 @@ fn stop_times(records: impl IntoIterator<Item = Record>) -> StopTimes {
                     *time = (*time).max(record.mono.since(since));
                 }
             }
+            // What it was told to end has gone unseen, with a daemon.
+            "service-starting" | "service-up" | "service-adopted" => {
+                told.remove(name);
+            }
             _ => {}
         }
     }
@@ -119,7 +134,8 @@ mod tests {
         }
     }
 
-    /// The longest stop counts; one whose end was in another boot, or was asked for by nobody, does not.
+    /// The longest stop counts; one whose end was in another boot, was asked for by nobody, or was not
+    /// seen, does not.
     #[test]
     fn the_longest_stop_on_record() {
         let took = stop_times([
@@ -132,6 +148,9 @@ mod tests {
             record("a", 5_000, "service-exited", "camera"),
             record("a", 6_000, "service-stopping", "web"),
             record("b", 9_000, "service-exited", "web"),
+            record("b", 9_100, "service-stopping", "web"),
+            record("b", 9_200, "service-adopted", "web"),
+            record("b", 99_000, "service-exited", "web"),
         ]);
         let wanted = [("db", 2_000), ("web", 200)];
         let wanted = wanted.map(|(name, ms)| (name.to_owned(), Duration::from_millis(ms)));

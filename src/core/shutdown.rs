@@ -222,7 +222,7 @@ impl Shutdown {
 }
 
 impl Shutdown {
-    /// What a power-off would come to that mains bring about now, with a battery that lasts for so long.
+    /// What a power-off for want of mains would come to now, with a battery that lasts for so long.
     pub fn way_down(settings: &Settings, lasts: Option<Duration>) -> Vec<WayDownStep> {
         let cause = match settings.power.ride_through {
             Some(_) => HaltCause::RideThrough,

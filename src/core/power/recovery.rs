@@ -4,9 +4,9 @@
 //! Terms: the battery *recovers* from an outage that ended a boot, or that was over while the battery
 //! was nearly empty; services that are stopped to save power *come back* after that.
 //!
-//! A grid that comes and goes would otherwise find all services running each time, with a battery from
-//! which nothing was recharged: a few short outages add up to a long one, and then nothing is left for an
-//! orderly halt. A machine that somebody starts without mains holds back in the same way.
+//! A grid that comes and goes would otherwise find all services running each time, with a battery that
+//! was not recharged: a few short outages add up to a long one, and then nothing is left for an orderly
+//! halt. A machine that somebody starts without mains holds back in the same way.
 //!
 //! Silence holds nothing back for long: who cannot tell of mains or of the battery gets its services
 //! after the same time.
@@ -53,8 +53,9 @@ impl Recovery {
             return false;
         };
         holds.since = match supply.and_then(Supply::outage) {
-            Some(_) => None,
-            None => Some(holds.since.unwrap_or(now)),
+            Some(_) if enough.is_some() => None,
+            // Nobody knows what the battery holds: the plan of the outage is all there is.
+            Some(_) | None => Some(holds.since.unwrap_or(now)),
         };
         let long = holds
             .since
@@ -109,8 +110,8 @@ mod tests {
         returning: None,
     });
 
-    /// A battery that holds enough ends it at once, mains or not; one that does not, after the time with
-    /// mains, and so does one of which nobody knows.
+    /// A battery that holds enough ends it at once, mains or not; one that does not, after the time
+    /// with mains. Where nobody knows what it holds, time alone ends it.
     #[test]
     fn what_ends_it() {
         for (supply, enough, seconds, over) in [
@@ -124,7 +125,8 @@ mod tests {
             (UNKNOWN, None, 59, false),
             (UNKNOWN, None, 60, true),
             (None, None, 60, true),
-            (GONE, None, 3_600, false),
+            (GONE, None, 59, false),
+            (GONE, None, 60, true),
             (GONE, Some(false), 3_600, false),
         ] {
             let mut recovery = begun();
@@ -157,6 +159,8 @@ mod tests {
         let mut recovery = begun();
         assert_eq!(recovery.due(&POWER), Some(at(60)));
         recovery.see(GONE, (None, false), &POWER, at(1));
+        assert_eq!(recovery.due(&POWER), Some(at(60)));
+        recovery.see(GONE, (Some(false), false), &POWER, at(1));
         assert_eq!(recovery.due(&POWER), None);
         let never = Power {
             come_back_after: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! A halt of the machine, from the ask to the last rung.
 
-use super::ladder::{ASKED, ASKED_AT_EASE, Came, can_be_taken_back, limit, next};
+use super::ladder::{Came, can_be_taken_back, limit, limit_with, next};
 use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
@@ -9,17 +9,8 @@ use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
 use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Halting, Rung};
-use crate::core::settings::Settings;
 use crate::units::Mono;
 use std::time::Duration;
-
-/// What the battery must still give after the services are down: for the rungs up to init, and for
-/// init to unmount. Larger: services are cut short without need. Smaller: file systems are cut off.
-const RESERVE: Duration = Duration::from_secs(30);
-
-/// Least time that services get to end, however little the battery gives: what they write in it is
-/// worth more than five seconds of the reserve.
-const LEAST: Duration = Duration::from_secs(5);
 
 /// Boots in a row that finish a halt although mains were not seen gone in them: a sensor that is
 /// silent for ever must not keep the machine off for ever.
@@ -458,43 +449,5 @@ fn cuts(kind: HaltKind, pass: &Pass) -> bool {
 
 /// How long a rung may last, as it stands now.
 fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
-    time_with(rung, cause, pass.settings, pass.picture.hold_up)
-}
-
-/// The same with a battery that lasts for so long, at least; `None`: nobody knows.
-pub(super) fn time_with(
-    rung: Rung,
-    cause: HaltCause,
-    settings: &Settings,
-    lasts: Option<Duration>,
-) -> Duration {
-    match rung {
-        Rung::Stopping => stop_time(settings.stop_budget, lasts),
-        Rung::Asked => match (lasts, cause) {
-            (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
-            (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
-                ASKED_AT_EASE
-            }
-            // It is empty soon, or may be.
-            (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
-                ASKED
-            }
-        },
-        Rung::Looking
-        | Rung::Killing
-        | Rung::Recording
-        | Rung::Syncing
-        | Rung::Cutting
-        | Rung::Rescuing
-        | Rung::Forced
-        | Rung::WatchdogReset => limit(rung, settings),
-    }
-}
-
-/// Time for the services to end: the budget, or what the battery gives.
-fn stop_time(budget: Duration, lasts: Option<Duration>) -> Duration {
-    match lasts {
-        Some(lasts) => budget.min(lasts.saturating_sub(RESERVE).max(LEAST)),
-        None => budget,
-    }
+    limit_with(rung, cause, pass.settings, pass.picture.hold_up)
 }

@@ -2,7 +2,7 @@
 
 use super::super::comeback::{Ability, Stage};
 use super::super::fact::Fault;
-use super::super::picture::Rung;
+use super::super::picture::{HaltCause, Rung};
 use super::super::settings::Settings;
 use std::time::Duration;
 
@@ -33,6 +33,14 @@ pub(super) const ASKED: Duration = Duration::from_secs(30);
 /// that is ordered after ours is stopped before it. Longer: an init that hangs uses up the battery.
 /// Shorter: such a unit is cut off in the middle of what it writes.
 pub(super) const ASKED_AT_EASE: Duration = Duration::from_secs(100);
+
+/// What the battery must still give after the services are down: for the rungs up to init, and for
+/// init to unmount. Larger: services are cut short without need. Smaller: file systems are cut off.
+const RESERVE: Duration = Duration::from_secs(30);
+
+/// Least time that services get to end, however little the battery gives: what they write in it is
+/// worth more than five seconds of the reserve.
+const LEAST: Duration = Duration::from_secs(5);
 
 /// Time for the last sync.
 const RESCUING: Duration = Duration::from_secs(5);
@@ -72,6 +80,44 @@ pub(super) fn limit(rung: Rung, settings: &Settings) -> Duration {
         Rung::Rescuing => RESCUING,
         Rung::Forced => FORCED + settings.board.cut_hold,
         Rung::WatchdogReset => AGAIN,
+    }
+}
+
+/// The same of a halt for this, with a battery that lasts for so long, at least; `None`: nobody knows.
+pub(super) fn limit_with(
+    rung: Rung,
+    cause: HaltCause,
+    settings: &Settings,
+    lasts: Option<Duration>,
+) -> Duration {
+    match rung {
+        Rung::Stopping => stop_time(settings.stop_budget, lasts),
+        Rung::Asked => match (lasts, cause) {
+            (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
+            (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
+                ASKED_AT_EASE
+            }
+            // It is empty soon, or may be.
+            (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
+                ASKED
+            }
+        },
+        Rung::Looking
+        | Rung::Killing
+        | Rung::Recording
+        | Rung::Syncing
+        | Rung::Cutting
+        | Rung::Rescuing
+        | Rung::Forced
+        | Rung::WatchdogReset => limit(rung, settings),
+    }
+}
+
+/// Time for the services to end: the budget, or what the battery gives.
+fn stop_time(budget: Duration, lasts: Option<Duration>) -> Duration {
+    match lasts {
+        Some(lasts) => budget.min(lasts.saturating_sub(RESERVE).max(LEAST)),
+        None => budget,
     }
 }
 

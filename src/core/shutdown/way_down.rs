@@ -1,10 +1,9 @@
-//! What a power-off for want of mains comes to, before there is one: its rungs, and the longest that each
-//! may take.
+//! What a power-off for want of mains comes to, before there is one: its rungs, and the longest that
+//! each may take.
 //!
 //! Never acts.
 
-use super::halt::time_with;
-use super::ladder::can_be_taken_back;
+use super::ladder::{can_be_taken_back, limit_with};
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::settings::Settings;
 use std::time::Duration;
@@ -39,7 +38,7 @@ pub(super) fn way_down(
     .chain([Rung::Asked])
     .map(|rung| WayDownStep {
         rung,
-        at_most: time_with(rung, cause, settings, lasts),
+        at_most: limit_with(rung, cause, settings, lasts),
         can_be_taken_back: can_be_taken_back(rung, settings),
     })
     .collect()
