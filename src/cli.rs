@@ -373,9 +373,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             explain,
         } => check::asked((config, named, explain), cli.runtime_dir, &mut out)?,
         Command::Power { json, what } => power::power(&daemon(), (&what, json), &mut out)?,
-        Command::Status { json: true, .. } => look::status_json(&daemon(), &mut out)?,
-        Command::Status { watch: true, .. } => look::watch(&daemon(), &mut out)?,
-        Command::Status { .. } => look::status(&daemon(), &mut out)?,
+        Command::Status { json, watch } => look::asked(&daemon(), (json, watch), &mut out)?,
         Command::Events {
             journal: Some(dir),
             json,
@@ -392,11 +390,10 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         }
         Command::Logs(wanted) => logs::logs(&dir(), &daemon(), &wanted, &mut out)?,
         Command::Why {
-            service: Some(service),
+            service,
+            json,
             journal,
-            ..
-        } => why::why(&daemon(), &service, &journal, &mut out)?,
-        Command::Why { json, journal, .. } => why::boot(&journal, json, &mut out)?,
+        } => why::asked(&daemon(), service.as_deref(), (json, &journal), &mut out)?,
         Command::Tree { services, up } => why::tree(&daemon(), &services, up, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,

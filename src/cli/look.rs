@@ -26,15 +26,24 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 const CUT: &str = "\x1b[?7l";
 const WRAP: &str = "\x1b[?7h";
 
+/// The report: for programs, again and again, or once for people.
+pub fn asked(daemon: &Daemon, (json, watch): (bool, bool), out: &mut Printer) -> Result<(), Error> {
+    match (json, watch) {
+        (true, _) => status_json(daemon, out),
+        (false, true) => self::watch(daemon, out),
+        (false, false) => status(daemon, out),
+    }
+}
+
 /// The report for people.
-pub fn status(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+fn status(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let text = report(daemon)?;
     Ok(out.put(&text)?)
 }
 
 /// The report again and again. Once there was one, a daemon that does not answer is part of what
 /// is watched: it may be in the middle of a restart.
-pub fn watch(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+fn watch(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let mut text = report(daemon)?;
     loop {
         let on_terminal = io::stdout().is_terminal();
@@ -67,7 +76,7 @@ fn head(text: &str, rows: usize) -> String {
 }
 
 /// The report for programs.
-pub fn status_json(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
+fn status_json(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let json = daemon.status_json()?;
     Ok(out.line(&json)?)
 }

@@ -32,8 +32,21 @@ Examples:
   fieldwarden tree web           what web leans on
   fieldwarden tree --up db       what leans on db, and is stopped before it";
 
+/// Why a service is as it is, or how the boot before ended where none is named.
+pub fn asked(
+    daemon: &Daemon,
+    service: Option<&str>,
+    (json, journal): (bool, &Path),
+    out: &mut Printer,
+) -> Result<(), Error> {
+    match service {
+        Some(service) => why(daemon, service, journal, out),
+        None => boot(journal, json, out),
+    }
+}
+
 /// Why the machine started anew, by the latest verdict that is in the journal.
-pub fn boot(journal: &Path, json: bool, out: &mut Printer) -> Result<(), Error> {
+fn boot(journal: &Path, json: bool, out: &mut Printer) -> Result<(), Error> {
     let mut reader = past::open(journal)?;
     let told = BootBefore::of(reader.by_ref());
     past::tell(reader.damage());
@@ -56,7 +69,7 @@ pub fn boot(journal: &Path, json: bool, out: &mut Printer) -> Result<(), Error> 
 }
 
 /// Why a service is as it is.
-pub fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result<(), Error> {
+fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result<(), Error> {
     let status = daemon.status()?;
     let Some(chain) = explain(&status, name) else {
         return Err(unknown(&status, name));

@@ -55,7 +55,7 @@ pub struct PowerStatus {
     /// The rungs of a power-off for want of mains, from its ask on.
     #[serde(default)]
     pub way_down: Vec<PowerRung>,
-    /// The board starts the machine by itself when mains are back after a power-off; null: nobody knows.
+    /// The board starts the machine by itself when mains are back after a power-off; null: not known.
     #[serde(default)]
     pub comes_back: Option<bool>,
 }

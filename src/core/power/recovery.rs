@@ -39,9 +39,9 @@ impl Recovery {
         }
     }
 
-    /// Takes in what the machine runs on. `enough`: the battery holds what it is to hold; `None`: nobody
-    /// knows. `doubted`: what says that there are no mains is not believed. Says whether the services
-    /// have come back with this.
+    /// Takes in what the machine runs on. `enough`: the battery holds what it is to hold; `None`:
+    /// nobody knows. `doubted`: what says that there are no mains is not believed. Says whether the
+    /// services have come back with this.
     pub fn see(
         &mut self,
         supply: Option<Supply>,
