@@ -141,8 +141,8 @@ impl Field {
         }
     }
 
-    /// The quantity in its unit, rounded towards zero; and whether all bits that were read are alike, as
-    /// they are on a bus that is stuck.
+    /// The quantity in its unit, rounded towards zero; and whether all bits that were read are alike,
+    /// as they are on a bus that is stuck.
     ///
     /// # Errors
     /// When the chip does not answer, or says what is no such quantity.

@@ -25,7 +25,7 @@ const VOLTAGE: u8 = 10;
 const CHARGE: u8 = 13;
 const MODE: u8 = 30;
 
-/// The working mode while the battery runs the computer; the others are 1 and 2: it is charged, or full.
+/// The working mode while the battery runs the computer. In 1 it is charged, in 2 it is full.
 const BY_BATTERY: i64 = 3;
 
 /// Bytes before the payload.

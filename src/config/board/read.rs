@@ -155,20 +155,7 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
     }
     if group.gives("line") {
         let mut table = group.below("line", keys::MAINS_LINE.keys);
-        let line = line(&mut table, on_header_bus(chips));
-        let lost = table.choice("lost");
-        let pull = table.choice("pull");
-        let debounce = table.duration("debounce");
-        return Some(MainsBy::Line {
-            line: line?,
-            lost_high: lost?.value == "high",
-            pull: match pull?.value {
-                "up" => Pull::Up,
-                "down" => Pull::Down,
-                _ => Pull::AsIs,
-            },
-            debounce: debounce?.value,
-        });
+        return by_line(&mut table, on_header_bus(chips));
     }
     if group.gives("register") {
         let mut table = group.below("register", keys::MAINS_REGISTER.keys);
@@ -206,18 +193,9 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
         return fit::tells_mains(&mut table, &chip).then_some(MainsBy::Chip { address });
     }
     if group.gives("current") {
-        let tells = chips.is_none() || any(chips, Driver::tells_current);
         let mut table = group.below("current", keys::MAINS_CURRENT.keys);
-        let dead_band = table.current("dead_band");
-        if !tells {
-            let what = "`mains.current` needs a chip that tells the current".to_owned();
-            let help = "add one, such as driver = \"ina219\"".to_owned();
-            let span = table.header();
-            table.report().error(span, what, help);
-        }
-        return Some(MainsBy::Current {
-            dead_band: dead_band?.value,
-        });
+        let tells = chips.is_none() || any(chips, Driver::tells_current);
+        return by_current(&mut table, tells);
     }
     if group.gives("kernel") {
         let supply = group
@@ -226,6 +204,38 @@ fn mains(top: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<MainsBy
         return Some(MainsBy::Supply(supply?.value));
     }
     Some(MainsBy::Supplies)
+}
+
+/// Mains by a line.
+fn by_line(table: &mut Section, bus: bool) -> Option<MainsBy> {
+    let line = line(table, bus);
+    let lost = table.choice("lost");
+    let pull = table.choice("pull");
+    let debounce = table.duration("debounce");
+    Some(MainsBy::Line {
+        line: line?,
+        lost_high: lost?.value == "high",
+        pull: match pull?.value {
+            "up" => Pull::Up,
+            "down" => Pull::Down,
+            _ => Pull::AsIs,
+        },
+        debounce: debounce?.value,
+    })
+}
+
+/// Mains by the current. `tells`: a chip tells it.
+fn by_current(table: &mut Section, tells: bool) -> Option<MainsBy> {
+    let dead_band = table.current("dead_band");
+    if !tells {
+        let what = "`mains.current` needs a chip that tells the current".to_owned();
+        let help = "add one, such as driver = \"ina219\"".to_owned();
+        let span = table.header();
+        table.report().error(span, what, help);
+    }
+    Some(MainsBy::Current {
+        dead_band: dead_band?.value,
+    })
 }
 
 fn any(chips: &Option<Vec<At<ChipPlan>>>, tells: impl Fn(&Driver) -> bool) -> bool {
