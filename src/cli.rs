@@ -8,6 +8,7 @@ mod boards;
 mod check;
 mod config;
 mod daemon;
+mod drill;
 mod explain;
 mod hold;
 mod led;
@@ -75,6 +76,7 @@ Examples:
   fieldwarden restart web            restart a service and wait until it is up
   fieldwarden reload                 take up a changed configuration, or an upgrade
   fieldwarden hold 30m --reason tests  work on it, with nothing escalated
+  fieldwarden drill watchdog         does the watchdog really bite?
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 69 the daemon is not running, 77 not permitted,
 78 the configuration is wrong, 130 the demo was interrupted";
@@ -240,6 +242,12 @@ enum Command {
     /// the daemon, and ends with its time or with the boot; then failures count again, from none.
     #[command(after_help = hold::EXAMPLES)]
     Hold(hold::Hold),
+    /// Try out what guards this machine, for real
+    #[command(after_help = drill::EXAMPLES)]
+    Drill {
+        #[command(subcommand)]
+        what: drill::Drill,
+    },
     /// Say something to whoever runs this service: that it is ready, alive, about to end
     #[command(after_help = notify::EXAMPLES)]
     Notify(notify::Notify),
@@ -402,6 +410,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,
         Command::Notify(what) => notify::notify(&what)?,
+        Command::Drill { what } => drill::drill(&daemon(), &what, &mut out)?,
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
         Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,

@@ -23,6 +23,7 @@ mod plan_screen;
 mod power;
 mod power_screen;
 mod probe;
+mod proven;
 mod quantity;
 mod ready;
 mod screen;
@@ -48,6 +49,7 @@ pub use plan_screen::{StopTimes, plan_screen};
 pub use power::{PowerRung, PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
 pub use probe::ProbeStatus;
+pub use proven::ProvenStatus;
 pub use quantity::{Amperes, Celsius, Load, Percent, Seconds, Volts};
 pub use screen::{MARK, event_line, log_line, screen};
 pub use throttle::{EpisodeStatus, ThrottleStatus};
@@ -224,6 +226,9 @@ pub struct WatchdogStatus {
     pub why: Option<String>,
     /// Time until it is tried again.
     pub retry_seconds: Option<Seconds>,
+    /// What the latest drill has proven; null if there was none.
+    #[serde(default)]
+    pub proven: Option<ProvenStatus>,
     /// The thread that is stuck, while pets are withheld.
     pub stuck_thread: Option<String>,
     /// Pets that have reached every guard, since the daemon began.
@@ -426,6 +431,10 @@ fn network_word(up: bool) -> &'static str {
     }
 }
 
+fn toothless() -> String {
+    "it did not bite in a drill".to_owned()
+}
+
 fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
     let stuck = core.picture().stuck.map(text::thread_word);
     let pets = core.pets();
@@ -475,8 +484,12 @@ fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
         timeout_seconds: seen.map(|s| s.timeout).or(elsewhere).map(Seconds),
         nowayout: seen.map(|s| s.nowayout),
         caused_reset: seen.map(|s| s.caused_reset),
-        why: failed.map(|(why, _)| text::fault_sentence(why)).or(gap),
+        why: failed
+            .map(|(why, _)| text::fault_sentence(why))
+            .or(gap)
+            .or(core.watchdog_is_toothless().then(toothless)),
         retry_seconds: failed.map(|(_, retry)| Seconds(retry.since(now))),
+        proven: core.proof().map(ProvenStatus::of),
         stuck_thread: stuck.map(str::to_owned),
         pets: pets.arrived,
         last_pet_seconds: pets.last.map(|last| Seconds(now.since(last))),

@@ -7,9 +7,12 @@ use crate::config::board::Cut;
 use crate::config::{self, CgroupChoice, Config, Problem, controllers};
 use crate::core::fact::Controller;
 use crate::edge::caps;
+use crate::core::settings::WatchdogOwner;
 use crate::edge::engine::look_once;
+use crate::edge::marker_file;
 use crate::edge::watchdog_look;
 use crate::error::Error;
+use crate::status::ProvenStatus;
 use crate::text;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +79,7 @@ fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
     limits(&loaded.config, out)?;
     board(&loaded.config, out)?;
     caps(&loaded.config, out)?;
+    proven(&loaded.config, out)?;
     match asker {
         Asker::Person(dir) => in_force(&loaded.config, dir.as_deref(), out),
         Asker::Daemon => Ok(()),
@@ -177,6 +181,24 @@ fn caps(config: &Config, out: &mut Printer) -> Result<(), Error> {
         let (size, most) = (size / 1024, cap.max / 1024);
         out.line(&format!("cap {name}: {size} KiB of {most} KiB; {would}"))?;
     }
+    Ok(())
+}
+
+/// When the watchdog was last seen to bite. A machine of which nothing can be read is told nothing.
+fn proven(config: &Config, out: &mut Printer) -> Result<(), Error> {
+    let ours = config.settings.watchdog.owner == WatchdogOwner::Fieldwarden;
+    if !ours || config.wiring.board.simulated {
+        return Ok(());
+    }
+    let Ok(left) = marker_file::read(&config.wiring.state_dir.join("marker")) else {
+        return Ok(());
+    };
+    out.line(&match left.marker.proof.map(ProvenStatus::of) {
+        Some(proven) => format!("watchdog: {}", proven.text()),
+        None => {
+            "watchdog: never seen to bite; try it out once with `fieldwarden drill watchdog`".into()
+        }
+    })?;
     Ok(())
 }
 

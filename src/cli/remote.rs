@@ -122,6 +122,13 @@ impl Daemon {
         Ok(answer.answer.as_deref() == Some("accepted"))
     }
 
+    /// Asks that the watchdog is tried out; tells whether that was new.
+    pub fn drill(&self) -> Result<bool, Error> {
+        let request = json!({"v": VERSION, "request": "drill", "of": "watchdog"});
+        let (answer, _) = self.ask(&request)?;
+        Ok(answer.answer.as_deref() == Some("accepted"))
+    }
+
     /// Asks that nothing is escalated for so many seconds.
     pub fn hold(&self, seconds: u64, reason: &str) -> Result<(), Error> {
         let request =

@@ -9,7 +9,7 @@ use super::intent::Marker;
 use super::job::JobPast;
 use super::light::Light;
 use super::memo::Memo;
-use super::note::{Note, Unready};
+use super::note::{DrillRefused, Note, Unready};
 use std::time::Duration;
 
 /// Something to be done.
@@ -149,6 +149,8 @@ pub enum Answer {
     Already,
     /// Not now: the daemon is ending.
     Ending,
+    /// There is no drill now.
+    NoDrill(DrillRefused),
     /// There can be no reload now, and nothing has changed.
     Unready(Unready),
     /// A hold would last too long.

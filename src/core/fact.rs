@@ -283,7 +283,7 @@ pub enum Reading {
         timeout: Option<Duration>,
     },
     /// What the daemon before this one meant to do.
-    Marker(FoundMarker),
+    Marker(Box<FoundMarker>),
     /// The hold that a daemon before this one has left.
     Hold(Hold),
     /// Records are written to disk.
@@ -328,6 +328,13 @@ pub enum Reading {
         /// Current into the battery: positive is charging, negative is running from it.
         current: Option<Milliamps>,
     },
+}
+
+impl Reading {
+    /// What the daemon before this one meant to do. It is told once, and takes room of its own.
+    pub fn marker(left: FoundMarker) -> Reading {
+        Reading::Marker(Box::new(left))
+    }
 }
 
 /// What the hardware watchdog's driver said when it was opened and set.
@@ -504,6 +511,8 @@ pub enum Request {
     },
     /// End the hold that is in force.
     EndHold,
+    /// Try out the hardware watchdog: it is to bite.
+    Drill,
     /// Show this state on the status LED for a while, whatever there is to be shown.
     ShowLed {
         /// Which.

@@ -8,7 +8,8 @@ use super::past::LastBoot;
 use super::picture::{HaltCause, Shed};
 use super::reboots::Reboots;
 use super::traces::{Sample, Traces};
-use crate::units::{Mono, Permille};
+use crate::units::{Mono, Permille, Wall};
+use std::time::Duration;
 
 /// What is to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -75,8 +76,8 @@ pub struct Marker {
     /// Halts because the battery sank though mains were said to be there, since it was seen to
     /// fill, over all boots; with the one that is under way. 0 to 255.
     pub sunk: u8,
-    /// Restarts of the machine for the sake of services, over all boots; with the one that is under
-    /// way.
+    /// Restarts of the machine on purpose, and resets that nobody meant, over all boots; with the one
+    /// that is under way.
     pub reboots: Reboots,
     /// The outage that goes on, for whoever follows in this boot; `None` while there is none.
     pub outage: Option<Outage>,
@@ -88,6 +89,46 @@ pub struct Marker {
     pub sample: Sample,
     /// The clock could be trusted when this was written.
     pub dated: bool,
+    /// No pets are given out, for a drill of the watchdog.
+    pub let_go: Option<LetGo>,
+    /// What the latest drill of the watchdog has proven, over all boots.
+    pub proof: Option<Proof>,
+}
+
+/// The watchdog is to bite, for a drill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LetGo {
+    /// When the last pet was given out, in the time of this boot.
+    pub since: Mono,
+    /// The timeout that is in force.
+    pub timeout: Duration,
+}
+
+/// The watchdog has bitten in a drill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Proof {
+    /// From the last pet to the last sign of life: it bit then, or up to a second later.
+    pub took: Duration,
+    /// The timeout that was in force.
+    pub timeout: Duration,
+    /// When that was, if the clock could be trusted.
+    pub at: Option<Wall>,
+}
+
+impl Proof {
+    /// It bit when it should have.
+    pub fn in_time(&self) -> bool {
+        in_time(self.took, self.timeout)
+    }
+}
+
+/// Signs of life come a second apart in a drill, and a card takes its time. More: a kernel that pets by
+/// itself is taken for a watchdog. Less: a slow card is taken for that.
+const GRAIN: Duration = Duration::from_secs(2);
+
+/// A bite was when it should have been.
+pub fn in_time(took: Duration, timeout: Duration) -> bool {
+    took <= timeout + GRAIN
 }
 
 /// An outage, as far as a successor in the same boot has to know it.

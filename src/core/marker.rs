@@ -9,9 +9,9 @@
 
 use super::action::Action;
 use super::fact::{Fact, Fault, OrderId, Reading, Source, ThrottleFlag};
-use super::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker as Kept};
+use super::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker as Kept, Proof};
 use super::note::HaltNote;
-use super::past::{LastBoot, judge};
+use super::past::{End, LastBoot, judge};
 use super::picture::{Ending, HaltCause, Picture, Rung, Strain};
 use super::settings::WatchdogOwner;
 use super::traces::Sample;
@@ -26,6 +26,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Least time between two records that change nothing but what is believed of mains, or that take
 /// back a warning. Mains that come and go must not wear out a card.
 const CALM: Duration = Duration::from_secs(60);
+
+/// Time between two signs of life while the watchdog is to bite, for a drill. It takes some seconds.
+const BITING: Duration = Duration::from_secs(1);
 
 /// The same for a queue that was full.
 const SOON: Duration = Duration::from_secs(1);
@@ -43,6 +46,8 @@ pub(crate) struct Marker {
     begun: bool,
     /// What is seen of power.
     sample: Sample,
+    /// What the latest drill has proven.
+    proof: Option<Proof>,
     /// What was written last, and when.
     written: Option<(Kept, Mono)>,
     /// The record that is on its way.
@@ -66,12 +71,24 @@ impl Marker {
         self.last_boot
     }
 
+    /// What the latest drill of the watchdog has proven.
+    pub fn proof(&self) -> Option<Proof> {
+        self.proof
+    }
+
     /// The first tick: everything that was found has been told.
     fn begin(&mut self, pass: &mut Pass) {
         self.begun = true;
         let Some(found) = &self.found else { return };
         let guarded = pass.settings.watchdog.owner != WatchdogOwner::Nobody;
         self.last_boot = judge(found, guarded);
+        self.proof = found.as_ref().ok().and_then(|left| left.marker.proof);
+        if let (Ok(left), Some(End::Drill { took, timeout, .. })) =
+            (found, self.last_boot.map(|last| last.end))
+        {
+            let at = left.traces.at;
+            self.proof = Some(Proof { took, timeout, at });
+        }
         if let (None, Ok(left)) = (self.last_boot, found) {
             // The daemon before this one has told it.
             self.last_boot = left.marker.before;
@@ -114,6 +131,7 @@ impl Marker {
         let wanted = Kept {
             before: self.last_boot,
             sample: self.sample,
+            proof: self.proof,
             ..wanted(pass.picture)
         };
         let at = self.record_at(&wanted, pass);
@@ -191,6 +209,11 @@ fn due(written: &Kept, at: Mono, wanted: &Kept, now: Mono) -> Mono {
         // the next boot that its board may cut the power.
         return now;
     }
+    if wanted.let_go.is_some() {
+        // How long it took to bite is told by the last of these.
+        let again = written.let_go == wanted.let_go;
+        return if again { at.after(BITING) } else { now };
+    }
     let takes_back = matches!(wanted.intent, Intent::Run)
         && matches!(written.intent, Intent::Withhold { .. } | Intent::Leave);
     let of = |kept: &Kept| (kept.intent, kept.attempts, kept.in_vain, kept.sunk);
@@ -250,6 +273,8 @@ fn wanted(picture: &Picture) -> Kept {
         before: None,
         sample: Sample::default(),
         dated: picture.time == Some(true),
+        let_go: picture.let_go,
+        proof: None,
     }
 }
 
@@ -286,7 +311,7 @@ impl Policy for Marker {
         self.shown = None;
         self.look(pass);
         match pass.fact {
-            Fact::Seen(Reading::Marker(left)) if !self.begun => self.found = Some(Ok(*left)),
+            Fact::Seen(Reading::Marker(left)) if !self.begun => self.found = Some(Ok(**left)),
             Fact::Lost {
                 source: Source::Marker,
                 why,

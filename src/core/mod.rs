@@ -58,6 +58,7 @@ use action::Actions;
 pub use clock::RtcView;
 pub use daemon::{Standing, StartKind};
 use fact::Fact;
+use intent::Proof;
 pub use led::LedView;
 use note::{HaltNote, MachineKept};
 pub use past::{Confidence, End, LastBoot};
@@ -258,6 +259,16 @@ impl Core {
     /// How the probes of a service stand that are made of it now.
     pub fn probes(&self, service: fact::ServiceId) -> impl Iterator<Item = ProbeView> + '_ {
         self.services.probe_views(service)
+    }
+
+    /// The hardware watchdog did not bite in a drill of this boot.
+    pub fn watchdog_is_toothless(&self) -> bool {
+        self.watchdog.is_toothless()
+    }
+
+    /// What the latest drill of the watchdog has proven; `None` if there was none.
+    pub fn proof(&self) -> Option<Proof> {
+        self.marker.proof()
     }
 
     /// How the boot before this one ended; `None` if a daemon of this boot left nothing about it.

@@ -18,7 +18,11 @@ mod reload;
 mod severity;
 
 pub use reload::{ReloadNote, Unready};
-pub use {finish::Finish, machine::MachineKept, severity::Severity};
+pub use {
+    finish::Finish,
+    machine::{DrillRefused, MachineKept},
+    severity::Severity,
+};
 pub use {group::GroupNote, halt::HaltNote, hold::HoldNote, job::JobNote, keeper::KeeperNote};
 pub use {guard::GuardNote, health::HealthNote, notify::NotifyNote, probe::ProbeNote};
 

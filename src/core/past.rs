@@ -11,7 +11,7 @@
 //! button look alike, and the Pi's driver does not tell its own resets. Where nothing was found,
 //! nothing is known.
 
-use super::fact::{Fault, HaltKind, Thread};
+use super::fact::{Asker, Fault, HaltKind, Thread};
 use super::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use super::picture::HaltCause;
 use super::traces::{Firmware, Traces};
@@ -22,6 +22,10 @@ use std::time::Duration;
 /// all the time: ten minutes to the next sign of life, the watchdog's timeout, and a slow start.
 /// Longer: short cuts are not told from hangs. Shorter: a slow start is taken for a cut.
 const NO_POWER: Duration = Duration::from_secs(20 * 60);
+
+/// From the last sign of life in a drill to the next start, if it was the bite that led to it. Longer: a
+/// boot that could write nothing may lie in between. Shorter: a slow firmware makes it less sure.
+const AT_ONCE: Duration = Duration::from_secs(60);
 
 /// A battery that held no more than this at the last sign of life may have run empty since.
 const NEARLY_EMPTY: Permille = Permille(200);
@@ -47,6 +51,15 @@ pub enum End {
     InHalt {
         /// Why it was halted.
         cause: HaltCause,
+    },
+    /// It was a drill: the watchdog was to bite, and did.
+    Drill {
+        /// Who asked for it.
+        by: Asker,
+        /// From the last pet to the last sign of life.
+        took: Duration,
+        /// The timeout that was in force.
+        timeout: Duration,
     },
     /// The daemon was asked to end, as at every shutdown; then the machine went down.
     AskedToEnd,
@@ -113,9 +126,14 @@ pub(super) fn judge(found: &Result<FoundMarker, Fault>, guarded: bool) -> Option
 fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
     use Confidence::{Likely, Possible};
     let (marker, traces) = (&left.marker, &left.traces);
+    if let Some(verdict) = drill(left) {
+        return verdict;
+    }
     match marker.intent {
         Intent::Halt { kind, cause, phase } => {
-            let reset = left.reset == Some(true) || traces.panic;
+            let drill = matches!(cause, HaltCause::Drill { .. });
+            // A drill never asks init: what came in between was no halt.
+            let reset = left.reset == Some(true) || traces.panic || drill;
             match phase {
                 HaltPhase::Committed if !reset => {
                     let end = match (kind, marker.cut) {
@@ -145,6 +163,30 @@ fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
     }
 }
 
+/// A drill has come to its bite, if it was one.
+fn drill(left: &FoundMarker) -> Option<(End, Confidence)> {
+    let Intent::Halt {
+        cause: HaltCause::Drill { by },
+        phase: HaltPhase::Committed,
+        ..
+    } = left.marker.intent
+    else {
+        return None;
+    };
+    let let_go = left.marker.let_go.filter(|_| may_have_bitten(left))?;
+    let (timeout, since) = (let_go.timeout, let_go.since);
+    let took = left.traces.alive.unwrap_or_default().since(since);
+    let end = End::Drill { by, took, timeout };
+    // No other boot fits in between, and the driver says that it was the watchdog.
+    let at_once = left.traces.gap.is_some_and(|gap| gap <= AT_ONCE);
+    let sure = at_once && left.reset == Some(true);
+    let confidence = match sure {
+        true => Confidence::Certain,
+        false => Confidence::Likely,
+    };
+    Some((end, confidence))
+}
+
 /// The watchdog may have reset it, by all that is known.
 fn may_have_bitten(left: &FoundMarker) -> bool {
     let denied = left.reset == Some(false) || had_no_power(&left.traces);
@@ -154,6 +196,28 @@ fn may_have_bitten(left: &FoundMarker) -> bool {
 /// The firmware saw the power come back.
 fn had_no_power(traces: &Traces) -> bool {
     matches!(traces.firmware, Some(Firmware::PowerOn | Firmware::Weak))
+}
+
+/// The machine was reset, and nobody meant that: it counts like a restart on purpose.
+pub(super) fn was_reset(left: &FoundMarker) -> bool {
+    if left.same_boot || !left.lasts {
+        return false;
+    }
+    match of(left, true).0 {
+        End::Withheld { .. } | End::Hang | End::Panic => true,
+        End::FirstBoot
+        | End::Halted { .. }
+        | End::PlannedCut { .. }
+        | End::InHalt { .. }
+        | End::Drill { .. }
+        | End::AskedToEnd
+        | End::CutOnBattery
+        | End::BatteryEmpty
+        | End::BrownOut
+        | End::MainsCut
+        | End::CutOrHang
+        | End::Unknown => false,
+    }
 }
 
 /// The end of a boot that was to go on.

@@ -5,7 +5,7 @@
 
 use super::action::Answer;
 use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Thread, Ticket};
-use super::intent::{CutTold, Outage};
+use super::intent::{CutTold, LetGo, Outage};
 use super::reboots::Reboots;
 use super::settings::{Class, Need};
 use crate::units::Mono;
@@ -80,6 +80,11 @@ pub enum HaltCause {
     GaugeSilent,
     /// The battery sinks to its low level, though mains are said to be there.
     BatterySinks,
+    /// The watchdog is tried out: it is to bite.
+    Drill {
+        /// Who asked for it.
+        by: Asker,
+    },
     /// Services could not be kept up, and restarting the machine is the last thing to try.
     Services,
     /// Somebody asked for it.
@@ -96,7 +101,10 @@ impl HaltCause {
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => true,
             // What tells of mains is not believed then, by nobody: not by the hook, nor by the next
             // boot.
-            HaltCause::BatterySinks | HaltCause::Services | HaltCause::Asked { .. } => false,
+            HaltCause::BatterySinks
+            | HaltCause::Services
+            | HaltCause::Drill { .. }
+            | HaltCause::Asked { .. } => false,
         }
     }
 }
@@ -295,6 +303,14 @@ pub struct Picture {
     pub late: Option<Thread>,
     /// The hardware watchdog.
     pub watchdog: Verdict,
+    /// Timeout of the hardware watchdog, while the daemon pets it.
+    pub guard: Option<Duration>,
+    /// When the latest pet was given out.
+    pub last_pet: Option<Mono>,
+    /// Time within which init wants to hear from the daemon.
+    pub init_window: Option<Duration>,
+    /// No pets are given out, for a drill.
+    pub let_go: Option<LetGo>,
     /// The status LED: whether it can be had, not what it shows. `None` where there is none.
     pub led: Option<Verdict>,
     /// The watchdog is in its last state; nothing more will be asked of it.

@@ -1,5 +1,5 @@
-//! Restarts of the machine that are brought about for the sake of services, and how many more there
-//! may be: the budget of the last rung of escalation, kept over boots.
+//! Restarts of the machine that are brought about on purpose, for the sake of services or for a drill,
+//! and resets that nobody meant; and how many more there may be: one budget for all, kept over boots.
 //!
 //! Time counts only while a daemon lives. A machine that was off has rested, but no clock can vouch
 //! for how long: what is not known wipes out nothing.

@@ -243,6 +243,7 @@ impl Services {
             | Request::Halt(_)
             | Request::Hold { .. }
             | Request::EndHold
+            | Request::Drill
             | Request::ShowLed { .. } => {}
         }
         let moved = service.course() != before;

@@ -16,6 +16,7 @@
 //! Never ends while a service is alive, unless told to leave the services or unless what is left
 //! does not die of KILL either; never waits for ever; never halts without an ask.
 
+mod drill;
 mod escalation;
 #[cfg(test)]
 mod escalation_tests;
@@ -90,6 +91,7 @@ impl Shutdown {
             Request::Exit => false,
             Request::Leave => true,
             Request::Halt(kind) => return Some(self.ask_halt(*kind, by, pass)),
+            Request::Drill => return Some(self.ask_drill(by, pass)),
             Request::Status
             | Request::Reload
             | Request::Start(_)

@@ -89,6 +89,10 @@ pub(crate) struct Watchdog {
     withheld: bool,
     /// The hardware is to reset the machine: the last rung of a halt.
     let_go: bool,
+    /// That is a drill, and may be in vain.
+    drill: bool,
+    /// It was in vain: the device did not bite.
+    toothless: bool,
     /// Timeout that was asked for last.
     asked_for: Option<Duration>,
     /// Timeout that was in force when the device was ours last.
@@ -129,6 +133,8 @@ impl Watchdog {
             overdue: false,
             withheld: false,
             let_go: false,
+            drill: false,
+            toothless: false,
             asked_for: None,
             in_force: None,
             parting: Parting::No,
@@ -145,6 +151,11 @@ impl Watchdog {
     /// What is seen of a device that is init's, and whether init watches this daemon.
     pub fn outside(&self) -> (Outside, bool) {
         (self.outside, self.init.is_some())
+    }
+
+    /// It did not bite in a drill of this boot.
+    pub fn is_toothless(&self) -> bool {
+        self.toothless
     }
 
     /// The pets so far.
@@ -293,6 +304,7 @@ impl Watchdog {
         if due && self.petting.is_none() {
             self.petting = Some(pass.out.push(Action::Pet));
             self.pets.give(pass.now);
+            pass.picture.last_pet = Some(pass.now);
             // With whatever else is periodic.
             self.next_pet = Some(pass.now.next_multiple(self.period()));
         }
@@ -336,7 +348,7 @@ impl Watchdog {
     }
 
     fn verdict(&self) -> Verdict {
-        if self.withheld {
+        if self.withheld || self.toothless {
             return Verdict::Critical;
         }
         match &self.guard {
@@ -381,6 +393,8 @@ impl Policy for Watchdog {
             self.pet_if_due(pass);
         }
         pass.picture.watchdog = self.verdict();
+        pass.picture.guard = self.timeout();
+        pass.picture.init_window = self.init;
     }
 
     fn deadline(&self) -> Option<Mono> {

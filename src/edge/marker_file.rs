@@ -112,7 +112,7 @@ impl MarkerFiles {
         match written {
             Ok(written) => {
                 let same_boot = written.boot == self.boot;
-                Fact::Seen(Reading::Marker(FoundMarker {
+                Fact::Seen(Reading::marker(FoundMarker {
                     marker: written.marker,
                     same_boot,
                     reset,
@@ -250,11 +250,12 @@ pub(super) fn fault(error: &io::Error) -> Fault {
 mod tests {
     use super::*;
     use crate::core::fact::HaltKind;
-    use crate::core::intent::{CutTold, HaltPhase, Intent, Outage};
+    use crate::core::intent::{CutTold, HaltPhase, Intent, LetGo, Outage, Proof};
     use crate::core::picture::{HaltCause, Shed};
     use crate::core::traces::Sample;
     use crate::core::{Confidence, End, LastBoot};
-    use crate::units::{Millivolts, Permille};
+    use crate::units::{Millivolts, Permille, Wall};
+    use std::time::Duration;
 
     const BOOT: &str = "0b3a3cbd-6e3b-4d0b-9d27-3d1a1d2f9f10";
 
@@ -294,6 +295,15 @@ mod tests {
                 low: true,
             },
             dated: true,
+            let_go: Some(LetGo {
+                since: Mono(812_000),
+                timeout: Duration::from_secs(15),
+            }),
+            proof: Some(Proof {
+                took: Duration::from_millis(14_250),
+                timeout: Duration::from_secs(15),
+                at: Wall::new(1_900_000_000),
+            }),
         }
     }
 
@@ -317,7 +327,7 @@ mod tests {
         here.keep(&marker()).unwrap();
         here.write(&marker()).unwrap();
         let left = |same_boot, reset| {
-            Fact::Seen(Reading::Marker(FoundMarker {
+            Fact::Seen(Reading::marker(FoundMarker {
                 marker: marker(),
                 same_boot,
                 reset,

@@ -5,7 +5,7 @@ use super::service_screen::services;
 use super::table::{Cell, harmless, lines};
 use super::{
     BatteryStatus, HaltStatus, HoldStatus, LastBootStatus, LedStatus, MachineStatus, MountStatus,
-    Status, WatchdogStatus,
+    ProvenStatus, Status, WatchdogStatus,
 };
 use crate::core::note::Severity;
 use crate::journal::{Record, Trust};
@@ -131,6 +131,7 @@ pub(super) fn mark(style: Style) -> Cell {
 
 fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
     let style = match watchdog.state.as_str() {
+        "armed" if watchdog.why.is_some() => BAD,
         "armed" => GOOD,
         "elsewhere" if watchdog.why.is_none() => GOOD,
         "withheld" | "failed" => BAD,
@@ -154,6 +155,7 @@ fn watchdog(watchdog: &WatchdogStatus) -> Vec<Cell> {
     if watchdog.caused_reset == Some(true) {
         details.push("ended the boot before this one".to_owned());
     }
+    details.extend(watchdog.proven.as_ref().map(ProvenStatus::text));
     details.extend(
         watchdog
             .stuck_thread

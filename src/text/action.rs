@@ -97,6 +97,7 @@ fn answer(answer: &Answer) -> String {
         Answer::Accepted => "accepted".to_owned(),
         Answer::Already => "already".to_owned(),
         Answer::Ending => "ending".to_owned(),
+        Answer::NoDrill(why) => super::drill::answer(why),
         Answer::Unready(why) => super::reload::answer(why),
         Answer::TooLong { left } => format!("too-long left={}", seconds(*left)),
     }

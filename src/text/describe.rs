@@ -3,7 +3,7 @@
 mod clock;
 mod fault;
 mod limits;
-mod service;
+pub(super) mod service;
 mod value;
 
 use super::group;

@@ -7,7 +7,7 @@ use super::quantity::{for_people, wall};
 use super::sentence::{fault_sentence, person};
 use super::words::{asker, flag, halt_kind_word, halt_phase_word, thread_word};
 use crate::core::fact::HaltKind;
-use crate::core::intent::{FoundMarker, Intent};
+use crate::core::intent::{FoundMarker, Intent, in_time};
 use crate::core::note::HaltNote;
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::traces::Sample;
@@ -22,6 +22,7 @@ pub fn cause_word(cause: HaltCause) -> &'static str {
         HaltCause::GaugeSilent => "gauge-silent",
         HaltCause::BatterySinks => "battery-sinks",
         HaltCause::Services => "services",
+        HaltCause::Drill { .. } => "drill",
         HaltCause::Asked { .. } => "asked",
     }
 }
@@ -38,6 +39,7 @@ pub fn cause_sentence(cause: HaltCause) -> String {
             "the battery sinks, though mains are said to be there".to_owned()
         }
         HaltCause::Services => "services could not be kept up".to_owned(),
+        HaltCause::Drill { by } => format!("{} asked for a drill of the watchdog", person(by)),
         HaltCause::Asked { by } => format!("{} asked for it", person(by)),
     }
 }
@@ -65,6 +67,7 @@ pub fn end_word(end: End) -> &'static str {
         End::Halted { .. } => "halted",
         End::PlannedCut { .. } => "planned-cut",
         End::InHalt { .. } => "in-halt",
+        End::Drill { .. } => "drill",
         End::AskedToEnd => "asked-to-end",
         End::CutOnBattery => "cut-on-battery",
         End::BatteryEmpty => "battery-empty",
@@ -104,6 +107,7 @@ pub fn end_sentence(end: End) -> String {
             "went down in the middle of a halt, begun because {}",
             cause_sentence(cause)
         ),
+        End::Drill { by, took, timeout } => super::drill::end(by, took, timeout),
         End::AskedToEnd => "was shut down: we were asked to end before it went down".to_owned(),
         End::CutOnBattery => "lost its power while it ran on battery".to_owned(),
         End::BatteryEmpty => "ended when its battery ran empty".to_owned(),
@@ -130,7 +134,9 @@ pub(super) fn cause_text(cause: HaltCause) -> String {
         | HaltCause::Services => {
             format!("cause={word}")
         }
-        HaltCause::Asked { by } => format!("cause={word} {}", asker(by)),
+        HaltCause::Asked { by } | HaltCause::Drill { by } => {
+            format!("cause={word} {}", asker(by))
+        }
     }
 }
 
@@ -212,6 +218,9 @@ pub(super) fn describe(note: &HaltNote) -> (&'static str, Fields) {
             confidence,
             left,
         } => ("last-boot", last_boot(*end, *confidence, left.as_deref())),
+        HaltNote::DrillRefused { why } => ("drill-refused", super::drill::refused(*why)),
+        HaltNote::DrillBites { within } => ("drill-bites", vec![("within", time(*within))]),
+        HaltNote::DrillFailed { waited } => ("drill-failed", vec![("waited", time(*waited))]),
         HaltNote::MarkerFailed { why } => ("marker-failed", why_fields(why)),
     }
 }
@@ -225,6 +234,11 @@ fn last_boot(end: End, confidence: Confidence, left: Option<&FoundMarker>) -> Fi
         End::Halted { kind, cause } => fields.extend(of(kind, cause)),
         End::PlannedCut { cause } | End::InHalt { cause } => fields.extend(cause_fields(cause)),
         End::Withheld { thread } => fields.push(("thread", word(thread_word(thread)))),
+        End::Drill { by, took, timeout } => {
+            fields.push(super::describe::asker(by));
+            fields.extend([("took", time(took)), ("timeout", time(timeout))]);
+            fields.push(("in-time", Value::Flag(in_time(took, timeout))));
+        }
         End::FirstBoot
         | End::AskedToEnd
         | End::CutOnBattery
@@ -287,7 +301,7 @@ fn kind_field(kind: HaltKind) -> (&'static str, Value) {
 
 fn cause_fields(cause: HaltCause) -> Fields {
     let mut fields = vec![("cause", word(cause_word(cause)))];
-    if let HaltCause::Asked { by } = cause {
+    if let HaltCause::Asked { by } | HaltCause::Drill { by } = cause {
         fields.push(super::describe::asker(by));
     }
     fields
@@ -341,6 +355,14 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         HaltNote::LastBoot {
             end, confidence, ..
         } => boot_before(*end, *confidence),
+        HaltNote::DrillRefused { why } => {
+            format!(
+                "the watchdog is not tried out: {}",
+                super::drill::undrilled(*why)
+            )
+        }
+        HaltNote::DrillBites { within } => super::drill::bites(*within),
+        HaltNote::DrillFailed { waited } => super::drill::failed(*waited),
         HaltNote::MarkerFailed { why } => format!(
             "what is to come cannot be written down ({}): after a reset the next boot will not \
              know; is `state_dir` writable?",
@@ -354,6 +376,9 @@ fn cancelled(cause: HaltCause) -> &'static str {
         HaltCause::Services => {
             "it runs on its battery, or nobody restarts it: this machine stays on, and its services come \
              back"
+        }
+        HaltCause::Drill { .. } => {
+            "it runs on its battery, or somebody works on it: no drill, and services come back"
         }
         HaltCause::RideThrough
         | HaltCause::LowBattery
@@ -385,6 +410,7 @@ fn boot_before(end: End, confidence: Confidence) -> String {
         End::Halted { .. }
         | End::InHalt { .. }
         | End::PlannedCut { .. }
+        | End::Drill { .. }
         | End::AskedToEnd
         | End::CutOnBattery
         | End::BatteryEmpty

@@ -2,8 +2,8 @@
 
 use super::halt::{cause_text, confidence_word, end_word, known};
 use super::quantity::{percent, seconds, volts, wall};
-use super::words::{flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
-use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
+use super::words::{asker, flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
+use crate::core::intent::{CutTold, FoundMarker, Intent, LetGo, Marker, Outage, Proof};
 use crate::core::traces::{Firmware, Sample, Traces};
 use crate::core::{End, LastBoot};
 
@@ -41,12 +41,27 @@ pub fn marker(marker: &Marker) -> String {
     let before = marker.before.map_or_else(String::new, before_text);
     let sample = sample_text(&marker.sample);
     let dated = if marker.dated { " dated=yes" } else { "" };
+    let let_go = marker
+        .let_go
+        .map_or_else(String::new, |LetGo { since, timeout }| {
+            format!(" let-go={since} bites-in={}", seconds(timeout))
+        });
+    let proof = marker.proof.map_or_else(String::new, proof_text);
     format!(
-        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{reboots}{cut}{outage}{before}{sample}{dated}",
+        "intent={}{intent} mains={} attempts={}{in_vain}{sunk}{reboots}{cut}{outage}{before}{sample}{dated}{let_go}{proof}",
         intent_word(marker.intent),
         known(marker.mains),
         marker.attempts
     )
+}
+
+/// What a drill has proven, behind a space: ` bit-after=14s bit-timeout=15s bit-at=2031-07-04T12:34:56Z`.
+fn proof_text(proof: Proof) -> String {
+    let (took, timeout) = (seconds(proof.took), seconds(proof.timeout));
+    let at = proof
+        .at
+        .map_or_else(String::new, |at| format!(" bit-at={}", wall(at)));
+    format!(" bit-after={took} bit-timeout={timeout}{at}")
 }
 
 /// What was last seen of power, behind a space: ` level=64% volts=3.71V weak=no low=yes`.
@@ -115,6 +130,10 @@ fn before_text(before: LastBoot) -> String {
             format!(" kind={} {}", halt_kind_word(kind), cause_text(cause))
         }
         End::PlannedCut { cause } | End::InHalt { cause } => format!(" {}", cause_text(cause)),
+        End::Drill { by, took, timeout } => {
+            let (took, timeout) = (seconds(took), seconds(timeout));
+            format!(" {} took={took} timeout={timeout}", asker(by))
+        }
         End::Withheld { thread } => format!(" thread={}", thread_word(thread)),
         End::FirstBoot
         | End::AskedToEnd

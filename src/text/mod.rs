@@ -10,6 +10,7 @@
 mod action;
 mod daemon;
 mod describe;
+mod drill;
 mod errno;
 mod fact;
 mod group;
@@ -40,6 +41,7 @@ mod tests;
 pub use action::action;
 pub use daemon::unenforced;
 pub use describe::{Described, Value, describe};
+pub use drill::{proven, undrilled};
 pub use errno::{errno_message, errno_named, errno_word};
 pub use fact::fact;
 pub use halt::{cause_sentence, cause_word, confidence_word, end_sentence, end_word, rung_word};

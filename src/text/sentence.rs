@@ -347,6 +347,7 @@ impl Speaker<'_> {
             Request::Halt(kind) => halt::wish(kind).to_owned(),
             Request::Hold { time, ref reason } => hold::wish(time, reason),
             Request::EndHold => "end the hold".to_owned(),
+            Request::Drill => "try out the hardware watchdog".to_owned(),
             Request::ShowLed { state, time } => led::wish(state, time),
         }
     }

@@ -320,7 +320,7 @@ pub fn asker(by: Asker) -> String {
 }
 
 /// The words that begin a request, for messages that list them.
-pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `reload`, `halt`, `hold`, `end-hold` or `show-led`";
+pub const REQUEST_WORDS: &str = "`status`, `start`, `stop`, `restart`, `exit`, `leave`, `reload`, `halt`, `hold`, `end-hold`, `drill-watchdog` or `show-led`";
 
 /// What was asked for: `status`, `start web`.
 pub fn request(request: &Request, settings: &Settings) -> String {
@@ -356,6 +356,7 @@ pub(super) fn request_parts(
         Request::Halt(HaltKind::Reboot) => ("halt-reboot", None),
         Request::Hold { .. } => ("hold", None),
         Request::EndHold => ("end-hold", None),
+        Request::Drill => ("drill-watchdog", None),
         Request::ShowLed { .. } => ("show-led", None),
     }
 }

@@ -159,7 +159,8 @@ fn service(rng: &mut Rng, services: u64) -> ServiceId {
 
 fn request(rng: &mut Rng, services: u64) -> Request {
     let id = service(rng, services);
-    match rng.range(0, 32) {
+    match rng.range(0, 33) {
+        33 => Request::Drill,
         31 => Request::EndHold,
         32 => Request::Hold {
             time: Duration::from_secs(rng.pick(&[0, 1, 60, 14_400, 14_401, u64::MAX])),
@@ -402,7 +403,7 @@ fn reading(rng: &mut Rng) -> Reading {
             nowayout: rng.chance(50),
             caused_reset: rng.chance(50),
         }),
-        Source::Marker => Reading::Marker(found(rng)),
+        Source::Marker => Reading::marker(found(rng)),
         Source::Journal => Reading::Journal,
         Source::Pool => Reading::Pool,
         Source::Health => Reading::Health,

@@ -141,7 +141,10 @@ impl World {
         let possible = match cause {
             HaltCause::RideThrough | HaltCause::BatterySinks => false,
             HaltCause::LowBattery => !charged,
-            HaltCause::GaugeSilent | HaltCause::Asked { .. } | HaltCause::Services => true,
+            HaltCause::GaugeSilent
+            | HaltCause::Asked { .. }
+            | HaltCause::Drill { .. }
+            | HaltCause::Services => true,
         };
         self.by_current() && !self.truth.by_current.cut && !possible
     }

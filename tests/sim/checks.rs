@@ -479,7 +479,7 @@ impl Checks {
                     overran: false,
                 });
             }
-            Request::Hold { .. } | Request::EndHold => {}
+            Request::Hold { .. } | Request::EndHold | Request::Drill => {}
             Request::Status | Request::Reload | Request::Halt(_) | Request::ShowLed { .. } => {}
         }
     }

@@ -145,11 +145,13 @@ pub enum Kind {
     ProbeBlind,
     /// An operator works on the machine, and has nothing escalated.
     Held,
+    /// Somebody has the watchdog tried out.
+    Drilled,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 69] = [
+    pub const ALL: [Kind; 70] = [
         Kind::Crash,
         Kind::CleanExit,
         Kind::Hang,
@@ -219,6 +221,7 @@ impl Kind {
         Kind::ProbeMoody,
         Kind::ProbeBlind,
         Kind::Held,
+        Kind::Drilled,
     ];
 
     /// Those that strike by themselves, and the mean time between two strikes in seconds. The others
@@ -250,6 +253,7 @@ impl Kind {
             Kind::FalseNews => Some(2),
             Kind::Operator => Some(12),
             Kind::Held => Some(60),
+            Kind::Drilled => Some(120),
             Kind::AskedExit => Some(150),
             Kind::AskedLeave => Some(150),
             Kind::AskedReload => Some(60),

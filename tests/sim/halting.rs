@@ -101,7 +101,7 @@ impl Remains {
             (None, there) => there,
         };
         match found {
-            Some((boot, marker)) => Fact::Seen(Reading::Marker(FoundMarker {
+            Some((boot, marker)) => Fact::Seen(Reading::marker(FoundMarker {
                 marker,
                 same_boot: boot == self.boot,
                 reset: self.bitten,

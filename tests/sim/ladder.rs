@@ -26,6 +26,8 @@ pub struct Ladder {
     asked: bool,
     /// Services could not be kept up.
     escalated: bool,
+    /// Somebody asked for a drill.
+    drilled: bool,
     /// An earlier daemon left one.
     found: bool,
     /// When the one before in this boot had begun one, and was killed.
@@ -67,7 +69,9 @@ impl Ladder {
                 }
             );
             let spared = before.cause == HaltCause::Services && refused;
-            let late = before.rung >= Rung::Asked && !spared || self.cut;
+            // A drill asks no init, and is over if the watchdog does not bite.
+            let drill = matches!(before.cause, HaltCause::Drill { .. });
+            let late = before.rung >= Rung::Asked && !spared && !drill || self.cut;
             wrong(
                 late,
                 "S8: a halt is taken back after the point of no return",
@@ -141,6 +145,14 @@ impl Ladder {
             }
         );
         self.asked |= accepted && halt;
+        let drill = matches!(
+            v.fact,
+            Fact::Asked {
+                request: Request::Drill,
+                ..
+            }
+        );
+        self.drilled |= accepted && drill;
         self.escalated |= v
             .notes
             .iter()
@@ -153,6 +165,7 @@ impl Ladder {
             HaltCause::Asked { .. } => self.asked || self.found,
             HaltCause::BatterySinks => self.found || v.core.picture().sinks,
             HaltCause::Services => self.found || self.escalated,
+            HaltCause::Drill { .. } => self.drilled,
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
                 self.found || v.core.picture().mains == Some(false)
             }
@@ -167,6 +180,15 @@ impl Ladder {
         settings: &Settings,
     ) -> Result<(), String> {
         for order in v.orders {
+            let drill = halting.is_some_and(|h| matches!(h.cause, HaltCause::Drill { .. }));
+            let asks = matches!(
+                order.action,
+                Action::AskInit { .. } | Action::ForceHalt { .. }
+            );
+            wrong(drill && asks, "D1: a drill that asks for a halt")?;
+            let let_go = drill && halting.is_some_and(|h| h.rung == Rung::WatchdogReset);
+            let pets = matches!(order.action, Action::Pet);
+            wrong(let_go && pets, "D1: a pet while the watchdog is to bite")?;
             match &order.action {
                 Action::Record(marker) => {
                     if let Intent::Halt { phase, .. } = marker.intent

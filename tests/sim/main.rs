@@ -221,6 +221,7 @@ fn seeds() {
         "CutOrHang",
         "Halted",
         "InHalt",
+        "Drill",
     ] {
         let judged = all.verdicts.get(end).copied().unwrap_or(0);
         assert!(series.count < SEEDS || judged >= 20, "{end}: {judged}");
@@ -243,6 +244,8 @@ fn seeds() {
     for note in [
         "MachineRestarting",
         "MachineKept",
+        "DrillBites",
+        "DrillRefused",
         "HoldBegan",
         "HoldChanged",
         "HoldTakenUp",

@@ -43,6 +43,10 @@ pub struct Plan {
     pub well_by: u64,
 }
 
+fn drawn_apart(kind: Kind) -> bool {
+    matches!(kind, Kind::Held | Kind::Drilled)
+}
+
 impl Plan {
     /// A register of a chip tells of mains.
     pub fn by_register(&self) -> bool {
@@ -115,7 +119,7 @@ impl Plan {
         let share = rng.pick(&[0, 10, 25, 50, 80]);
         let mut faults = Kind::ALL
             .into_iter()
-            .filter(|kind| !probes::FAULTS.contains(kind) && *kind != Kind::Held)
+            .filter(|kind| !probes::FAULTS.contains(kind) && !drawn_apart(*kind))
             .filter(|_| rng.chance(share))
             .collect::<BTreeSet<_>>();
         let mut calm_at = rng.range(60, 400) * 1000;
@@ -163,6 +167,7 @@ impl Plan {
         faults.extend(last.chance(share).then_some(Kind::Held));
         settings.hold_most = Duration::from_secs(last.pick(&[60, 300, 14_400]));
         settings.set_rtc = last.chance(30);
+        faults.extend(last.chance(share).then_some(Kind::Drilled));
         let toml = escalating(&toml, &settings);
         Plan {
             seed,

@@ -105,6 +105,7 @@ impl World {
             Kind::FalseNews => self.false_news(),
             Kind::Operator => self.operate(),
             Kind::Held => self.work_on_it(),
+            Kind::Drilled => self.ask(Request::Drill),
             Kind::AskedExit => self.ask(Request::Exit),
             Kind::AskedLeave => self.ask(Request::Leave),
             Kind::AskedReload => self.ask(Request::Reload),

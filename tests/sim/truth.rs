@@ -152,7 +152,7 @@ impl World {
                     self.runs_on();
                     let gone = self.plainly(false);
                     // One that is for the sake of services is taken back because they are gone.
-                    let for_mains = *cause != HaltCause::Services;
+                    let for_mains = cause.ends_with_mains() || *cause == HaltCause::BatterySinks;
                     if for_mains && gone > self.interval() + LATE {
                         self.fail(format!(
                             "zero missed: a halt is taken back, mains plainly gone for {gone} ms"
@@ -231,7 +231,10 @@ impl World {
             HaltCause::LowBattery => charged,
             HaltCause::GaugeSilent => true,
             HaltCause::BatterySinks => charged || self.mains.is_present(),
-            HaltCause::RideThrough | HaltCause::Services | HaltCause::Asked { .. } => false,
+            HaltCause::RideThrough
+            | HaltCause::Services
+            | HaltCause::Drill { .. }
+            | HaltCause::Asked { .. } => false,
         };
         let nothing = self.there_was_no_outage(cause, charged);
         if wrong && well > WELL || nothing {

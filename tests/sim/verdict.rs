@@ -89,7 +89,7 @@ impl World {
         let certain = confidence == Confidence::Certain;
         match end {
             End::FirstBoot | End::Unknown => Some("there is a marker of it"),
-            End::Hang | End::Withheld { .. } | End::Panic => {
+            End::Drill { .. } | End::Hang | End::Withheld { .. } | End::Panic => {
                 let denied = driver && !bitten && !firmware || firmware && !reset;
                 (denied || certain && !bitten).then_some("it was not reset")
             }

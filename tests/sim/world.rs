@@ -25,7 +25,7 @@ use fieldwarden::core::action::Action;
 use fieldwarden::core::fact::{Exit, Fact, Hold, RunId, ServiceId};
 use fieldwarden::core::job::JobPast;
 use fieldwarden::core::memo::Memo;
-use fieldwarden::core::picture::{Ending, Rung};
+use fieldwarden::core::picture::{Ending, HaltCause, Rung};
 use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
@@ -348,7 +348,10 @@ impl World {
         }
         self.pasts.extend(std::mem::take(&mut life.out.pasts));
         let rung = life.core.picture().halting.map(|h| h.rung);
-        life.let_go |= rung == Some(Rung::WatchdogReset);
+        // A drill may be in vain: then it pets on.
+        let halting = life.core.picture().halting;
+        let drill = halting.is_some_and(|h| matches!(h.cause, HaltCause::Drill { .. }));
+        life.let_go |= rung == Some(Rung::WatchdogReset) && !drill;
         let notes = std::mem::take(&mut life.out.notes);
         let orders = std::mem::take(&mut life.out.orders);
         if let Some(kept) = &mut self.kept {

@@ -1,9 +1,9 @@
 //! Notes about the end of the machine: a halt that is under way, the marker, and how the boot before
 //! ended.
 
-use super::Severity;
+use super::{DrillRefused, Severity};
 use crate::core::fact::{Fault, HaltKind};
-use crate::core::intent::FoundMarker;
+use crate::core::intent::{FoundMarker, in_time};
 use crate::core::past::{Confidence, End};
 use crate::core::picture::{HaltCause, Rung};
 use std::time::Duration;
@@ -95,6 +95,21 @@ pub enum HaltNote {
         /// What was found of it.
         left: Option<Box<FoundMarker>>,
     },
+    /// The watchdog is not tried out.
+    DrillRefused {
+        /// Why.
+        why: DrillRefused,
+    },
+    /// No pets any more, for a drill: the watchdog is to bite.
+    DrillBites {
+        /// Within this time.
+        within: Duration,
+    },
+    /// It did not bite.
+    DrillFailed {
+        /// For so long there was no pet.
+        waited: Duration,
+    },
     /// The marker cannot be written.
     MarkerFailed {
         /// Why.
@@ -111,6 +126,10 @@ impl HaltNote {
                 End::FirstBoot | End::AskedToEnd | End::Halted { .. } | End::PlannedCut { .. } => {
                     Severity::Info
                 }
+                End::Drill { took, timeout, .. } => match in_time(*took, *timeout) {
+                    true => Severity::Info,
+                    false => Severity::Error,
+                },
                 End::InHalt { .. }
                 | End::CutOnBattery
                 | End::BatteryEmpty
@@ -127,11 +146,14 @@ impl HaltNote {
             | HaltNote::HaltTurned { .. }
             | HaltNote::HaltGivenUp { .. }
             | HaltNote::InitAsked { .. }
+            | HaltNote::DrillRefused { .. }
+            | HaltNote::DrillBites { .. }
             | HaltNote::MarkerFailed { .. } => Severity::Warning,
             HaltNote::MainsDoubted { .. }
             | HaltNote::SinkDoubted { .. }
             | HaltNote::RungMissed { .. }
             | HaltNote::CutStays { .. }
+            | HaltNote::DrillFailed { .. }
             | HaltNote::HaltForced { .. }
             | HaltNote::HaltLeftToWatchdog => Severity::Error,
         }

@@ -1,11 +1,12 @@
 //! Why the machine is not restarted.
 
+use crate::core::fact::Thread;
 use std::time::Duration;
 
 /// Why the machine is not restarted for the sake of a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MachineKept {
-    /// It was restarted for that as often as it may be.
+    /// It was restarted on purpose as often as it may be, or reset by its watchdog.
     UsedUp {
         /// How often; 0 where it may not be at all.
         reboots: u32,
@@ -31,4 +32,23 @@ pub enum MachineKept {
     Hold,
     /// Neither init nor the kernel did it when they were asked in this boot.
     Refused,
+}
+
+/// Why the watchdog is not tried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DrillRefused {
+    /// The daemon does not pet a hardware watchdog: there is none that could bite.
+    Unguarded,
+    /// Init would end the daemon before the watchdog bites.
+    InitFirst {
+        /// Within this time it wants to hear from us.
+        window: Duration,
+    },
+    /// A thread of the daemon is late: nobody would know what the bite was for.
+    Late {
+        /// Which.
+        thread: Thread,
+    },
+    /// What keeps the machine from being restarted on purpose.
+    Kept(MachineKept),
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::core::fact::Asker;
+use crate::core::intent::LetGo;
 use crate::core::traces::Sample;
+use crate::units::Mono;
 
 const GAPS: [Option<Duration>; 3] = [None, Some(Duration::from_secs(60)), Some(NO_POWER)];
 const MAYBE: [Option<bool>; 3] = [None, Some(true), Some(false)];
@@ -165,6 +167,41 @@ fn halts_of_ours() {
     assert_eq!(verdict(&restart, true), "Halted Possible");
 }
 
+/// A drill that bit: certain only if the driver says so and no other boot fits in between; and none at
+/// all if something else ended it, or it never came to letting go.
+#[test]
+fn drills() {
+    let by = Asker::User(0);
+    let timeout = Duration::from_secs(15);
+    let mut found = left(Intent::Halt {
+        kind: HaltKind::Reboot,
+        cause: HaltCause::Drill { by },
+        phase: HaltPhase::Committed,
+    });
+    assert_eq!(verdict(&found, true), "InHalt Likely");
+    let since = Mono(100_000);
+    found.marker.let_go = Some(LetGo { since, timeout });
+    found.traces.alive = Some(Mono(114_200));
+    for (reset, gap, firmware, wanted) in [
+        (None, None, None, "Drill Likely"),
+        (Some(true), None, None, "Drill Likely"),
+        (Some(true), Some(AT_ONCE), None, "Drill Certain"),
+        (Some(true), Some(AT_ONCE * 2), None, "Drill Likely"),
+        (None, Some(AT_ONCE), Some(Firmware::Reset), "Drill Likely"),
+        (Some(false), Some(AT_ONCE), None, "InHalt Likely"),
+        (None, None, Some(Firmware::PowerOn), "InHalt Likely"),
+    ] {
+        (found.reset, found.traces.gap, found.traces.firmware) = (reset, gap, firmware);
+        assert_eq!(verdict(&found, true), wanted, "{found:?}");
+    }
+    (found.reset, found.traces.firmware) = (None, None);
+    let end = judge(&Ok(found), true).map(|verdict| verdict.end);
+    let took = Duration::from_millis(14_200);
+    assert_eq!(end, Some(End::Drill { by, took, timeout }));
+    found.marker.intent = halt(HaltKind::Reboot, HaltPhase::Committed);
+    assert_eq!(verdict(&found, true), "Halted Likely");
+}
+
 /// Without a marker of the boot before nothing is known; in the same boot, nothing is judged.
 #[test]
 fn what_was_not_found() {
@@ -265,7 +302,7 @@ fn no_verdict_against_the_evidence() {
                 matches!(found.marker.intent, Intent::Halt { .. })
             }
             End::AskedToEnd => found.marker.intent == Intent::Exit,
-            End::FirstBoot | End::Unknown => false,
+            End::FirstBoot | End::Drill { .. } | End::Unknown => false,
         };
         assert!(fits, "{end:?} {confidence:?}: {found:?}");
         assert!(confidence < Confidence::Certain, "{end:?}: {found:?}");

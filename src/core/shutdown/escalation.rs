@@ -20,9 +20,10 @@
 use super::halt::Halt;
 use super::ladder::{Came, can_be_taken_back};
 use super::{Shutdown, State};
-use crate::core::fact::{Fact, Fault, HaltKind, Reading, ServiceId, Source};
+use crate::core::fact::{Asker, Fact, Fault, HaltKind, Reading, ServiceId, Source};
 use crate::core::intent::FoundMarker;
-use crate::core::note::{MachineKept, Note};
+use crate::core::note::{DrillRefused, HaltNote, MachineKept, Note};
+use crate::core::past::was_reset;
 use crate::core::picture::{HaltCause, Picture, Rung};
 use crate::core::reboots::Reboots;
 use crate::core::settings::Settings;
@@ -34,6 +35,15 @@ use std::time::Duration;
 /// to fail, and no count on it can be relied upon.
 const COUNTING: Duration = Duration::from_secs(3);
 
+/// For what a restart of the machine is counted.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted {
+    /// For the sake of this service.
+    Service(ServiceId),
+    /// For a drill of the watchdog, which somebody has asked for.
+    Drill(Asker),
+}
+
 /// What is known of restarts of the machine.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counted {
@@ -43,14 +53,16 @@ pub(super) struct Counted {
     lost: bool,
     /// A marker of an earlier boot was found in this one, where a marker outlives a boot.
     lasts: bool,
+    /// A marker was found where none outlives a boot.
+    forgets: bool,
     /// The daemons before this one broke off.
     unsteady: bool,
     /// The latest one could not be written down.
     unwritten: bool,
     /// Init and the kernel did not do it.
     refused: bool,
-    /// One that is being written down, for the sake of this service, and how long that may take.
-    counting: Option<(ServiceId, Mono)>,
+    /// One that is being written down, what for, and how long that may take.
+    counting: Option<(Wanted, Mono)>,
 }
 
 impl Counted {
@@ -65,8 +77,15 @@ impl Counted {
     fn hear(&mut self, fact: &Fact, now: Mono) {
         match fact {
             Fact::Seen(Reading::Marker(left)) => {
-                self.known = Some((left.marker.reboots, now));
+                let reboots = left.marker.reboots;
+                // One budget for all: a machine that hangs is not restarted on top of that.
+                let reboots = match was_reset(left) {
+                    true => reboots.and_one(),
+                    false => reboots,
+                };
+                self.known = Some((reboots, now));
                 self.lasts = left.lasts && outlived_a_boot(left);
+                self.forgets = !left.lasts;
             }
             Fact::Lost {
                 source: Source::Marker,
@@ -122,7 +141,7 @@ fn outlived_a_boot(left: &FoundMarker) -> bool {
 }
 
 /// What would make the machine run on, whatever is counted.
-fn not_now(picture: &Picture) -> Option<MachineKept> {
+pub(super) fn not_now(picture: &Picture) -> Option<MachineKept> {
     if on_battery(picture) {
         return Some(MachineKept::OnBattery);
     }
@@ -149,24 +168,43 @@ impl Shutdown {
             self.reboots.counting = None;
             return;
         }
-        if let Some((service, until)) = self.reboots.counting {
-            return self.see_counted(service, until, pass);
+        if let Some((wanted, until)) = self.reboots.counting {
+            return self.see_counted(wanted, until, pass);
         }
         let Some(service) = asked else { return };
         if let Some(why) = self.reboots.keeps_on(pass.now, pass.picture, pass.settings) {
             pass.out.note(Note::MachineKept { service, why });
             return;
         }
+        self.count(Wanted::Service(service), pass);
+    }
+
+    /// Counts one more, before it is made.
+    pub(super) fn count(&mut self, wanted: Wanted, pass: &mut Pass) {
         let reboots = self.reboots.now(pass.now).and_one();
         self.reboots.known = Some((reboots, pass.now));
         self.reboots.unwritten = false;
         // The marker comes after us in a pass: it sees one more, and writes that down at once.
-        self.reboots.counting = Some((service, pass.now.after(COUNTING)));
+        self.reboots.counting = Some((wanted, pass.now.after(COUNTING)));
         pass.picture.reboots = reboots;
     }
 
+    /// One is being written down.
+    pub(super) fn counts(&self) -> bool {
+        self.reboots.counting.is_some()
+    }
+
+    /// What keeps the machine from being restarted by a drill. Whoever asks for one is there, so it may
+    /// be the first boot of all, and a young one.
+    pub(super) fn keeps_from_drill(&self, pass: &Pass) -> Option<MachineKept> {
+        let mut counted = self.reboots;
+        counted.lasts |= !counted.forgets;
+        let why = counted.keeps_on(pass.now, pass.picture, pass.settings);
+        why.filter(|why| !matches!(why, MachineKept::TooSoon { .. }))
+    }
+
     /// Begins as soon as it is written down that it has begun.
-    fn see_counted(&mut self, service: ServiceId, until: Mono, pass: &mut Pass) {
+    fn see_counted(&mut self, wanted: Wanted, until: Mono, pass: &mut Pass) {
         let failed = pass.picture.record_failed || pass.now >= until && !pass.picture.recorded;
         if !failed && !pass.picture.recorded {
             return;
@@ -177,10 +215,18 @@ impl Shutdown {
             true => Some(MachineKept::NotWritten),
             false => not_now(pass.picture),
         };
-        if let Some(why) = why {
-            pass.out.note(Note::MachineKept { service, why });
-            return;
-        }
+        let service = match (wanted, why) {
+            (Wanted::Service(service), None) => service,
+            (Wanted::Service(service), Some(why)) => {
+                pass.out.note(Note::MachineKept { service, why });
+                return;
+            }
+            (Wanted::Drill(by), None) => return self.begin_drill(by, pass),
+            (Wanted::Drill(_), Some(why)) => {
+                let why = DrillRefused::Kept(why);
+                return pass.tell(HaltNote::DrillRefused { why });
+            }
+        };
         pass.out.note(Note::MachineRestarting { service });
         let cause = HaltCause::Services;
         pass.picture.ask_halt(cause);

@@ -49,7 +49,7 @@ fn left(ages: &[u16]) -> FoundMarker {
 }
 
 fn seen(left: FoundMarker) -> Fact {
-    Fact::Seen(Reading::Marker(left))
+    Fact::Seen(Reading::marker(left))
 }
 
 fn lost(why: Fault) -> Fact {
@@ -160,6 +160,42 @@ fn it_is_counted_before_it_is_made() {
     assert_eq!(machine.picture.reboots, Reboots::of(vec![0, 7]).unwrap());
 }
 
+/// A boot that hung counts as well, once, whoever follows in this boot.
+#[test]
+fn a_hang_uses_up_the_same_budget() {
+    let hung = FoundMarker {
+        reset: Some(true),
+        ..left(&[0, 1])
+    };
+    let used_up = MachineKept::UsedUp {
+        reboots: 3,
+        window: WINDOW,
+    };
+    for (found, why) in [
+        (hung, Some(used_up)),
+        (left(&[0, 1]), None),
+        (
+            FoundMarker {
+                lasts: false,
+                ..hung
+            },
+            Some(MachineKept::NotKept),
+        ),
+    ] {
+        let machine = Machine::that(&seen(found));
+        let kept = machine
+            .shutdown
+            .keeps_machine(NOW, &machine.picture, &machine.settings);
+        assert_eq!(kept, why, "{found:?}");
+    }
+    let same = FoundMarker {
+        same_boot: true,
+        ..hung
+    };
+    let machine = Machine::that(&seen(same));
+    assert_eq!(machine.picture.reboots, Reboots::of(vec![0, 1]).unwrap());
+}
+
 /// What was found, and what is, each in its turn: then the machine stays on, and nothing is counted.
 #[test]
 fn whatever_is_not_known_or_not_in_order_keeps_it_on() {
@@ -190,7 +226,7 @@ fn whatever_is_not_known_or_not_in_order_keeps_it_on() {
         (seen(left(&[0, 1, 29])), used_up(3, WINDOW)),
         (seen(left(&six)), used_up(6, LONG)),
         (
-            Fact::Seen(Reading::Marker(FoundMarker {
+            Fact::Seen(Reading::marker(FoundMarker {
                 marker: Marker {
                     reboots: Reboots::UNKNOWN,
                     ..left(&[]).marker

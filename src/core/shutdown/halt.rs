@@ -1,5 +1,7 @@
 //! A halt of the machine, from the ask to the last rung.
 
+use super::drill::bites_within;
+use super::escalation::not_now;
 use super::ladder::{Came, can_be_taken_back, limit, limit_with, next};
 use super::told::Told;
 use super::{Shutdown, State};
@@ -89,6 +91,7 @@ impl Halt {
             // What says that they are there is not believed; the battery says it by filling.
             HaltCause::BatterySinks => !pass.picture.sinks,
             HaltCause::Services => self.is_not_worth_it(pass),
+            HaltCause::Drill { .. } => not_now(pass.picture).is_some(),
             HaltCause::Asked { .. } => false,
         }
     }
@@ -225,6 +228,11 @@ impl Halt {
                 }
                 Some(pass.out.push(Action::ForceHalt { kind }))
             }
+            Rung::WatchdogReset if self.is_drill() => {
+                let within = time(self.rung, self.cause, pass);
+                pass.tell(HaltNote::DrillBites { within });
+                None
+            }
             Rung::WatchdogReset => {
                 if !std::mem::replace(&mut self.told, true) {
                     pass.tell(HaltNote::HaltLeftToWatchdog);
@@ -298,6 +306,8 @@ impl Shutdown {
             return;
         };
         let rung = match (left.same_boot, phase) {
+            // It has failed: the daemon that let the watchdog go is gone, and another one pets it.
+            _ if matches!(cause, HaltCause::Drill { .. }) => return,
             (true, HaltPhase::Begun) => Rung::Stopping,
             // Telling the board once more does no harm. One that refused is left to the last words: it
             // could not be written down ahead any more.
@@ -380,6 +390,11 @@ impl Shutdown {
         if let Some(came) = &came {
             halt.tell(came, pass);
         }
+        if let Some(came) = came.as_ref().filter(|_| halt.is_drill())
+            && self.go_on_drilling(halt, came, pass)
+        {
+            return;
+        }
         if halt.is_refused(came.as_ref()) {
             self.restart_was_refused();
             let cause = halt.cause;
@@ -421,8 +436,9 @@ impl Shutdown {
     }
 
     /// The halt is taken back: services come back, unless we were told to end.
-    fn cancel(&mut self, halt: &Halt, note: HaltNote, pass: &mut Pass) {
+    pub(super) fn cancel(&mut self, halt: &Halt, note: HaltNote, pass: &mut Pass) {
         pass.tell(note);
+        pass.picture.let_go = None;
         pass.picture.halt_ask = None;
         pass.picture.halting = None;
         pass.picture.ending = Ending::No;
@@ -449,5 +465,8 @@ fn cuts(kind: HaltKind, pass: &Pass) -> bool {
 
 /// How long a rung may last, as it stands now.
 fn time(rung: Rung, cause: HaltCause, pass: &Pass) -> Duration {
+    if rung == Rung::WatchdogReset && matches!(cause, HaltCause::Drill { .. }) {
+        return bites_within(pass);
+    }
     limit_with(rung, cause, pass.settings, pass.picture.hold_up)
 }

@@ -836,7 +836,7 @@ fn what_an_earlier_daemon_left() {
             "killing",
         ),
     ] {
-        let fact = Fact::Seen(Reading::Marker(left));
+        let fact = Fact::Seen(Reading::marker(left));
         let begin = || {
             let mut shutdown = Shutdown::default();
             let mut picture = Picture {
@@ -960,7 +960,7 @@ fn what_an_earlier_daemon_left_of_the_board() {
         let mut picture = picture("down");
         shutdown.step(&mut Pass {
             now: NOW,
-            fact: &Fact::Seen(Reading::Marker(left)),
+            fact: &Fact::Seen(Reading::marker(left)),
             settings: &settings,
             picture: &mut picture,
             out: &mut out,
@@ -1030,5 +1030,40 @@ fn a_board_that_refused_is_told_again_where_init_hangs() {
             .collect();
         assert_eq!(word(&shutdown), "rescuing", "{board:?}");
         assert_eq!(orders.join(" "), wanted, "{ahead} {kind:?} {board:?}");
+    }
+}
+
+/// Whoever follows in the same boot pets the device again: a drill is over then, and so it is in the next
+/// boot.
+#[test]
+fn a_drill_is_not_taken_up() {
+    let by = Asker::User(0);
+    for (phase, same_boot) in [
+        (HaltPhase::Begun, true),
+        (HaltPhase::Committed, true),
+        (HaltPhase::Committed, false),
+    ] {
+        let mut left = FoundMarker {
+            lasts: true,
+            same_boot,
+            ..FoundMarker::default()
+        };
+        left.marker.intent = Intent::Halt {
+            kind: HaltKind::Reboot,
+            cause: HaltCause::Drill { by },
+            phase,
+        };
+        let mut shutdown = Shutdown::default();
+        let mut picture = Picture::default();
+        let mut out = Actions::default();
+        shutdown.step(&mut Pass {
+            now: NOW,
+            fact: &Fact::Seen(Reading::marker(left)),
+            settings: &Settings::nothing(),
+            picture: &mut picture,
+            out: &mut out,
+        });
+        assert_eq!(word(&shutdown), "running");
+        assert_eq!(picture.halting, None);
     }
 }

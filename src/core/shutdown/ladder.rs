@@ -94,9 +94,13 @@ pub(super) fn limit_with(
         Rung::Stopping => stop_time(settings.stop_budget, lasts),
         Rung::Asked => match (lasts, cause) {
             (Some(lasts), _) => ASKED_AT_EASE.min(lasts.saturating_sub(RESERVE).max(ASKED)),
-            (None, HaltCause::Asked { .. } | HaltCause::Services | HaltCause::RideThrough) => {
-                ASKED_AT_EASE
-            }
+            (
+                None,
+                HaltCause::Asked { .. }
+                | HaltCause::Drill { .. }
+                | HaltCause::Services
+                | HaltCause::RideThrough,
+            ) => ASKED_AT_EASE,
             // It is empty soon, or may be.
             (None, HaltCause::LowBattery | HaltCause::GaugeSilent | HaltCause::BatterySinks) => {
                 ASKED

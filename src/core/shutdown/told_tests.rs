@@ -68,7 +68,7 @@ fn left(cut: CutTold, same_boot: bool) -> Fact {
 }
 
 fn left_by(intent: Intent, cut: CutTold, same_boot: bool) -> Fact {
-    Fact::Seen(Reading::Marker(FoundMarker {
+    Fact::Seen(Reading::marker(FoundMarker {
         lasts: true,
         marker: Marker {
             intent,

@@ -7,7 +7,7 @@
 use super::{Guard, Parting, Watchdog};
 use crate::core::Pass;
 use crate::core::note::HaltNote;
-use crate::core::picture::Rung;
+use crate::core::picture::{HaltCause, Halting, Rung};
 use std::time::Duration;
 
 /// The timeout that is wanted now.
@@ -17,7 +17,8 @@ pub(super) fn timeout(pass: &Pass) -> Duration {
         // Pets are withheld, and that is to end in time.
         return usual;
     }
-    match pass.picture.halting.map(|halting| halting.rung) {
+    let halting = pass.picture.halting.filter(|halting| !is_drill(halting));
+    match halting.map(|halting| halting.rung) {
         Some(Rung::Syncing | Rung::Cutting | Rung::Asked | Rung::Rescuing | Rung::Forced) => {
             usual.max(pass.settings.halt_finish)
         }
@@ -26,6 +27,10 @@ pub(super) fn timeout(pass: &Pass) -> Duration {
         )
         | None => usual,
     }
+}
+
+fn is_drill(halting: &Halting) -> bool {
+    matches!(halting.cause, HaltCause::Drill { .. })
 }
 
 /// What the driver made of another timeout for a device that runs.
@@ -45,6 +50,13 @@ impl Watchdog {
         let rung = pass.picture.halting.map(|halting| halting.rung);
         // Once, and never again: a driver that is set anew may begin to count anew.
         let given_up = self.let_go;
+        if std::mem::take(&mut self.drill) && pass.picture.halting.is_none() {
+            // It has not bitten, and is petted on; or it was not let go.
+            self.toothless |= self.let_go;
+            self.let_go = false;
+            self.next_pet = Some(pass.now);
+        }
+        self.drill |= pass.picture.halting.is_some_and(|h| is_drill(&h));
         self.let_go |= rung == Some(Rung::WatchdogReset);
         let runs = matches!(self.guard, Guard::Armed(_)) && self.arming.is_none();
         let set_to = self.asked_for.unwrap_or(pass.settings.watchdog.timeout);

@@ -1,7 +1,7 @@
 //! The lines that clients get.
 
 use super::{CORE_WITHIN, VERSION};
-use crate::core::note::Unready;
+use crate::core::note::{DrillRefused, Unready};
 use crate::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub enum Code {
     NoLed,
     /// A hold would last too long.
     TooLong,
+    /// The watchdog is not tried out now.
+    NoDrill,
     /// The configuration cannot be used, and nothing was changed.
     BadConfiguration,
     /// There can be no reload now, and nothing was changed.
@@ -146,6 +148,12 @@ pub(super) fn hold_too_long(left: Duration, most: Duration) -> Refusal {
     );
     let help = "ask for less, or end it first: fieldwarden hold --end";
     Refusal::new(Code::TooLong, what, help)
+}
+
+/// The watchdog is not tried out.
+pub(super) fn no_drill(why: DrillRefused) -> Refusal {
+    let help = "nothing was done; mend that, and try again";
+    Refusal::new(Code::NoDrill, text::undrilled(why), help)
 }
 
 /// There was no reload.

@@ -48,6 +48,7 @@ impl Wanted {
                 | Request::Halt(_)
                 | Request::Hold { .. }
                 | Request::EndHold
+                | Request::Drill
                 | Request::ShowLed { .. },
             ) => true,
         }
@@ -72,6 +73,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
         "hold" => Wanted::Core(hold::hold(&mut keys, settings)?),
         "reload" => Wanted::Core(Request::Reload),
         "end-hold" => Wanted::Core(Request::EndHold),
+        "drill" => Wanted::Core(drill(&mut keys)?),
         "show-led" => Wanted::Core(show_led(&mut keys, settings)?),
         "restart" => Wanted::Core(Request::Restart(service(&mut keys, settings)?)),
         other => return Err(bad(format!("unknown request {}", quote(other)))),
@@ -116,7 +118,8 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
-     requests: status, events, start, stop, restart, reload, halt, hold, end-hold, show-led";
+     requests: status, events, start, stop, restart, reload, halt, hold, end-hold, \
+     drill, show-led";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {
@@ -170,6 +173,17 @@ fn kind(keys: &mut Keys) -> Result<HaltKind, Refusal> {
         let what = "the request has neither `poweroff` nor `reboot` under `kind`";
         Refusal::new(Code::BadRequest, what, EXAMPLE)
     })
+}
+
+/// Only the watchdog can be tried out.
+fn drill(keys: &mut Keys) -> Result<Request, Refusal> {
+    match keys.remove("of") {
+        Some(Scalar::Text(of)) if of == "watchdog" => Ok(Request::Drill),
+        Some(_) | None => {
+            let what = "the request has no `watchdog` under `of`";
+            Err(Refusal::new(Code::BadRequest, what, EXAMPLE))
+        }
+    }
 }
 
 fn show_led(keys: &mut Keys, settings: &Settings) -> Result<Request, Refusal> {

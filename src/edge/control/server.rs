@@ -1,8 +1,8 @@
 //! The loop of the control thread: who may come in, whose turn it is, whose time is over.
 
 use super::answer::{
-    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, not_reloaded, status_line,
-    too_slow, word_line,
+    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, no_drill, not_reloaded,
+    status_line, too_slow, word_line,
 };
 use super::client::{Client, Moved};
 use super::request::{self, Wanted};
@@ -373,6 +373,7 @@ impl Server {
             // The loop around the core fills the report in; without it there is nothing to tell.
             Reply::Told(action::Answer::Status) => no_answer().line(),
             Reply::Told(action::Answer::Ending) => ending().line(),
+            Reply::Told(action::Answer::NoDrill(why)) => no_drill(why).line(),
             Reply::Told(action::Answer::Unready(why)) => not_reloaded(&why).line(),
             Reply::Told(action::Answer::TooLong { left }) => {
                 hold_too_long(left, self.settings.hold_most).line()

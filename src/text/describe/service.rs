@@ -40,7 +40,7 @@ pub(super) fn spent(restarts: u32, window: Duration, retry: Duration) -> [Field;
 }
 
 /// Why the machine is not restarted for the sake of a service.
-pub(super) fn kept(mut of: Fields, why: MachineKept) -> Fields {
+pub(in crate::text) fn kept(mut of: Fields, why: MachineKept) -> Fields {
     match why {
         MachineKept::UsedUp { reboots, window } => {
             of.extend([
@@ -116,6 +116,7 @@ pub(super) fn asked(by: Asker, request: &Request, settings: &Settings) -> Fields
         | Request::Leave
         | Request::Reload
         | Request::Halt(_)
+        | Request::Drill
         | Request::EndHold => {}
     }
     fields

@@ -18,12 +18,14 @@ pub(super) fn machine() -> Vec<(Note, &'static str)> {
         ),
         kept(
             used_up(3),
-            "web could not be kept up, but this machine is not restarted: it was restarted for that 3 \
+            "web could not be kept up, but this machine is not restarted: it was restarted on \
+             purpose, or hung, 3 \
              times within 6 h: look for the cause",
         ),
         kept(
             used_up(1),
-            "web could not be kept up, but this machine is not restarted: it was restarted for that once \
+            "web could not be kept up, but this machine is not restarted: it was restarted on \
+             purpose, or hung, once \
              within 6 h: look for the cause",
         ),
         kept(

@@ -3,7 +3,7 @@
 use super::seconds;
 use crate::core::fact::{Asker, Errno, Fault, HaltKind, Thread};
 use crate::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
-use crate::core::note::{HaltNote, Note};
+use crate::core::note::{DrillRefused, HaltNote, MachineKept, Note};
 use crate::core::picture::{HaltCause, Rung};
 use crate::core::traces::{Firmware, Sample, Traces};
 use crate::core::{Confidence, End};
@@ -11,7 +11,7 @@ use crate::units::{Millivolts, Mono, Permille, Wall};
 use std::time::Duration;
 
 pub(super) fn notes() -> Vec<(Note, &'static str)> {
-    let notes = [course(), failures(), marker()].concat();
+    let notes = [course(), failures(), drills(), marker()].concat();
     notes.into_iter().map(|(n, s)| (n.into(), s)).collect()
 }
 
@@ -137,6 +137,56 @@ fn failures() -> Vec<(HaltNote, &'static str)> {
     ]
 }
 
+fn drills() -> Vec<(HaltNote, &'static str)> {
+    let refused = |why, words| (HaltNote::DrillRefused { why }, words);
+    let window = Duration::from_secs(6 * 3600);
+    vec![
+        refused(
+            DrillRefused::Unguarded,
+            "the watchdog is not tried out: the daemon does not pet a hardware watchdog now, so there is \
+             none that could bite",
+        ),
+        refused(
+            DrillRefused::InitFirst {
+                window: Duration::from_secs(10),
+            },
+            "the watchdog is not tried out: init ends the daemon after 10 s without a pet, before the \
+             watchdog bites: allow for more with `WatchdogSec=` of its unit, or set a shorter `timeout` in \
+             [watchdog]",
+        ),
+        refused(
+            DrillRefused::Late {
+                thread: Thread::Disk,
+            },
+            "the watchdog is not tried out: the thread disk of the daemon is late: nobody would know what \
+             the bite was for",
+        ),
+        refused(
+            DrillRefused::Kept(MachineKept::UsedUp { reboots: 3, window }),
+            "the watchdog is not tried out: the machine was restarted on purpose 3 times within 6 h, which \
+             is as often as it may be",
+        ),
+        refused(
+            DrillRefused::Kept(MachineKept::Hold),
+            "the watchdog is not tried out: somebody works on it, and has a hold in force",
+        ),
+        (
+            HaltNote::DrillBites {
+                within: Duration::from_secs(35),
+            },
+            "no more pets, for the drill: the hardware watchdog is to reset this machine; if it does not \
+             within 35 s, the services come back",
+        ),
+        (
+            HaltNote::DrillFailed {
+                waited: Duration::from_secs(38),
+            },
+            "the hardware watchdog has not bitten 38 s after the last pet: nothing guards this machine; \
+             services come back",
+        ),
+    ]
+}
+
 fn marker() -> Vec<(HaltNote, &'static str)> {
     let left = |intent, reset| FoundMarker {
         marker: Marker {
@@ -200,6 +250,32 @@ fn marker() -> Vec<(HaltNote, &'static str)> {
             of(End::InHalt { cause }, Likely, Some(left(halt, Some(true)))),
             "the boot before went down in the middle of a halt, begun because mains stayed away for \
              too long (likely)",
+        ),
+        (
+            of(
+                End::Drill {
+                    by: Asker::User(1000),
+                    took: Duration::from_millis(14_250),
+                    timeout: Duration::from_secs(15),
+                },
+                Likely,
+                ran(Some(true)),
+            ),
+            "the boot before was ended by a drill that user 1000 asked for: the watchdog bit 14.2 s after \
+             the last pet, or up to a second later, with a timeout of 15 s: in time (likely)",
+        ),
+        (
+            of(
+                End::Drill {
+                    by: Asker::User(0),
+                    took: Duration::from_secs(40),
+                    timeout: Duration::from_secs(15),
+                },
+                Likely,
+                ran(Some(true)),
+            ),
+            "the boot before was ended by a drill that root asked for: the watchdog bit 40 s after the \
+             last pet, or up to a second later, with a timeout of 15 s: too late (likely)",
         ),
         (
             of(End::AskedToEnd, Likely, Some(left(Intent::Exit, None))),

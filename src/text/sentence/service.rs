@@ -244,12 +244,12 @@ pub fn kept_because(why: MachineKept) -> String {
     match why {
         MachineKept::UsedUp { reboots: 0, .. } => "`most` of [reboots] is 0".to_owned(),
         MachineKept::UsedUp { reboots, window } => format!(
-            "it was restarted for that {} within {}: look for the cause",
+            "it was restarted on purpose, or hung, {} within {}: look for the cause",
             times(reboots),
             for_people(window)
         ),
         MachineKept::NotCounted => {
-            "nobody knows how often it was restarted for that: is `state_dir` readable?".to_owned()
+            "nobody knows how often it was restarted already: is `state_dir` readable?".to_owned()
         }
         MachineKept::NotKept => {
             "nothing in `state_dir` is known to have outlived a boot, so nobody would \

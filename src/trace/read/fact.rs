@@ -113,7 +113,7 @@ impl Line<'_, '_> {
                 errors: self.errors()?,
             },
             Source::Watchdog => self.watchdog()?,
-            Source::Marker => Reading::Marker(self.found_marker()?),
+            Source::Marker => Reading::marker(self.found_marker()?),
             Source::Hold => Reading::Hold(self.left_hold()?),
             Source::Configuration => self.problems()?,
             Source::Journal => Reading::Journal,

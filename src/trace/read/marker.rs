@@ -5,7 +5,7 @@ use super::super::problem::{Problem, TraceError};
 use super::fact::Line;
 use super::value;
 use crate::core::fact::{HaltKind, Thread};
-use crate::core::intent::{CutTold, FoundMarker, Intent, Marker, Outage};
+use crate::core::intent::{CutTold, FoundMarker, Intent, LetGo, Marker, Outage, Proof};
 use crate::core::picture::HaltCause;
 use crate::core::reboots::Reboots;
 use crate::core::settings::Settings;
@@ -79,6 +79,28 @@ impl Line<'_, '_> {
             },
             sample: self.sample()?,
             dated: self.says_yes("dated")?,
+            let_go: match self.words.has_key("let-go") {
+                true => Some(LetGo {
+                    since: value::mono(&self.words.keyed("let-go", "SECONDS")?)?,
+                    timeout: value::seconds(&self.words.keyed("bites-in", "SECONDS")?)?,
+                }),
+                false => None,
+            },
+            proof: match self.words.has_key("bit-after") {
+                true => Some(self.proof()?),
+                false => None,
+            },
+        })
+    }
+
+    fn proof(&mut self) -> Result<Proof, Problem> {
+        Ok(Proof {
+            took: value::seconds(&self.words.keyed("bit-after", "SECONDS")?)?,
+            timeout: value::seconds(&self.words.keyed("bit-timeout", "SECONDS")?)?,
+            at: match self.words.has_key("bit-at") {
+                true => Some(value::wall(&self.words.keyed("bit-at", "TIME")?)?),
+                false => None,
+            },
         })
     }
 
@@ -187,7 +209,7 @@ impl Line<'_, '_> {
     }
 
     fn before(&mut self) -> Result<LastBoot, Problem> {
-        const ENDS: &str = "first-boot|halted|planned-cut|in-halt|asked-to-end|cut-on-battery|\
+        const ENDS: &str = "first-boot|halted|planned-cut|in-halt|drill|asked-to-end|cut-on-battery|\
                             battery-empty|brown-out|mains-cut|cut-or-hang|withheld|hang|panic|\
                             unknown";
         let word = self.words.keyed("before", ENDS)?;
@@ -208,6 +230,11 @@ impl Line<'_, '_> {
             },
             "planned-cut" => End::PlannedCut {
                 cause: self.cause()?,
+            },
+            "drill" => End::Drill {
+                by: self.asker()?,
+                took: value::seconds(&self.words.keyed("took", "SECONDS")?)?,
+                timeout: value::seconds(&self.words.keyed("timeout", "SECONDS")?)?,
             },
             "in-halt" => End::InHalt {
                 cause: self.cause()?,
@@ -260,7 +287,8 @@ impl Line<'_, '_> {
     }
 
     fn cause(&mut self) -> Result<HaltCause, Problem> {
-        const CAUSES: &str = "ride-through|low-battery|gauge-silent|battery-sinks|services|asked";
+        const CAUSES: &str =
+            "ride-through|low-battery|gauge-silent|battery-sinks|services|drill|asked";
         match &*self.words.keyed("cause", CAUSES)? {
             "ride-through" => Ok(HaltCause::RideThrough),
             "low-battery" => Ok(HaltCause::LowBattery),
@@ -268,6 +296,7 @@ impl Line<'_, '_> {
             "battery-sinks" => Ok(HaltCause::BatterySinks),
             "services" => Ok(HaltCause::Services),
             "asked" => self.asker().map(|by| HaltCause::Asked { by }),
+            "drill" => self.asker().map(|by| HaltCause::Drill { by }),
             other => Err(expected(CAUSES, other)),
         }
     }

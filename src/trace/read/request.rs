@@ -21,6 +21,7 @@ impl Line<'_, '_> {
             "halt" => self.halt_kind().map(Request::Halt),
             "hold" => self.hold(),
             "end-hold" => Ok(Request::EndHold),
+            "drill-watchdog" => Ok(Request::Drill),
             "show-led" => self.show_led(),
             other => Err(expected(REQUEST_WORDS, other)),
         }

@@ -337,7 +337,8 @@ impl Judge {
             }
             Some(HaltCause::GaugeSilent) => well,
             Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
-            Some(HaltCause::Services | HaltCause::Asked { .. }) | None => true,
+            Some(HaltCause::Services | HaltCause::Drill { .. } | HaltCause::Asked { .. })
+            | None => true,
         };
         match wrong {
             true => Err(format!(

@@ -310,7 +310,8 @@ impl World {
                 Some(HaltCause::LowBattery) => "low-battery",
                 Some(HaltCause::GaugeSilent) => "gauge-silent",
                 Some(HaltCause::BatterySinks) => "battery-sinks",
-                Some(HaltCause::Services | HaltCause::Asked { .. }) | None => {
+                Some(HaltCause::Services | HaltCause::Drill { .. } | HaltCause::Asked { .. })
+                | None => {
                     return Err("an ask by nobody".to_owned());
                 }
             };
@@ -387,7 +388,7 @@ impl World {
         self.calm = 0;
         (self.next_gauge, self.next_line) = (self.now, self.now);
         self.tell(&match self.kept {
-            Some(marker) => Fact::Seen(Reading::Marker(FoundMarker {
+            Some(marker) => Fact::Seen(Reading::marker(FoundMarker {
                 marker,
                 same_boot: self.kept_here,
                 reset: Some(false),

@@ -25,6 +25,12 @@ pub const CASES: &[Case] = &[
         daemon_stopped,
     ),
     Case::daemon(
+        "guard-drill",
+        "a drill: refused in a hold; then the device really bites, in time, and the next boot says that it was \
+         our test, and keeps that",
+        drill,
+    ),
+    Case::daemon(
         "guard-core-blocked",
         "the core's thread is stuck: reset",
         |m| thread_blocked(m, "fieldwarden"),
@@ -178,6 +184,53 @@ fn daemon_stopped(machine: &mut Machine) -> Result<()> {
     all_up(machine)?;
     let told = "cat /var/lib/fieldwarden/journal/*.journal | grep -c watchdog-had-reset";
     ensure!(machine.ok(told)?.trim() == "1");
+    Ok(())
+}
+
+fn drill(machine: &mut Machine) -> Result<()> {
+    start(machine)?;
+    ensure_timeout(machine)?;
+    let mark = machine.mark();
+    machine.ok("fieldwarden hold 1m --reason 'working on it'")?;
+    machine.ok("! fieldwarden drill watchdog --yes")?;
+    machine.ok("fieldwarden hold --end && ! fieldwarden drill watchdog < /dev/null")?;
+    ensure!(
+        machine.events_since(mark).is_empty(),
+        "a drill that was refused"
+    );
+    machine.ok("fieldwarden drill watchdog --yes")?;
+    let asked = Instant::now();
+    let bite = machine.wait_event("WATCHDOG", mark, SOON + TIMEOUT + SLACK)?;
+    let took = bite.at - asked;
+    println!(
+        "vm:         it bit {:.1} s after it was asked for",
+        took.as_secs_f32()
+    );
+    machine.wait_boot()?;
+    all_up(machine)?;
+    let story = machine.ok("fieldwarden why --json")?;
+    let told: serde_json::Value = serde_json::from_str(&story)?;
+    ensure!(
+        told["end"] == "drill" && told["data"]["in-time"] == true,
+        "{story}"
+    );
+    ensure!(
+        told["confidence"] != "possible" && told["data"]["reset"] == "yes",
+        "{story}"
+    );
+    let seconds = told["data"]["took"].as_f64().unwrap_or_default();
+    let latest = TIMEOUT.as_secs_f64() + 2.0;
+    ensure!(
+        (TIMEOUT.as_secs_f64() - 3.0..=latest).contains(&seconds),
+        "{story}"
+    );
+    println!(
+        "vm:         by its own word after {seconds} s, {}",
+        told["confidence"]
+    );
+    let proven = &status(machine)?["watchdog"]["proven"];
+    ensure!(proven["in_time"] == true, "{proven}");
+    machine.ok("fieldwarden check | grep -q 'the watchdog bit .*: in time'")?;
     Ok(())
 }
 
