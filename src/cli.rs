@@ -167,18 +167,7 @@ enum Command {
     Logs(logs::Wanted),
     /// Tell why this machine started anew, or why a service is as it is
     #[command(after_help = why::WHY_EXAMPLES)]
-    Why {
-        /// Service, by name; without one, the story of the last boot is told
-        #[arg(value_name = "SERVICE")]
-        service: Option<String>,
-        /// For programs: one JSON object, described in docs/formats.md; only without a service
-        #[arg(long, conflicts_with = "service")]
-        json: bool,
-        /// Journal in which the last boot, and events that the daemon has not at hand any more, are
-        /// looked for
-        #[arg(long, value_name = "DIR", default_value = JOURNAL)]
-        journal: PathBuf,
-    },
+    Why(why::Wanted),
     /// Show which services lean on which, each with its state
     #[command(after_help = why::TREE_EXAMPLES)]
     Tree {
@@ -397,11 +386,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
             look::events(&daemon(), follow, json, last, &mut out)?;
         }
         Command::Logs(wanted) => logs::logs(&dir(), &daemon(), &wanted, &mut out)?,
-        Command::Why {
-            service,
-            json,
-            journal,
-        } => why::asked(&daemon(), service.as_deref(), (json, &journal), &mut out)?,
+        Command::Why(wanted) => why::asked(&daemon(), &wanted, &mut out)?,
         Command::Tree { services, up } => why::tree(&daemon(), &services, up, &mut out)?,
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,

@@ -450,6 +450,7 @@ fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
         _ if !watched => Some("WatchdogSec= of the daemon's unit is not set".to_owned()),
         Outside::Runs { .. } | Outside::Unseen => None,
     };
+    let gap = gap.or(core.watchdog_is_toothless().then(toothless));
     let state = match (core.guard(), stuck) {
         (Guard::Armed(_), Some(_)) => "withheld",
         (Guard::Idle { .. }, Some(_)) if !ours => "withheld",
@@ -484,10 +485,7 @@ fn watchdog(core: &Core, now: Mono) -> WatchdogStatus {
         timeout_seconds: seen.map(|s| s.timeout).or(elsewhere).map(Seconds),
         nowayout: seen.map(|s| s.nowayout),
         caused_reset: seen.map(|s| s.caused_reset),
-        why: failed
-            .map(|(why, _)| text::fault_sentence(why))
-            .or(gap)
-            .or(core.watchdog_is_toothless().then(toothless)),
+        why: failed.map(|(why, _)| text::fault_sentence(why)).or(gap),
         retry_seconds: failed.map(|(_, retry)| Seconds(retry.since(now))),
         proven: core.proof().map(ProvenStatus::of),
         stuck_thread: stuck.map(str::to_owned),

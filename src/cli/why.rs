@@ -9,8 +9,9 @@ use crate::edge::clock;
 use crate::error::Error;
 use crate::journal::{Reader, Record};
 use crate::status::{BootBefore, Chain, Direction, Status, tree as draw, why as explain};
+use clap::Args;
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Events of a chain that are shown: what led to it lately, on less than a screen.
 const SHOWN: usize = 10;
@@ -32,16 +33,25 @@ Examples:
   fieldwarden tree web           what web leans on
   fieldwarden tree --up db       what leans on db, and is stopped before it";
 
-/// Why a service is as it is, or how the boot before ended where none is named.
-pub fn asked(
-    daemon: &Daemon,
-    service: Option<&str>,
-    (json, journal): (bool, &Path),
-    out: &mut Printer,
-) -> Result<(), Error> {
-    match service {
-        Some(service) => why(daemon, service, journal, out),
-        None => boot(journal, json, out),
+/// What is to be explained.
+#[derive(Args, Debug)]
+pub struct Wanted {
+    /// Service, by name; without one, the story of the last boot is told
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// For programs: one JSON object, described in docs/formats.md; only without a service
+    #[arg(long, conflicts_with = "service")]
+    json: bool,
+    /// Journal in which is looked for the last boot, and for events that the daemon has not at hand
+    #[arg(long, value_name = "DIR", default_value = super::JOURNAL)]
+    journal: PathBuf,
+}
+
+/// Explains it.
+pub fn asked(daemon: &Daemon, wanted: &Wanted, out: &mut Printer) -> Result<(), Error> {
+    match &wanted.service {
+        Some(service) => why(daemon, service, &wanted.journal, out),
+        None => boot(&wanted.journal, wanted.json, out),
     }
 }
 

@@ -23,8 +23,8 @@ use std::time::Duration;
 /// Longer: short cuts are not told from hangs. Shorter: a slow start is taken for a cut.
 const NO_POWER: Duration = Duration::from_secs(20 * 60);
 
-/// From the last sign of life in a drill to the next start, if it was the bite that led to it. Longer: a
-/// boot that could write nothing may lie in between. Shorter: a slow firmware makes it less sure.
+/// From the last sign of life in a drill to the next start, if the bite led to it. Longer: a boot that
+/// could write nothing may lie in between. Shorter: a slow firmware makes it less sure.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
 /// A battery that held no more than this at the last sign of life may have run empty since.
@@ -135,17 +135,7 @@ fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
             // A drill never asks init: what came in between was no halt.
             let reset = left.reset == Some(true) || traces.panic || drill;
             match phase {
-                HaltPhase::Committed if !reset => {
-                    let end = match (kind, marker.cut) {
-                        (HaltKind::PowerOff, CutTold::Maybe | CutTold::Taken { .. }) => {
-                            End::PlannedCut { cause }
-                        }
-                        _ => End::Halted { kind, cause },
-                    };
-                    // What was to be restarted has lost its power on the way, or behind it.
-                    let odd = kind == HaltKind::Reboot && had_no_power(traces);
-                    (end, if odd { Possible } else { Likely })
-                }
+                HaltPhase::Committed if !reset => halted(left, kind, cause),
                 HaltPhase::Begun | HaltPhase::Committed => (End::InHalt { cause }, Likely),
             }
         }
@@ -160,6 +150,19 @@ fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
             (end, Possible)
         }
         Intent::Run | Intent::Leave => sudden(left, guarded),
+    }
+}
+
+/// A halt that was past taking back was carried out.
+fn halted(left: &FoundMarker, kind: HaltKind, cause: HaltCause) -> (End, Confidence) {
+    let end = match (kind, left.marker.cut) {
+        (HaltKind::PowerOff, CutTold::Maybe | CutTold::Taken { .. }) => End::PlannedCut { cause },
+        (HaltKind::PowerOff, CutTold::No) | (HaltKind::Reboot, _) => End::Halted { kind, cause },
+    };
+    // What was to be restarted has lost its power on the way, or behind it.
+    match kind == HaltKind::Reboot && had_no_power(&left.traces) {
+        true => (end, Confidence::Possible),
+        false => (end, Confidence::Likely),
     }
 }
 

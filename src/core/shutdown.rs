@@ -23,6 +23,7 @@ mod escalation_tests;
 mod halt;
 #[cfg(test)]
 mod halt_tests;
+mod heir;
 mod ladder;
 mod reload;
 #[cfg(test)]

@@ -142,19 +142,8 @@ fn evidence(data: &Map<String, Value>) -> Vec<String> {
         Some("no") => tell("it ran on its battery".into()),
         Some(_) | None => {}
     }
-    let held = |key: &str, unit| {
-        let value = data.get(key).and_then(Value::as_f64)?;
-        Some(format!("{value} {unit}"))
-    };
-    let battery: Vec<_> = [held("level", "%"), held("volts", "V")]
-        .into_iter()
-        .flatten()
-        .collect();
-    if !battery.is_empty() {
-        let low = if holds("low") { ", which is low" } else { "" };
-        tell(format!("its battery held {}{low}", battery.join(", ")));
-    } else if holds("low") {
-        tell("its battery was low".into());
+    if let Some(battery) = battery(data, holds("low")) {
+        tell(battery);
     }
     if holds("weak") {
         tell("its supply was too weak just then".into());
@@ -174,6 +163,25 @@ fn evidence(data: &Map<String, Value>) -> Vec<String> {
         tell("its kernel has left a panic: see /sys/fs/pstore, or /var/lib/systemd/pstore".into());
     }
     all
+}
+
+/// What was last seen of the battery.
+fn battery(data: &Map<String, Value>, low: bool) -> Option<String> {
+    let held = |key: &str, unit| {
+        let value = data.get(key).and_then(Value::as_f64)?;
+        Some(format!("{value} {unit}"))
+    };
+    let held = [held("level", "%"), held("volts", "V")];
+    let held: Vec<_> = held.into_iter().flatten().collect();
+    match (held.is_empty(), low) {
+        (false, true) => Some(format!(
+            "its battery held {}, which is low",
+            held.join(", ")
+        )),
+        (false, false) => Some(format!("its battery held {}", held.join(", "))),
+        (true, true) => Some("its battery was low".to_owned()),
+        (true, false) => None,
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ pub fn undrilled(why: DrillRefused) -> String {
     }
 }
 
+/// The same as an event.
+pub(super) fn refusal(why: DrillRefused) -> String {
+    format!("the watchdog is not tried out: {}", undrilled(why))
+}
+
 /// The same for programs.
 pub(super) fn refused(why: DrillRefused) -> Fields {
     match why {

@@ -1,6 +1,7 @@
 //! Words of the marker: what is to come, the outage that goes on, and how the boot before ended.
 
-use super::halt::{cause_text, confidence_word, end_word, known};
+use super::halt::{cause_text, known};
+use super::past::{confidence_word, end_word};
 use super::quantity::{percent, seconds, volts, wall};
 use super::words::{asker, flag, halt_kind_word, halt_phase_word, shed_word, thread_word};
 use crate::core::intent::{CutTold, FoundMarker, Intent, LetGo, Marker, Outage, Proof};
@@ -55,7 +56,7 @@ pub fn marker(marker: &Marker) -> String {
     )
 }
 
-/// What a drill has proven, behind a space: ` bit-after=14s bit-timeout=15s bit-at=2031-07-04T12:34:56Z`.
+/// What a drill has proven, behind a space: ` bit-after=14s bit-timeout=15s bit-at=TIME`.
 fn proof_text(proof: Proof) -> String {
     let (took, timeout) = (seconds(proof.took), seconds(proof.timeout));
     let at = proof

@@ -1,8 +1,8 @@
 //! How the boot before ended: the verdict against the truth, V1.
 //!
-//! V1: no verdict says what the driver of the watchdog or the firmware denied; where one of them told the
-//! truth, a verdict that is called likely is right; none is called certain that is wrong; and what is
-//! left of some boot long ago is no evidence.
+//! V1: no verdict says what the driver of the watchdog or the firmware denied; where one of them told
+//! the truth, a verdict that is called likely is right; none is called certain that is wrong; and what
+//! is left of some boot long ago is no evidence.
 
 use crate::plan::Card;
 use crate::world::World;

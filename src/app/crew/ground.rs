@@ -102,13 +102,7 @@ impl Ground {
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
-        let found = match &plan.devices {
-            Devices::Real(_) => marker.found(ended_last_boot(plan), |written| {
-                boot_traces::look(Path::new("/"), written)
-            }),
-            // A simulated machine begins with its daemon.
-            Devices::Simulated(_) => MarkerFiles::nothing(),
-        };
+        let found = found(plan, &marker);
         Ok(Ground {
             copies: stability::copies(plan.copy.take(), &plan.config, &places),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
@@ -326,6 +320,16 @@ fn without(pool: io::Result<Pool>, told: bool) -> Result<(Option<Pool>, Option<F
             }
             Ok((None, told.then_some(Fault::Errno(spawner::errno(&e)))))
         }
+    }
+}
+
+/// What the daemon before this one has left. A simulated machine begins with its daemon.
+fn found(plan: &Plan, marker: &MarkerFiles) -> Fact {
+    match &plan.devices {
+        Devices::Real(_) => marker.found(ended_last_boot(plan), |written| {
+            boot_traces::look(Path::new("/"), written)
+        }),
+        Devices::Simulated(_) => MarkerFiles::nothing(),
     }
 }
 

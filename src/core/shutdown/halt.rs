@@ -8,7 +8,6 @@ use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
 use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
-use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Halting, Rung};
 use crate::units::Mono;
@@ -297,50 +296,6 @@ impl Shutdown {
         self.enter(Rung::Stopping, halt, pass);
     }
 
-    /// A daemon before this one was halting the machine.
-    pub(super) fn take_up(&mut self, left: &FoundMarker, pass: &mut Pass) {
-        self.forget_cut(left, pass);
-        let (Intent::Halt { kind, cause, phase }, State::Running) =
-            (left.marker.intent, self.state)
-        else {
-            return;
-        };
-        let rung = match (left.same_boot, phase) {
-            // It has failed: the daemon that let the watchdog go is gone, and another one pets it.
-            _ if matches!(cause, HaltCause::Drill { .. }) => return,
-            (true, HaltPhase::Begun) => Rung::Stopping,
-            // Telling the board once more does no harm. One that refused is left to the last words: it
-            // could not be written down ahead any more.
-            (true, HaltPhase::Committed)
-                if left.marker.cut == CutTold::Maybe && cuts(kind, pass) =>
-            {
-                Rung::Cutting
-            }
-            (true, HaltPhase::Committed) => Rung::Asked,
-            // Where nothing outlives a boot, this is left from long ago: nobody counts the boots that
-            // set out to finish it, so that each of them would.
-            (false, _) if !left.lasts => return,
-            // Carried out, or interrupted by a reset: where mains end it, they tell which.
-            (false, _) if cause.ends_with_mains() && kind == HaltKind::PowerOff => Rung::Looking,
-            (false, _) => return,
-        };
-        pass.picture.ask_halt(cause);
-        pass.tell(HaltNote::HaltTakenUp {
-            kind,
-            cause,
-            same_boot: left.same_boot,
-        });
-        let halt = Halt {
-            attempts: left.marker.attempts,
-            carried_out: phase == HaltPhase::Committed && left.reset != Some(true),
-            looks_until: (rung == Rung::Stopping && cause.ends_with_mains())
-                .then(|| pass.now.after(limit(Rung::Looking, pass.settings))),
-            board: Told::left(left, pass.now),
-            ..Halt::new(kind, cause)
-        };
-        self.enter(rung, halt, pass);
-    }
-
     /// Begins a rung.
     pub(super) fn enter(&mut self, rung: Rung, mut halt: Halt, pass: &mut Pass) {
         let time = time(rung, halt.cause, pass);
@@ -459,7 +414,7 @@ impl Shutdown {
 }
 
 /// The board has to be told of this halt before init is.
-fn cuts(kind: HaltKind, pass: &Pass) -> bool {
+pub(super) fn cuts(kind: HaltKind, pass: &Pass) -> bool {
     kind == HaltKind::PowerOff && pass.settings.board.cut_ahead.is_some()
 }
 
