@@ -6,6 +6,7 @@ mod hands;
 mod health;
 mod keepers;
 pub(super) mod lamp;
+mod left;
 mod limits;
 mod quarters;
 mod queues;

@@ -225,12 +225,7 @@ pub(super) fn sentence(note: &HaltNote) -> String {
         HaltNote::LastBoot {
             end, confidence, ..
         } => super::past::sentence(*end, *confidence),
-        HaltNote::DrillRefused { why } => {
-            format!(
-                "the watchdog is not tried out: {}",
-                super::drill::undrilled(*why)
-            )
-        }
+        HaltNote::DrillRefused { why } => super::drill::refusal(*why),
         HaltNote::DrillBites { within } => super::drill::bites(*within),
         HaltNote::DrillFailed { waited } => super::drill::failed(*waited),
         HaltNote::MarkerFailed { why } => format!(

@@ -1,7 +1,7 @@
 //! What is found and made before the first thread starts.
 
 use super::queues::Counts;
-use super::{Devices, limits, stability};
+use super::{Devices, left as before, limits, stability};
 use crate::app::legacy::{self, Found};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
@@ -11,7 +11,6 @@ use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
 use crate::edge::adoption::{self, Survivor};
 use crate::edge::board_record;
-use crate::edge::boot_traces;
 use crate::edge::children::{self, Child};
 use crate::edge::config_copy::ConfigCopies;
 use crate::edge::fd_store::FdStore;
@@ -28,7 +27,6 @@ use crate::edge::run_table::{Leavings, RunTable};
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{self, Recipe, Recipes};
 use crate::edge::systemd::Environment;
-use crate::edge::watchdog_driver::WatchdogPaths;
 use crate::edge::{clock, mountinfo, process};
 use std::collections::BTreeMap;
 use std::io;
@@ -102,7 +100,7 @@ impl Ground {
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
-        let found = found(plan, &marker);
+        let found = before::found(plan, &marker);
         Ok(Ground {
             copies: stability::copies(plan.copy.take(), &plan.config, &places),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
@@ -320,26 +318,6 @@ fn without(pool: io::Result<Pool>, told: bool) -> Result<(Option<Pool>, Option<F
             }
             Ok((None, told.then_some(Fault::Errno(spawner::errno(&e)))))
         }
-    }
-}
-
-/// What the daemon before this one has left. A simulated machine begins with its daemon.
-fn found(plan: &Plan, marker: &MarkerFiles) -> Fact {
-    match &plan.devices {
-        Devices::Real(_) => marker.found(ended_last_boot(plan), |written| {
-            boot_traces::look(Path::new("/"), written)
-        }),
-        Devices::Simulated(_) => MarkerFiles::nothing(),
-    }
-}
-
-/// Whether the watchdog ended the boot before; `None` where that cannot be known.
-fn ended_last_boot(plan: &Plan) -> Option<bool> {
-    match &plan.devices {
-        Devices::Real(_) => {
-            WatchdogPaths::of(&plan.config.wiring.watchdog_device).ended_last_boot()
-        }
-        Devices::Simulated(_) => None,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn machine() -> Vec<(Note, &'static str)> {
         kept(
             MachineKept::NotCounted,
             "web could not be kept up, but this machine is not restarted: nobody knows how often it was \
-             restarted for that: is `state_dir` readable?",
+             restarted already: is `state_dir` readable?",
         ),
         kept(
             MachineKept::TooSoon {
