@@ -412,7 +412,7 @@ mod tests {
             outage: None,
             cut: CutTold::No,
             before: None,
-            ..marker()
+            ..Marker::default()
         };
         assert_eq!(older, Some(wanted));
         let newer = line.replacen("marker 1", "marker 2", 1);

@@ -128,7 +128,7 @@ impl HaltNote {
                 }
                 End::Drill { took, timeout, .. } => match in_time(*took, *timeout) {
                     true => Severity::Info,
-                    false => Severity::Error,
+                    false => Severity::Warning,
                 },
                 End::InHalt { .. }
                 | End::CutOnBattery
