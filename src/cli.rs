@@ -31,7 +31,7 @@ use printer::Printer;
 use remote::Daemon;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -399,14 +399,16 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
         Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
-        Command::LastWords { action } => {
-            let said = crate::app::last_words::say(&action, &dir(), CONFIG.as_ref());
-            out.line(&said)?;
-        }
+        Command::LastWords { action } => last_words(&action, &dir(), &mut out)?,
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(Next::End(ExitCode::SUCCESS))
+}
+
+/// The hook of systemd's last moments.
+fn last_words(action: &str, dir: &Path, out: &mut Printer) -> Result<(), Error> {
+    Ok(out.line(&crate::app::last_words::say(action, dir, CONFIG.as_ref()))?)
 }
 
 /// The runtime directory that the option names, or else the environment.

@@ -221,7 +221,6 @@ fn seeds() {
         "CutOrHang",
         "Halted",
         "InHalt",
-        "Drill",
     ] {
         let judged = all.verdicts.get(end).copied().unwrap_or(0);
         assert!(series.count < SEEDS || judged >= 20, "{end}: {judged}");
@@ -244,7 +243,6 @@ fn seeds() {
     for note in [
         "MachineRestarting",
         "MachineKept",
-        "DrillBites",
         "DrillRefused",
         "HoldBegan",
         "HoldChanged",

@@ -2,7 +2,7 @@
 
 use super::drill::bites_within;
 use super::escalation::not_now;
-use super::ladder::{Came, can_be_taken_back, limit, limit_with, next};
+use super::ladder::{Came, can_be_taken_back, limit_with, next};
 use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
