@@ -16,6 +16,9 @@ use crate::units::{Milliamps, Millivolts, Permille};
 /// How often a register is read until it is believed.
 const READS: usize = 20;
 
+/// The largest charge that is believed, in thousandths of a full battery.
+const CHARGE_HIGHEST: i64 = 1_100;
+
 /// How many bytes a field has, and in which order they are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
@@ -90,15 +93,22 @@ pub struct Wake {
     pub value: u8,
 }
 
+/// What is looked at before a chip is believed, or told anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Proof {
+    /// By what it is known.
+    pub id: Option<Id>,
+    /// What wakes it up.
+    pub wake: Option<Wake>,
+}
+
 /// What is known of a chip.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     /// How it is read.
     pub manner: Manner,
-    /// By what it is known.
-    pub id: Option<Id>,
-    /// What wakes it up.
-    pub wake: Option<Wake>,
+    /// That it is this chip, and awake.
+    pub proof: Proof,
     /// Voltage of the pack.
     pub voltage: Option<Field>,
     /// What is left, in percent.
@@ -153,13 +163,17 @@ impl Field {
         manner: Manner,
     ) -> Result<(i64, bool), Trouble> {
         let raw = self.settled(bus, address, manner)?;
-        let ones = if self.order == Order::Byte {
-            0xFF
-        } else {
-            u16::MAX
-        };
         let value = self.quantity(raw, 1).ok_or(Trouble::Implausible)?;
-        Ok((value, raw == 0 || raw == ones))
+        Ok((value, self.stuck(raw)))
+    }
+
+    /// All bits are alike, those that do not count as well, as a bus has them that is held.
+    fn stuck(&self, raw: u16) -> bool {
+        let ones = match self.order {
+            Order::Byte => 0xFF,
+            Order::HighFirst | Order::LowFirst => u16::MAX,
+        };
+        raw == 0 || raw == ones
     }
 
     /// The quantity in parts of its unit, `fine` of which are one.
@@ -239,6 +253,28 @@ fn byte(bus: &mut dyn Bus, address: u8, register: u8) -> Result<u8, Trouble> {
     Ok(byte[0])
 }
 
+impl Proof {
+    /// The chip at this address is the one that it should be, and is awake. One that sleeps is woken up
+    /// for the next time; nothing is written to another chip.
+    ///
+    /// # Errors
+    /// When it does not answer, is another one, or was asleep.
+    pub fn check(self, bus: &mut dyn Bus, address: u8) -> Result<(), Trouble> {
+        if let Some(Id { register, value }) = self.id
+            && byte(bus, address, register)? != value
+        {
+            return Err(Trouble::Implausible);
+        }
+        if let Some(wake) = self.wake
+            && byte(bus, address, wake.register)? & wake.mask != 0
+        {
+            bus.write(address, wake.register, &[wake.value])?;
+            return Err(Trouble::NotReady);
+        }
+        Ok(())
+    }
+}
+
 impl Layout {
     /// It tells anything of the battery.
     pub fn tells(&self) -> bool {
@@ -259,22 +295,6 @@ impl Registers {
         Registers { address, layout }
     }
 
-    /// It is the chip that it should be, and is awake.
-    fn check(&self, bus: &mut dyn Bus) -> Result<(), Trouble> {
-        if let Some(Id { register, value }) = self.layout.id
-            && byte(bus, self.address, register)? != value
-        {
-            return Err(Trouble::Implausible);
-        }
-        if let Some(wake) = self.layout.wake
-            && byte(bus, self.address, wake.register)? & wake.mask != 0
-        {
-            bus.write(self.address, wake.register, &[wake.value])?;
-            return Err(Trouble::NotReady);
-        }
-        Ok(())
-    }
-
     fn current(&self, milli: i64) -> Milliamps {
         let into = if self.layout.charging_positive {
             milli
@@ -287,33 +307,60 @@ impl Registers {
 }
 
 impl Chip for Registers {
+    /// A voltage that is not believed makes all the rest doubtful: a bus that is held down tells of an
+    /// empty battery. A charge or a current that is not believed leaves the voltage as it is.
     fn poll(&mut self, bus: &mut dyn Bus) -> Result<Sample, Trouble> {
-        self.check(bus)?;
         let (address, manner) = (self.address, self.layout.manner);
-        let mut read = |field: &Option<Field>, fine| {
-            let value = field.map(|field| field.read(bus, address, manner, fine));
-            value.transpose()
+        self.layout.proof.check(bus, address)?;
+        let voltage = match &self.layout.voltage {
+            Some(field) => Some(voltage(field, bus, address, manner)?),
+            None => None,
         };
-        let voltage = read(&self.layout.voltage, 1)?;
-        let charge = read(&self.layout.charge, 10)?;
+        let mut read = |field: &Option<Field>, fine| match field {
+            Some(field) => believed(field.read(bus, address, manner, fine)),
+            None => Ok(None),
+        };
+        let charge = read(&self.layout.charge, 10)?.and_then(charge);
         let current = read(&self.layout.current, 1)?;
-        // A negative voltage is none that a battery has.
-        let voltage = match voltage.map(u32::try_from) {
-            Some(Err(_)) => return Err(Trouble::Implausible),
-            Some(Ok(milli)) => Some(Millivolts(milli)),
-            None => None,
-        };
-        // Gauges may count beyond all.
-        let charge = match charge.map(|permille| u16::try_from(permille.min(1000))) {
-            Some(Err(_)) => return Err(Trouble::Implausible),
-            Some(Ok(permille)) => Some(Permille(permille)),
-            None => None,
-        };
-        Ok(Sample {
+        let sample = Sample {
             voltage,
             charge,
             current: current.map(|milli| self.current(milli)),
-        })
+        };
+        match sample == Sample::default() {
+            true => Err(Trouble::Implausible),
+            false => Ok(sample),
+        }
+    }
+}
+
+/// The voltage. A negative one is none that a battery has, and neither is one that a bus tells that is
+/// held up or down: where something is added to it, that would be a voltage as any other.
+fn voltage(
+    field: &Field,
+    bus: &mut dyn Bus,
+    address: u8,
+    manner: Manner,
+) -> Result<Millivolts, Trouble> {
+    let (milli, stuck) = field.look(bus, address, manner)?;
+    let milli = u32::try_from(milli).ok().filter(|_| !stuck);
+    milli.map(Millivolts).ok_or(Trouble::Implausible)
+}
+
+/// What is left, of this in thousandths; `None` if it is no such share. Gauges may count a little
+/// beyond all.
+fn charge(permille: i64) -> Option<Permille> {
+    let share = (0..=CHARGE_HIGHEST).contains(&permille);
+    let all = u16::try_from(permille.min(1000)).ok()?;
+    share.then_some(Permille(all))
+}
+
+/// `None` in place of what was read and is not believed.
+fn believed(read: Result<i64, Trouble>) -> Result<Option<i64>, Trouble> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Trouble::Implausible) => Ok(None),
+        Err(why @ (Trouble::Bus(_) | Trouble::NotReady)) => Err(why),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn config<'i>(
 ) -> Option<(Settings, Wiring)> {
     let mut top = Table::top(report, keys::SECTIONS, tree, sound);
     top.refuse_unknown(&TABLES);
-    let root = root(&mut top, boards);
+    let mut root = root(&mut top, boards);
     let (watchdog, timeout) = watchdog(top.below("watchdog", keys::WATCHDOG.keys)).unzip();
     let (power, outage) = power(top.below("power", keys::POWER.keys)).unzip();
     let (budget, unmount) = stop(top.below("stop", keys::STOP.keys));
@@ -58,7 +58,7 @@ pub(super) fn config<'i>(
     let operators = operators(top.below("control", keys::CONTROL.keys));
     let drafts = service::drafts(&mut top);
     let times = (&timeout, &unmount, &outage);
-    relations(&mut top, (&root, &drafts), &clock, times);
+    relations(&mut top, (&mut root, &drafts), &clock, times);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, clock) = (root?, watchdog?, vitals?, clock?);
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
@@ -188,20 +188,21 @@ fn root(top: &mut Table<'_, '_, '_>, boards: &mut Boards<'_>) -> Option<Root> {
     })
 }
 
-/// Reports values of different sections that do not go together.
+/// Reports values of different sections that do not go together, and forgets an LED that cannot be.
 fn relations(
     top: &mut Table<'_, '_, '_>,
-    (root, drafts): (&Option<Root>, &[Draft]),
+    (root, drafts): (&mut Option<Root>, &[Draft]),
     clock: &Option<Rtc>,
     (timeout, unmount, outage): (&Option<Timeout>, &Option<At<Duration>>, &Option<Outage>),
 ) {
-    let root = root.as_ref();
-    runtime_dir(top, root, drafts);
-    let board = root.map(|root| &root.board);
+    runtime_dir(top, root.as_ref(), drafts);
+    let board = root.as_ref().map(|root| &root.board);
     cross::times(top, timeout.as_ref(), unmount.as_ref(), board);
     cross::outage(top, outage.as_ref());
     if let Some(root) = root {
-        cross::lines(top, root.led.as_ref(), &root.board, clock.as_ref());
+        if !cross::lines(top, root.led.as_ref(), &root.board, clock.as_ref()) {
+            root.led = None;
+        }
         cross::directories(top, &root.runtime_dir, &root.state_dir);
     }
 }

@@ -126,19 +126,19 @@ pub(super) fn outage(top: &mut Table<'_, '_, '_>, outage: Option<&Outage>) {
     top.report().warning(span, what, help);
 }
 
-/// Reports an LED on a line that something else of the header needs.
+/// Warns of an LED on a line that something else of the header needs. False if it is: it is not driven.
 pub(super) fn lines(
     top: &mut Table<'_, '_, '_>,
     led: Option<&At<LedPlan>>,
     board: &Board,
     clock: Option<&Rtc>,
-) {
+) -> bool {
     let Some((line, led)) = led.and_then(|led| Some((led.value.line()?, led))) else {
-        return;
+        return true;
     };
     let chip = clock.is_some_and(|clock| clock.chip);
     let Some(why) = taken(line, board.on_header_bus() || chip) else {
-        return;
+        return true;
     };
     let whose = match (why, board.on_header_bus()) {
         (Taken::Memory, _) => String::new(),
@@ -146,13 +146,14 @@ pub(super) fn lines(
         (Taken::Bus, false) => ", which the DS3231 needs".to_owned(),
     };
     let what = format!(
-        "line {} is {}{whose}: it must not be driven as an LED",
+        "line {} is {}{whose}: it is not driven as an LED",
         line.line,
         why.words()
     );
     let help = "name the line that the LED is wired to, by its GPIO number".to_owned();
     let span = given([&led.span], top.header());
-    top.report().error(span, what, help);
+    top.report().warning(span, what, help);
+    false
 }
 
 /// Reports one directory for what a reboot may wipe out and for what outlives it: files of the same

@@ -126,7 +126,8 @@ fn means_something(
 }
 
 /// The LED that is to be driven: that of the configuration, or else that of the board, unless it is
-/// switched off. `None` if anything is wrong with it.
+/// switched off. `None` if anything is wrong with it. On a line of the board there is no LED, and a
+/// warning.
 pub(super) fn chosen(
     mut table: Table<'_, '_, '_>,
     board: Option<&Board>,
@@ -139,7 +140,7 @@ pub(super) fn chosen(
         && let Some(job) = board.job_of(line)
     {
         let what = format!(
-            "line {} belongs to board {} ({job}): it must not be driven as an LED",
+            "line {} belongs to board {} ({job}): it is not driven as an LED",
             line.line, board.name
         );
         let help = format!(
@@ -148,8 +149,9 @@ pub(super) fn chosen(
             board.name
         );
         let span = own.span.clone().unwrap_or(table.header());
-        table.report().error(span, what, help);
-        return None;
+        // A newer board file may list a pin that the owner has long used: that stops no service.
+        table.report().warning(span, what, help);
+        return Some(None);
     }
     let of_board = board.and_then(|board| board.led.clone());
     let plan = own.or(of_board.map(|value| At { value, span: None }));

@@ -332,7 +332,14 @@ fn named_board(
         return None;
     };
     match board {
-        Ok(board) => Some(board),
+        Ok(board) => {
+            for doubt in &board.doubts {
+                let what = format!("the file of board {name} has what is hardly meant: {doubt}");
+                let help = "mend that file by the documents of the board".to_owned();
+                report.warning(node.span(), what, help);
+            }
+            Some(board)
+        }
         Err(problems) => {
             let what = format!("the file of board {name} cannot be used");
             let help = "its mistakes are shown below".to_owned();

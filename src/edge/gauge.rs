@@ -14,7 +14,7 @@
 //! Where the current tells, the core judges it: here it only makes the next look come sooner.
 
 use super::bound_chips::BoundChips;
-use crate::chip::registers::{Field, Manner};
+use crate::chip::registers::{Field, Manner, Proof};
 use crate::chip::{self, Bus, Chip, Ina219, Mains, Max1704x, Registers, Sample, Trouble};
 use crate::config::board::{Board, ChipPlan, Driver, MainsBy};
 use crate::core::fact::{Fact, Fault, Reading, Source};
@@ -61,6 +61,8 @@ pub struct Look {
 struct Teller {
     bus: u8,
     address: u8,
+    /// That it is this chip which answers.
+    proof: Proof,
     by: By,
 }
 
@@ -218,10 +220,17 @@ impl Teller {
                 )
             }
         };
-        Some(Teller { bus, address, by })
+        let proof = board.proof(address);
+        Some(Teller {
+            bus,
+            address,
+            proof,
+            by,
+        })
     }
 
     fn ask(&self, bus: &mut dyn Bus) -> Result<Mains, Trouble> {
+        self.proof.check(bus, self.address)?;
         match &self.by {
             By::Bits {
                 register,

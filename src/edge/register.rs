@@ -1,13 +1,16 @@
 //! Writes a byte into a register of a chip, and tries again if the chip does not answer.
 //!
 //! ```text
-//! opened ──► what comes first ──► bits that stay are read ──► written ──► closed, whatever came of it
+//! the right chip ──► opened ──► what comes first ──► bits that stay are read ──► written
+//!                       └──────────────────► closed, whatever came of it
 //! ```
 //!
-//! Never talks to a chip that belongs to a driver of the kernel.
+//! Never talks to a chip that belongs to a driver of the kernel, and writes nothing to one that is not
+//! what the board file says: a refused cut leaves the computer supplied, a byte in another chip may do
+//! anything.
 
 use super::bound_chips::BoundChips;
-use crate::chip::Bus;
+use crate::chip::{Bus, Trouble};
 use crate::config::board::Steps;
 use crate::core::fact::{Errno, Fault};
 use std::time::Duration;
@@ -59,13 +62,13 @@ impl Writer {
     /// Writes.
     ///
     /// # Errors
-    /// Who has the chip, or what the kernel said to the last try.
+    /// Who has the chip, that it is another one, or what the kernel said to the last try.
     pub fn write(&mut self, write: Write) -> Result<(), Fault> {
         let by = self.bound.driver(write.bus, write.address);
         if by.is_some() {
             return Err(Fault::Taken { by });
         }
-        let mut last = Errno(libc::EIO);
+        let mut last = Fault::Implausible;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 (self.pause)(PAUSE);
@@ -75,10 +78,20 @@ impl Writer {
                 Err(why) => last = why,
             }
         }
-        Err(Fault::Errno(last))
+        Err(last)
     }
 
-    fn attempt(&mut self, write: Write) -> Result<(), Errno> {
+    fn attempt(&mut self, write: Write) -> Result<(), Fault> {
+        let right = write.steps.proof.check(&mut *self.bus, write.address);
+        right.map_err(|trouble| match trouble {
+            Trouble::Bus(errno) => Fault::Errno(errno),
+            Trouble::NotReady | Trouble::Implausible => Fault::Implausible,
+        })?;
+        self.told(write).map_err(Fault::Errno)
+    }
+
+    /// What is done to the right chip.
+    fn told(&mut self, write: Write) -> Result<(), Errno> {
         let address = write.address;
         let Some(unlock) = write.steps.unlock else {
             return self.inside(write);
@@ -116,6 +129,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chip::registers::{Id, Proof};
     use crate::config::board::Unlock;
     use std::sync::{Arc, Mutex};
 
@@ -147,6 +161,10 @@ mod tests {
         register: 0x01,
         value: 0x55,
         steps: Steps {
+            proof: Proof {
+                id: None,
+                wake: None,
+            },
             keep: 0,
             unlock: None,
             first: None,
@@ -204,6 +222,7 @@ mod tests {
                 }),
                 first: Some((0x09, 30)),
                 checked: false,
+                ..WRITE.steps
             },
             ..WRITE
         };
@@ -233,6 +252,42 @@ mod tests {
         };
         assert_eq!(writer.write(Write { steps, ..WRITE }), Ok(()));
         assert_eq!(*taken.lock().unwrap(), [(0x2d, 0x01, vec![0x55, 0xAA])]);
+    }
+
+    /// Nothing is written to a chip that is another one than the board file says.
+    #[test]
+    fn another_chip_is_not_written_to() {
+        struct Other(Taken, u8);
+        impl Bus for Other {
+            fn read(&mut self, _: u8, register: u8, into: &mut [u8]) -> Result<(), Errno> {
+                into.fill(if register == 0 { self.1 } else { 0 });
+                Ok(())
+            }
+            fn write(&mut self, address: u8, register: u8, bytes: &[u8]) -> Result<(), Errno> {
+                let mut taken = self.0.lock().unwrap();
+                taken.push((address, register, bytes.to_vec()));
+                Ok(())
+            }
+        }
+        let id = Some(Id {
+            register: 0,
+            value: 0x0A,
+        });
+        let write = Write {
+            steps: Steps {
+                proof: Proof { id, wake: None },
+                ..WRITE.steps
+            },
+            ..WRITE
+        };
+        let root = tempfile::tempdir().unwrap();
+        for (held, wanted) in [(0x0A, Ok(())), (0xFF, Err(Fault::Implausible))] {
+            let taken = Taken::default();
+            let bus = Box::new(Other(Arc::clone(&taken), held));
+            let mut writer = Writer::of(bus, BoundChips::new(root.path())).pausing(|_| ());
+            assert_eq!(writer.write(write), wanted);
+            assert_eq!(taken.lock().unwrap().len(), usize::from(wanted.is_ok()));
+        }
     }
 
     /// A chip that a driver of the kernel has is not talked to.

@@ -14,6 +14,7 @@ mod led;
 mod mounts;
 mod network;
 mod power_supply;
+mod registers;
 mod rtc;
 mod sim_board;
 mod systemd;

@@ -66,8 +66,7 @@ const PLAIN: Manner = Manner {
 fn layout() -> Layout {
     Layout {
         manner: PLAIN,
-        id: None,
-        wake: None,
+        proof: Proof::default(),
         voltage: Some(FIELD),
         charge: None,
         current: None,
@@ -194,15 +193,17 @@ fn a_chip_tells_what_its_layout_says() {
     (memory.bytes[0x22], memory.bytes[0x23]) = (0x0C, 0xFE);
     memory.bytes[0x24] = 87;
     let layout = Layout {
-        id: Some(Id {
-            register: 0,
-            value: 0x0A,
-        }),
-        wake: Some(Wake {
-            register: 0x0A,
-            mask: 0xC0,
-            value: 0,
-        }),
+        proof: Proof {
+            id: Some(Id {
+                register: 0,
+                value: 0x0A,
+            }),
+            wake: Some(Wake {
+                register: 0x0A,
+                mask: 0xC0,
+                value: 0,
+            }),
+        },
         charge: Some(Field {
             register: 0x24,
             order: Order::Byte,

@@ -9,6 +9,8 @@ pub struct About {
     pub advice: Vec<String>,
     /// Whether it starts the computer after a power-off.
     pub comes_back: ComesBack,
+    /// It cuts the power when the computer is off, without being told.
+    pub cuts_by_itself: bool,
     /// How far the file can be trusted.
     pub confidence: Confidence,
     /// Where it comes from.
@@ -67,6 +69,7 @@ impl Confidence {
 pub(super) fn about(top: &mut Table<'_, '_, '_>) -> Option<About> {
     let advice = top.texts("advice");
     let comes_back = top.choice("comes_back");
+    let cuts_by_itself = top.flag("cuts_by_itself");
     let confidence = top.choice("confidence");
     let sources = top.texts("sources");
     let not_known = top.texts("not_known");
@@ -79,6 +82,7 @@ pub(super) fn about(top: &mut Table<'_, '_, '_>) -> Option<About> {
             "no" => ComesBack::No,
             _ => ComesBack::Unknown,
         },
+        cuts_by_itself: cuts_by_itself?.value,
         confidence: known.map_or(Confidence::Unknown, |(_, confidence)| *confidence),
         sources: sources?.value,
         not_known: not_known?.value,

@@ -76,6 +76,32 @@ pub(super) fn taking_back(table: &mut Table<'_, '_, '_>, value: u8, cancel: Opti
     !same
 }
 
+/// Bits that stay are none of those that are written, and leave some that tell the order from what
+/// takes it back. False if not: the cut would be written as it stands, and do nothing.
+pub(super) fn keeping(
+    table: &mut Table<'_, '_, '_>,
+    value: u8,
+    cancel: Option<u8>,
+    keep: u8,
+) -> bool {
+    let hidden = |cancel| cancel != value && (cancel ^ value) & !keep == 0;
+    let what = if keep == u8::MAX {
+        "`cut.register.keep` keeps all bits: nothing would be written".to_owned()
+    } else if value & keep != 0 {
+        format!("`cut.register.value` ({value:#04x}) has bits that `keep` ({keep:#04x}) keeps")
+    } else if cancel.is_some_and(hidden) {
+        format!(
+            "`cut.register.cancel` and `value` differ only in bits that `keep` ({keep:#04x}) keeps"
+        )
+    } else {
+        return true;
+    };
+    let help = "write in `keep` the bits that are not the board's order, and 0 for them in `value`";
+    let span = table.header();
+    table.report().error(span, what, help.to_owned());
+    false
+}
+
 /// A board that is told before init leaves time for the end of a halt.
 pub(super) fn ahead_is_long_enough(
     table: &mut Table<'_, '_, '_>,
@@ -128,16 +154,18 @@ pub(super) fn falls(
     false
 }
 
-/// A line has no job that something else on the header needs. `bus`: a chip of the board is on the
-/// header's.
-pub(super) fn line_is_free(table: &mut Table<'_, '_, '_>, line: &At<Line>, bus: bool) {
-    if let Some(why) = pins::taken(&line.value, bus) {
+/// Warns of a line with a job that something else on the header needs; false if it has one. `bus`: a
+/// chip of the board is on the header's. It stops no machine whose board was always wired so.
+pub(super) fn line_is_free(table: &mut Table<'_, '_, '_>, line: &At<Line>, bus: bool) -> bool {
+    let taken = pins::taken(&line.value, bus);
+    if let Some(why) = taken {
         let what = format!("line {} is {}", line.value.line, why.words());
         let span = line.span.clone().unwrap_or(table.header());
         let help = "name the line that the board's documents name, by its GPIO number, which is not that \
                     of its pin";
-        table.report().error(span, what, help.to_owned());
+        table.report().warning(span, what, help.to_owned());
     }
+    taken.is_none()
 }
 
 /// No line has two jobs, however its chip is named.

@@ -106,6 +106,13 @@ pub const ROOT: Section = Section {
              outside again",
         ),
         key(
+            "cuts_by_itself",
+            Kind::Flag,
+            Default("false"),
+            "The board, or its maker's program, cuts the power when the computer is off, without being told \
+             by a section of this file",
+        ),
+        key(
             "confidence",
             Kind::Choice(&CONFIDENCE),
             Default("\"unknown\""),
@@ -211,6 +218,14 @@ pub const MAINS_REGISTER: Section = Section {
     ],
 };
 
+/// The most that an input has.
+const INPUT_MOST: Key = key(
+    "most",
+    Kind::Count(1, 100_000),
+    Default("30000"),
+    "What is larger than this, in millivolts, is not believed",
+);
+
 /// Mains by a voltage.
 pub const MAINS_VOLTAGE: Section = Section {
     header: "mains.voltage",
@@ -231,9 +246,11 @@ pub const MAINS_VOLTAGE: Section = Section {
         chip::ORDER,
         chip::MASK,
         chip::ENCODING,
+        chip::SIGNED,
         chip::TIMES,
         chip::DIVIDED_BY,
         chip::PLUS,
+        INPUT_MOST,
         key(
             "above",
             VOLTAGE,

@@ -29,12 +29,12 @@ pub use shelf::{BUILT_IN, PLACES, Shelf, is_name};
 pub use template::template;
 
 use super::led::LedPlan;
-use super::problem::Problems;
+use super::problem::{Problem, Problems};
 use super::report::Report;
 use super::{FILE_MAX, syntax};
 use crate::chip::Variant;
 use crate::chip::framed::Protocol;
-use crate::chip::registers::{Field, Layout, Manner};
+use crate::chip::registers::{Field, Layout, Manner, Proof};
 use crate::core::fact::Thread;
 use crate::core::settings::{self, Battery, CutAhead};
 use crate::units::{Milliamps, Millivolts};
@@ -75,6 +75,8 @@ pub struct Board {
     pub led: Option<LedPlan>,
     /// Lines that it uses for something else, in the order of their names.
     pub reserved: Vec<Reserved>,
+    /// What is odd in its file and keeps nothing from working, a sentence each.
+    pub doubts: Vec<String>,
 }
 
 /// A chip and how it is wired.
@@ -139,6 +141,14 @@ impl Driver {
         match self {
             Driver::Ina219 { .. } | Driver::Max1704x(_) | Driver::Framed(_) => true,
             Driver::Registers { layout, .. } => layout.tells(),
+        }
+    }
+
+    /// What is looked at before it is believed or told anything.
+    pub fn proof(&self) -> Proof {
+        match self {
+            Driver::Registers { layout, .. } => layout.proof,
+            Driver::Ina219 { .. } | Driver::Max1704x(_) | Driver::Framed(_) => Proof::default(),
         }
     }
 
@@ -290,6 +300,8 @@ pub enum Cut {
 /// What is done beside the writing of one register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Steps {
+    /// What is looked at before anything is written.
+    pub proof: Proof,
     /// These bits stay as the register holds them.
     pub keep: u8,
     /// What opens the chip for writing.
@@ -328,6 +340,7 @@ impl Board {
             cut: Cut::None,
             led: None,
             reserved: Vec::new(),
+            doubts: Vec::new(),
         }
     }
 
@@ -376,6 +389,12 @@ impl Board {
         }
     }
 
+    /// What is looked at before the chip at this address is believed.
+    pub fn proof(&self, address: u8) -> Proof {
+        let chip = self.chips.iter().find(|chip| chip.address == address);
+        chip.map_or(Proof::default(), |chip| chip.driver.proof())
+    }
+
     /// A chip of it is on the bus of the Pi's header.
     pub(super) fn on_header_bus(&self) -> bool {
         self.chips.iter().any(|chip| chip.bus == pins::HEADER_BUS)
@@ -404,6 +423,7 @@ pub fn parse(file: &str, name: &str, text: &str) -> Result<Board, Problems> {
         Some(board) if !failed => Ok(Board {
             origin: file.to_owned(),
             source: text.to_owned(),
+            doubts: report.finish().iter().map(Problem::brief).collect(),
             ..board
         }),
         Some(_) | None => Err(report.finish()),

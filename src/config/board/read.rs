@@ -43,15 +43,17 @@ pub(super) fn board<'i>(
     let bus = on_header_bus(&chips);
     let alive = drive(&mut top, ("alive", keys::ALIVE.keys), "level", bus);
     let cut = cut(&mut top, &chips, alive.as_ref());
-    let led = led::plan(&mut top.below("led", keys::LED.keys));
-    if let Some(Some(led)) = &led
-        && let Some(line) = led.value.line()
+    let mut led = led::plan(&mut top.below("led", keys::LED.keys));
+    if let Some(Some(wanted)) = &led
+        && let Some(line) = wanted.value.line()
     {
         let line = At {
             value: line.clone(),
-            span: led.span.clone(),
+            span: wanted.span.clone(),
         };
-        fit::line_is_free(&mut top, &line, bus);
+        if !fit::line_is_free(&mut top, &line, bus) {
+            led = Some(None);
+        }
     }
     let reserved = reserved(&mut top, bus);
     version?;
@@ -69,6 +71,7 @@ pub(super) fn board<'i>(
         cut: cut?,
         led: led?.map(|led| led.value),
         reserved: reserved?,
+        doubts: Vec::new(),
     };
     fit::lines_differ(&mut top, &board);
     Some(board)
@@ -281,7 +284,8 @@ fn cut(
 fn cut_by_register(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Option<Cut> {
     let chip = named_chip(table, chips);
     let (register, value) = (byte(table, "register"), byte(table, "value"));
-    let steps = registers::steps(table);
+    let proof = chip.as_ref().map(|chip| chip.driver.proof());
+    let steps = registers::steps(table, proof.unwrap_or_default());
     let delay = table.duration("delay");
     let when = table.choice("when");
     let takes_back = table.gives("cancel");
@@ -300,7 +304,9 @@ fn cut_by_register(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Op
         true => Some(cancel?),
         false => None,
     };
-    fit::taking_back(table, value, cancel).then_some(Cut::Register {
+    let sensible =
+        fit::taking_back(table, value, cancel) & fit::keeping(table, value, cancel, steps.keep);
+    sensible.then_some(Cut::Register {
         bus: chip.bus,
         address: chip.address,
         register,

@@ -3,13 +3,17 @@
 use super::super::restart;
 use super::super::table::{At, Table};
 use super::{ChipPlan, Driver, Steps, Unlock};
-use crate::chip::registers::{Encoding, Field, Id, Layout, Manner, Order, Wake};
+use crate::chip::registers::{Encoding, Field, Id, Layout, Manner, Order, Proof, Wake};
 use std::ops::Range;
 
 type Section<'r, 't, 'i> = Table<'r, 't, 'i>;
 
 /// Most inputs of a board.
 const INPUTS_MAX: usize = 4;
+
+/// Highest voltage at an input that is believed where the file gives none, in millivolts: no board
+/// takes more, and a bus that is held up reads as far more.
+const INPUT_HIGHEST: u32 = 30_000;
 
 /// The layout of a chip, without the sign of its current, and what must never be written. `None` if
 /// anything is wrong with it.
@@ -30,8 +34,10 @@ pub(super) fn layout(table: &mut Section) -> Option<(Layout, Box<[u8]>)> {
             bytewise: bytewise?.value,
             alike: u8::try_from(alike?.value).ok()?,
         },
-        id: id?,
-        wake: wake?,
+        proof: Proof {
+            id: id?,
+            wake: wake?,
+        },
         voltage: sound(voltage)?,
         charge: sound(charge)?,
         current: sound(current)?,
@@ -80,18 +86,9 @@ fn wake(table: &mut Section) -> Option<Option<Wake>> {
 /// A field with its own register.
 fn field(table: &mut Section) -> Option<Field> {
     let register = byte(table, "register");
-    let signed = table.flag("signed");
-    let most_given = table.gives("most");
-    let most = table.count("most");
     let written = written(table);
-    let most = match most_given {
-        true => Some(most?.value),
-        false => None,
-    };
     Some(Field {
         register: register?,
-        signed: signed?.value,
-        most,
         ..written?
     })
 }
@@ -103,6 +100,13 @@ fn written(table: &mut Section) -> Option<Field> {
     let encoding = table.choice("encoding");
     let (times, divided_by) = (table.count("times"), table.count("divided_by"));
     let plus = table.signed("plus");
+    let signed = table.flag("signed");
+    let most_given = table.gives("most");
+    let most = table.count("most");
+    let most = match most_given {
+        true => Some(most?.value),
+        false => None,
+    };
     let order = match order?.value {
         "byte" => Order::Byte,
         "high-first" => Order::HighFirst,
@@ -130,11 +134,11 @@ fn written(table: &mut Section) -> Option<Field> {
             "hundredths" => Encoding::Hundredths,
             _ => Encoding::Binary,
         },
-        signed: false,
+        signed: signed?.value,
         times: times?.value,
         divided_by: divided_by?.value,
         plus: plus?.value,
-        most: None,
+        most,
     })
 }
 
@@ -156,13 +160,14 @@ pub(super) fn inputs(table: &mut Section) -> Option<Vec<Field>> {
     let written = written?;
     let input = |register: &u8| Field {
         register: *register,
+        most: written.most.or(Some(INPUT_HIGHEST)),
         ..written
     };
     Some(registers.value.iter().map(input).collect())
 }
 
 /// What is done beside the writing of one register.
-pub(super) fn steps(table: &mut Section) -> Option<Steps> {
+pub(super) fn steps(table: &mut Section, proof: Proof) -> Option<Steps> {
     let keep = byte(table, "keep");
     let checked = table.choice("check");
     let (unlocks, before) = (table.gives("unlock"), table.gives("before"));
@@ -185,6 +190,7 @@ pub(super) fn steps(table: &mut Section) -> Option<Steps> {
         before.then(|| of(&mut inner))
     };
     Some(Steps {
+        proof,
         checked: checked?.value == "xor",
         keep: keep?,
         unlock: sound(unlock)?,
@@ -194,7 +200,7 @@ pub(super) fn steps(table: &mut Section) -> Option<Steps> {
 
 /// What wakes the chip up may be written. False if it must not be.
 pub(super) fn may_wake(table: &mut Section, layout: &Layout, never_write: &[u8]) -> bool {
-    let wake = layout.wake.map(|wake| wake.register);
+    let wake = layout.proof.wake.map(|wake| wake.register);
     let Some(register) = wake.filter(|register| never_write.contains(register)) else {
         return true;
     };

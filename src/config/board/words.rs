@@ -61,6 +61,7 @@ pub fn mains(board: &Board) -> String {
 /// How the power is cut, in a few words.
 pub fn cut(board: &Board) -> String {
     match &board.cut {
+        Cut::None if board.about.cuts_by_itself => "the board by itself".to_owned(),
         Cut::None => "nothing".to_owned(),
         Cut::Line { drive, .. } => named(&drive.line),
         Cut::Alive => "the alive line".to_owned(),
@@ -181,6 +182,10 @@ fn told(board: &Board) -> String {
 
 fn cuts(board: &Board) -> String {
     match &board.cut {
+        Cut::None if board.about.cuts_by_itself => {
+            "the board cuts the power by itself when the computer is off; its advice says what that needs"
+                .to_owned()
+        }
         Cut::None => "the board cuts no power".to_owned(),
         Cut::Line { drive, hold } => format!(
             "{} is held {} for {} after everything is unmounted",
@@ -246,6 +251,11 @@ pub fn abilities(board: &Board) -> (Vec<String>, Vec<String>) {
         "tell whether there are mains",
     );
     match board.cut {
+        Cut::None if board.about.cuts_by_itself => say(
+            true,
+            "cut the power after a power-off by itself, without being told; its advice says what that needs",
+            "",
+        ),
         Cut::None => say(
             false,
             "",

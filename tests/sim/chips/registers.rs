@@ -53,10 +53,10 @@ impl Registers {
 
     /// It was without power: it knows who it is, and sleeps.
     pub fn lose_power(&mut self) {
-        if let Some(id) = self.layout.id {
+        if let Some(id) = self.layout.proof.id {
             self.bytes[usize::from(id.register)] = id.value;
         }
-        if let Some(wake) = self.layout.wake {
+        if let Some(wake) = self.layout.proof.wake {
             self.bytes[usize::from(wake.register)] = wake.mask;
         }
     }

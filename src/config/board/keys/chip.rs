@@ -34,6 +34,14 @@ pub(super) const ENCODING: Key = key(
      hundredths, and together they are a number of hundredths",
 );
 
+/// Whether it has a sign.
+pub(super) const SIGNED: Key = key(
+    "signed",
+    Kind::Flag,
+    Default("false"),
+    "The highest of these bits is the sign",
+);
+
 /// What the number is multiplied by.
 pub(super) const TIMES: Key = key(
     "times",
@@ -69,12 +77,7 @@ const FIELD: &[Key] = &[
     ORDER,
     MASK,
     ENCODING,
-    key(
-        "signed",
-        Kind::Flag,
-        Default("false"),
-        "The highest of these bits is the sign",
-    ),
+    SIGNED,
     TIMES,
     DIVIDED_BY,
     PLUS,
