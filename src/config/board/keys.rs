@@ -218,14 +218,6 @@ pub const MAINS_REGISTER: Section = Section {
     ],
 };
 
-/// The most that an input has.
-const INPUT_MOST: Key = key(
-    "most",
-    Kind::Count(1, 100_000),
-    Default("30000"),
-    "What is larger than this, in millivolts, is not believed",
-);
-
 /// Mains by a voltage.
 pub const MAINS_VOLTAGE: Section = Section {
     header: "mains.voltage",
@@ -250,7 +242,7 @@ pub const MAINS_VOLTAGE: Section = Section {
         chip::TIMES,
         chip::DIVIDED_BY,
         chip::PLUS,
-        INPUT_MOST,
+        chip::INPUT_MOST,
         key(
             "above",
             VOLTAGE,

@@ -250,21 +250,17 @@ pub fn abilities(board: &Board) -> (Vec<String>, Vec<String>) {
         "tell whether there are mains",
         "tell whether there are mains",
     );
-    match board.cut {
-        Cut::None if board.about.cuts_by_itself => say(
-            true,
-            "cut the power after a power-off by itself, without being told; its advice says what that needs",
-            "",
-        ),
-        Cut::None => say(
-            false,
-            "",
-            "cut the power: the computer stays supplied after a power-off, until its battery is empty",
-        ),
-        Cut::Line { .. } | Cut::Alive | Cut::Register { .. } => {
-            say(true, "cut the power after a power-off", "");
+    let does = match board.cut {
+        Cut::None => {
+            "cut the power after a power-off by itself, without being told; its advice says what that needs"
         }
-    }
+        Cut::Line { .. } | Cut::Alive | Cut::Register { .. } => "cut the power after a power-off",
+    };
+    say(
+        board.cut != Cut::None || board.about.cuts_by_itself,
+        does,
+        "cut the power: the computer stays supplied after a power-off, until its battery is empty",
+    );
     match board.about.comes_back {
         ComesBack::Yes => say(
             true,

@@ -66,6 +66,14 @@ pub(super) const PLUS: Key = key(
     "And this is added: millivolts, percent or milliamperes",
 );
 
+/// The most that an input has.
+pub(super) const INPUT_MOST: Key = key(
+    "most",
+    Kind::Count(1, 100_000),
+    Default("30000"),
+    "What is larger than this, in millivolts, is not believed",
+);
+
 /// Where a quantity stands.
 const FIELD: &[Key] = &[
     key(
