@@ -399,16 +399,20 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
         Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
-        Command::LastWords { action } => last_words(&action, &dir(), &mut out)?,
+        Command::LastWords { action } => last_words(&action, cli.runtime_dir.clone(), &mut out)?,
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }
     Ok(Next::End(ExitCode::SUCCESS))
 }
 
-/// The hook of systemd's last moments.
-fn last_words(action: &str, dir: &Path, out: &mut Printer) -> Result<(), Error> {
-    Ok(out.line(&crate::app::last_words::say(action, dir, CONFIG.as_ref()))?)
+/// The hook of systemd's last moments. Unless it is told where, it looks where a daemon may have worked.
+fn last_words(action: &str, dir: Option<PathBuf>, out: &mut Printer) -> Result<(), Error> {
+    let dirs = match chosen_dir(dir) {
+        Some(dir) => vec![dir],
+        None => daemon::REFUGES.map(PathBuf::from).to_vec(),
+    };
+    Ok(out.line(&crate::app::last_words::say(action, &dirs, CONFIG.as_ref()))?)
 }
 
 /// The runtime directory that the option names, or else the environment.

@@ -24,20 +24,20 @@ use crate::edge::marker_file::{self, Written};
 use crate::edge::places::Places;
 use crate::edge::power_cut::{PowerCut, take_back, tell_again};
 use crate::text::fault_sentence;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Said of a board that cannot forget what it was told.
 const CUTS_ANYHOW: &str =
     "mains are back, but the board cuts the power soon: it decides what follows";
 
 /// Says the last word about what systemd is about to do: `poweroff`, `reboot`, `halt` or `kexec`.
-pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
-    let places = Places::new(runtime_dir);
+/// The daemon may have worked in any of these directories: what it wrote last in this boot counts.
+pub fn say(action: &str, runtime_dirs: &[PathBuf], config: &Path) -> String {
     let boot = clock::boot_id().unwrap_or_default();
-    let written = marker_file::read(&places.marker()).ok();
-    let Some(marker) = ours(action, written, &boot).map(|written| written.marker) else {
+    let Some((places, written)) = newest(action, runtime_dirs, &boot) else {
         return format!("{action}: nothing to add");
     };
+    let marker = written.marker;
     let board = board(&places, config);
     let hardware = Hardware::of_this_machine();
     let gone = marker.mains == Some(false);
@@ -68,6 +68,18 @@ pub fn say(action: &str, runtime_dir: &Path, config: &Path) -> String {
         }
         Some((Event::Back | Event::AwayAgain, _)) => CUTS_ANYHOW.to_owned(),
     }
+}
+
+/// The newest marker that is ours, and where it lies. One in a directory that others may write to is
+/// nobody's.
+fn newest(action: &str, dirs: &[PathBuf], boot: &str) -> Option<(Places, Written)> {
+    let found = dirs.iter().filter_map(|dir| {
+        Places::check_ours(dir).ok()?;
+        let places = Places::new(dir);
+        let written = marker_file::read(&places.marker()).ok();
+        Some((places, ours(action, written, boot)?))
+    });
+    found.max_by_key(|(_, written)| written.up)
 }
 
 /// A marker of this boot, where systemd is about to turn the machine off.
@@ -143,6 +155,38 @@ mod tests {
             assert_eq!(found.is_some(), wanted, "{action} {boot}");
         }
         assert_eq!(ours("poweroff", None, "this"), None);
+    }
+
+    /// A daemon that could not use the directory that is looked at first has left its marker in another
+    /// one; the newest counts, and what others could have written does not.
+    #[test]
+    fn the_newest_of_all_directories_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = ["first", "refuge", "open", "none"].map(|name| dir.path().join(name));
+        let write = |dir: &Path, up: u32, boot: &str| {
+            std::fs::create_dir_all(dir).unwrap();
+            let text = crate::text::marker(&Marker::default());
+            let line = format!("fieldwarden-marker 1 boot={boot} up={up}.000 wall=- {text}");
+            let line = format!("{line} crc={:08x}\n", crc32fast::hash(line.as_bytes()));
+            std::fs::write(dir.join("marker"), line).unwrap();
+        };
+        let found = || {
+            let (places, written) = newest("poweroff", &dirs, "this")?;
+            Some((places.root().to_owned(), written.up))
+        };
+        assert_eq!(found(), None);
+        write(&dirs[2], 900, "this");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&dirs[2], open).unwrap();
+        assert_eq!(found(), None);
+        write(&dirs[1], 5, "this");
+        write(&dirs[0], 80, "other");
+        let up = |seconds: u64| crate::units::Mono(seconds * 1000);
+        assert_eq!(found(), Some((dirs[1].clone(), up(5))));
+        write(&dirs[0], 4, "this");
+        assert_eq!(found(), Some((dirs[1].clone(), up(5))));
+        write(&dirs[0], 6, "this");
+        assert_eq!(found(), Some((dirs[0].clone(), up(6))));
     }
 
     /// The board that the daemon left goes before the one that is configured now; without such a record

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Where the machine's own daemon goes where its runtime directory cannot be used: where commands look,
 /// and the other file system in memory.
-const REFUGES: [&str; 2] = [RUNTIME_DIR, "/dev/shm/fieldwarden"];
+pub(super) const REFUGES: [&str; 2] = [RUNTIME_DIR, "/dev/shm/fieldwarden"];
 
 /// Runs the daemon until it is asked to end. `runtime_dir` goes before what the configuration says.
 pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error> {

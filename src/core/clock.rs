@@ -7,11 +7,16 @@
 //! ```
 //!
 //! Terms: the *floor* is a time that is past for certain: that of the program's making, or of the
-//! last record that was written while the clock was synced. It only rises. The *rtc* is the
+//! last record that was written while the clock was synced. The *rtc* is the
 //! battery-backed clock; it confirms a time that can be true, and never outvotes whoever disciplines
 //! the clock.
 //!
-//! A clock that shows less than the floor is wrong, whoever says that it is synced. A reading that
+//! What is told of the floor only raises it. A time source that was wrong by years may have raised it for
+//! all boots to come; so a clock that is synced without a step for long lowers it again, never below the
+//! earliest that was told. That lets a time source that is wrong for long be believed, but the other way a
+//! machine that nobody visits never trusts a right clock again.
+//!
+//! A clock that shows less than the floor is wrong until then, whoever says that it is synced. A reading that
 //! is missing for a while changes nothing.
 //!
 //! Never sets the kernel's clock, and the rtc only where its owner wants that, by a clock that has been
@@ -42,7 +47,7 @@ use std::time::Duration;
 /// updated, both of which raise the floor; shorter, and such a board would distrust a right clock;
 /// much longer, and half of what an rtc with an empty battery shows would pass (it counts 100
 /// years).
-const HORIZON: Duration = Duration::from_secs(20 * 365 * 86_400);
+pub(crate) const HORIZON: Duration = Duration::from_secs(20 * 365 * 86_400);
 
 /// What a time may be before the floor: two time sources differ by so much at most, and a clock that
 /// was corrected by less is not wrong. Longer would let a clock pass that was not set since.
@@ -52,6 +57,10 @@ const SLACK: Duration = Duration::from_secs(60);
 /// time between two readings: a disciplined clock that is slewed runs up to a tenth faster (chrony).
 /// Shorter tells corrections that hurt nobody.
 const STEP: Duration = Duration::from_secs(10);
+
+/// A clock that is synced for so long without a step knows better than the floor. Time sources that
+/// disagree settle in minutes; longer leaves a machine with a wrong floor without its services.
+pub(crate) const SURE: Duration = Duration::from_secs(600);
 
 /// Why this time cannot be true.
 fn doubt(time: Wall, floor: Wall) -> Option<Doubt> {
@@ -74,6 +83,12 @@ fn same(one: Doubt, other: Doubt) -> bool {
 fn ahead(one: Shown, other: Shown) -> i128 {
     let start = |s: Shown| i128::from(s.time.seconds()) * 1000 - i128::from(s.at.0);
     start(one) - start(other)
+}
+
+/// By how much somebody has set the clock between two readings, in milliseconds; `None` if nobody has.
+pub(crate) fn step_between(before: Shown, shown: Shown) -> Option<i128> {
+    let by = ahead(shown, before);
+    (size(by) >= STEP + shown.at.since(before.at) / 8).then_some(by)
 }
 
 /// The size of a difference in whole seconds: clocks are read no finer.
@@ -117,6 +132,10 @@ pub(crate) struct Clock {
     /// What it showed last, if it was synced and right: the rtc is measured by it.
     master: Option<Shown>,
     floor: Option<Wall>,
+    /// The earliest that was told of the floor: that of the program's making.
+    made: Option<Wall>,
+    /// Synced without a step since then.
+    steady: Option<Mono>,
     trust: Trust,
     /// Why the clock cannot be right, as it was told.
     wrong: Option<Doubt>,
@@ -144,15 +163,37 @@ impl Clock {
         let (Some(before), Some(shown)) = (before, shown) else {
             return false;
         };
-        let by = ahead(shown, before);
-        let stepped = size(by) >= STEP + shown.at.since(before.at) / 8;
-        if stepped {
+        let step = step_between(before, shown);
+        if let Some(by) = step {
             pass.out.note(Note::ClockStepped {
                 by: size(by),
                 ahead: by > 0,
             });
         }
-        stepped
+        step.is_some()
+    }
+
+    /// Takes a floor in: it rises.
+    fn raise(&mut self, time: Wall) {
+        self.floor = self.floor.max(Some(time));
+        self.made = Some(self.made.map_or(time, |made| made.min(time)));
+    }
+
+    /// Lowers the floor to what a clock shows that knows better.
+    fn heal(&mut self, synced: bool, stepped: bool, now: Mono) {
+        self.steady = match (self.steady, stepped) {
+            _ if !synced => None,
+            (Some(since), false) => Some(since),
+            (None, false) | (_, true) => Some(now),
+        };
+        let sure = self.steady.is_some_and(|since| now.since(since) >= SURE);
+        let (Some(shown), Some(floor), Some(made)) = (self.shown, self.floor, self.made) else {
+            return;
+        };
+        let early = |floor| matches!(doubt(shown.time, floor), Some(Doubt::Early { .. }));
+        if sure && early(floor) && !early(made) {
+            self.floor = Some(shown.time.max(made));
+        }
     }
 
     fn judge(&mut self, stepped: bool, pass: &mut Pass) {
@@ -236,9 +277,10 @@ impl Policy for Clock {
         match pass.fact {
             Fact::Seen(Reading::Clock { synced, shown }) => {
                 stepped = self.see(*synced, *shown, pass);
+                self.heal(*synced, stepped, pass.now);
             }
             Fact::Seen(Reading::Rtc(seen)) => self.rtc.see(*seen, pass),
-            Fact::Seen(Reading::Floor { time }) => self.floor = self.floor.max(Some(*time)),
+            Fact::Seen(Reading::Floor { time }) => self.raise(*time),
             Fact::Lost {
                 source: Source::Clock,
                 why,

@@ -56,6 +56,7 @@ mod watchdog;
 use crate::units::Mono;
 use action::Actions;
 pub use clock::RtcView;
+pub(crate) use clock::{HORIZON, SURE, step_between};
 pub use daemon::{Standing, StartKind};
 use fact::Fact;
 use intent::Proof;

@@ -8,6 +8,7 @@
 //!
 //! Never replaces a copy by half of another one. Never waits for the card but in a thread of its own.
 
+use super::newer;
 use super::places::Places;
 use crate::config::{self, Bundle, alike};
 use std::fs::{self, File, OpenOptions};
@@ -115,6 +116,8 @@ impl ConfigCopies {
         if read(path).is_ok_and(|old| whole(&old) && alike(&old, &text)) {
             return Ok(());
         }
+        // That of the state directory was set aside at the start; the other one is nobody's but ours.
+        newer::set_one_aside(path);
         replace(path, &text)
     }
 
@@ -203,6 +206,20 @@ mod tests {
             "head 4\nother"
         );
         assert!(!path.with_extension("new").exists());
+    }
+
+    /// One that a later version has left in the usual place is set aside, whole.
+    #[test]
+    fn one_of_a_later_version_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("usual")).unwrap();
+        let path = lasting(&dir.path().join("usual"));
+        let newer = "fieldwarden-configuration 2 1 0\nmore\n";
+        fs::write(&path, newer).unwrap();
+        copies(dir.path(), "head\nbody").keep_lasting();
+        assert_eq!(read(&path).unwrap(), "head\nbody");
+        let aside = path.with_extension("v2");
+        assert_eq!(fs::read_to_string(aside).unwrap(), newer);
     }
 
     /// Where nothing can be written, nothing is, and the old copy stays.

@@ -4,17 +4,22 @@
 //! fieldwarden-floor 1 2026-11-27T20:41:07Z crc=1a2b3c4d
 //! ```
 //!
-//! What the clock showed while it was synced, or soon after, and nothing else: one wrong clock that is
-//! written down here would make all right ones wrong. So the next boot without a network and without a
+//! What the clock showed while it was synced steadily, or after that, and nothing else: one wrong clock
+//! that is written down here would make all right ones wrong, for all boots to come. So a time source has
+//! to stay with what it says for a while, times that are far beyond the making of this program are never
+//! taken, and a clock that is synced for long lowers what is written. The safe direction is down: with a
+//! floor that is too low, a wrong clock may pass as ever without one; with one that is too high, no right
+//! clock does. So the next boot without a network and without a
 //! battery-backed clock that keeps time knows that it is in the past, by an hour or less, even if
 //! nothing has happened for months that was worth a record.
 //!
-//! Written within the hour after the clock was synced first, once in an hour from then on, and when
+//! Written a minute after the clock was synced steadily first, once in an hour from then on, and when
 //! the daemon ends: some thirty small writes a day at most on a machine whose daemon stays up.
 
 use super::marker_file::write_whole;
-use crate::core::fact::{Fact, Reading};
+use crate::core::fact::{Fact, Reading, Shown};
 use crate::core::note::Trust;
+use crate::core::{HORIZON, SURE, step_between};
 use crate::units::{Mono, Wall};
 use std::fs::File;
 use std::io::{self, Read};
@@ -34,74 +39,142 @@ const LENGTH_MAX: u64 = 128;
 /// wrong by less passes for one that can be right.
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// Time from the first synced reading to the first write of a daemon, and least gain for which its end
+/// For how long a clock must have been synced without a step before it is believed. Time sources that
+/// have set it wrong set it right again in seconds, mostly; longer, and short boots leave nothing.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// Least difference that is worth lowering it. Time sources differ by less.
+const LOWER: Duration = Duration::from_secs(60);
+
+/// Time from the first steady reading to the first write of a daemon, and least gain for which its end
 /// is worth one: a daemon that is restarted again and again must not write each time.
 const SOON: Duration = Duration::from_secs(60);
 
 /// The file, and what is known that is not in it yet.
 pub struct FloorFile {
     path: PathBuf,
-    /// The latest, and what it is in the file.
+    /// When the program was made.
+    made: Wall,
+    /// What the clock showed last, trusted or not.
+    shown: Option<Shown>,
+    /// Synced without a step since then, and whether that is long enough.
+    since: Option<Mono>,
+    steady: bool,
+    /// The newest that can be relied on, and what is in the file.
     latest: Option<Wall>,
     kept: Option<Wall>,
+    /// There may be one in the file that could not be read.
+    unread: bool,
     due: Option<Mono>,
     /// It could not be written, and that was told.
     told: bool,
 }
 
 impl FloorFile {
-    /// That of a daemon with this state directory. Nothing is opened yet.
-    pub fn new(state_dir: &Path) -> FloorFile {
+    /// That of a daemon with this state directory, of a program that was made then. Nothing is opened
+    /// yet.
+    pub fn new(state_dir: &Path, made: Wall) -> FloorFile {
         FloorFile {
             path: state_dir.join("floor"),
+            made,
+            shown: None,
+            since: None,
+            steady: false,
             latest: None,
             kept: None,
+            unread: false,
             due: None,
             told: false,
         }
     }
 
+    /// A time that may be past; nothing proves one that is far beyond the making of this program.
+    pub fn can_be_past(&self, time: Wall) -> bool {
+        time.beyond(self.made).is_none_or(|by| by <= HORIZON)
+    }
+
     /// What an earlier daemon has left; `None` if that is nothing, or cannot be made out.
     pub fn found(&mut self) -> Option<Wall> {
-        match read(&self.path) {
+        self.unread = false;
+        self.kept = match read(&self.path) {
+            Ok(Some(found)) if self.can_be_past(found) => Some(found),
             Ok(found) => {
-                if found.is_none() {
-                    log::warn!(
-                        "{}: damaged; what it told of the past is not known",
-                        self.path.display()
-                    );
-                }
-                self.kept = found;
-                found
+                let what = found.map_or("damaged", |_| "too far ahead to be true");
+                log::warn!(
+                    "{}: {what}; what it told of the past is not known",
+                    self.path.display()
+                );
+                None
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => {
+                self.unread = true;
                 log::warn!(
                     "{}: {e}; the past is not known from it",
                     self.path.display()
                 );
                 None
             }
-        }
+        };
+        self.kept
     }
 
     /// Takes in what a pass was told, and how far wall time can be trusted after it. May write.
     pub fn see(&mut self, now: Mono, fact: &Fact, trust: Trust) {
         let Fact::Seen(Reading::Clock {
-            shown: Some(shown), ..
+            shown: Some(shown),
+            synced,
         }) = fact
         else {
             return;
         };
-        if !matches!(trust, Trust::Synced | Trust::Holdover) {
+        let before = self.shown.replace(*shown);
+        let step = before.and_then(|before| step_between(before, *shown));
+        if step.is_some_and(|by| by < 0) {
+            self.latest = None;
+        }
+        self.watch(now, *synced, step.is_some());
+        let trusted = matches!(trust, Trust::Synced | Trust::Holdover);
+        if !self.steady || !trusted || !self.can_be_past(shown.time) {
             return;
         }
-        self.latest = self.latest.max(Some(shown.time));
+        self.latest = Some(shown.time);
+        let sure = self.since.is_some_and(|since| now.since(since) >= SURE);
+        if *synced && sure {
+            self.lower(shown.time);
+        }
         let due = *self.due.get_or_insert(now.after(SOON));
         if now >= due {
             self.due = Some(now.after(EVERY));
             self.write();
         }
+    }
+
+    /// Takes in whether the clock is synced without a step for long enough. One that runs free after that
+    /// is still right, until somebody sets it.
+    fn watch(&mut self, now: Mono, synced: bool, stepped: bool) {
+        if stepped || !synced && !self.steady {
+            (self.since, self.steady) = (None, false);
+        }
+        if synced {
+            let since = *self.since.get_or_insert(now);
+            self.steady |= now.since(since) >= STEADY;
+        }
+    }
+
+    /// What is in the file has turned out to be to come yet.
+    fn lower(&mut self, shown: Wall) {
+        let Some(kept) = self.kept.filter(|kept| gained(*kept, shown) > LOWER) else {
+            return;
+        };
+        log::warn!(
+            "{}: it said that {} is past, and a clock that is synced for long shows {}: lowered",
+            self.path.display(),
+            crate::text::wall(kept),
+            crate::text::wall(shown)
+        );
+        self.kept = None;
+        self.write();
     }
 
     /// The daemon ends.
@@ -112,8 +185,14 @@ impl FloorFile {
         }
     }
 
-    /// Never lowers it.
+    /// Lowers nothing that is known to be kept, and nothing that cannot be read.
     fn write(&mut self) {
+        if self.unread {
+            self.found();
+        }
+        if self.unread {
+            return;
+        }
         let Some(latest) = self.latest.filter(|latest| Some(*latest) > self.kept) else {
             return;
         };
@@ -186,7 +265,7 @@ mod tests {
     #[test]
     fn kept_seldom_and_only_from_a_synced_clock() {
         let dir = tempfile::tempdir().unwrap();
-        let fresh = || FloorFile::new(dir.path());
+        let fresh = || FloorFile::new(dir.path(), wall(NOW));
         let mut file = fresh();
         assert_eq!(file.found(), None);
         for trust in [Trust::Unset, Trust::Floor, Trust::Rtc] {
@@ -197,7 +276,7 @@ mod tests {
         let mut writes = 0;
         let mut before = None;
         for at in (20_000..20_000 + 86_400).step_by(15) {
-            let trust = if at % 30 == 0 {
+            let trust = if at % 30 == 0 || at < 20_030 {
                 Trust::Synced
             } else {
                 Trust::Holdover
@@ -216,16 +295,102 @@ mod tests {
     #[test]
     fn never_lowered_and_not_at_every_end() {
         let dir = tempfile::tempdir().unwrap();
-        let mut first = FloorFile::new(dir.path());
-        see(&mut first, 1, NOW, Trust::Synced);
+        let mut first = FloorFile::new(dir.path(), wall(NOW - 900));
+        see(&mut first, 1, NOW - 30, Trust::Synced);
+        see(&mut first, 31, NOW, Trust::Synced);
         first.close();
         for (seconds, kept) in [(NOW + 30, NOW), (NOW - 50, NOW), (NOW + 60, NOW + 60)] {
-            let mut next = FloorFile::new(dir.path());
+            let mut next = FloorFile::new(dir.path(), wall(NOW - 900));
             assert!(next.found().is_some());
-            see(&mut next, 1, seconds, Trust::Synced);
+            see(&mut next, 1, seconds - 30, Trust::Synced);
+            see(&mut next, 31, seconds, Trust::Synced);
             next.close();
-            assert_eq!(FloorFile::new(dir.path()).found(), Some(wall(kept)));
+            assert_eq!(
+                FloorFile::new(dir.path(), wall(NOW - 900)).found(),
+                Some(wall(kept))
+            );
         }
+    }
+
+    const YEAR: i64 = 365 * 86_400;
+
+    /// A time source that was wrong for a moment, or is far beyond anything, leaves nothing; a clock that
+    /// ran free before it was steady neither.
+    #[test]
+    fn one_wrong_answer_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = FloorFile::new(dir.path(), wall(NOW));
+        for at in [0, 10, 20] {
+            see(&mut file, at, NOW + 5 * YEAR, Trust::Synced);
+        }
+        for at in 21..400 {
+            see(&mut file, at, NOW + 5 * YEAR, Trust::Holdover);
+        }
+        for at in 400..429 {
+            see(&mut file, at, NOW + at.cast_signed(), Trust::Synced);
+        }
+        file.close();
+        assert_eq!(file.found(), None);
+        for at in 500..600 {
+            see(
+                &mut file,
+                at,
+                NOW + 19 * YEAR + at.cast_signed(),
+                Trust::Synced,
+            );
+        }
+        // It was right for long enough, but for what came before the step.
+        see(&mut file, 600, NOW + 600, Trust::Synced);
+        assert_eq!(file.latest, None);
+        let far = NOW + 20 * YEAR;
+        let mut file = FloorFile::new(&dir.path().join("."), wall(NOW));
+        for at in 700..1_400 {
+            see(&mut file, at, far + at.cast_signed(), Trust::Synced);
+        }
+        file.close();
+        let kept = file.found();
+        assert!(kept.is_none_or(|kept| kept < wall(far)), "{kept:?}");
+        // One that an earlier program has kept is not believed either.
+        std::fs::write(dir.path().join("floor"), line(wall(far + 1))).unwrap();
+        assert_eq!(file.found(), None);
+    }
+
+    /// A clock that is synced for long, and that the core trusts, lowers it by itself and at once.
+    #[test]
+    fn a_clock_that_is_synced_for_long_lowers_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("floor"), line(wall(NOW + YEAR))).unwrap();
+        let mut file = FloorFile::new(dir.path(), wall(NOW));
+        assert_eq!(file.found(), Some(wall(NOW + YEAR)));
+        for at in (0..600).step_by(10) {
+            see(&mut file, at, NOW + at.cast_signed(), Trust::Synced);
+        }
+        let on_disk = || FloorFile::new(dir.path(), wall(NOW)).found();
+        assert_eq!(on_disk(), Some(wall(NOW + YEAR)));
+        see(&mut file, 600, NOW + 600, Trust::Synced);
+        assert_eq!(on_disk(), Some(wall(NOW + 600)));
+    }
+
+    /// What cannot be read is not written over.
+    #[test]
+    fn what_cannot_be_read_is_not_lowered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("floor");
+        // A file below a file: no error that says that there is nothing.
+        std::fs::write(&path, line(wall(NOW + YEAR))).unwrap();
+        let mut file = FloorFile::new(dir.path(), wall(NOW));
+        let whole = std::mem::replace(&mut file.path, path.join("floor"));
+        assert_eq!(file.found(), None);
+        assert!(file.unread);
+        file.path = whole;
+        for at in [0, 40, 80, 120] {
+            see(&mut file, at, NOW + at.cast_signed(), Trust::Synced);
+        }
+        file.close();
+        assert_eq!(
+            FloorFile::new(dir.path(), wall(NOW)).found(),
+            Some(wall(NOW + YEAR))
+        );
     }
 
     proptest! {

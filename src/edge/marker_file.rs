@@ -73,6 +73,8 @@ pub enum Of {
 #[derive(Clone, Debug)]
 pub struct MarkerFiles {
     runtime: PathBuf,
+    /// Where an earlier daemon of this boot may have left its own.
+    others: Vec<PathBuf>,
     state: PathBuf,
     boot: Box<str>,
 }
@@ -87,9 +89,28 @@ impl MarkerFiles {
         };
         MarkerFiles {
             runtime,
+            others: Vec::new(),
             state,
             boot: boot.into(),
         }
+    }
+
+    /// A daemon whose runtime directory could not be used has worked in one of these instead.
+    pub fn or_in(mut self, runtime_dirs: &[PathBuf]) -> MarkerFiles {
+        let name = self.runtime.file_name().unwrap_or_default();
+        self.others = runtime_dirs.iter().map(|dir| dir.join(name)).collect();
+        self
+    }
+
+    /// What was written last in this boot.
+    fn of_this_boot(&self) -> Option<Written> {
+        // What everybody could have written is nobody's word.
+        let ours = |path: &&PathBuf| path.parent().is_some_and(|d| Places::check_ours(d).is_ok());
+        let others = self.others.iter().filter(ours);
+        let found = std::iter::once(&self.runtime).chain(others);
+        let found = found.filter_map(|path| read(path).ok());
+        let ours = found.filter(|written| written.boot == self.boot);
+        ours.max_by_key(|written| written.up)
     }
 
     /// The fact that there is no marker.
@@ -104,10 +125,9 @@ impl MarkerFiles {
     /// boot before, where it can tell. `traces` looks for what else there is; it is asked only for what
     /// an earlier boot has written.
     pub fn found(&self, reset: Option<bool>, traces: impl FnOnce(&Written) -> Traces) -> Fact {
-        let here = read(&self.runtime).ok().filter(|w| w.boot == self.boot);
-        let written = match here {
+        let written = match self.of_this_boot() {
             Some(written) => Ok(written),
-            None => read(&self.state),
+            None => read(&self.state).map_err(|why| self.lost(why)),
         };
         match written {
             Ok(written) => {
@@ -127,6 +147,25 @@ impl MarkerFiles {
                 source: Source::Marker,
                 why,
             },
+        }
+    }
+
+    /// One of a later version that lies beside was set aside: the machine has been here before.
+    fn lost(&self, why: Fault) -> Fault {
+        let beside = || {
+            let names = fs::read_dir(self.state.parent()?).ok()?;
+            let mut prefix = self.state.file_name()?.to_owned();
+            prefix.push(".v");
+            let prefix = prefix.to_str()?.to_owned();
+            let later = names.flatten().any(|entry| {
+                let name = entry.file_name();
+                name.to_str().is_some_and(|name| name.starts_with(&prefix))
+            });
+            Some(later)
+        };
+        match why {
+            Fault::Absent if beside() == Some(true) => Fault::Implausible,
+            why => why,
         }
     }
 
@@ -315,6 +354,50 @@ mod tests {
         let places = Places::new(&dir.join("run"));
         places.make().unwrap();
         MarkerFiles::new(&places, &dir.join("state"), boot, Of::ThisMachine)
+    }
+
+    /// A daemon that worked elsewhere in this boot, and could not write to the card, is heard.
+    #[test]
+    fn found_where_an_earlier_daemon_had_to_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let refuge = dir.path().join("refuge");
+        let places = Places::new(&refuge);
+        places.make().unwrap();
+        let state = dir.path().join("state");
+        let elsewhere = MarkerFiles::new(&places, &state, BOOT, Of::ThisMachine);
+        elsewhere.keep(&marker()).unwrap();
+        let here = files(dir.path(), BOOT).or_in(std::slice::from_ref(&refuge));
+        let seen = |fact| matches!(fact, Fact::Seen(Reading::Marker(left)) if left.same_boot);
+        assert!(seen(here.found(None, nothing)));
+        let next = files(dir.path(), "another").or_in(std::slice::from_ref(&refuge));
+        assert!(!seen(next.found(None, nothing)));
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(&refuge, open).unwrap();
+        assert!(!seen(here.found(None, nothing)));
+    }
+
+    /// A marker of a later version that was set aside is no first boot: nothing is known of what it told,
+    /// and no budget begins anew. That of a simulated machine is another one.
+    #[test]
+    fn one_that_was_set_aside_is_not_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = files(dir.path(), BOOT);
+        let state = dir.path().join("state");
+        fs::create_dir_all(&state).unwrap();
+        fs::write(state.join("marker.sim"), "fieldwarden-marker 2\n").unwrap();
+        let set_aside = || {
+            let places = Places::new(&dir.path().join("run"));
+            crate::edge::newer::set_aside(&places, &state);
+        };
+        set_aside();
+        assert_eq!(here.found(None, nothing), lost(Fault::Absent));
+        fs::write(state.join("marker"), "fieldwarden-marker 2 boot=x\n").unwrap();
+        set_aside();
+        assert!(!state.join("marker").exists());
+        assert_eq!(here.found(None, nothing), lost(Fault::Implausible));
+        // As soon as there is one of ours, that counts.
+        here.write(&marker()).unwrap();
+        assert!(matches!(here.found(None, nothing), Fact::Seen(_)));
     }
 
     /// The daemon that follows in this boot finds it, and so does the next boot, without the runtime

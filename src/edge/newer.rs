@@ -47,21 +47,35 @@ pub fn set_aside(places: &Places, state_dir: &Path) {
     }
     for directory in [places.root(), state_dir] {
         for path in with_versions(directory) {
-            if let Some(version) = later(&path) {
-                aside(&path, version);
-            }
+            set_one_aside(&path);
         }
     }
 }
 
+/// Files that may have a version of their own, in both directories.
+const NAMES: [&str; 6] = [
+    "marker",
+    "marker.sim",
+    "hold",
+    "board",
+    "configuration",
+    "floor",
+];
+
 /// Files of this directory that may have a version of their own.
 fn with_versions(directory: &Path) -> Vec<PathBuf> {
-    let names = ["marker", "marker.sim", "hold", "board", "configuration"];
-    let mut paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
+    let mut paths: Vec<PathBuf> = NAMES.iter().map(|name| directory.join(name)).collect();
     let jobs = fs::read_dir(directory.join("jobs")).into_iter().flatten();
     let jobs = jobs.flatten().map(|entry| entry.path());
     paths.extend(jobs.filter(|path| path.extension().is_some_and(|e| e == JOB)));
     paths
+}
+
+/// Sets one file aside, if it is of a later version.
+pub(super) fn set_one_aside(path: &Path) {
+    if let Some(version) = later(path) {
+        aside(path, version);
+    }
 }
 
 /// The version of a file, if it is a later one than ours.
@@ -154,6 +168,7 @@ mod tests {
                 "2",
             ),
             ("state/jobs/dump.job", "fieldwarden-job 2 boot=x\n", "2"),
+            ("state/floor", "fieldwarden-floor 2 x crc=0\n", "2"),
         ];
         let ours = [
             ("state/jobs/other.job", "fieldwarden-job 1 boot=x\n"),
@@ -198,6 +213,38 @@ mod tests {
             set_aside(&places, &state);
             assert_eq!(files(dir.path())["run/marker"], damaged);
             assert_eq!(files(dir.path())["run/form"], "fieldwarden-runtime 1\n");
+        }
+    }
+
+    /// The words that files begin with, by the sources, in this directory and those below.
+    fn magic_words(dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                magic_words(&path, found);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let words = text.lines().filter_map(|line| {
+                let (_, rest) = line.split_once("const MAGIC: &str = \"fieldwarden-")?;
+                let word = rest.split([' ', '"']).next()?;
+                (!word.is_empty()).then(|| word.to_owned())
+            });
+            found.extend(words);
+        }
+    }
+
+    /// No file is forgotten whose form has a version.
+    #[test]
+    fn every_form_with_a_version_is_known_here() {
+        let mut words = Vec::new();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        magic_words(&sources, &mut words);
+        assert!(words.len() >= 7, "{words:?}");
+        for word in words {
+            // A trace is of one boot, is only ever appended to, and is read by commands alone.
+            let known = NAMES.contains(&word.as_str()) || [JOB, "trace"].contains(&word.as_str());
+            assert!(known, "{word} is of no file that is set aside");
         }
     }
 

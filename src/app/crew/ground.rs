@@ -99,6 +99,7 @@ impl Ground {
         let (redefined, strangers) = out_of_place(gentle, what, &left, pool.as_ref());
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
+        let marker = marker.or_in(&plan.refuges);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
         let found = before::found(plan, &marker);
         Ok(Ground {

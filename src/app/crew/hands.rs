@@ -10,6 +10,7 @@ use crate::config::{Config, ProbePlan};
 use crate::core::fact::{Asker, Fact, Fault, Reading, Request, Thread};
 use crate::core::settings::Settings;
 use crate::edge::adoption;
+use crate::edge::build_date::build_date;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
@@ -37,7 +38,7 @@ use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -188,11 +189,8 @@ impl Hands {
             // Here and not before the thread starts: the card may take its time.
             let _ = std::fs::create_dir_all(&state_dir);
             let directory = state_dir.join("journal");
-            let past = real.then(|| newest_synced(&directory)).flatten();
-            let past = past.and_then(|past| Wall::new(past.as_second()));
-            let mut floor = real.then(|| FloorFile::new(&state_dir));
-            let kept = floor.as_mut().and_then(FloorFile::found);
-            if let Some(time) = past.max(kept) {
+            let mut floor = real.then(|| FloorFile::new(&state_dir, build_date()));
+            if let Some(time) = floor.as_mut().and_then(|floor| past(floor, &directory)) {
                 inbox.send(Fact::Seen(Reading::Floor { time }));
             }
             let journal = Journal::open(&directory, &boot_id);
@@ -371,6 +369,14 @@ impl Hands {
             adoption::end_strangers(&strangers, &table, pool.as_ref())
         })
     }
+}
+
+/// A time that is past for certain. What was kept goes before the records, even where it is earlier: it
+/// comes from a steady clock alone, is an hour behind at most, and is lowered if it turns out to be wrong.
+fn past(floor: &mut FloorFile, journal: &Path) -> Option<Wall> {
+    let recorded = || Wall::new(newest_synced(journal)?.as_second());
+    let kept = floor.found().or_else(recorded);
+    kept.filter(|time| floor.can_be_past(*time))
 }
 
 /// Passes on what is asked from within the process, until nobody can ask any more.

@@ -124,9 +124,13 @@ impl Bench {
     }
 
     fn take(&mut self, fact: &Fact) -> Vec<Note> {
+        self.take_at(Mono(0), fact)
+    }
+
+    fn take_at(&mut self, now: Mono, fact: &Fact) -> Vec<Note> {
         let mut out = Actions::default();
         self.clock.step(&mut Pass {
-            now: Mono(0),
+            now,
             fact,
             settings: &self.settings,
             picture: &mut self.picture,
@@ -206,7 +210,39 @@ fn steps_are_told() {
     }
 }
 
-/// The floor only rises.
+/// A floor that was raised by a wrong time source is lowered by a clock that is synced for ten minutes
+/// without a step, and by no other; never below the earliest that was told.
+#[test]
+fn a_clock_that_is_synced_for_long_lowers_the_floor() {
+    // Ahead of the earliest floor, in seconds; a reading in which it is not synced, or steps; the trust.
+    let cases = [
+        (0, None, Trust::Synced),
+        (0, Some((false, 0)), Trust::Unset),
+        (0, Some((true, 300)), Trust::Unset),
+        (-61, None, Trust::Unset),
+        (-60, None, Trust::Synced),
+    ];
+    for (ahead, odd, wanted) in cases {
+        let mut bench = Bench::new();
+        bench.hear(Reading::Floor {
+            time: wall(FLOOR + 1_000_000),
+        });
+        for at in (0..=600_i64).step_by(10) {
+            let (synced, by) = odd.filter(|_| at == 300).unwrap_or((true, 0));
+            let time = FLOOR + ahead + by + at;
+            // As it began: the time that passes is not to bring it above the floor.
+            let time = if ahead < 0 { FLOOR + ahead } else { time };
+            let read = at.unsigned_abs() * 1000;
+            let shown = Some(shown(time, if ahead < 0 { 0 } else { read }));
+            assert_eq!(bench.clock.trust(), Trust::Unset, "{ahead} {odd:?} {at}");
+            let fact = Fact::Seen(Reading::Clock { synced, shown });
+            bench.take_at(Mono(read), &fact);
+        }
+        assert_eq!(bench.clock.trust(), wanted, "{ahead} {odd:?}");
+    }
+}
+
+/// What is told of the floor only raises it.
 #[test]
 fn the_floor_only_rises() {
     let mut bench = Bench::new();
