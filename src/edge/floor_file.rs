@@ -276,7 +276,7 @@ mod tests {
         let mut writes = 0;
         let mut before = None;
         for at in (20_000..20_000 + 86_400).step_by(15) {
-            let trust = if at % 30 == 0 || at < 20_030 {
+            let trust = if at % 2 == 0 || at <= 20_030 {
                 Trust::Synced
             } else {
                 Trust::Holdover
