@@ -11,13 +11,13 @@
 //! battery-backed clock; it confirms a time that can be true, and never outvotes whoever disciplines
 //! the clock.
 //!
-//! What is told of the floor only raises it. A time source that was wrong by years may have raised it for
-//! all boots to come; so a clock that is synced without a step for long lowers it again, never below the
-//! earliest that was told. That lets a time source that is wrong for long be believed, but the other way a
-//! machine that nobody visits never trusts a right clock again.
+//! What is told of the floor only raises it. A time source that was wrong by years may have raised it
+//! for all boots to come; so a clock that is synced without a step for long lowers it again, never
+//! below the earliest that was told. That lets a time source that is wrong for long be believed, but
+//! the other way a machine that nobody visits never trusts a right clock again.
 //!
-//! A clock that shows less than the floor is wrong until then, whoever says that it is synced. A reading that
-//! is missing for a while changes nothing.
+//! A clock that shows less than the floor is wrong until then, whoever says that it is synced. A
+//! reading that is missing for a while changes nothing.
 //!
 //! Never sets the kernel's clock, and the rtc only where its owner wants that, by a clock that has been
 //! synced for a while; beyond that, what they show is only judged. Never uses

@@ -4,12 +4,12 @@
 //! fieldwarden-floor 1 2026-11-27T20:41:07Z crc=1a2b3c4d
 //! ```
 //!
-//! What the clock showed while it was synced steadily, or after that, and nothing else: one wrong clock
-//! that is written down here would make all right ones wrong, for all boots to come. So a time source has
-//! to stay with what it says for a while, times that are far beyond the making of this program are never
-//! taken, and a clock that is synced for long lowers what is written. The safe direction is down: with a
-//! floor that is too low, a wrong clock may pass as ever without one; with one that is too high, no right
-//! clock does. So the next boot without a network and without a
+//! What the clock showed while it was synced steadily, or after that, and nothing else: one wrong
+//! clock that is written down here would make all right ones wrong, for all boots to come. So a time
+//! source has to stay with what it says for a while, times that are far beyond the making of this
+//! program are never taken, and a clock that is synced for long lowers what is written. The safe
+//! direction is down: with a floor that is too low, a wrong clock may pass as ever without one; with
+//! one that is too high, no right clock does. So the next boot without a network and without a
 //! battery-backed clock that keeps time knows that it is in the past, by an hour or less, even if
 //! nothing has happened for months that was worth a record.
 //!
@@ -150,8 +150,8 @@ impl FloorFile {
         }
     }
 
-    /// Takes in whether the clock is synced without a step for long enough. One that runs free after that
-    /// is still right, until somebody sets it.
+    /// Takes in whether the clock is synced without a step for long enough. One that runs free after
+    /// that is still right, until somebody sets it.
     fn watch(&mut self, now: Mono, synced: bool, stepped: bool) {
         if stepped || !synced && !self.steady {
             (self.since, self.steady) = (None, false);
@@ -314,8 +314,8 @@ mod tests {
 
     const YEAR: i64 = 365 * 86_400;
 
-    /// A time source that was wrong for a moment, or is far beyond anything, leaves nothing; a clock that
-    /// ran free before it was steady neither.
+    /// A time source that was wrong for a moment, or is far beyond anything, leaves nothing; a clock
+    /// that ran free before it was steady neither.
     #[test]
     fn one_wrong_answer_is_not_kept() {
         let dir = tempfile::tempdir().unwrap();
