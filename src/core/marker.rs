@@ -283,16 +283,9 @@ impl Marker {
     fn look(&mut self, pass: &Pass) {
         let sample = &mut self.sample;
         match pass.fact {
-            Fact::Seen(Reading::Gauge {
-                charge, voltage, ..
-            }) => (sample.level, sample.voltage) = (*charge, *voltage),
             Fact::Seen(Reading::Throttle(flags)) => {
                 sample.weak = Some(flags.now(ThrottleFlag::UnderVoltage));
             }
-            Fact::Lost {
-                source: Source::Gauge,
-                ..
-            } => (sample.level, sample.voltage) = (None, None),
             Fact::Lost {
                 source: Source::Throttle,
                 ..
@@ -300,6 +293,8 @@ impl Marker {
             Fact::Tick | Fact::Seen(_) | Fact::Lost { .. } | Fact::Thread { .. } => {}
             Fact::Child { .. } | Fact::Kept { .. } | Fact::Asked { .. } | Fact::Done { .. } => {}
         }
+        // What its gauge says when it is broken is no level of a battery.
+        (sample.level, sample.voltage) = (pass.picture.charge, pass.picture.voltage);
         // A halt has a cause of its own.
         sample.low = pass.picture.halting.is_none()
             && pass.picture.strain_of_power == Some(Strain::LowBattery);

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Never certain where two ends leave the same traces: a power cut, a kernel that hung and a reset
-//! button look alike, and the Pi's driver does not tell its own resets. Where nothing was found,
-//! nothing is known.
+//! button look alike, and the Pi's driver does not tell its own resets. A driver that denies a bite
+//! denies only that, and a last sign of life grows old on a card that cannot be written. Where nothing
+//! was found, nothing is known.
 
 use super::fact::{Asker, Fault, HaltKind, Thread};
 use super::intent::{CutTold, FoundMarker, HaltPhase, Intent};
@@ -130,15 +131,10 @@ fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
         return verdict;
     }
     match marker.intent {
-        Intent::Halt { kind, cause, phase } => {
-            let drill = matches!(cause, HaltCause::Drill { .. });
-            // A drill never asks init: what came in between was no halt.
-            let reset = left.reset == Some(true) || traces.panic || drill;
-            match phase {
-                HaltPhase::Committed if !reset => halted(left, kind, cause),
-                HaltPhase::Begun | HaltPhase::Committed => (End::InHalt { cause }, Likely),
-            }
-        }
+        Intent::Halt { kind, cause, phase } => match phase {
+            HaltPhase::Committed => committed(left, kind, cause),
+            HaltPhase::Begun => (End::InHalt { cause }, Likely),
+        },
         Intent::Exit => {
             let odd = left.reset == Some(true) || traces.panic;
             (End::AskedToEnd, if odd { Possible } else { Likely })
@@ -149,20 +145,56 @@ fn of(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
             let (end, _) = sudden(left, guarded);
             (end, Possible)
         }
-        Intent::Run | Intent::Leave => sudden(left, guarded),
+        Intent::Run => sudden(left, guarded),
+        // Nobody wrote signs of life after that, so how long ago it was says nothing.
+        Intent::Leave => {
+            let mut left = *left;
+            left.traces.gap = None;
+            (sudden(&left, guarded).0, Possible)
+        }
     }
+}
+
+/// How a halt ended that was past taking back.
+fn committed(left: &FoundMarker, kind: HaltKind, cause: HaltCause) -> (End, Confidence) {
+    let traces = &left.traces;
+    let in_halt = End::InHalt { cause };
+    // A drill never asks init: what came in between was no halt.
+    let drill = matches!(cause, HaltCause::Drill { .. });
+    if left.reset == Some(true) || traces.panic || drill {
+        let told = left.reset == Some(true) || left.marker.dated;
+        let sure = drill || told && !had_no_power(traces);
+        let confidence = match sure {
+            true => Confidence::Likely,
+            false => Confidence::Possible,
+        };
+        return (in_halt, confidence);
+    }
+    // What was to be turned off kept its power: it was reset on the way, or init was told to restart it
+    // instead, as our hook does when mains are back.
+    if kind == HaltKind::PowerOff && traces.firmware == Some(Firmware::Reset) {
+        return (in_halt, Confidence::Possible);
+    }
+    halted(left, kind, cause)
 }
 
 /// A halt that was past taking back was carried out.
 fn halted(left: &FoundMarker, kind: HaltKind, cause: HaltCause) -> (End, Confidence) {
-    let end = match (kind, left.marker.cut) {
-        (HaltKind::PowerOff, CutTold::Maybe | CutTold::Taken { .. }) => End::PlannedCut { cause },
-        (HaltKind::PowerOff, CutTold::No) | (HaltKind::Reboot, _) => End::Halted { kind, cause },
-    };
-    // What was to be restarted has lost its power on the way, or behind it.
-    match kind == HaltKind::Reboot && had_no_power(&left.traces) {
-        true => (end, Confidence::Possible),
-        false => (end, Confidence::Likely),
+    use Confidence::{Likely, Possible};
+    let no_power = had_no_power(&left.traces);
+    match (kind, left.marker.cut) {
+        (HaltKind::PowerOff, CutTold::Taken { .. }) => (End::PlannedCut { cause }, Likely),
+        // Nobody knows what the board made of it, but power came back.
+        (HaltKind::PowerOff, CutTold::Maybe) => (
+            End::PlannedCut { cause },
+            if no_power { Likely } else { Possible },
+        ),
+        (HaltKind::PowerOff, CutTold::No) => (End::Halted { kind, cause }, Likely),
+        // What was to be restarted has lost its power on the way, or behind it.
+        (HaltKind::Reboot, _) => (
+            End::Halted { kind, cause },
+            if no_power { Possible } else { Likely },
+        ),
     }
 }
 
@@ -229,35 +261,39 @@ fn sudden(left: &FoundMarker, guarded: bool) -> (End, Confidence) {
     let (traces, sample) = (&left.traces, &left.marker.sample);
     let stayed_on = left.reset == Some(true) || traces.firmware == Some(Firmware::Reset);
     if traces.panic {
-        let odd = had_no_power(traces) && !stayed_on;
+        // The record of a panic is told from older ones by clocks.
+        let odd = had_no_power(traces) && !stayed_on || !left.marker.dated;
         return (End::Panic, if odd { Possible } else { Likely });
     }
     if stayed_on {
-        // The two contradict each other, or do not.
-        let odd = had_no_power(traces) || left.reset == Some(false);
-        return (End::Hang, if odd { Possible } else { Likely });
+        // The driver alone tells a bite from a reset button and a restart out of hand.
+        let sure = left.reset == Some(true) && !had_no_power(traces);
+        return (End::Hang, if sure { Likely } else { Possible });
     }
-    let on_battery = left.marker.mains == Some(false) && left.marker.intent == Intent::Run;
-    if on_battery {
+    // A machine that hangs does not wait for long, where a watchdog guards it.
+    let long = guarded && traces.gap.is_some_and(|gap| gap >= NO_POWER);
+    if left.marker.mains == Some(false) && left.marker.intent == Intent::Run {
         let empty = sample.low || sample.level.is_some_and(|level| level <= NEARLY_EMPTY);
-        return match empty {
-            true => (End::BatteryEmpty, Likely),
-            false => (End::CutOnBattery, Likely),
+        // A battery that ran empty is not full again at once.
+        let short = traces.gap.is_some_and(|gap| gap < NO_POWER);
+        let end = match empty && !short {
+            true => End::BatteryEmpty,
+            false => End::CutOnBattery,
         };
+        let sure = had_no_power(traces) || long;
+        return (end, if sure { Likely } else { Possible });
     }
-    let no_power = traces.firmware == Some(Firmware::PowerOn);
     let weak = sample.weak == Some(true);
     if weak || traces.firmware == Some(Firmware::Weak) {
         // A supply that is unplugged is too weak on its way out.
         let sure = weak && had_no_power(traces);
         return (End::BrownOut, if sure { Likely } else { Possible });
     }
-    // A machine that hangs does not wait for long, where a watchdog guards it.
-    let long = traces.gap.is_some_and(|gap| gap >= NO_POWER);
-    // Its driver would tell of a bite.
-    let unbitten = left.reset == Some(false);
-    match no_power || guarded && (long || unbitten) {
-        true => (End::MainsCut, Likely),
+    // Its driver would tell of a bite; of a reset button, or a restart out of hand, it would not.
+    let unbitten = guarded && left.reset == Some(false);
+    let sure = traces.firmware == Some(Firmware::PowerOn) || long && unbitten;
+    match sure || long || unbitten {
+        true => (End::MainsCut, if sure { Likely } else { Possible }),
         false => (End::CutOrHang, Possible),
     }
 }

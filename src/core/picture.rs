@@ -8,7 +8,7 @@ use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Thread, Ticket};
 use super::intent::{CutTold, LetGo, Outage};
 use super::reboots::Reboots;
 use super::settings::{Class, Need};
-use crate::units::Mono;
+use crate::units::{Millivolts, Mono, Permille};
 use std::time::Duration;
 
 /// What a policy thinks of its subject. Ordered from best to worst; *unknown* is worse than *ok*
@@ -235,6 +235,10 @@ pub struct Picture {
     pub sunk: u8,
     /// Halts in vain are so many that what says that mains are gone is doubted.
     pub mains_doubted: bool,
+    /// What the battery holds, as far as its gauge is believed; `None` where that is not known.
+    pub charge: Option<Permille>,
+    /// Its voltage, likewise.
+    pub voltage: Option<Millivolts>,
     /// What the power policy knows of that strains the machine.
     pub strain_of_power: Option<Strain>,
     /// The same, by the firmware's throttle flags.

@@ -310,6 +310,8 @@ impl Power {
 
     /// Acts upon what is due, and writes down what holds now.
     fn judge(&mut self, pass: &mut Pass) {
+        let gauge = self.gauge.now(pass.now);
+        (pass.picture.charge, pass.picture.voltage) = (gauge.charge, gauge.voltage);
         self.miss_sign(pass);
         self.look = self.look.wait(pass.now);
         let recovered = self.recover(pass);
