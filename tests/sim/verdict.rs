@@ -1,13 +1,15 @@
 //! How the boot before ended: the verdict against the truth, V1.
 //!
 //! V1: no verdict says what the driver of the watchdog or the firmware denied; where one of them told
-//! the truth, a verdict that is called likely is right; none is called certain that is wrong; and what
-//! is left of some boot long ago is no evidence.
+//! the truth, a verdict that is called likely is right; a loss of power is likely only where the
+//! firmware saw it; and what is left of some boot long ago is no evidence.
 
 use crate::plan::Card;
 use crate::world::World;
 use fieldwarden::core::fact::HaltKind;
+use fieldwarden::core::intent::{HaltPhase, Intent};
 use fieldwarden::core::note::{HaltNote, Note};
+use fieldwarden::core::picture::HaltCause;
 use fieldwarden::core::traces::Firmware;
 use fieldwarden::core::{Confidence, End};
 
@@ -75,36 +77,100 @@ impl World {
             let nothing = matches!(end, End::FirstBoot | End::Unknown);
             return (!nothing).then_some("nothing that was written outlives a boot");
         }
-        let Some((by, _)) = marker else {
+        let Some((by, marker)) = marker else {
             return (end != End::FirstBoot).then_some("there is no marker");
         };
         // A card that took nothing in the whole boot tells of one before that.
         if by.wrapping_add(1) != self.remains.boot {
-            let certain = confidence == Confidence::Certain;
-            return certain.then_some("it is about an earlier boot");
+            return None;
         }
-        let bitten = how == How::Bitten;
-        let (driver, firmware) = (self.device.tells, self.remains.firmware);
-        let reset = how.firmware() == Some(Firmware::Reset);
-        let certain = confidence == Confidence::Certain;
+        let told = Told {
+            how,
+            driver: self.device.tells,
+            firmware: how.firmware().filter(|_| self.remains.firmware),
+            intent: marker.intent,
+        };
+        match told.denies(end) {
+            true => Some("that was denied"),
+            false if confidence >= Confidence::Likely && !told.bears_out(end) => {
+                Some("that is not likely")
+            }
+            false => None,
+        }
+    }
+}
+
+/// What was told of the end of a boot, and how it really ended.
+struct Told {
+    how: How,
+    /// The driver of the watchdog tells whether it bit.
+    driver: bool,
+    firmware: Option<Firmware>,
+    intent: Intent,
+}
+
+impl Told {
+    fn bitten(&self) -> bool {
+        self.driver && self.how == How::Bitten
+    }
+
+    fn unbitten(&self) -> bool {
+        self.driver && self.how != How::Bitten
+    }
+
+    fn was_reset(&self) -> bool {
+        self.firmware == Some(Firmware::Reset)
+    }
+
+    fn had_no_power(&self) -> bool {
+        self.firmware == Some(Firmware::PowerOn)
+    }
+
+    /// Driver or firmware say that it was something else, or that there is more to say.
+    fn denies(&self, end: End) -> bool {
+        let off = HaltKind::PowerOff;
         match end {
-            End::FirstBoot | End::Unknown => Some("there is a marker of it"),
-            End::Drill { .. } | End::Hang | End::Withheld { .. } | End::Panic => {
-                let denied = driver && !bitten && !firmware || firmware && !reset;
-                (denied || certain && !bitten).then_some("it was not reset")
-            }
+            // There is a marker of it.
+            End::FirstBoot | End::Unknown => true,
+            End::Drill { .. } | End::Withheld { .. } => self.unbitten() || self.had_no_power(),
+            End::Hang => !self.bitten() && !self.was_reset(),
+            // No kernel panics here.
+            End::Panic => true,
             End::MainsCut | End::CutOnBattery | End::BatteryEmpty | End::BrownOut => {
-                let denied = driver && bitten || firmware && !how.lost_its_power();
-                (denied || certain && !how.lost_its_power()).then_some("its power was not cut")
+                self.bitten() || self.was_reset()
             }
-            End::CutOrHang => {
-                let told = driver && bitten || firmware && how != How::Halted(HaltKind::PowerOff);
-                told.then_some("it is known")
+            End::CutOrHang => self.bitten() || self.firmware.is_some(),
+            End::PlannedCut { .. } => self.bitten() || self.was_reset(),
+            End::Halted { kind, .. } => self.bitten() || kind == off && self.was_reset(),
+            End::InHalt { .. } | End::AskedToEnd => false,
+        }
+    }
+
+    /// What was told tells this from everything else that leaves the same.
+    fn bears_out(&self, end: End) -> bool {
+        let lost_power = self.how.lost_its_power();
+        match end {
+            End::Hang => self.how == How::Bitten,
+            End::MainsCut | End::CutOnBattery | End::BatteryEmpty | End::BrownOut => {
+                self.had_no_power() && lost_power
             }
-            End::Halted { .. } | End::PlannedCut { .. } => {
-                (driver && bitten || certain).then_some("it was reset")
+            End::PlannedCut { .. } => self.firmware.is_none() || lost_power,
+            End::Halted { kind, .. } => kind == HaltKind::PowerOff || !self.had_no_power(),
+            End::InHalt { cause } => {
+                let committed = matches!(
+                    self.intent,
+                    Intent::Halt {
+                        phase: HaltPhase::Committed,
+                        ..
+                    }
+                );
+                let drill = matches!(cause, HaltCause::Drill { .. });
+                !committed || drill || self.bitten()
             }
-            End::InHalt { .. } | End::AskedToEnd => certain.then_some("nobody can know"),
+            End::AskedToEnd => !self.bitten(),
+            // What denies these is all that there is to tell.
+            End::Drill { .. } | End::Withheld { .. } => true,
+            End::CutOrHang | End::FirstBoot | End::Unknown | End::Panic => false,
         }
     }
 }
