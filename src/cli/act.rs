@@ -191,7 +191,7 @@ fn judge(verb: Verb, run_before: u32, service: &ServiceStatus) -> Progress {
         (_, "up", _) if new && settled => Progress::Reached(format!("{name} is up{pid}")),
         (_, "gave-up", _) => Progress::Failed(format!("{name} failed too often{retry}")),
         (Verb::Start | Verb::Restart, "held", _) => Progress::Failed(format!(
-            "{name} is held back to save power, and starts when that is over"
+            "{name} is held back for want of power or memory, or for heat, and starts when that is over"
         )),
         (Verb::Start | Verb::Restart, "down", Some("waiting")) if obstacle(service).is_some() => {
             Progress::Failed(format!(

@@ -95,7 +95,7 @@ pub(super) fn notes(service: &ServiceStatus) -> Vec<String> {
             });
         }
         "backoff" => notes.push(format!("next try in {}", ago(service.retry_seconds))),
-        "held" => notes.push("held back to save power".into()),
+        "held" => notes.push("held back for want of power or memory, or for heat".into()),
         "gave-up" => {
             let next = ago(service.retry_seconds);
             notes.push(format!("too many failures; next try in {next}"));

@@ -34,7 +34,8 @@ pub const CASES: &[Case] = &[
         "full and read-only state, a read-only remount, a canary on a card that fails: told, and nothing \
          stops; a cap deletes what it may and nothing else",
         on_bad_disks,
-    ),
+    )
+    .for_long(),
 ];
 
 /// Anything that is to happen soon, on a busy host.
