@@ -22,7 +22,8 @@ pub struct ServiceStatus {
     /// What it should be doing: `run` or `rest`.
     pub wish: String,
     /// Why it is down (`not-started`, `waiting`, `stopped`, `finished`, `failed`, `stopped-elsewhere`),
-    /// is held (`shed`: for want of power or memory, or for heat) or is being stopped (`asked`, `fault`, `own`).
+    /// is held (`shed`: for want of power or memory, or for heat) or being stopped (`asked`, `fault`,
+    /// `own`).
     pub why: Option<String>,
     /// Its main process.
     pub pid: Option<u32>,

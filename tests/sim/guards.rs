@@ -100,7 +100,7 @@ fn want_of_memory_sheds_in_order() {
         let mut shed = Shed::Nothing;
         // Since when all that was heard speaks of want, and of plenty; and the last release.
         let (mut want, mut plenty, mut released) = (None, Some(0), 0);
-        let (mut pressed, mut busy) = (false, false);
+        let (mut pressed, mut busy, mut calm_for) = (false, false, 9);
         for _ in 0..400 {
             now += rng.range(5_000, 20_000);
             if rng.chance(8) {
@@ -112,8 +112,9 @@ fn want_of_memory_sheds_in_order() {
                 core.step(Mono(now), &Fact::Seen(reading), &mut out);
             }
             out.clear();
-            // Swap counts from the second reading on, both ways: what is certain is either of both.
-            want = (pressed || busy).then(|| want.unwrap_or(now));
+            // Swap counts until it was seen calm twice; the second of these comes behind the pressure.
+            calm_for = if busy { 0 } else { calm_for + 1 };
+            want = (pressed || calm_for <= 2).then(|| want.unwrap_or(now));
             plenty = (!pressed).then(|| plenty.unwrap_or(now));
             let after = core.picture().shed_for_memory;
             if after > shed {
