@@ -105,8 +105,8 @@ impl Gauge {
         let battery = self.battery();
         let unheard = matches!(battery, Some(Err(_)));
         let mains = said.map(|said| match said {
-            // A data line that is held low acknowledges every address and reads as zeros, one that nobody
-            // drives as ones: neither is believed while the gauge on the same bus is not heard either.
+            // A data line that is held low acknowledges every address and reads as zeros, one that
+            // nobody drives as ones: neither is believed while the gauge on the same bus is not heard.
             Ok(said) if said.empty && unheard => Err(Fault::Implausible),
             Ok(said) => Ok(said.present),
             Err(why) => Err(why),

@@ -172,8 +172,8 @@ mod tests {
         }
     }
 
-    /// A chip that is locked is opened, and closed whatever comes of it; bits that are to stay are those
-    /// that it holds.
+    /// A chip that is locked is opened, and closed whatever comes of it; bits that are to stay are
+    /// those that it holds.
     #[test]
     fn opened_written_and_closed() {
         struct Locked(Taken, bool);
@@ -218,6 +218,21 @@ mod tests {
             let wanted = wanted.into_iter().map(|(r, v)| (0x2d, r, vec![v]));
             assert_eq!(*taken.lock().unwrap(), wanted.collect::<Vec<_>>());
         }
+    }
+
+    /// A chip that wants a checksum has it behind the byte.
+    #[test]
+    fn a_checksum_follows_the_byte() {
+        let taken = Taken::default();
+        let root = tempfile::tempdir().unwrap();
+        let bus = Box::new(Busy(0, Arc::clone(&taken)));
+        let mut writer = Writer::of(bus, BoundChips::new(root.path())).pausing(|_| ());
+        let steps = Steps {
+            checked: true,
+            ..WRITE.steps
+        };
+        assert_eq!(writer.write(Write { steps, ..WRITE }), Ok(()));
+        assert_eq!(*taken.lock().unwrap(), [(0x2d, 0x01, vec![0x55, 0xAA])]);
     }
 
     /// A chip that a driver of the kernel has is not talked to.
