@@ -12,4 +12,5 @@ mod health;
 mod led;
 mod man;
 mod page;
+mod vocabulary;
 mod words;

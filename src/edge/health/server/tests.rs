@@ -13,6 +13,7 @@ use crate::edge::health::{HealthOrder, ROOM, Report, TICKET};
 use crate::edge::inbox::{Facts, inbox};
 use crate::edge::orders::{Orders, with_bell};
 use crate::edge::pulse::Pulse;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -163,6 +164,50 @@ fn one_report_is_for_all() {
     let text = read(later);
     assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
     assert!(text.ends_with("report 100 Readyz\n"), "{text}");
+}
+
+/// However many come at once, eight are served, each with a page at the most, and everybody else is
+/// sent away at once: nobody who waits for the core gives way to another.
+#[test]
+fn eight_are_served_at_a_time() {
+    const MANY: usize = 60;
+    const EIGHT: usize = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let path: PathBuf = dir.path().join("health.sock");
+    let mut rig = Rig::new(vec![Listen::Unix(path.clone())]);
+    let begin = Instant::now();
+    while UnixStream::connect(&path).is_err() {
+        assert!(begin.elapsed() < PATIENCE, "nobody listens");
+        std::thread::yield_now();
+    }
+    // On a machine that is very slow, those who wait have given up before the others are sent away.
+    let served =
+        (0..5).find_map(|_| Some(crowd(&mut rig, &path, (MANY, EIGHT))).filter(|n| *n > 0));
+    assert_eq!(served, Some(EIGHT));
+}
+
+/// So many ask at once, and the core answers when all but a few were sent away. How many have got a
+/// page?
+fn crowd(rig: &mut Rig, path: &std::path::Path, (many, few): (usize, usize)) -> usize {
+    let connect = |_| {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        ask(&stream, "/metrics");
+        stream
+    };
+    let streams: Vec<UnixStream> = (0..many).map(connect).collect();
+    let answered = |stream: &&UnixStream| {
+        let mut watched = [PollFd::new(*stream, PollFlags::IN)];
+        poll(&mut watched, Some(&Timespec::default())) == Ok(1)
+    };
+    let begin = Instant::now();
+    while streams.iter().filter(answered).count() < many - few {
+        assert!(begin.elapsed() < PATIENCE, "nobody is sent away");
+        std::thread::yield_now();
+    }
+    rig.answer();
+    let codes = streams.into_iter().map(|s| code(&read(s)).to_owned());
+    codes.filter(|code| code == "200").count()
 }
 
 /// A core that hangs is asked once, and whoever asks is told so: who asks first in time, others at once.
