@@ -12,13 +12,13 @@ const CHANGES: u64 = 40;
 fn folders(target: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = root.join("fuzz/seeds").join(target);
-    let shared: &[&str] = match target {
-        "config" => &["tests/config", "config/examples", "src/hostile"],
-        "board" => &["boards"],
-        "trace" => &["tests/scenarios"],
-        _ => &[],
-    };
-    let shared = shared.iter().map(|folder| root.join(folder));
+    let lines = include_str!("../../fuzz/shared").lines();
+    let line = lines
+        .filter_map(|line| line.split_once(' '))
+        .find(|(name, _)| *name == target);
+    let shared = line.map_or("", |(_, folders)| folders).split(' ');
+    let shared = shared.filter(|folder| !folder.is_empty());
+    let shared = shared.map(|folder| root.join(folder));
     shared.chain([own]).collect()
 }
 

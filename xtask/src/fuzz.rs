@@ -153,13 +153,13 @@ fn host() -> Result<String> {
 }
 
 /// Folders with inputs that the project has anyway.
-fn shared(target: &str) -> &'static [&'static str] {
-    match target {
-        "config" => &["tests/config", "config/examples", "src/hostile"],
-        "board" => &["boards"],
-        "trace" => &["tests/scenarios"],
-        _ => &[],
-    }
+fn shared(target: &str) -> Vec<&'static str> {
+    let lines = include_str!("../../fuzz/shared").lines();
+    let line = lines
+        .filter_map(|line| line.split_once(' '))
+        .find(|(name, _)| *name == target);
+    let folders = line.map_or("", |(_, folders)| folders).split(' ');
+    folders.filter(|folder| !folder.is_empty()).collect()
 }
 
 fn play(root: &Path, programs: &Path, name: &str, args: &FuzzArgs) -> Result<()> {
