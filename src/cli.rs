@@ -406,7 +406,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
     Ok(Next::End(ExitCode::SUCCESS))
 }
 
-/// The hook of systemd's last moments. Unless it is told where, it looks where a daemon may have worked.
+/// The hook of systemd's last moments. Unless told where, it looks where a daemon may have worked.
 fn last_words(action: &str, dir: Option<PathBuf>, out: &mut Printer) -> Result<(), Error> {
     let dirs = match chosen_dir(dir) {
         Some(dir) => vec![dir],

@@ -129,6 +129,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "core::note",
             "core::settings",
             "core::traces",
+            "core::trust",
             "chip",
             "config",
             "text",

@@ -181,10 +181,10 @@ impl Clock {
 
     /// Lowers the floor to what a clock shows that knows better.
     fn heal(&mut self, synced: bool, stepped: bool, now: Mono) {
-        self.steady = match (self.steady, stepped) {
-            _ if !synced => None,
-            (Some(since), false) => Some(since),
-            (None, false) | (_, true) => Some(now),
+        self.steady = match (synced, self.steady, stepped) {
+            (false, _, _) => None,
+            (true, Some(since), false) => Some(since),
+            (true, None, false) | (true, _, true) => Some(now),
         };
         let sure = self.steady.is_some_and(|since| now.since(since) >= SURE);
         let (Some(shown), Some(floor), Some(made)) = (self.shown, self.floor, self.made) else {

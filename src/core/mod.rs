@@ -50,13 +50,12 @@ mod thermal;
 mod threads;
 mod throttle;
 pub mod traces;
-mod trust;
+pub(crate) mod trust;
 mod watchdog;
 
 use crate::units::Mono;
 use action::Actions;
 pub use clock::RtcView;
-pub(crate) use clock::{HORIZON, SURE, step_between};
 pub use daemon::{Standing, StartKind};
 use fact::Fact;
 use intent::Proof;

@@ -577,11 +577,7 @@ impl Note {
             | Note::ServiceStartStuck { .. }
             | Note::ServiceNotReady { .. }
             | Note::ServiceHung { .. }
-            | Note::ServiceExited {
-                asked: false,
-                done: false,
-                ..
-            }
+            | Note::ServiceExited { .. }
             | Note::ServiceKilled { .. }
             | Note::ServiceBackoff { .. }
             | Note::WatchdogClamped { .. }

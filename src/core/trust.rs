@@ -1,5 +1,6 @@
 //! Words for how far a clock can be trusted, and for what speaks against it.
 
+pub(crate) use super::clock::{HORIZON, SURE, step_between};
 use std::time::Duration;
 
 /// How far wall time can be trusted.

@@ -19,7 +19,7 @@
 use super::marker_file::write_whole;
 use crate::core::fact::{Fact, Reading, Shown};
 use crate::core::note::Trust;
-use crate::core::{HORIZON, SURE, step_between};
+use crate::core::trust::{HORIZON, SURE, step_between};
 use crate::units::{Mono, Wall};
 use std::fs::File;
 use std::io::{self, Read};

@@ -376,8 +376,8 @@ mod tests {
         assert!(!seen(here.found(None, nothing)));
     }
 
-    /// A marker of a later version that was set aside is no first boot: nothing is known of what it told,
-    /// and no budget begins anew. That of a simulated machine is another one.
+    /// A marker of a later version that was set aside is no first boot: nothing is known of what it
+    /// told, and no budget begins anew. That of a simulated machine is another one.
     #[test]
     fn one_that_was_set_aside_is_not_absent() {
         let dir = tempfile::tempdir().unwrap();

@@ -371,8 +371,9 @@ impl Hands {
     }
 }
 
-/// A time that is past for certain. What was kept goes before the records, even where it is earlier: it
-/// comes from a steady clock alone, is an hour behind at most, and is lowered if it turns out to be wrong.
+/// A time that is past for certain. What was kept goes before the records, even where it is earlier:
+/// it comes from a steady clock alone, is an hour behind at most, and is lowered if it turns out to be
+/// wrong.
 fn past(floor: &mut FloorFile, journal: &Path) -> Option<Wall> {
     let recorded = || Wall::new(newest_synced(journal)?.as_second());
     let kept = floor.found().or_else(recorded);

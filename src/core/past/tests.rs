@@ -435,7 +435,7 @@ fn contradiction(found: &FoundMarker, guarded: bool, last: LastBoot) -> Option<&
         End::Hang => (bit || was_reset, bit && !no_power),
         End::Panic => (traces.panic, marker.dated && (!no_power || bit)),
         End::Halted { kind, .. } => {
-            let kept = !bit && !traces.panic && !(off && was_reset);
+            let kept = !(bit || traces.panic || off && was_reset);
             (committed && kept, kind == HaltKind::PowerOff || !no_power)
         }
         End::PlannedCut { .. } => {
