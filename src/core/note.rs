@@ -399,11 +399,6 @@ pub enum Note {
         /// The reading.
         free: Permille,
     },
-    /// A file system that was writable is not any more.
-    MountReadOnly {
-        /// Which.
-        mount: MountId,
-    },
     /// A file system has recorded errors, or has been mended.
     MountErrors {
         /// Critical if they are new, warn if they are of earlier boots.
@@ -412,11 +407,6 @@ pub enum Note {
         mount: MountId,
         /// How many since it was last checked.
         errors: u32,
-    },
-    /// It is writable again.
-    MountWritable {
-        /// Which.
-        mount: MountId,
     },
     /// Somebody disciplines the clock now.
     ClockSynced,
@@ -563,7 +553,6 @@ impl Note {
             | Note::ThreadOnTime { .. }
             | Note::LedBack
             | Note::SourceBack { .. }
-            | Note::MountWritable { .. }
             | Note::ClockSynced
             | Note::ClockTrust { .. }
             | Note::ClockStepped { .. }
@@ -611,7 +600,6 @@ impl Note {
             }
             | Note::WatchdogFailed { .. }
             | Note::PetWithheld { .. }
-            | Note::MountReadOnly { .. }
             | Note::BatteryLow { .. } => Error,
             Note::ServiceRecalled { left, .. } => Severity::of_recalled(*left),
             Note::Heat { verdict, .. }

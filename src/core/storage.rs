@@ -151,10 +151,10 @@ impl Mount {
         self.latest = Some((sample, pass.now));
         let writable_once = *self.writable_once.get_or_insert(!sample.read_only);
         if sample.read_only != self.read_only && writable_once {
-            pass.out.note(match sample.read_only {
-                true => Note::MountReadOnly { mount },
-                false => Note::MountWritable { mount },
-            });
+            pass.out.note(Note::Guard(match sample.read_only {
+                true => GuardNote::MountReadOnly { mount },
+                false => GuardNote::MountWritable { mount },
+            }));
         }
         if !sample.read_only {
             self.writable_once = Some(true);

@@ -304,9 +304,7 @@ impl Ledger {
             | Note::Load { .. }
             | Note::Space { .. }
             | Note::Inodes { .. }
-            | Note::MountReadOnly { .. }
             | Note::MountErrors { .. }
-            | Note::MountWritable { .. }
             | Note::ClockSynced
             | Note::ClockUnsynced
             | Note::ClockTrust { .. }

@@ -318,8 +318,6 @@ impl Describer<'_> {
                     ("errors", count(*errors)),
                 ],
             ),
-            Note::MountReadOnly { mount } => ("mount-read-only", vec![self.mount(*mount)]),
-            Note::MountWritable { mount } => ("mount-writable", vec![self.mount(*mount)]),
             Note::ClockSynced => ("clock-synced", vec![]),
             Note::ClockUnsynced => ("clock-unsynced", vec![]),
             Note::ClockTrust { trust } => {

@@ -54,12 +54,15 @@ pub(super) fn source(source: Source, settings: &Settings) -> String {
 pub(super) fn describe(note: &GuardNote, settings: &Settings) -> (&'static str, Fields) {
     let canary = |id| ("canary", word(settings.canary(id)));
     let cap = |id| ("cap", word(settings.cap(id)));
+    let mount = |id| ("mount", word(settings.mount(id)));
     match note {
         GuardNote::RtcRight => ("rtc-right", vec![]),
         GuardNote::RtcSet => ("rtc-set", vec![]),
         GuardNote::NetworkUp => ("network-up", vec![]),
         GuardNote::NetworkDown => ("network-down", vec![]),
         GuardNote::RtcNotSet { why } => ("rtc-not-set", cause(why)),
+        GuardNote::MountReadOnly { mount: id } => ("mount-read-only", vec![mount(*id)]),
+        GuardNote::MountWritable { mount: id } => ("mount-writable", vec![mount(*id)]),
         GuardNote::CanaryFailed { canary: id, why } => ("canary-failed", because(canary(*id), why)),
         GuardNote::CanarySlow { canary: id, took } => {
             ("canary-slow", vec![canary(*id), ("took", time(*took))])
@@ -77,14 +80,13 @@ pub(super) fn describe(note: &GuardNote, settings: &Settings) -> (&'static str, 
         GuardNote::CapFailed { cap: id, why } => ("cap-failed", because(cap(*id), why)),
         GuardNote::MediumWorn {
             verdict,
-            mount,
+            mount: id,
             wear,
         } => {
-            let mount = ("mount", word(settings.mount(*mount)));
             let life = ("life", count(u64::from(wear.life)));
             let spare = ("spare", count(u64::from(wear.spare)));
             let verdict = ("verdict", word(verdict.word()));
-            ("medium-worn", vec![verdict, mount, life, spare])
+            ("medium-worn", vec![verdict, mount(*id), life, spare])
         }
         GuardNote::MemoryPressure { verdict, full } => {
             let verdict = ("verdict", word(verdict.word()));
@@ -120,6 +122,13 @@ pub(super) fn sentence(note: &GuardNote, settings: &Settings) -> String {
             "the battery-backed clock cannot be set: {}",
             fault_sentence(why)
         ),
+        GuardNote::MountReadOnly { mount } => format!(
+            "{} became read-only: look for file system errors in `dmesg`; the card may be failing",
+            settings.mount(*mount)
+        ),
+        GuardNote::MountWritable { mount } => {
+            format!("{} is writable again", settings.mount(*mount))
+        }
         GuardNote::CanaryFailed { canary, why } => failed(settings.canary(*canary), why),
         GuardNote::CanarySlow { canary, took } => format!(
             "the canary in {} took {}: the card is overloaded, or failing",
@@ -150,14 +159,7 @@ pub(super) fn sentence(note: &GuardNote, settings: &Settings) -> String {
             wear,
         } => worn(*verdict, settings.mount(*mount), *wear),
         GuardNote::MemoryPressure { verdict, full } => pressure(*verdict, *full),
-        GuardNote::Thrashing { on_disk } => format!(
-            "the machine thrashes: it works for its swap{}; run less on it, or give it more memory",
-            if *on_disk {
-                ", which wears the card out"
-            } else {
-                ""
-            }
-        ),
+        GuardNote::Thrashing { on_disk } => thrashing(*on_disk),
         GuardNote::ThrashingOver => "the machine does not thrash any more".to_owned(),
         GuardNote::MemoryShedding { shed } => shedding(*shed).to_owned(),
     }
@@ -197,6 +199,17 @@ fn pressure(verdict: Verdict, full: Permille) -> String {
             format!("everything waits for memory for {full} of the time")
         }
     }
+}
+
+fn thrashing(on_disk: bool) -> String {
+    let worn = if on_disk {
+        ", which wears the card out"
+    } else {
+        ""
+    };
+    format!(
+        "the machine thrashes: it works for its swap{worn}; run less on it, or give it more memory"
+    )
 }
 
 fn shedding(shed: Shed) -> &'static str {

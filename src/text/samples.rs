@@ -617,12 +617,12 @@ fn readings() -> Vec<(Note, &'static str)> {
             "/srv/my data has no recorded errors any more",
         ),
         (
-            Note::MountReadOnly { mount: DATA },
+            Note::Guard(note::GuardNote::MountReadOnly { mount: DATA }),
             "/srv/my data became read-only: look for file system errors in `dmesg`; the card may \
              be failing",
         ),
         (
-            Note::MountWritable { mount: DATA },
+            Note::Guard(note::GuardNote::MountWritable { mount: DATA }),
             "/srv/my data is writable again",
         ),
     ]

@@ -282,12 +282,6 @@ impl Speaker<'_> {
                 mount: at,
                 errors,
             } => storage::errors(*verdict, mount(*at), *errors),
-            Note::MountReadOnly { mount: at } => format!(
-                "{} became read-only: look for file system errors in `dmesg`; the card may be \
-                 failing",
-                mount(*at)
-            ),
-            Note::MountWritable { mount: at } => format!("{} is writable again", mount(*at)),
             Note::ClockSynced => "the clock is synchronised".to_owned(),
             Note::ClockUnsynced => {
                 "the clock is not synchronised any more: wall times may drift".to_owned()

@@ -22,6 +22,16 @@ pub enum GuardNote {
     NetworkUp,
     /// There is no way out of the machine.
     NetworkDown,
+    /// A file system that was writable is not any more.
+    MountReadOnly {
+        /// Which.
+        mount: MountId,
+    },
+    /// It is writable again.
+    MountWritable {
+        /// Which.
+        mount: MountId,
+    },
     /// A canary could not be written, synced or read back; [`Fault::Implausible`]: what came back is
     /// not what was written.
     CanaryFailed {
@@ -100,6 +110,7 @@ impl GuardNote {
             | GuardNote::RtcSet
             | GuardNote::NetworkUp
             | GuardNote::NetworkDown
+            | GuardNote::MountWritable { .. }
             | GuardNote::CanaryWell { .. }
             | GuardNote::CapTrimmed { .. }
             | GuardNote::ThrashingOver => Severity::Info,
@@ -108,7 +119,7 @@ impl GuardNote {
             | GuardNote::CapOver { .. }
             | GuardNote::CapFailed { .. }
             | GuardNote::Thrashing { .. } => Severity::Warning,
-            GuardNote::CanaryFailed { .. } => Severity::Error,
+            GuardNote::MountReadOnly { .. } | GuardNote::CanaryFailed { .. } => Severity::Error,
             GuardNote::MemoryShedding { shed } => Severity::of(shed.verdict()),
             GuardNote::MediumWorn { verdict, .. } | GuardNote::MemoryPressure { verdict, .. } => {
                 Severity::of(*verdict)
