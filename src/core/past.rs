@@ -183,12 +183,10 @@ fn halted(left: &FoundMarker, kind: HaltKind, cause: HaltCause) -> (End, Confide
     use Confidence::{Likely, Possible};
     let no_power = had_no_power(&left.traces);
     match (kind, left.marker.cut) {
-        (HaltKind::PowerOff, CutTold::Taken { .. }) => (End::PlannedCut { cause }, Likely),
-        // Nobody knows what the board made of it, but power came back.
-        (HaltKind::PowerOff, CutTold::Maybe) => (
-            End::PlannedCut { cause },
-            if no_power { Likely } else { Possible },
-        ),
+        // The card says `Maybe` of an order that was taken, too: that it was is kept in memory alone.
+        (HaltKind::PowerOff, CutTold::Maybe | CutTold::Taken { .. }) => {
+            (End::PlannedCut { cause }, Likely)
+        }
         (HaltKind::PowerOff, CutTold::No) => (End::Halted { kind, cause }, Likely),
         // What was to be restarted has lost its power on the way, or behind it.
         (HaltKind::Reboot, _) => (

@@ -235,7 +235,7 @@ fn halts_of_ours() {
         (taken, None, "PlannedCut Likely"),
         (taken, on, "PlannedCut Likely"),
         (taken, reset, "InHalt Possible"),
-        (CutTold::Maybe, None, "PlannedCut Possible"),
+        (CutTold::Maybe, None, "PlannedCut Likely"),
         (CutTold::Maybe, on, "PlannedCut Likely"),
         (CutTold::Maybe, reset, "InHalt Possible"),
         (CutTold::No, on, "Halted Likely"),
@@ -440,8 +440,7 @@ fn contradiction(found: &FoundMarker, guarded: bool, last: LastBoot) -> Option<&
         }
         End::PlannedCut { .. } => {
             let told = marker.cut != CutTold::No;
-            let sure = no_power || marker.cut != CutTold::Maybe;
-            (committed && off && told && lost, sure)
+            (committed && off && told && lost, true)
         }
         End::InHalt { .. } => {
             let told = bit || traces.panic && marker.dated;
