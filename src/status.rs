@@ -12,6 +12,7 @@
 
 mod boot_before;
 mod clock;
+mod dated;
 mod guards;
 mod halt;
 mod headline;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use boot_before::BootBefore;
 pub use clock::RtcStatus;
+pub use dated::{Date, Dated, dated};
 pub use guards::{CanaryStatus, CapStatus, WantStatus};
 pub use halt::{HaltStatus, LastBootStatus};
 pub use hold::HoldStatus;

@@ -15,6 +15,8 @@ mod daemon;
 mod led;
 #[path = "cli/logs.rs"]
 mod logs;
+#[path = "cli/past.rs"]
+mod past;
 #[path = "cli/transcript.rs"]
 mod transcript;
 #[path = "cli/why.rs"]

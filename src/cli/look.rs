@@ -5,7 +5,8 @@ use super::remote::{Daemon, Told};
 use crate::demo::teller::Symbols;
 use crate::error::Error;
 use crate::journal::Record;
-use crate::status::{BRANCHES, MARK, event_line, power_screen, screen};
+use crate::status::{BRANCHES, Date, Dated, MARK, dated, event_line, power_screen, screen};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -107,6 +108,7 @@ fn report(daemon: &Daemon) -> Result<String, Error> {
     let status = daemon.status()?;
     // The report is what was asked for; events that cannot be had must not cost it.
     let events = latest(daemon, BELOW).unwrap_or_default();
+    let events: Vec<Dated> = dated(events.into_iter()).collect();
     Ok(for_locale(&screen(&status, &events)))
 }
 
@@ -126,6 +128,15 @@ fn event(told: Told) -> Option<Record> {
     }
 }
 
+/// When early ones of the latest events happened, by their numbers.
+fn dates(daemon: &Daemon, last: u32) -> BTreeMap<u64, Date> {
+    // Events are what was asked for; that some cannot be dated must not cost them.
+    let known = latest(daemon, last).unwrap_or_default();
+    dated(known.into_iter())
+        .filter_map(|dated| Some((dated.record.seq, dated.date?)))
+        .collect()
+}
+
 /// Past events, and those to come.
 pub fn events(
     daemon: &Daemon,
@@ -138,10 +149,27 @@ pub fn events(
         // Who has just stopped a service wants to read that it stopped.
         std::thread::sleep(ON_ITS_WAY);
     }
-    for told in daemon.events(last, follow)? {
+    let told = daemon.events(last, follow)?;
+    // Asked afterwards, so that it knows all that is past. What is still to come is not waited for.
+    let dates = match last {
+        0 => BTreeMap::new(),
+        _ => dates(daemon, last),
+    };
+    for told in told {
         match told? {
-            Told::Event(_, line) if json => out.line(&line)?,
-            Told::Event(record, _) => out.line(&event_line(&record))?,
+            Told::Event(record, line) => {
+                let date = dates.get(&record.seq).copied();
+                let dated = Dated {
+                    record: *record,
+                    date,
+                };
+                match (json, date) {
+                    // As the daemon wrote it.
+                    (true, None) => out.line(&line)?,
+                    (true, Some(_)) => out.line(&dated.json())?,
+                    (false, _) => out.line(&event_line(&dated))?,
+                }
+            }
             Told::Lost(events) => {
                 tell_line(&format!(
                     "fieldwarden: {events} events came too fast to be shown"

@@ -4,8 +4,8 @@
 
 use super::printer::{Printer, tell_line};
 use crate::error::Error;
-use crate::journal::{Damage, Directory, Reader, Record};
-use crate::status::event_line;
+use crate::journal::{Damage, Directory, Reader};
+use crate::status::{Dated, dated, event_line};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -16,8 +16,8 @@ const BOOT_DIGITS: usize = 8;
 /// All records, for programs.
 pub fn export(dir: &Path, out: &mut Printer) -> Result<(), Error> {
     let mut reader = open(dir)?;
-    for record in reader.by_ref() {
-        out.line(&record.json())?;
+    for event in dated(reader.by_ref()) {
+        out.line(&event.json())?;
         if out.gone() {
             return Ok(());
         }
@@ -30,17 +30,18 @@ pub fn export(dir: &Path, out: &mut Printer) -> Result<(), Error> {
 pub fn events(dir: &Path, json: bool, last: u32, out: &mut Printer) -> Result<(), Error> {
     let keep = usize::try_from(last).unwrap_or(usize::MAX);
     let mut reader = open(dir)?;
-    let mut latest: VecDeque<Record> = VecDeque::new();
-    for record in reader.by_ref() {
-        latest.push_back(record);
+    let mut latest: VecDeque<Dated> = VecDeque::new();
+    for event in dated(reader.by_ref()) {
+        latest.push_back(event);
         if latest.len() > keep {
             latest.pop_front();
         }
     }
     let mut boot = None;
-    for record in &latest {
+    for event in &latest {
+        let record = &event.record;
         if json {
-            out.line(&record.json())?;
+            out.line(&event.json())?;
             continue;
         }
         if boot.replace(&record.boot) != Some(&record.boot) {
@@ -52,7 +53,7 @@ pub fn events(dir: &Path, json: bool, last: u32, out: &mut Printer) -> Result<()
             let id = id.get(..BOOT_DIGITS).unwrap_or(&id);
             out.line(&format!("-- boot {id}"))?;
         }
-        out.line(&event_line(record))?;
+        out.line(&event_line(event))?;
     }
     tell(reader.damage());
     Ok(())

@@ -7,8 +7,10 @@ use super::printer::{Printer, tell_line};
 use super::remote::Daemon;
 use crate::edge::clock;
 use crate::error::Error;
-use crate::journal::{Reader, Record};
-use crate::status::{BootBefore, Chain, Direction, Status, tree as draw, why as explain};
+use crate::journal::Reader;
+use crate::status::{
+    BootBefore, Chain, Dated, Direction, Status, dated, tree as draw, why as explain,
+};
 use clap::Args;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ pub fn asked(daemon: &Daemon, wanted: &Wanted, out: &mut Printer) -> Result<(), 
 /// Why the machine started anew, by the latest verdict that is in the journal.
 fn boot(journal: &Path, json: bool, out: &mut Printer) -> Result<(), Error> {
     let mut reader = past::open(journal)?;
-    let told = BootBefore::of(reader.by_ref());
+    let told = BootBefore::of(dated(reader.by_ref()));
     past::tell(reader.damage());
     let Some(told) = told else {
         return Err(Error::NoVerdict {
@@ -86,15 +88,11 @@ fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result
     };
     // The chain is what was asked for; events that cannot be had must not cost it.
     let at_hand = latest(daemon, AT_HAND).unwrap_or_default();
-    let mut events: VecDeque<Record> = VecDeque::new();
-    at_hand
-        .into_iter()
-        .for_each(|event| keep(event, &chain, &mut events));
+    let mut events: VecDeque<Dated> = VecDeque::new();
+    dated(at_hand.into_iter()).for_each(|event| keep(event, &chain, &mut events));
     if events.is_empty() {
         match Reader::open(journal) {
-            Ok(mut reader) => reader
-                .by_ref()
-                .for_each(|event| keep(event, &chain, &mut events)),
+            Ok(reader) => dated(reader).for_each(|event| keep(event, &chain, &mut events)),
             Err(e) => tell_line(&format!(
                 "fieldwarden: no event of it is at hand, and {} cannot be read: {e}; name the daemon's with --journal",
                 journal.display()
@@ -105,8 +103,8 @@ fn why(daemon: &Daemon, name: &str, journal: &Path, out: &mut Printer) -> Result
     Ok(out.put(&for_locale(&screen))?)
 }
 
-fn keep(event: Record, chain: &Chain, events: &mut VecDeque<Record>) {
-    if chain.tells(&event) {
+fn keep(event: Dated, chain: &Chain, events: &mut VecDeque<Dated>) {
+    if chain.tells(&event.record) {
         events.push_back(event);
         if events.len() > SHOWN {
             events.pop_front();

@@ -4,6 +4,7 @@
 //! Made from the journal, so it is the same with a daemon and without one. Never judges anything: the
 //! verdict is the one that was written down.
 
+use super::dated::Dated;
 use super::screen::{BAD, DOUBTFUL, QUIET, TITLE, event_line, mark};
 use super::table::{Cell, lines};
 use crate::core::note::Severity;
@@ -38,27 +39,28 @@ pub struct BootBefore {
     /// What was found, as in the record.
     pub data: Map<String, Value>,
     /// The last records of that boot.
-    pub events: Vec<Record>,
+    pub events: Vec<Dated>,
     #[serde(skip)]
     orderly: bool,
 }
 
 impl BootBefore {
     /// The latest verdict in these records, which come in their order; `None` if there is none.
-    pub fn of(records: impl Iterator<Item = Record>) -> Option<BootBefore> {
+    pub fn of(records: impl Iterator<Item = Dated>) -> Option<BootBefore> {
         let (mut before, mut this) = (VecDeque::new(), VecDeque::new());
         let mut found = None;
-        for record in records {
+        for dated in records {
+            let record = &dated.record;
             if this
                 .back()
-                .is_some_and(|last: &Record| last.boot != record.boot)
+                .is_some_and(|last: &Dated| last.record.boot != record.boot)
             {
                 before = std::mem::take(&mut this);
             }
             if record.event == EVENT {
                 found = Some(BootBefore::told(record.clone(), &before));
             }
-            this.push_back(record);
+            this.push_back(dated);
             if this.len() > SHOWN {
                 this.pop_front();
             }
@@ -66,10 +68,10 @@ impl BootBefore {
         found
     }
 
-    fn told(record: Record, before: &VecDeque<Record>) -> BootBefore {
+    fn told(record: Record, before: &VecDeque<Dated>) -> BootBefore {
         let of = |key: &str| record.data.get(key).cloned().unwrap_or_default();
         BootBefore {
-            before: before.back().map(|last| last.boot.clone()),
+            before: before.back().map(|last| last.record.boot.clone()),
             end: of("end"),
             confidence: of("confidence"),
             evidence: evidence(&record.data),
@@ -221,7 +223,7 @@ mod tests {
         records.extend((22..40).map(|seq| record("c", seq, "other", empty())));
         records.push(record("d", 40, "last-boot", cut));
         records.push(record("d", 41, "other", empty()));
-        let of = |count: usize| BootBefore::of(records[..count].iter().cloned());
+        let of = |count: usize| BootBefore::of(records[..count].iter().cloned().map(Dated::from));
         assert_eq!(of(19), None);
         let told = of(30).unwrap();
         assert_eq!(
@@ -229,7 +231,7 @@ mod tests {
             ("c", Some("b"))
         );
         assert_eq!(told.end, "hang");
-        let seqs: Vec<_> = told.events.iter().map(|event| event.seq).collect();
+        let seqs: Vec<_> = told.events.iter().map(|event| event.record.seq).collect();
         assert_eq!(seqs, (12..20).collect::<Vec<_>>());
         let told = of(41).unwrap();
         assert_eq!(told.before.as_deref(), Some("c"));

@@ -1,6 +1,7 @@
 //! The status report for people: the verdict first, then what it rests on.
 
 use super::clock::{clock_line, rtc_line};
+use super::dated::{Dated, is_trusted};
 use super::service_screen::services;
 use super::table::{Cell, harmless, lines};
 use super::{
@@ -8,7 +9,6 @@ use super::{
     ProvenStatus, Status, WatchdogStatus,
 };
 use crate::core::note::Severity;
-use crate::journal::{Record, Trust};
 use crate::text::{for_people, hundredths, severity_word};
 use crate::units::Milliamps;
 use anstyle::{AnsiColor, Style};
@@ -26,7 +26,7 @@ pub const MARK: &str = "●";
 
 /// What a person reads. It holds colours as escape sequences; the terminal's side of things is up
 /// to whoever prints it. `events` are the latest ones, the oldest first.
-pub fn screen(status: &Status, events: &[Record]) -> String {
+pub fn screen(status: &Status, events: &[Dated]) -> String {
     let style = verdict_style(&status.verdict);
     let mut out = format!(
         "{style}{}{style:#}\n{QUIET}fieldwarden {}, pid {}; machine up {}{QUIET:#}\n",
@@ -82,21 +82,19 @@ pub fn screen(status: &Status, events: &[Record]) -> String {
     out
 }
 
-/// One event for people: when, how bad, what. A time that may be wrong has a question mark; where
-/// there is none, it is the time since the boot.
-pub fn event_line(event: &Record) -> String {
+/// One event for people: when, how bad, what. A time that may be wrong has a question mark, and one
+/// that was found out later a tilde; where there is none, it is the time since the boot.
+pub fn event_line(dated: &Dated) -> String {
+    let event = &dated.record;
     let style = match event.severity {
         Severity::Error => BAD,
         Severity::Warning => DOUBTFUL,
         Severity::Info => Style::new(),
     };
-    let trusted = match event.trust {
-        Trust::Synced | Trust::Holdover => true,
-        Trust::Unset | Trust::Floor | Trust::Rtc => false,
-    };
-    let time = match event.wall {
-        Some(wall) => time_of_day(wall, trusted),
-        None => format!("{:>20}", format!("+{}", event.mono)),
+    let time = match (dated.date, event.wall) {
+        (Some(date), _) => time_of_day(date.at, '~'),
+        (None, Some(wall)) => time_of_day(wall, doubt(is_trusted(event))),
+        (None, None) => format!("{:>20}", format!("+{}", event.mono)),
     };
     format!(
         "{QUIET}{time}{QUIET:#} {style}{:7}{style:#} {}",
@@ -107,13 +105,17 @@ pub fn event_line(event: &Record) -> String {
 
 /// A line that a service wrote, for people: when, whose, what.
 pub fn log_line(time: Option<Timestamp>, trusted: bool, service: &str, text: &str) -> String {
-    let time = time.map_or_else(String::new, |time| time_of_day(time, trusted));
+    let time = time.map_or_else(String::new, |time| time_of_day(time, doubt(trusted)));
     format!("{QUIET}{time}{QUIET:#} {service}{}", harmless(text))
 }
 
-fn time_of_day(time: Timestamp, trusted: bool) -> String {
-    let doubt = if trusted { ' ' } else { '?' };
-    format!("{}{doubt}", time.strftime("%Y-%m-%d %H:%M:%S"))
+/// What stands behind a time as the clock showed it.
+fn doubt(trusted: bool) -> char {
+    if trusted { ' ' } else { '?' }
+}
+
+fn time_of_day(time: Timestamp, mark: char) -> String {
+    format!("{}{mark}", time.strftime("%Y-%m-%d %H:%M:%S"))
 }
 
 pub(super) fn verdict_style(verdict: &str) -> Style {

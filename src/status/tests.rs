@@ -87,7 +87,8 @@ impl Rig {
     /// The screen without its colours.
     fn screen(&self, events: usize) -> String {
         let last = &self.events[self.events.len() - events..];
-        anstream::adapter::strip_str(&screen(&self.status(), last)).to_string()
+        let last: Vec<Dated> = last.iter().cloned().map(Dated::from).collect();
+        anstream::adapter::strip_str(&screen(&self.status(), &last)).to_string()
     }
 }
 

@@ -8,6 +8,7 @@
 //! Only reads: whatever it names as a cause, a policy has decided by.
 
 use super::clock::clock_line;
+use super::dated::Dated;
 use super::screen::{BAD, DOUBTFUL, QUIET, TITLE, event_line, mark, power, temperature};
 use super::service_screen::{notes, style};
 use super::table::{Cell, lines};
@@ -93,7 +94,7 @@ impl Chain {
     }
 
     /// What a person reads; `events` are those that led to it, the oldest first.
-    pub fn screen(&self, events: &[Record]) -> String {
+    pub fn screen(&self, events: &[Dated]) -> String {
         let mut out = String::new();
         for (depth, style, name, text) in &self.rows {
             let row = vec![mark(*style), Cell::plain(name), Cell::plain(text)];
