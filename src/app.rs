@@ -10,6 +10,7 @@
 
 mod crew;
 mod error;
+mod heritage;
 mod last_look;
 mod last_resort;
 pub mod last_words;
@@ -17,6 +18,7 @@ mod lateness;
 pub mod led_show;
 mod legacy;
 mod pages;
+pub mod rehearsal;
 mod vital_signs;
 
 pub use crew::Devices;
@@ -32,7 +34,6 @@ use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
 use crate::edge::control::{ControlOrder, Reply};
 use crate::edge::guards::GuardOrder;
-use crate::edge::health;
 use crate::edge::inbox::Facts;
 use crate::edge::keeper::KeeperOrder;
 use crate::edge::led::LedOrder;
@@ -44,7 +45,7 @@ use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::SpawnOrder;
 use crate::edge::successor::Successor;
 use crate::edge::systemd::Environment;
-use crate::edge::{clock, luggage, process, starts};
+use crate::edge::{clock, health, luggage, process, starts};
 use crate::units::Mono;
 use crew::{Hands, Queues};
 use crossbeam_channel::Receiver;
@@ -71,6 +72,8 @@ pub struct Plan {
     pub alone: bool,
     /// Its files as one text, of which copies are to be kept.
     pub copy: Option<File>,
+    /// The text of what it goes by, for who asks, and the file that it was told to read.
+    pub running: Option<(File, String)>,
     /// The devices it works with.
     pub devices: Devices,
     /// The environment it was started in.

@@ -20,6 +20,7 @@ mod power;
 mod printer;
 mod reach;
 mod reload;
+mod reload_plan;
 mod remote;
 mod replay;
 mod taking_up;
@@ -397,7 +398,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Notify(what) => notify::notify(&what)?,
         Command::Drill { what } => drill::drill(&daemon(), &what, &mut out)?,
         Command::Hold(wanted) => hold::hold(&daemon(), &wanted, &mut out)?,
-        Command::Reload(wanted) => reload::reload(&daemon(), &dir(), &wanted, &mut out)?,
+        Command::Reload(wanted) => reload::reload(&daemon(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => last_words(&action, cli.runtime_dir.clone(), &mut out)?,
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),

@@ -10,9 +10,10 @@ use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::edge::clock;
 use fieldwarden::edge::control::{
     Answer, CLIENTS_MAX, Code, Control, ControlOrder, Door, EventRing, FOLLOWERS_MAX, REQUEST_MAX,
-    Reply, TAKE_WITHIN,
+    Reply, Running, TAKE_WITHIN, TakenUp, take_running,
 };
 use fieldwarden::edge::inbox::{Facts, Inbox, inbox};
+use fieldwarden::edge::luggage;
 use fieldwarden::edge::orders::{Orders, with_bell};
 use fieldwarden::edge::pulse::Pulse;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -63,6 +64,7 @@ impl Rig {
             work,
             events: events.clone(),
             operators: Vec::new(),
+            running: Some(running()),
         };
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = vec![std::thread::spawn(control.server().expect("server"))];
@@ -126,6 +128,17 @@ impl Drop for Rig {
         }
         assert!(!self.socket().exists(), "the socket was left behind");
     }
+}
+
+/// A configuration that is handed out.
+fn running() -> Running {
+    let text = luggage::keep_text("version = 1\n").expect("a file in memory");
+    let about = TakenUp {
+        config: "/etc/f.toml".to_owned(),
+        runtime_dir: "/run/f".to_owned(),
+        board_from: String::new(),
+    };
+    Running::new(text.into(), &about)
 }
 
 /// Sends a line and reads the one answer. Writing may fail when the answer is there before the line
@@ -671,5 +684,48 @@ fn a_core_that_hangs_is_told() {
     assert!(
         took > Duration::from_secs(4) && took < Duration::from_secs(10),
         "{took:?}"
+    );
+}
+
+/// The configuration is handed over as a file that nobody can change, once for each who asks; whoever
+/// closes before takes nothing with them.
+#[test]
+fn a_configuration_is_handed_out() {
+    let rig = Rig::new();
+    let open = || {
+        std::fs::read_dir("/proc/self/fd")
+            .expect("own descriptors")
+            .count()
+    };
+    for _ in 0..20 {
+        let mut stream = rig.connect();
+        stream
+            .write_all(b"{\"v\":1,\"request\":\"configuration\"}\n")
+            .expect("asked");
+        drop(stream);
+    }
+    rig.answers_promptly();
+    let before = open();
+    for _ in 0..100 {
+        let mut stream = rig.connect();
+        stream
+            .write_all(b"{\"v\":1,\"request\":\"configuration\"}\n")
+            .expect("asked");
+        let (line, text) = take_running(&stream).expect("an answer");
+        let answer: Answer = serde_json::from_str(&line).expect("JSON");
+        let about = answer.configuration.expect("what goes along");
+        assert_eq!((answer.ok, about.config.as_str()), (true, "/etc/f.toml"));
+        let mut text = text.expect("a descriptor");
+        assert_eq!(
+            luggage::read_text(&text).expect("readable"),
+            "version = 1\n"
+        );
+        assert!(text.write_all(b"x").is_err());
+    }
+    rig.answers_promptly();
+    assert!(
+        open() <= before + 1,
+        "{} descriptors, {before} before",
+        open()
     );
 }

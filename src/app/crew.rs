@@ -15,15 +15,15 @@ mod stability;
 
 use super::last_resort;
 use super::{AppError, Bridge, Plan};
-use crate::config::Config;
 use crate::config::board::Board;
+use crate::config::{Config, Wiring};
 use crate::core::Core;
-use crate::core::fact::{Change, Fact, Reading, Request, RunId, Said, Source};
+use crate::core::fact::{Fact, Reading, Request, ServiceId, Source};
 use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
-use crate::edge::control::{ControlOrder, Door, EventRing};
+use crate::edge::control::{ControlOrder, Door, EventRing, Running, TakenUp};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
 use crate::edge::hardware::{HaltRight, Hardware};
@@ -45,6 +45,7 @@ pub(super) use queues::Queues;
 use queues::{WatchWorks, queues};
 use samplers::{Samplers, instruments};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::Arc;
 
 /// Seed of the simulated board of `board = "sim"`: any will do, and always the same one makes runs
@@ -151,6 +152,17 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), A
     Ok((bridge, facts, hands, watch))
 }
 
+/// What is taken up, for who asks.
+fn running(kept: Option<(File, String)>, wiring: &Wiring) -> Option<Running> {
+    let (text, config) = kept?;
+    let about = TakenUp {
+        config,
+        runtime_dir: wiring.runtime_dir.display().to_string(),
+        board_from: wiring.board.origin.clone(),
+    };
+    Some(Running::new(text, &about))
+}
+
 /// What the machine is halted with, and its battery-backed clock is set with, where that is wanted.
 pub(super) type Rights = (Option<(HaltRight, Option<PowerCut>)>, Option<RtcSetter>);
 
@@ -202,7 +214,8 @@ impl Hands {
         self.man_health(health)?;
         let operators = config.wiring.operators.clone();
         let settings = ground.settings.clone();
-        self.man_control(door, settings, inbox.clone(), events, operators)?;
+        let running = ground.running.take();
+        self.man_control(door, settings, inbox.clone(), events, (operators, running))?;
         self.man_halt(works.halt, ground.kept(), right, &inbox)?;
         self.man_board(
             &config.wiring.board,
@@ -222,32 +235,17 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     let safe = ground.safe.map(|aborted| Reading::Starts { aborted });
     let source = Source::Pool;
     let no_pool = ground.no_pool.take().map(|why| Fact::Lost { source, why });
-    let recalled = |(service, run, memo)| Fact::Child {
-        service,
-        run,
-        change: Change::Recalled(memo),
-    };
-    let memos = std::mem::take(&mut ground.memos).into_iter().map(recalled);
     let unenforced = std::mem::take(&mut ground.unenforced);
     let stand_in = ground.stand_in.take();
     let stand_in = stand_in.map(|(by, problem)| Reading::StandIn { by, problem });
     let told = safe.into_iter().chain(stand_in).map(Fact::Seen);
     let told = told.chain(no_pool);
     let mut facts: VecDeque<Fact> = told.chain(unenforced).collect();
-    facts.extend(memos);
-    facts.extend(ground.job_pasts());
-    for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.survivors) {
-        let (run, pid, ready) = (record.run, record.pid, record.ready);
-        let own_window = record.window.map(|w| Change::Said(Said::Window(w)));
-        let kept = ground.stores[usize::from(service.0)].count();
-        let kept = (kept > 0).then_some(Change::Said(Said::Kept(kept)));
-        let changes = std::iter::once(Change::Adopted { pid, ready });
-        let changes = changes.chain(own_window).chain(kept);
-        facts.extend(changes.map(|change| Fact::Child {
-            service,
-            run,
-            change,
-        }));
+    let jobs = ground.job_pasts().into_iter();
+    let stores = &ground.stores;
+    let kept = |service: ServiceId| stores[usize::from(service.0)].count();
+    facts.extend(ground.heritage.facts(jobs, kept));
+    for (service, Survivor { record, pidfd }) in std::mem::take(&mut ground.heritage.survivors) {
         let now = clock::now();
         queues.children.hand(
             now,
@@ -260,13 +258,6 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
         let prepare = SpawnOrder::Prepare { service };
         queues.spawner(service).hand(now, prepare);
     }
-    let redefined = std::mem::take(&mut ground.redefined).into_iter();
-    facts.extend(redefined.map(|service| Fact::Child {
-        service,
-        // The latest there was, whichever that is.
-        run: RunId(0),
-        change: Change::Redefined,
-    }));
     let time = build_date();
     facts.push_back(Fact::Seen(Reading::Floor { time }));
     facts.push_back(ground.found.clone());

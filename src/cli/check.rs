@@ -4,12 +4,13 @@ use super::printer::{Printer, tell, tell_line};
 use super::remote::Daemon;
 use super::taking_up;
 use crate::config::board::Cut;
-use crate::config::{self, CgroupChoice, Config, Problem, controllers};
+use crate::config::{self, CgroupChoice, Config, Loaded, Problem, Problems, controllers};
 use crate::core::fact::Controller;
 use crate::core::settings::WatchdogOwner;
 use crate::edge::caps;
 use crate::edge::engine::look_once;
 use crate::edge::marker_file;
+use crate::edge::successor;
 use crate::edge::watchdog_look;
 use crate::error::Error;
 use crate::status::ProvenStatus;
@@ -43,7 +44,7 @@ pub fn asked(
 /// # Errors
 /// When the configuration cannot be used. Warnings are no errors.
 fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
-    let loaded = match config::load(path) {
+    let loaded = match load(path, asker) {
         Ok(loaded) => loaded,
         Err(problems) => {
             tell(&problems.to_string());
@@ -84,6 +85,17 @@ fn check(path: &Path, asker: &Asker, out: &mut Printer) -> Result<(), Error> {
         Asker::Person(dir) => in_force(&loaded.config, dir.as_deref(), out),
         Asker::Daemon => Ok(()),
     }
+}
+
+/// A daemon that is to reload does not move to another directory.
+fn load(path: &Path, asker: &Asker) -> Result<Loaded, Problems> {
+    let loaded = config::load(path)?;
+    let from = match asker {
+        Asker::Daemon => std::env::var_os(successor::DIRECTORY),
+        Asker::Person(_) => None,
+    };
+    let moved = from.and_then(|from| config::check_moved(&loaded.config, Path::new(&from)));
+    moved.map_or(Ok(loaded), Err)
 }
 
 /// Whether the daemon that runs still goes by something else.

@@ -2,6 +2,8 @@
 
 use super::taking_up::{self, Taken, Whose};
 use crate::app::{self, AppError, Devices, Plan};
+use crate::config::Config;
+use crate::core::fact::StandIn;
 use crate::demo;
 use crate::edge::luggage;
 use crate::edge::successor::{self, Successor};
@@ -10,6 +12,7 @@ use crate::edge::{logging, process, signals};
 use crate::error::{Error, RUNTIME_DIR};
 use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,7 +31,6 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let _log = logging::begin(stream).map_err(AppError::kernel("log thread"))?;
     successor::take_up(&environment);
     let whose = whose(path, &environment);
-    let successor = Successor::of_this_process(&environment, path).map(Arc::new);
     let Taken {
         config,
         stand_in,
@@ -36,14 +38,16 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         by_name,
         aborted,
         alone,
-    } = taking_up::take(path, runtime_dir, whose)?;
-    let refuges: &[&str] = match whose {
-        Whose::Machines => &REFUGES,
-        Whose::Somebodys | Whose::Watched => &[],
-    };
-    let refuges = refuges.iter().map(PathBuf::from).collect();
+    } = taking_up::take(path, runtime_dir.clone(), whose)?;
+    // In safe mode it may be none of that which the configuration names.
+    let named = runtime_dir.is_none() && !matches!(stand_in, Some((StandIn::SafeMode, _)));
+    let directory = named.then(|| config.wiring.runtime_dir.clone());
+    let successor = Successor::of_this_process(&environment, path, directory).map(Arc::new);
+    let refuges = REFUGES.iter().filter(|_| whose == Whose::Machines);
+    let refuges = refuges.map(PathBuf::from).collect();
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
+    let running = running(path, &config, text.as_ref());
     let copy = own.and_then(|text| text.try_clone().ok()).map(File::from);
     let devices = Devices::of(&config.wiring.board);
     let ended = app::run(Plan {
@@ -54,6 +58,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         aborted,
         alone,
         copy,
+        running,
         devices,
         environment,
         own_process: true,
@@ -74,6 +79,16 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
         return Err(AppError::kernel("hand-over")(refused).into());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text of what is taken up, for who asks, and the file that it is of.
+fn running(path: &Path, config: &Config, text: Option<&OwnedFd>) -> Option<(File, String)> {
+    let text = match text {
+        Some(text) => text.try_clone().ok(),
+        None => taking_up::text_of(config).and_then(|text| luggage::keep_text(&text)),
+    };
+    let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Some((text?.into(), named.display().to_string()))
 }
 
 /// Nobody is there where init starts a daemon, or a container; somebody who starts one at a terminal

@@ -2,17 +2,14 @@
 //! meanwhile.
 
 use super::printer::{Printer, tell_line};
+use super::reload_plan;
 use super::remote::Daemon;
-use crate::config::{self, Bundle, Fate};
-use crate::edge::places::Places;
-use crate::edge::{clock, config_copy};
+use crate::edge::clock;
 use crate::error::Error;
 use crate::status::{ServiceStatus, Status};
 use crate::text::for_people;
 use crate::units::Mono;
 use clap::Args;
-use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 /// Shown below the help.
@@ -34,53 +31,15 @@ pub struct Reload {
     /// How long to wait until everything that has changed is up again
     #[arg(long, value_name = "TIME", value_parser = super::duration, default_value = "60s")]
     timeout: Duration,
-    /// Only tell what it would do to the services
+    /// Only tell what it would do
     #[arg(long, conflicts_with = "timeout")]
     dry_run: bool,
 }
 
-/// Tells what it would do, by the copy of what is in force and by the files as they are.
-fn plan(runtime_dir: &Path, out: &mut Printer) -> Result<(), Error> {
-    let path = config_copy::here(&Places::new(runtime_dir));
-    let text = config_copy::read(&path);
-    let text = text.map_err(|source| Error::File {
-        path: path.clone(),
-        source,
-    })?;
-    let bundle = Bundle::parse(&text).map_err(|why| Error::File {
-        path,
-        source: io::Error::other(why),
-    })?;
-    let old = bundle.load()?.config;
-    let new = config::load(Path::new(bundle.name()))?.config;
-    let (fates, same) = config::difference(&old, &new);
-    for (name, fate) in fates {
-        out.line(&match fate {
-            Fate::New => format!("{name}: new"),
-            Fate::Gone => format!("{name}: not configured any more, would be ended"),
-            Fate::Anew(keys) => format!("{name}: would be started anew, for {}", keys.join(", ")),
-            Fate::With(other) => {
-                format!("{name}: would be stopped and started with {other}, which it requires")
-            }
-            Fate::AtOnce(keys) => format!("{name}: runs on, with another {}", keys.join(", ")),
-        })?;
-    }
-    out.line(&match same {
-        1 => "1 service would stay as it is".to_owned(),
-        n => format!("{n} services would stay as they are"),
-    })?;
-    Ok(())
-}
-
 /// Asks for it, waits for the successor and for what it starts anew, and tells what was done.
-pub fn reload(
-    daemon: &Daemon,
-    runtime_dir: &Path,
-    wanted: &Reload,
-    out: &mut Printer,
-) -> Result<(), Error> {
+pub fn reload(daemon: &Daemon, wanted: &Reload, out: &mut Printer) -> Result<(), Error> {
     if wanted.dry_run {
-        return plan(runtime_dir, out);
+        return reload_plan::plan(daemon, out);
     }
     let before = daemon.status()?;
     // It ends with the daemon that answers it.

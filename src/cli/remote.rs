@@ -1,7 +1,9 @@
 //! The daemon, as seen from a command: asks on the control socket, and reads what comes.
 
+use crate::config::Bundle;
 use crate::edge::clock;
-use crate::edge::control::{Answer, SOCKET, VERSION};
+use crate::edge::control::{Answer, SOCKET, TakenUp, VERSION, take_running};
+use crate::edge::luggage;
 use crate::error::Error;
 use crate::journal::Record;
 use crate::status::Status;
@@ -81,6 +83,22 @@ impl Daemon {
             .split_once("\"status\":")
             .and_then(|(_, rest)| rest.strip_suffix('}'));
         Ok(whole.map_or_else(|| status.to_string(), str::to_owned))
+    }
+
+    /// The configuration that it has taken up.
+    pub fn running(&self) -> Result<(TakenUp, Bundle), Error> {
+        let stream = self.send(&json!({"v": VERSION, "request": "configuration"}))?;
+        let (answer, text) = take_running(stream.get_ref()).map_err(|e| self.broken(e))?;
+        let answer: Answer =
+            serde_json::from_str(&answer).map_err(|e| Error::Strange(e.to_string()))?;
+        if !answer.ok {
+            return Err(Error::refused(answer));
+        }
+        let about = answer.configuration.zip(text);
+        let (about, text) = about.ok_or_else(|| Error::Strange("it has no text".to_owned()))?;
+        let text = luggage::read_text(&text).map_err(|e| self.broken(e))?;
+        let bundle = Bundle::parse(&text).map_err(|e| Error::Strange(e.to_string()))?;
+        Ok((about, bundle))
     }
 
     /// Asks to start, stop or restart a service; tells whether there was anything to do.

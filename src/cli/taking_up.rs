@@ -157,11 +157,16 @@ pub fn pass_on(text: std::os::fd::OwnedFd) {
     luggage::put(IN_FORCE.to_owned(), text);
 }
 
+/// The files of a configuration as one text.
+pub fn text_of(config: &Config) -> Option<String> {
+    let taken = Wall::new(clock::wall().as_second()).unwrap_or(Wall::MAX);
+    Bundle::of(config, taken).to_text()
+}
+
 fn own(loaded: Loaded) -> Taken {
     tell_warnings(&loaded);
-    let taken = Wall::new(clock::wall().as_second()).unwrap_or(Wall::MAX);
     Taken {
-        bundle: Bundle::of(&loaded.config, taken).to_text(),
+        bundle: text_of(&loaded.config),
         config: loaded.config,
         stand_in: None,
         by_name: Vec::new(),

@@ -1,105 +1,150 @@
-//! What a reload would do: how two configurations differ for the services.
+//! How two configurations differ, key by key. What becomes of that is for others to find out.
 
-use super::fingerprint::Fingerprint;
+use super::Config;
+use super::explain;
 use super::forest;
 use super::render;
-use super::value::Node;
-use super::{Command, Config};
-use crate::core::settings::Service;
+use super::value::{self, Node};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 
-/// What becomes of one service.
+/// Sections with a table for each name.
+const NAMED: [&str; 2] = ["service", "group"];
+
+/// How they differ.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Difference {
+    /// Services that differ, by name.
+    pub services: BTreeMap<String, Changed>,
+    /// The same of groups.
+    pub groups: BTreeMap<String, Changed>,
+    /// Keys of the machine itself, by their full names.
+    pub machine: Vec<OtherKey>,
+    /// The board has the same name, and its file says something else.
+    pub board_file: bool,
+}
+
+/// How a service or a group differs.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// It is not in the other configuration: it is started, if it starts by itself.
+pub enum Changed {
+    /// It is in the second one alone.
     New,
-    /// It is not in this configuration any more: it is ended.
+    /// It is in the first one alone.
     Gone,
-    /// Only a new process can take up what has changed in these keys: it is started anew.
-    Anew(Vec<String>),
-    /// It is stopped and started with this one, which it requires.
-    With(String),
-    /// What has changed in these keys is in force at once; its process runs on.
-    AtOnce(Vec<String>),
+    /// These keys are given otherwise.
+    Keys(Vec<String>),
 }
 
-/// What becomes of the services that something becomes of, by name, and how many are left as they are.
-pub fn difference(old: &Config, new: &Config) -> (BTreeMap<String, Fate>, usize) {
-    let (was, is) = (services(old), services(new));
+/// A key that is given otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OtherKey {
+    /// Its full name, such as `watchdog.timeout`.
+    pub name: String,
+    /// What holds by the first one, as it is written; `None` for nothing.
+    pub was: Option<String>,
+    /// What holds by the second one.
+    pub is: Option<String>,
+}
+
+/// How the second configuration differs from the first one.
+pub fn difference(old: &Config, new: &Config) -> Difference {
     let (before, after) = (forest::grown(&old.source), forest::grown(&new.source));
-    let mut fates = BTreeMap::new();
-    for name in was.keys().filter(|name| !is.contains_key(*name)) {
-        fates.insert((*name).to_owned(), Fate::Gone);
-    }
-    for (name, (service, command)) in &is {
-        let Some((old_service, old_command)) = was.get(name) else {
-            fates.insert((*name).to_owned(), Fate::New);
-            continue;
-        };
-        let keys = changed(table(&before, name), table(&after, name));
-        let prints = [
-            Fingerprint::of(old_service, old_command),
-            Fingerprint::of(service, command),
-        ];
-        if prints[0] != prints[1] && service.keeper.is_none() {
-            fates.insert((*name).to_owned(), Fate::Anew(keys));
-        } else if !keys.is_empty() {
-            fates.insert((*name).to_owned(), Fate::AtOnce(keys));
-        }
-    }
-    with_those_required(new, &mut fates);
-    let same = is.keys().filter(|name| !fates.contains_key(**name)).count();
-    (fates, same)
-}
-
-fn services(config: &Config) -> BTreeMap<&str, (&Service, &Command)> {
-    let both = config.settings.services.iter().zip(&config.wiring.commands);
-    both.map(|(service, command)| (&*service.name, (service, command)))
-        .collect()
-}
-
-/// Whoever requires one that is started anew goes with it, and so on.
-fn with_those_required(new: &Config, fates: &mut BTreeMap<String, Fate>) {
-    let services = &new.settings.services;
-    loop {
-        let moves = |name: &str| matches!(fates.get(name), Some(Fate::Anew(_) | Fate::With(_)));
-        let next = services.iter().filter(|s| !moves(&s.name));
-        let next: Vec<(String, String)> = next
-            .filter(|s| !matches!(fates.get(&*s.name), Some(Fate::New)))
-            .filter_map(|s| {
-                let mut required = s.requires.iter().map(|id| new.settings.name(*id));
-                let cause = required.find(|name| moves(name))?;
-                Some((s.name.to_string(), cause.to_owned()))
-            })
-            .collect();
-        if next.is_empty() {
-            return;
-        }
-        for (name, cause) in next {
-            fates.insert(name, Fate::With(cause));
-        }
+    let (board, other) = (&old.wiring.board, &new.wiring.board);
+    Difference {
+        services: named(&before, &after, "service"),
+        groups: named(&before, &after, "group"),
+        machine: machine(&before, &after),
+        board_file: board.name == other.name && board.source != other.source,
     }
 }
 
-fn table<'t, 'i>(tree: &'t DeTable<'i>, name: &str) -> Option<&'t DeTable<'i>> {
-    let inside = |node: &'t Node<'i>| match node.get_ref() {
+fn named(before: &DeTable<'_>, after: &DeTable<'_>, section: &str) -> BTreeMap<String, Changed> {
+    let of = |tree| Some(inside(tree, section)?.keys().map(|key| &**key.get_ref()));
+    let names: BTreeSet<&str> = [of(before), of(after)]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
+    let (old, new) = (inside(before, section), inside(after, section));
+    let change = |name: &str| match (
+        old.and_then(|t| inside(t, name)),
+        new.and_then(|t| inside(t, name)),
+    ) {
+        (None, _) => Some(Changed::New),
+        (_, None) => Some(Changed::Gone),
+        (Some(old), Some(new)) => {
+            let keys = keys(old, new);
+            (!keys.is_empty()).then_some(Changed::Keys(keys))
+        }
+    };
+    let changes = names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), change(name)?)));
+    changes.collect()
+}
+
+fn inside<'t, 'i>(tree: &'t DeTable<'i>, name: &str) -> Option<&'t DeTable<'i>> {
+    match tree.get(name)?.get_ref() {
         DeValue::Table(table) => Some(table),
         _ => None,
-    };
-    inside(inside(tree.get("service")?)?.get(name)?)
+    }
 }
 
 /// Keys that are given otherwise.
-fn changed(old: Option<&DeTable<'_>>, new: Option<&DeTable<'_>>) -> Vec<String> {
-    let names = [old, new].into_iter().flatten().flat_map(DeTable::keys);
+fn keys(old: &DeTable<'_>, new: &DeTable<'_>) -> Vec<String> {
+    let names = old.keys().chain(new.keys());
     let names: BTreeSet<&str> = names.map(|key| &**key.get_ref()).collect();
-    let value = |table: Option<&DeTable<'_>>, name: &str| {
-        let node = table.and_then(|table| table.get(name))?;
+    let value = |table: &DeTable<'_>, name: &str| {
+        let node = table.get(name)?;
         Some(render::value(node.get_ref()))
     };
     let other = |name: &&str| value(old, name) != value(new, name);
     names.into_iter().filter(other).map(str::to_owned).collect()
+}
+
+/// Everything but services and groups. What is given as it holds by default is no other value.
+fn machine(before: &DeTable<'_>, after: &DeTable<'_>) -> Vec<OtherKey> {
+    let (old, new) = (flat(before), flat(after));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let value = |of: &BTreeMap<String, String>, name: &String| {
+        let given = of.get(name).cloned();
+        given.or_else(|| explain::default_of(name).map(str::to_owned))
+    };
+    let key = |name: &String| OtherKey {
+        name: name.clone(),
+        was: value(&old, name),
+        is: value(&new, name),
+    };
+    let keys = names.into_iter().map(key);
+    keys.filter(|key| key.was != key.is).collect()
+}
+
+fn flat(tree: &DeTable<'_>) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for (key, node) in tree {
+        let name: &str = key.get_ref();
+        if !NAMED.contains(&name) && name != "version" {
+            flatten(value::key(name), node, &mut values);
+        }
+    }
+    values
+}
+
+fn flatten(path: String, node: &Node<'_>, values: &mut BTreeMap<String, String>) {
+    match node.get_ref() {
+        DeValue::Table(table) if !table.is_empty() => {
+            for (key, node) in table {
+                flatten(
+                    format!("{path}.{}", value::key(key.get_ref())),
+                    node,
+                    values,
+                );
+            }
+        }
+        other => {
+            values.insert(path, render::value(other));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -107,43 +152,64 @@ mod tests {
     use super::*;
     use crate::config::parse;
 
-    /// Each service meets the fate that a reload has for it.
+    fn differ(old: &str, new: &str) -> Difference {
+        let of = |text| parse("test", text).unwrap().config;
+        difference(&of(old), &of(new))
+    }
+
+    /// Each service and group is told with its keys; one that is written otherwise and says the same
+    /// is none.
     #[test]
-    fn fates_are_told() {
+    fn services_and_groups_are_compared_by_their_keys() {
         let service = |name: &str, keys: &str| {
             format!("[service.{name}]\ncommand = [\"/bin/{name}\"]\n{keys}\n")
         };
-        let of = |texts: &[String]| parse("test", &texts.concat()).unwrap().config;
-        let api = service("api", "requires = [\"db\"]");
-        let web = service("web", "requires = [\"api\"]");
-        let old = of(&[
+        let group = |rest: &str| format!("[group.g]\nmembers = [\"db\", \"same\"]\n{rest}");
+        let old = [
             service("db", ""),
-            api.clone(),
-            web.clone(),
-            service("same", ""),
-            service("slow", ""),
+            service("same", "nice = 0x5"),
             service("gone", ""),
-        ]);
-        let new = of(&[
+            group(""),
+        ];
+        let new = [
             service("db", "nice = 5\nstop_timeout = \"5s\""),
-            api,
-            web,
-            service("same", ""),
-            service("slow", "stop_timeout = \"5s\""),
-            service("more", "requires = [\"db\"]"),
-        ]);
-        let (fates, same) = difference(&old, &new);
+            service("same", "nice = 5"),
+            service("more", ""),
+            group("strategy = \"one-for-all\"\n"),
+        ];
+        let found = differ(&old.concat(), &new.concat());
         let words = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
         let wanted = [
-            ("api", Fate::With("db".to_owned())),
-            ("db", Fate::Anew(words(&["nice", "stop_timeout"]))),
-            ("gone", Fate::Gone),
-            ("more", Fate::New),
-            ("slow", Fate::AtOnce(words(&["stop_timeout"]))),
-            ("web", Fate::With("api".to_owned())),
+            ("db", Changed::Keys(words(&["nice", "stop_timeout"]))),
+            ("gone", Changed::Gone),
+            ("more", Changed::New),
         ];
-        let wanted = wanted.map(|(name, fate)| (name.to_owned(), fate));
-        assert_eq!((fates, same), (wanted.into(), 1));
-        assert_eq!(difference(&new, &new), (BTreeMap::new(), 6));
+        let wanted = wanted.map(|(name, changed)| (name.to_owned(), changed));
+        assert_eq!(found.services, wanted.into());
+        let wanted = [("g".to_owned(), Changed::Keys(words(&["strategy"])))];
+        assert_eq!(found.groups, wanted.into());
+        assert!(found.machine.is_empty() && !found.board_file);
+    }
+
+    /// Keys of the machine are told with what holds before and after, by default or not.
+    #[test]
+    fn keys_of_the_machine_are_told_with_their_values() {
+        let old = "state_dir = \"/data\"\n[watchdog]\ntimeout = \"10s\"\n[hold]\nmost = \"1h\"\n";
+        let new = "version = 1\nboard = \"x728\"\nstate_dir = \"/var/lib/fieldwarden\"\n[hold]\nmost = \"1h\"\n";
+        let found = differ(old, new);
+        let told = found.machine.iter().map(|key| {
+            let value = |value: &Option<String>| value.clone().unwrap_or("nothing".to_owned());
+            format!("{} {} {}", key.name, value(&key.was), value(&key.is))
+        });
+        let told: Vec<String> = told.collect();
+        let timeout = explain::default_of("watchdog.timeout").unwrap();
+        let wanted = [
+            "board \"none\" \"x728\"".to_owned(),
+            "state_dir \"/data\" \"/var/lib/fieldwarden\"".to_owned(),
+            format!("watchdog.timeout \"10s\" {timeout}"),
+        ];
+        assert_eq!(told, wanted);
+        let default = format!("[watchdog]\ntimeout = {timeout}\n");
+        assert_eq!(differ("", &default), Difference::default());
     }
 }

@@ -47,6 +47,16 @@ impl Entry {
     }
 }
 
+/// What holds where this key, by its full name, is not given; `None` where that is nothing.
+pub(super) fn default_of(path: &str) -> Option<&'static str> {
+    let path: Vec<&str> = path.split('.').collect();
+    let entry = entries().into_iter().find(|e| same(&e.path(), &path))?;
+    match entry.key.absent {
+        Absent::Default(text) => Some(text),
+        Absent::Inside | Absent::Nothing(_) | Absent::Required(_) => None,
+    }
+}
+
 /// What these keys are for, what may be written, and what holds without them: all keys whose full name
 /// ends so, such as `timeout`, `watchdog.timeout` or `service.web.backoff.cap`.
 ///

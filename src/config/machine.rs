@@ -11,7 +11,7 @@ pub use container::{ContainerFound, check_containers};
 
 use super::accounts::Accounts;
 use super::forest;
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::report::Report;
 use super::schema::brief;
 use super::value::Node;
@@ -48,6 +48,27 @@ pub fn check_machine(config: &Config, watchdog_runs: Option<bool>) -> Vec<Proble
         sandbox::look(&mut report, &service.name, command, &find);
     }
     report.finish().iter().cloned().collect()
+}
+
+/// What is wrong with a configuration that a daemon is to take up in the place of one with this runtime
+/// directory: in another one it would not find what runs.
+pub fn check_moved(config: &Config, from: &Path) -> Option<Problems> {
+    let to = &config.wiring.runtime_dir;
+    if to == from {
+        return None;
+    }
+    let mut report = Report::of(&config.source);
+    let tree = forest::grown(&config.source);
+    let what = format!(
+        "`runtime_dir` is {}, and that of the daemon that runs is {}",
+        to.display(),
+        from.display()
+    );
+    let help = "what runs would not be found there, and be started twice: leave it as it was, or stop the \
+                daemon with its services first";
+    let span = locate(&tree, &["runtime_dir"]).unwrap_or(0..0);
+    report.error(span, what, help.to_owned());
+    Some(report.finish())
 }
 
 /// The watchdog, control group and mount points.

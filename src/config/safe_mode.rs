@@ -74,6 +74,13 @@ pub fn by_name_only(config: Config, names: &[String]) -> Config {
     changed.unwrap_or(config)
 }
 
+/// Nothing but its name is known of this service.
+pub fn is_by_name(config: &Config, name: &str) -> bool {
+    let services = config.settings.services.iter().zip(&config.wiring.commands);
+    let mut named = services.filter(|(service, _)| &*service.name == name);
+    named.any(|(_, command)| command.argv == [NO_PROGRAM])
+}
+
 /// The same configuration with these services, which run, as far as it does not have them. They end
 /// with the machine, and are not started again: nobody knows how.
 pub fn with_running(config: Config, running: &[String]) -> Config {

@@ -100,6 +100,7 @@ impl Theatre {
             aborted: Some(0),
             alone: false,
             copy: None,
+            running: None,
             devices: Devices::Simulated(board.clone()),
             // Whatever init means for this process is not for a demo.
             environment: Environment::default(),

@@ -31,32 +31,62 @@ pub struct Survivor {
     pub pidfd: OwnedFd,
 }
 
-/// Looks for a run of this service.
+/// What there is of a service.
+#[derive(Default)]
+struct Seen {
+    /// A run that lives on where it belongs.
+    run: Option<Survivor>,
+    /// It was found by its group, and not by its record.
+    unrecorded: bool,
+    /// The run of the record, outside its group, where we cannot reach all of it.
+    astray: Option<Survivor>,
+    /// There is a group of its own with processes, and no main process among them.
+    remains: bool,
+}
+
+/// Looks for a run of this service. What is out of its place is ended, so that nothing is doubled.
 ///
 /// `record`: of a run whose end nobody has seen.
 pub fn find(name: &str, record: Option<RunRecord>, pool: Option<&Pool>) -> Option<Survivor> {
+    let seen = see(record, name, pool);
+    if let Some(astray) = &seen.astray {
+        let _ = process::pidfd_send_signal(&astray.pidfd, Signal::KILL);
+    }
+    if let (true, Some(pool)) = (seen.remains, pool) {
+        log::warn!("{name}: remains of an earlier run were found and killed");
+        let _ = pool.kill(name);
+    }
+    if seen.unrecorded {
+        log::warn!("{name}: found running without a record, taken over");
+    }
+    seen.run
+}
+
+/// The run that [`find`] would take over. Touches nothing.
+pub fn look(name: &str, record: Option<RunRecord>, pool: Option<&Pool>) -> Option<Survivor> {
+    see(record, name, pool).run
+}
+
+fn see(record: Option<RunRecord>, name: &str, pool: Option<&Pool>) -> Seen {
     let ended = record.as_ref().is_some_and(has_ended);
+    let mut seen = Seen::default();
     if let Some(survivor) = record.and_then(known_alive) {
-        let elsewhere = pool.is_some_and(|pool| !pool.is_home(name, survivor.record.pid));
-        if !elsewhere {
-            return Some(survivor);
+        match pool.is_some_and(|pool| !pool.is_home(name, survivor.record.pid)) {
+            true => seen.astray = Some(survivor),
+            false => {
+                seen.run = Some(survivor);
+                return seen;
+            }
         }
-        // It runs outside its group, where we cannot reach all of it: end it and start anew.
-        let _ = process::pidfd_send_signal(&survivor.pidfd, Signal::KILL);
     }
     let in_pool = pool.map(|pool| pool.processes(name)).unwrap_or_default();
     // A record is struck out when the end of its run was seen. So if there is one, and its process is
     // gone, whatever leads a session here is not the main process but some helper of it.
     let mut leaders = in_pool.iter().copied().filter(|_| !ended);
-    let leader = leaders.find_map(|pid| led_by_itself(pid, name));
-    if leader.is_none()
-        && let Some(pool) = pool
-        && !in_pool.is_empty()
-    {
-        log::warn!("{name}: remains of an earlier run were found and killed");
-        let _ = pool.kill(name);
-    }
-    leader
+    seen.run = leaders.find_map(led_by_itself);
+    seen.unrecorded = seen.run.is_some();
+    seen.remains = seen.run.is_none() && !in_pool.is_empty();
+    seen
 }
 
 /// The process of this record is not there any more; its number may be another one's.
@@ -83,12 +113,11 @@ fn known_alive(record: RunRecord) -> Option<Survivor> {
 }
 
 /// A process without a record that leads a session, as every main process of ours does.
-fn led_by_itself(pid: Pid, name: &str) -> Option<Survivor> {
+fn led_by_itself(pid: Pid) -> Option<Survivor> {
     let pidfd = open(pid)?;
     if session::leader(pid)? != pid || !alive(&pidfd) {
         return None;
     }
-    log::warn!("{name}: found running without a record, taken over");
     let start = start_time(nix_pid(pid)?).ok()?;
     // That it was ready cannot be known; taking it for ready keeps it from being ended for
     // silence. A heartbeat, where it has one, will tell.
@@ -135,21 +164,24 @@ pub fn strangers(known: &BTreeSet<&str>, left: &Leavings, pool: Option<&Pool>) -
     names
 }
 
+/// Something of a service that is nobody's any more still runs.
+pub fn is_there(name: &str, left: &Left, pool: Option<&Pool>) -> bool {
+    // What probed it may have outlived it, too.
+    let grouped = |pool: &Pool| !pool.processes(name).is_empty() || pool.is_populated(name);
+    left.record.clone().and_then(known_alive).is_some() || pool.is_some_and(grouped)
+}
+
 /// Ends these services if they still run: nobody else would.
 ///
 /// Takes as long as they take to end, up to [`PATIENCE`] each.
 pub fn end_strangers(strangers: &Leavings, table: &RunTable, pool: Option<&Pool>) {
     for (name, left) in strangers {
-        let survivor = left.record.clone().and_then(known_alive);
-        let grouped = pool.map(|p| p.processes(name)).unwrap_or_default();
-        // What probed it may have outlived it, too.
-        let populated = pool.is_some_and(|pool| pool.is_populated(name));
-        if survivor.is_none() && grouped.is_empty() && !populated {
+        if !is_there(name, left, pool) {
             table.forget(name);
             continue;
         }
         log::warn!("{name} runs but is no longer configured: ending it");
-        if let Some(survivor) = survivor {
+        if let Some(survivor) = left.record.clone().and_then(known_alive) {
             end(&survivor.pidfd);
         }
         if let Some(pool) = pool {
@@ -215,7 +247,9 @@ mod tests {
         let (main, helper) = (sleeper(), sleeper());
         let pool = pool_with(&directory.path().join("pool"), &helper);
 
+        let looked = look("web", None, Some(&pool)).unwrap();
         let found = find("web", None, Some(&pool)).unwrap();
+        assert_eq!(looked.record, found.record);
         assert_eq!(
             found.record.pid.number(),
             helper.pid.as_raw().unsigned_abs()

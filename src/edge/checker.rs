@@ -8,7 +8,7 @@ use super::children::Births;
 use super::clock;
 use super::inbox::Inbox;
 use super::spawner::errno;
-use super::successor::Successor;
+use super::successor::{self, Successor};
 use super::thread;
 use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -91,7 +91,11 @@ impl Checker {
             clippy::disallowed_methods,
             reason = "no service: our own program, for a moment, started by posix_spawn(3)"
         )]
-        let child = Command::new(self.successor.program())
+        let mut command = Command::new(self.successor.program());
+        if let Some(directory) = self.successor.directory() {
+            command.env(successor::DIRECTORY, directory);
+        }
+        let child = command
             .arg("check")
             .arg("--config")
             .arg(self.successor.config())

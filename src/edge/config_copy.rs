@@ -8,12 +8,13 @@
 //!
 //! Never replaces a copy by half of another one. Never waits for the card but in a thread of its own.
 
+use super::luggage;
 use super::newer;
 use super::places::Places;
 use crate::config::{self, Bundle, alike};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -122,10 +123,7 @@ impl ConfigCopies {
     }
 
     fn text(&self) -> io::Result<String> {
-        let length = usize::try_from(self.text.metadata()?.len()).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
-        self.text.read_exact_at(&mut bytes, 0)?;
-        String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+        luggage::read_text(&self.text)
     }
 }
 

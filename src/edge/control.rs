@@ -21,11 +21,13 @@ mod door;
 mod hostile;
 mod request;
 mod ring;
+mod running;
 mod server;
 
 pub use answer::{Answer, Code};
 pub use door::{Door, DoorError, is_served, listen_unix, looking_group};
 pub use ring::EventRing;
+pub use running::{Running, TakenUp, take as take_running};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use hostile::hostile;
@@ -121,6 +123,8 @@ pub struct Control {
     pub events: Arc<EventRing>,
     /// Users who may act beside root and the daemon's own, by name or number.
     pub operators: Vec<String>,
+    /// The configuration that the daemon has taken up; `None` where it could not be kept.
+    pub running: Option<Running>,
 }
 
 impl Control {

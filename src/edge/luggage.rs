@@ -7,12 +7,13 @@
 //! Descriptors belong to a process, and so there is one luggage in it. It stays shut unless this
 //! process is to be handed over: then whatever is put in is dropped, as it would be anyway.
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The variable in which a successor finds the number of the list.
@@ -82,20 +83,31 @@ pub fn discard(prefixes: &[&str]) {
     }
 }
 
-/// Keeps a text that may go along, in memory that is not this process's.
+/// Keeps a text that may go along, in memory that is not this process's. Whoever is handed it cannot
+/// change it.
 pub fn keep_text(text: &str) -> Option<OwnedFd> {
-    let mut file = File::from(memory(MemfdFlags::CLOEXEC).ok()?);
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(memory(flags).ok()?);
     file.write_all(text.as_bytes()).ok()?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals).ok()?;
     Some(file.into())
 }
 
 /// Takes out a text that came along.
 pub fn take_text(name: &str) -> Option<String> {
-    let mut file = File::from(take(name)?);
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.read_to_string(&mut text).ok()?;
-    Some(text)
+    read_text(&File::from(take(name)?)).ok()
+}
+
+/// Reads a text that was kept, wherever others who have the same file have come to in it.
+///
+/// # Errors
+/// What the kernel said; that it is no text.
+pub fn read_text(file: &File) -> io::Result<String> {
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0)?;
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// A file in memory. Some machines take none that could be executed, and old kernels do not know one
@@ -231,6 +243,11 @@ mod tests {
     fn a_text_that_was_kept_is_taken_out() {
         let text = "board = \"sim\"\n".repeat(500);
         put_back("text of a test".to_owned(), keep_text(&text).unwrap());
+        let kept = File::from(take("text of a test").unwrap());
+        let path = format!("/proc/self/fd/{}", kept.as_raw_fd());
+        let mut other = File::options().read(true).write(true).open(path).unwrap();
+        assert!(other.write_all(b"x").is_err() && other.set_len(0).is_err());
+        put_back("text of a test".to_owned(), kept.into());
         assert_eq!(take_text("text of a test"), Some(text));
         assert_eq!(take_text("text of a test"), None);
     }

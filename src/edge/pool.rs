@@ -12,6 +12,7 @@ mod probe;
 mod share;
 
 use super::lock::lock;
+use crate::config::CgroupChoice;
 use crate::core::fact::Pid;
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,8 +40,9 @@ pub struct Pool {
     /// Leaves of probes that were made.
     probes: Arc<AtomicU64>,
     /// Held for as long as the daemon lives: a second one would take our services for its own, and
-    /// end those that it does not know. A file that only its owner may open, and so lock.
-    _lock: Arc<fs::File>,
+    /// end those that it does not know. A file that only its owner may open, and so lock. `None` for
+    /// somebody who only looks.
+    _lock: Option<Arc<fs::File>>,
 }
 
 /// A leaf, open, and what there was to know when it was made.
@@ -72,11 +74,30 @@ impl Pool {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, whose));
         }
         Ok(Pool {
+            _lock: Some(Arc::new(file)),
+            ..Pool::seen(directory)
+        })
+    }
+
+    /// The pool in this directory as somebody sees it who only looks: another daemon may have it.
+    fn seen(directory: &Path) -> Pool {
+        Pool {
             directory: directory.to_owned(),
             kills: Arc::default(),
             probes: Arc::default(),
-            _lock: Arc::new(file),
-        })
+            _lock: None,
+        }
+    }
+
+    /// The pool that a daemon with this choice has or would have, for somebody who only looks.
+    pub fn look(choice: &CgroupChoice) -> Option<Pool> {
+        let directory = match choice {
+            CgroupChoice::None => return None,
+            CgroupChoice::At(path) => path,
+            CgroupChoice::Auto => Path::new(UNIT),
+        };
+        let there = directory.join("cgroup.procs").exists();
+        there.then(|| Pool::seen(directory))
     }
 
     /// The pool of the unit that ships with us.

@@ -113,9 +113,14 @@ impl RunTable {
         (table, left)
     }
 
+    /// What a daemon of this boot has left, for somebody who only looks.
+    pub fn look(places: &Places) -> Leavings {
+        Image::read(places).leavings()
+    }
+
     /// Names of services of which a daemon of this boot has left a run whose end nobody has seen.
     pub fn running(places: &Places) -> Vec<String> {
-        let left = Image::read(places).leavings().into_iter();
+        let left = RunTable::look(places).into_iter();
         left.filter_map(|(name, left)| left.record.map(|_| name))
             .collect()
     }

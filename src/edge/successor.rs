@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// The variable in which a program that goes on in its own place finds why.
 pub const REFUSED: &str = "FIELDWARDEN_REFUSED";
 
+/// The variable in which a check finds the runtime directory that a configuration has to name.
+pub const DIRECTORY: &str = "FIELDWARDEN_DIRECTORY_IN_FORCE";
+
 /// The program that is running now, whatever has become of its file.
 const OURSELVES: &str = "/proc/self/exe";
 
@@ -27,18 +30,26 @@ pub struct Successor {
     environment: Vec<(OsString, OsString)>,
     /// The configuration that it will read.
     config: PathBuf,
+    /// The runtime directory that it has to name: in another one nobody finds what runs. `None` where
+    /// it does not decide that.
+    directory: Option<PathBuf>,
 }
 
 impl Successor {
-    /// The one of this process, which reads this configuration. `None` where the kernel does not say
-    /// what this program is.
-    pub fn of_this_process(environment: &Environment, config: &Path) -> Option<Successor> {
+    /// The one of this process, which reads this configuration. `directory`: the runtime directory that
+    /// it has to name, if it has to. `None` where the kernel does not say what this program is.
+    pub fn of_this_process(
+        environment: &Environment,
+        config: &Path,
+        directory: Option<PathBuf>,
+    ) -> Option<Successor> {
         let arguments: Vec<OsString> = env::args_os().collect();
         Some(Successor {
             program: started_from(arguments.first()?, environment.get("PATH"))?,
             arguments,
             environment: environment.for_successor(),
             config: config.to_owned(),
+            directory,
         })
     }
 
@@ -50,6 +61,11 @@ impl Successor {
     /// The configuration that it will read.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// The runtime directory that this has to name, if it has to.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// Puts it into the place of this program, with the luggage. Signals are to be blocked, and all

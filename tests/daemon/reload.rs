@@ -19,18 +19,19 @@ impl Rig {
     }
 
     /// What `fieldwarden reload --dry-run` says.
-    fn plans(&self) -> String {
-        self.until("there is a copy", |rig| {
-            rig.path("run/configuration").exists()
-        });
+    pub fn plans(&self) -> String {
+        let output = self.reload_dry();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn reload_dry(&self) -> Output {
         let output = Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
             .arg("--runtime-dir")
             .arg(self.path("run"))
             .args(["reload", "--dry-run"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+            .output();
+        output.unwrap()
     }
 
     pub fn reloads(&self) -> String {
@@ -57,7 +58,7 @@ fn only_what_has_changed_restarts() {
     let planned = rig.plans();
     for line in [
         "gone: not configured any more, would be ended\n",
-        "new: new\n",
+        "new: new, would be started\n",
         "other: would be started anew, for environment\n",
         "same: runs on, with another stop_timeout\n",
         "0 services would stay as they are\n",
@@ -288,4 +289,192 @@ fn an_end_between_two_programs_is_seen() {
     });
     assert_eq!(rig.service("once").state, "down");
     assert_eq!(rig.service("once").run, 1);
+}
+
+/// Services for a plan: what each is, by a number for its environment and one for what it hangs on.
+/// `crashes` waits for an hour after its first failure, `done` has done its work.
+fn company(numbers: [u32; 8], chained: bool, extra: bool) -> String {
+    let names = ["db", "api", "web", "lone", "one", "two", "crashes", "done"];
+    let each = names.iter().zip(numbers).map(|(name, number)| {
+        let number = format!("environment = {{ N = \"{number}\" }}\n");
+        match *name {
+            "api" => sleeper(name, &(number + "requires = [\"db\"]")),
+            "web" if chained => sleeper(name, &(number + "requires = [\"api\"]")),
+            "two" => sleeper(name, &(number + "requires = [\"one\"]\nautostart = false")),
+            "crashes" => shell(
+                name,
+                &(number + "backoff = { first = \"1h\", cap = \"1h\" }"),
+                "exit 1",
+            ),
+            "done" => shell(name, &(number + "restart = \"on-failure\""), "exit 0"),
+            _ => sleeper(name, &number),
+        }
+    });
+    let mut text: String = each.collect();
+    text.push_str("[group.pair]\nmembers = [\"one\", \"db\"]\nstrategy = \"one-for-all\"\n");
+    if extra {
+        text += &sleeper("extra", "requires = [\"one\"]");
+        text += &sleeper("idle", "autostart = false");
+    }
+    text
+}
+
+/// What a plan says of a service, in one word.
+fn planned<'a>(plan: &'a str, name: &str) -> &'a str {
+    let of = format!("{name}: ");
+    let line = plan.lines().find_map(|line| line.strip_prefix(&of));
+    match line {
+        Some(fate) if fate.contains("would be ended") => "ended",
+        Some(fate) if fate.contains("not be started") => "rests",
+        Some(fate) if fate.contains("started") => "started",
+        _ => "rests",
+    }
+}
+
+/// Whatever changes, and however services stand: what the plan says of each is what the reload does.
+#[test]
+fn the_plan_is_the_deed() {
+    let mut rig = Rig::new(&company([0; 8], true, false));
+    rig.start();
+    for name in ["db", "api", "web", "lone", "one"] {
+        rig.up(name);
+    }
+    rig.until("it waits", |rig| rig.service("crashes").state == "backoff");
+    rig.until("it is done", |rig| rig.service("done").state == "down");
+    rig.ask_about("stop", Some("lone")).unwrap();
+    rig.until("it is stopped", |rig| rig.service("lone").state == "down");
+    let mut seen = std::collections::BTreeSet::new();
+    // Each bit: what changes of which service, whether the chain is as long, whether there are more.
+    for (round, bits) in [
+        0b1,
+        0b1000_0010,
+        0b10_0101_0000,
+        0b1_0000_1000,
+        0b11_1111_1111,
+        0,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = rig.status();
+        let number = u32::try_from(round).unwrap() + 1;
+        let numbers = std::array::from_fn(|at| if bits >> at & 1 == 1 { number } else { 0 });
+        rig.configure(&company(numbers, bits >> 8 & 1 == 0, bits >> 9 & 1 == 1));
+        let plan = rig.plans();
+        assert_eq!(rig.plans(), plan, "to plan changes nothing");
+        // What fails once more makes that an error.
+        let output = rig.reload();
+        assert!(output.status.code() < Some(2), "{output:?}");
+        let after = rig.status();
+        for old in before.services.iter().filter(|s| s.pid.is_some()) {
+            let gone = after.services.iter().all(|s| s.name != old.name);
+            assert_eq!(
+                planned(&plan, &old.name) == "ended",
+                gone,
+                "{}: {plan}",
+                old.name
+            );
+        }
+        for new in &after.services {
+            let old = before.services.iter().find(|s| s.name == new.name);
+            let begun = old.map_or(new.run > 0, |old| old.run != new.run);
+            let deed = if begun { "started" } else { "rests" };
+            let context = format!("round {round}, {}: {plan}\n{}", new.name, rig.log());
+            assert_eq!(planned(&plan, &new.name), deed, "{context}");
+            seen.insert((new.name.clone(), deed));
+        }
+    }
+    // Each of them was seen to be started and to rest, where it could be.
+    for name in ["db", "api", "web", "one", "crashes"] {
+        for deed in ["started", "rests"] {
+            assert!(seen.contains(&(name.to_owned(), deed)), "{name} {deed}");
+        }
+    }
+    assert!(!seen.contains(&("done".to_owned(), "started")));
+    assert!(!seen.contains(&("two".to_owned(), "started")));
+}
+
+/// What changes of the machine itself is told with what held before; files that would be refused are,
+/// by their mistakes, and so is another directory, in which nobody would find what runs.
+#[test]
+fn a_plan_tells_of_the_machine() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    rig.start();
+    let web = rig.up("web");
+    let text = "[vitals]\nevery = \"20s\"\n[watchdog]\nowner = \"nobody\"\n";
+    rig.configure(&(text.to_owned() + &sleeper("web", "")));
+    let plan = rig.plans();
+    for line in [
+        "vitals.every: \"20s\" instead of \"15s\"\n",
+        "watchdog.owner: \"nobody\" instead of \"fieldwarden\"\n",
+        "1 service would stay as it is\n",
+    ] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    rig.configure("[service.web]\ncomand = []\n");
+    let output = rig.reload_dry();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{errors}");
+    assert!(
+        errors.contains("comand") && errors.contains("would be refused"),
+        "{errors}"
+    );
+
+    let file = rig.path("fieldwarden.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let moved = text
+        .replace("/run\"", "/elsewhere\"")
+        .replace("comand = []", "command = [\"/bin/true\"]");
+    fs::write(&file, moved).unwrap();
+    for output in [rig.reload_dry(), rig.reload()] {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{errors}");
+        let both = errors.contains("`runtime_dir` is ") && errors.contains("/run");
+        assert!(both && errors.contains("nothing"), "{errors}");
+    }
+    assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
+}
+
+/// While a copy or safe mode is in force, that is what a plan compares with: what runs on is told to.
+#[test]
+fn a_plan_compares_with_what_is_in_force() {
+    let mut rig = Rig::new(&sleeper("web", ""));
+    rig.start();
+    let web = rig.up("web");
+    rig.until("there is a copy", |rig| {
+        rig.path("run/configuration").exists()
+    });
+    for (copied, wanted) in [
+        (true, "compared with a copy of 20"),
+        (
+            false,
+            "compared with what is left in safe mode, which is in force because of ",
+        ),
+    ] {
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        if !copied {
+            fs::remove_file(rig.path("run/configuration")).unwrap();
+        }
+        rig.configure("[service.web]\ncomand = [\"/bin/sleep\", \"1000\"]\n");
+        rig.start();
+        assert!(rig.status().daemon.stand_in.is_some());
+        rig.configure(&(sleeper("web", "stop_timeout = \"4s\"") + &sleeper("more", "")));
+        let plan = rig.plans();
+        let fate = match copied {
+            true => "web: runs on, with another stop_timeout\n",
+            false => "web: known again, runs on\n",
+        };
+        for part in [
+            wanted,
+            fate,
+            "more: new, would be started\n",
+            "0 services would stay",
+        ] {
+            assert!(plan.contains(part), "{part}: {plan}");
+        }
+    }
+    rig.reloads();
+    assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
+    rig.up("more");
 }

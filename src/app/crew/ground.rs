@@ -2,17 +2,18 @@
 
 use super::queues::Counts;
 use super::{Devices, left as before, limits, stability};
-use crate::app::legacy::{self, Found};
+use crate::app::heritage::{self, Heritage, Trust};
 use crate::app::{AppError, Plan};
 use crate::config::board::Board;
 use crate::config::{CgroupChoice, Command, Fingerprint, ProbePlan};
 use crate::core::BootFacts;
 use crate::core::fact::{Fact, Fault, ServiceId, StandIn, Thread};
 use crate::core::settings::{self as core_settings, Keeper, Ready, Service, Settings};
-use crate::edge::adoption::{self, Survivor};
+use crate::edge::adoption;
 use crate::edge::board_record;
 use crate::edge::children::{self, Child};
 use crate::edge::config_copy::ConfigCopies;
+use crate::edge::control::Running;
 use crate::edge::fd_store::FdStore;
 use crate::edge::halter::Kept;
 use crate::edge::hold_file::HoldFile;
@@ -39,8 +40,8 @@ pub(super) struct Ground {
     pub settings: Arc<Settings>,
     pub places: Places,
     pub table: Arc<RunTable>,
-    /// What an earlier daemon of this boot left about services that nobody configures any more.
-    pub strangers: Leavings,
+    /// What is taken over from an earlier daemon of this boot.
+    pub heritage: Heritage,
     pub pool: Option<Pool>,
     /// Why there is none although there should be.
     pub no_pool: Option<Fault>,
@@ -48,15 +49,12 @@ pub(super) struct Ground {
     pub safe: Option<u32>,
     /// What stands in for the configuration, which cannot be used.
     pub stand_in: Option<(StandIn, Box<str>)>,
+    /// What it goes by, for who asks.
+    pub running: Option<Running>,
     /// The copies of it that are to be kept.
     pub copies: Option<ConfigCopies>,
     pub boot: BootFacts,
     pub boot_id: Box<str>,
-    pub survivors: Vec<(ServiceId, Survivor)>,
-    /// What an earlier daemon of this boot left about the services.
-    pub memos: Vec<Found>,
-    /// Services whose latest run was begun otherwise than the configuration says now.
-    pub redefined: Vec<ServiceId>,
     pub marker: MarkerFiles,
     /// Where is kept what is known of jobs.
     pub jobs: JobFiles,
@@ -92,17 +90,20 @@ impl Ground {
         let descriptors = plan.own_process.then(process::open_more).flatten();
         let names: Vec<&str> = settings.services.iter().map(|s| &*s.name).collect();
         let (table, left) = RunTable::open(&places, &names);
-        let memos = memos(&settings, &left, safe);
-        let survivors = survivors(&settings, (pool.as_ref(), &left), &memos, &table);
-        let gentle = safe.is_some() || plan.alone || plan.stand_in.is_some();
-        let what = (&*settings, &*commands);
-        let (redefined, strangers) = out_of_place(gentle, what, &left, pool.as_ref());
+        let trust = Trust {
+            safe: safe.is_some(),
+            gentle: safe.is_some() || plan.alone || plan.stand_in.is_some(),
+        };
+        let (what, there) = ((&*settings, &*commands), (&left, pool.as_ref()));
+        let heritage = Heritage::of(trust, what, there, adoption::find);
+        note_found(&heritage, &left, &settings, &table);
         let of = note_board(plan, &places);
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let marker = marker.or_in(&plan.refuges);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
         let found = before::found(plan, &marker);
         Ok(Ground {
+            running: super::running(plan.running.take(), wiring),
             copies: stability::copies(plan.copy.take(), &plan.config, &places),
             logs: LogPlan::of(&wiring.state_dir, &settings.services, &commands),
             stores: stores(&settings, &commands),
@@ -111,7 +112,7 @@ impl Ground {
             settings,
             places,
             table: Arc::new(table),
-            strangers,
+            heritage,
             pool,
             no_pool,
             safe,
@@ -122,9 +123,6 @@ impl Ground {
                 first,
             },
             boot_id,
-            survivors,
-            memos,
-            redefined,
             marker,
             jobs,
             found,
@@ -154,10 +152,7 @@ impl Ground {
 
     /// What earlier daemons, of this boot or of another, have left about the runs of jobs.
     pub fn job_pasts(&self) -> Vec<Fact> {
-        let jobs = (0u16..).map(ServiceId).zip(&self.settings.services);
-        let jobs = jobs.filter(|(_, s)| s.job.is_some());
-        let found = jobs.filter_map(|(id, _)| self.jobs.found(id, &self.settings));
-        found.collect()
+        heritage::job_pasts(&self.jobs, &self.settings)
     }
 
     /// The hold that an earlier daemon of this boot has left. Not after daemons that broke off: such a
@@ -362,61 +357,14 @@ fn note_board(plan: &Plan, places: &Places) -> Of {
     of
 }
 
-/// What runs otherwise than it is configured, and what is nobody's any more. Nothing is stopped because
-/// of a file that cannot be used, and nothing by a daemon whose predecessors broke off.
-fn out_of_place(
-    gentle: bool,
-    what: (&Settings, &[Command]),
-    left: &Leavings,
-    pool: Option<&Pool>,
-) -> (Vec<ServiceId>, Leavings) {
-    match gentle {
-        true => (Vec::new(), Leavings::new()),
-        false => (redefined(what, left), strangers(what.0, left, pool)),
+/// Without a record the next one finds a run as this one did.
+fn note_found(heritage: &Heritage, left: &Leavings, settings: &Settings, table: &RunTable) {
+    for (id, survivor) in &heritage.survivors {
+        let record = left.get(settings.name(*id)).and_then(|l| l.record.as_ref());
+        if record != Some(&survivor.record) {
+            let _ = table.store(*id, &survivor.record);
+        }
     }
-}
-
-/// What runs and is nobody's any more. A process of ours that has become a unit meanwhile is one too
-/// many.
-fn strangers(settings: &Settings, left: &Leavings, pool: Option<&Pool>) -> Leavings {
-    let ours = |s: &&Service| s.keeper.is_none() || !runs(&s.name, left, pool);
-    let ours = settings.services.iter().filter(ours).map(|s| &*s.name);
-    adoption::strangers(&ours.collect(), left, pool)
-}
-
-/// Something of it may run that is ours.
-fn runs(name: &str, left: &Leavings, pool: Option<&Pool>) -> bool {
-    let recorded = left.get(name).is_some_and(|left| left.record.is_some());
-    recorded || pool.is_some_and(|pool| pool.is_populated(name))
-}
-
-fn survivors(
-    settings: &Settings,
-    (pool, left): (Option<&Pool>, &Leavings),
-    memos: &[Found],
-    table: &RunTable,
-) -> Vec<(ServiceId, Survivor)> {
-    let find = |(id, s): (ServiceId, &Service)| {
-        if s.keeper.is_some() {
-            return None;
-        }
-        let record = left.get(&*s.name).and_then(|left| left.record.clone());
-        if pool.is_none() && record.is_none() {
-            return None;
-        }
-        let mut survivor = adoption::find(&s.name, record.clone(), pool)?;
-        // One that was found without a record has a number that may have been used before.
-        let known = memos.iter().find(|(whose, ..)| *whose == id);
-        let known = known.map_or(survivor.record.run, |(_, run, _)| *run);
-        survivor.record.run = survivor.record.run.max(known);
-        if record.as_ref() != Some(&survivor.record) {
-            // Without it the next one finds it as this one did.
-            let _ = table.store(id, &survivor.record);
-        }
-        Some((id, survivor))
-    };
-    let ids = (0u16..).map(ServiceId);
-    ids.zip(&settings.services).filter_map(find).collect()
 }
 
 fn stores(settings: &Settings, commands: &[Command]) -> Vec<FdStore> {
@@ -426,25 +374,4 @@ fn stores(settings: &Settings, commands: &[Command]) -> Vec<FdStore> {
         store
     };
     settings.services.iter().zip(commands).map(store).collect()
-}
-
-/// Services that are configured otherwise than they were started.
-fn redefined((settings, commands): (&Settings, &[Command]), left: &Leavings) -> Vec<ServiceId> {
-    let services = settings.services.iter().zip(commands);
-    let other = |(service, command): (&Service, &Command)| {
-        let before = left.get(&*service.name).and_then(|left| left.fingerprint);
-        before.is_some_and(|before| before != Fingerprint::of(service, command))
-    };
-    let ids = (0u16..).map(ServiceId).zip(services);
-    ids.filter_map(|(id, s)| other(s).then_some(id)).collect()
-}
-
-fn memos(settings: &Settings, left: &Leavings, safe: Option<u32>) -> Vec<Found> {
-    if safe.is_some() {
-        return Vec::new();
-    }
-    let ids = (0u16..).map(ServiceId).take(settings.services.len());
-    let memo = |id| left.get(settings.name(id))?.memo.as_deref();
-    ids.filter_map(|id| legacy::find(id, settings, memo(id)?))
-        .collect()
 }

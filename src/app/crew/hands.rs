@@ -4,6 +4,7 @@ use super::ground::Ground;
 use super::health;
 use super::queues::{PROMPT, Queues, ServiceWorks};
 use super::samplers::{Sampler, Samplers};
+use crate::app::heritage::Heritage;
 use crate::app::{AppError, Bridge};
 use crate::config::board::{Board, MainsBy};
 use crate::config::{Config, ProbePlan};
@@ -14,7 +15,7 @@ use crate::edge::build_date::build_date;
 use crate::edge::bus::{self, BusOrder};
 use crate::edge::checker::Checker;
 use crate::edge::children::{Adopting, Births, Child, ChildOrder, Children};
-use crate::edge::control::{Control, ControlOrder, Door, EventRing};
+use crate::edge::control::{Control, ControlOrder, Door, EventRing, Running};
 use crate::edge::drive::Kept;
 use crate::edge::floor_file::FloorFile;
 use crate::edge::guards::Guards;
@@ -270,7 +271,7 @@ impl Hands {
         settings: Arc<Settings>,
         inbox: Inbox,
         events: Arc<EventRing>,
-        operators: Vec<String>,
+        (operators, running): (Vec<String>, Option<Running>),
     ) -> Result<(), AppError> {
         let control = Control {
             door,
@@ -279,6 +280,7 @@ impl Hands {
             work,
             events,
             operators,
+            running,
         };
         let server = control.server().map_err(AppError::kernel("control"))?;
         self.man("control", server)
@@ -357,7 +359,7 @@ impl Hands {
 
     pub(super) fn end_strangers(&mut self, ground: Ground) -> Result<(), AppError> {
         let Ground {
-            strangers,
+            heritage: Heritage { strangers, .. },
             table,
             pool,
             ..

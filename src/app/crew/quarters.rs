@@ -79,6 +79,7 @@ mod tests {
             aborted: None,
             alone: false,
             copy: None,
+            running: None,
             environment: Environment::of_this_process(),
             own_process: false,
             successor: None,

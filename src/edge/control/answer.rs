@@ -1,6 +1,6 @@
 //! The lines that clients get.
 
-use super::{CORE_WITHIN, VERSION};
+use super::{CORE_WITHIN, TakenUp, VERSION};
 use crate::core::note::{DrillRefused, Unready};
 use crate::text;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct Answer {
     /// The status report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<serde_json::Value>,
+    /// What goes along with the configuration, which is a descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<TakenUp>,
     /// Why not, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
@@ -50,6 +53,8 @@ pub enum Code {
     BadConfiguration,
     /// There can be no reload now, and nothing was changed.
     NotReloaded,
+    /// The text of the configuration could not be kept.
+    NotKept,
     /// This user may not ask for it.
     NotPermitted,
     /// Too many clients at once.
@@ -97,6 +102,7 @@ fn yes() -> Answer {
         ok: true,
         answer: None,
         status: None,
+        configuration: None,
         code: None,
         error: None,
         help: None,
@@ -117,6 +123,14 @@ pub(super) fn lost_line(events: u64) -> String {
 pub(super) fn word_line(word: &str) -> Vec<u8> {
     finish(&Answer {
         answer: Some(word.to_owned()),
+        ..yes()
+    })
+}
+
+/// The line that a configuration comes with, with its line feed.
+pub(super) fn configuration_line(about: &TakenUp) -> Vec<u8> {
+    finish(&Answer {
+        configuration: Some(about.clone()),
         ..yes()
     })
 }
@@ -154,6 +168,20 @@ pub(super) fn hold_too_long(left: Duration, most: Duration) -> Refusal {
 pub(super) fn no_drill(why: DrillRefused) -> Refusal {
     let help = "nothing was done; mend that, and try again";
     Refusal::new(Code::NoDrill, text::undrilled(why), help)
+}
+
+/// There was no memory for it when the daemon began.
+pub(super) fn not_kept() -> Refusal {
+    let what = "the daemon could not keep the text of its configuration";
+    let help = "look into its log; it tries again at the next reload";
+    Refusal::new(Code::NotKept, what, help)
+}
+
+/// Only those may see it who could read the files anyway.
+pub(super) fn not_shown(uid: u32) -> Refusal {
+    let what = format!("user {uid} may not see the configuration: it may have secrets in it");
+    let help = "become root, for example with sudo";
+    Refusal::new(Code::NotPermitted, what, help)
 }
 
 /// There was no reload.

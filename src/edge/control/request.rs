@@ -24,6 +24,8 @@ const SHOW_MAX: u64 = 660;
 pub(super) enum Wanted {
     /// Something of the core.
     Core(Request),
+    /// The configuration that the daemon has taken up.
+    Configuration,
     /// Events.
     Events {
         /// How many of those that were.
@@ -37,7 +39,7 @@ impl Wanted {
     /// It changes something, so not everybody may ask for it.
     pub fn acts(&self) -> bool {
         match self {
-            Wanted::Core(Request::Status) | Wanted::Events { .. } => false,
+            Wanted::Core(Request::Status) | Wanted::Configuration | Wanted::Events { .. } => false,
             Wanted::Core(
                 Request::Start(_)
                 | Request::Stop(_)
@@ -66,6 +68,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
     };
     let wanted = match verb.as_str() {
         "status" => Wanted::Core(Request::Status),
+        "configuration" => Wanted::Configuration,
         "events" => events(&mut keys)?,
         "start" => Wanted::Core(Request::Start(service(&mut keys, settings)?)),
         "stop" => Wanted::Core(Request::Stop(service(&mut keys, settings)?)),
@@ -119,7 +122,7 @@ impl<'de> Deserialize<'de> for Scalar {
 /// Shown wherever a request cannot be read.
 const EXAMPLE: &str = "send one line such as {\"v\":1,\"request\":\"status\"}; \
      requests: status, events, start, stop, restart, reload, halt, hold, end-hold, \
-     drill, show-led";
+     drill, show-led, configuration";
 
 /// The refusal of a line that does not end.
 pub(super) fn too_long() -> Refusal {

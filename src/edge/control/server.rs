@@ -1,15 +1,15 @@
 //! The loop of the control thread: who may come in, whose turn it is, whose time is over.
 
 use super::answer::{
-    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, no_drill, not_reloaded,
-    status_line, too_slow, word_line,
+    Code, Refusal, busy, ending, events_line, hold_too_long, no_answer, no_drill, not_kept,
+    not_reloaded, not_shown, status_line, too_slow, word_line,
 };
 use super::client::{Client, Moved};
 use super::request::{self, Wanted};
 use super::ring::EventRing;
 use super::{
     CLIENTS_MAX, CORE_WITHIN, Control, ControlOrder, Door, FOLLOWERS_MAX, RELOAD_WITHIN,
-    REQUEST_MAX, Reply,
+    REQUEST_MAX, Reply, Running,
 };
 use crate::config::accounts::Accounts;
 use crate::core::action;
@@ -65,6 +65,7 @@ pub(super) struct Server {
     operators: Vec<String>,
     accounts: Accounts,
     acting: Vec<u32>,
+    running: Option<Running>,
     over: bool,
 }
 
@@ -91,6 +92,7 @@ impl Server {
             operators: control.operators,
             accounts: Accounts::of(Path::new("/etc")),
             acting: Vec::new(),
+            running: control.running,
             over: false,
         })
     }
@@ -251,6 +253,7 @@ impl Server {
         debug_assert!(line.len() < REQUEST_MAX, "a client read too much");
         match self.judge(key, line) {
             Ok(Wanted::Core(request)) => self.pass_on(key, request, now),
+            Ok(Wanted::Configuration) => self.hand_out(key, now),
             Ok(Wanted::Events { last, follow }) => self.begin_events(key, last, follow, now),
             Err(refusal) => self.tell(key, refusal.line(), now),
         }
@@ -260,6 +263,9 @@ impl Server {
     fn judge(&mut self, key: u64, line: &[u8]) -> Result<Wanted, Refusal> {
         let wanted = request::read(line, &self.settings)?;
         let uid = self.clients.get(&key).map_or(u32::MAX, |c| c.uid);
+        if wanted == Wanted::Configuration && uid != 0 && uid != self.own_uid {
+            return Err(not_shown(uid));
+        }
         if wanted.acts() && uid != 0 {
             self.look_up_operators();
         }
@@ -282,7 +288,7 @@ impl Server {
                 let what = "the core has not answered the last requests yet";
                 Err(busy(what.to_owned()))
             }
-            Wanted::Events { .. } | Wanted::Core(_) => Ok(wanted),
+            Wanted::Configuration | Wanted::Events { .. } | Wanted::Core(_) => Ok(wanted),
         }
     }
 
@@ -302,6 +308,17 @@ impl Server {
             by,
             request,
         });
+    }
+
+    /// Hands out the configuration. One that cannot take it at once never will.
+    fn hand_out(&mut self, key: u64, now: Mono) {
+        let Some(running) = &self.running else {
+            return self.tell(key, not_kept().line(), now);
+        };
+        if let Some(client) = self.clients.get(&key) {
+            let _ = running.hand_to(client.fd());
+        }
+        self.forget(key);
     }
 
     fn begin_events(&mut self, key: u64, last: u64, follow: bool, now: Mono) {

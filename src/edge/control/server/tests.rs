@@ -19,6 +19,7 @@ fn server(own_uid: u32, uid: u32) -> (Server, tempfile::TempDir) {
         work,
         events: Arc::new(EventRing::new().unwrap()),
         operators: Vec::new(),
+        running: None,
     })
     .unwrap();
     server.own_uid = own_uid;
@@ -121,4 +122,26 @@ fn open_requests_are_bounded() {
     assert!(server.judge(1, status).is_ok());
     server.expire(Mono(10));
     assert!(server.open.is_empty());
+}
+
+/// The configuration is for those alone who could read its files: not for operators.
+#[test]
+fn a_configuration_is_not_for_everybody() {
+    let wanted = br#"{"v":1,"request":"configuration"}"#;
+    for (own, uid, may) in [
+        (0, 0, true),
+        (1000, 1000, true),
+        (0, 1000, false),
+        (1000, 0, true),
+    ] {
+        let (mut server, _dir) = server(own, uid);
+        server.acting = vec![uid];
+        let judged = server.judge(1, wanted);
+        assert_eq!(
+            judged.as_ref().ok(),
+            may.then_some(&Wanted::Configuration),
+            "{own} {uid}"
+        );
+        assert!(may || judged.is_err_and(|r| r.code == Code::NotPermitted));
+    }
 }
