@@ -5,6 +5,7 @@
 
 mod act;
 mod boards;
+mod bundle;
 mod check;
 mod config;
 mod daemon;
@@ -74,6 +75,7 @@ Examples:
   fieldwarden tree                   which services lean on which?
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
+  fieldwarden bundle                 what to send to who is to help
   fieldwarden restart web            restart a service and wait until it is up
   fieldwarden reload                 take up a changed configuration, or an upgrade
   fieldwarden hold 30m --reason tests  work on it, with nothing escalated
@@ -185,6 +187,14 @@ enum Command {
         #[arg(value_name = "DIR", default_value = JOURNAL)]
         journal: PathBuf,
     },
+    /// Pack what somebody needs who is to help from afar, without secrets
+    ///
+    /// The configuration without what may be secret, the journal, why the last boots ended, the status,
+    /// what the kernel tells, and what `check` finds. What cannot be read is listed with the reason, so
+    /// there is an archive of a machine that is half dead, too; where it cannot be written, it goes to
+    /// memory.
+    #[command(after_help = bundle::EXAMPLES)]
+    Bundle(bundle::Wanted),
     /// Explain the throttle flags of a Raspberry Pi, bit by bit; needs no daemon
     #[command(after_help = explain::EXAMPLES)]
     Explain {
@@ -392,6 +402,9 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Explain { flags } => explain::explain(flags, &mut out)?,
         Command::Led { what } => led::led(&daemon(), &what, &mut out)?,
         Command::Export { journal } => past::export(&journal, &mut out)?,
+        Command::Bundle(wanted) => {
+            bundle::bundle(&wanted, chosen_dir(cli.runtime_dir.clone()), &mut out)?;
+        }
         Command::Replay { trace, settings } => replay::replay(&trace, &settings, &mut out)?,
         Command::Start(order) => act::act(&daemon(), act::Verb::Start, &order, &mut out)?,
         Command::Stop(order) => act::act(&daemon(), act::Verb::Stop, &order, &mut out)?,

@@ -9,6 +9,8 @@
 // Tests run the program that they test, and wait for it.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "cli/bundle.rs"]
+mod bundle;
 #[path = "cli/daemon.rs"]
 mod daemon;
 #[path = "cli/led.rs"]

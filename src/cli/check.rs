@@ -98,6 +98,18 @@ fn load(path: &Path, asker: &Asker) -> Result<Loaded, Problems> {
     moved.map_or(Ok(loaded), Err)
 }
 
+/// What is to be known of a configuration that can be used, and names no file that a cap would delete.
+///
+/// # Errors
+/// None that is known of: nothing is printed.
+pub fn about(config: &Config) -> Result<String, Error> {
+    let mut out = Printer::keeping();
+    limits(config, &mut out)?;
+    board(config, &mut out)?;
+    proven(config, &mut out)?;
+    Ok(out.into_text())
+}
+
 /// Whether the daemon that runs still goes by something else.
 fn in_force(config: &Config, dir: Option<&Path>, out: &mut Printer) -> Result<(), Error> {
     let dir = dir.unwrap_or(&config.wiring.runtime_dir);

@@ -77,8 +77,15 @@ pub fn open(dir: &Path) -> Result<Reader<Directory>, Error> {
     Err(Error::NoJournal { dir })
 }
 
-/// What had to be left out.
+/// Tells what had to be left out.
 pub fn tell(damage: &Damage) {
+    if let Some(parts) = left_out(damage) {
+        tell_line(&format!("fieldwarden: left out of the journal: {parts}"));
+    }
+}
+
+/// What had to be left out; `None` if nothing was.
+pub fn left_out(damage: &Damage) -> Option<String> {
     let mut parts = Vec::new();
     let mut part = |count: u64, what: &str| {
         if count > 0 {
@@ -90,8 +97,5 @@ pub fn tell(damage: &Damage) {
     part(damage.newer, "records of a later version");
     part(damage.unfinished, "bytes of an unfinished record");
     parts.extend(damage.unreadable.iter().cloned());
-    if !parts.is_empty() {
-        let parts = parts.join(", ");
-        tell_line(&format!("fieldwarden: left out of the journal: {parts}"));
-    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

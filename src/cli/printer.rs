@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind, Stdout, Write};
 pub struct Printer {
     stream: AutoStream<Stdout>,
     gone: bool,
+    /// What was printed, where it goes nowhere else.
+    kept: Option<String>,
 }
 
 impl Printer {
@@ -15,11 +17,29 @@ impl Printer {
         Printer {
             stream: anstream::stdout(),
             gone: false,
+            kept: None,
         }
+    }
+
+    /// One that keeps what it prints.
+    pub fn keeping() -> Printer {
+        Printer {
+            kept: Some(String::new()),
+            ..Printer::new()
+        }
+    }
+
+    /// What it has kept.
+    pub fn into_text(self) -> String {
+        self.kept.unwrap_or_default()
     }
 
     /// Prints a text as it is. When the reader has gone, nothing happens; see [`Printer::gone`].
     pub fn put(&mut self, text: &str) -> io::Result<()> {
+        if let Some(kept) = &mut self.kept {
+            kept.push_str(text);
+            return Ok(());
+        }
         if self.gone {
             return Ok(());
         }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const SHOWN: usize = 10;
 
 /// Events that are looked through: all that the daemon keeps at hand.
-const AT_HAND: u32 = 256;
+pub const AT_HAND: u32 = 256;
 
 pub const WHY_EXAMPLES: &str = "\
 Examples:

@@ -42,6 +42,7 @@ mod probe;
 mod problem;
 mod quantity;
 pub mod reach;
+mod redacted;
 mod render;
 mod report;
 mod restart;
@@ -77,8 +78,9 @@ pub use left_out::{LeftOut, foreseen_dir};
 pub use machine::{ContainerFound, check_containers, check_machine, check_moved};
 pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
+pub use redacted::{REMOVED, redacted};
 pub use rights::{Bounds, Resource, Rights};
-pub use safe_mode::{by_name_only, is_by_name, salvage, with_running};
+pub use safe_mode::{by_name_only, is_by_name, salvage, salvage_of, with_running};
 pub use sample::sample;
 pub use sandbox::Sandbox;
 pub use share::{Amount, Pids, Share};
@@ -282,6 +284,14 @@ pub fn parse_with(name: &str, text: &str, shelf: &Shelf) -> Result<Loaded, Probl
         return Err(syntax::too_long(name).into());
     }
     parse_files(Source::one(name, text), Vec::new(), shelf)
+}
+
+/// Checks files that were read elsewhere, with board files from a shelf.
+///
+/// # Errors
+/// Everything that makes them unusable, together with warnings.
+pub fn parse_source(source: Source, shelf: &Shelf) -> Result<Loaded, Problems> {
+    parse_files(source, Vec::new(), shelf)
 }
 
 /// Checks files together. `unread`: what is wrong with those that could not be read.

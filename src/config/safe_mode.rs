@@ -43,10 +43,11 @@ const NO_PROGRAM: &str = "/nonexistent/no-program-is-known-in-safe-mode";
 /// are read if they are wanted.
 pub fn salvage(path: &Path, drop_ins: bool) -> Option<Config> {
     let (source, _) = files::read(path, drop_ins);
-    without_services(&source)
+    salvage_of(&source)
 }
 
-fn without_services(source: &Source) -> Option<Config> {
+/// The same of files that were read elsewhere.
+pub fn salvage_of(source: &Source) -> Option<Config> {
     let loaded = good(&tables(source, |_| true))
         .or_else(|| good(&tables(source, |name| LEAST.contains(&name))))
         .or_else(|| good(""));
@@ -70,7 +71,7 @@ pub fn by_name_only(config: Config, names: &[String]) -> Config {
         text: render::table(&tree),
     };
     let changed = with_unknown(&config, &[known], names);
-    let changed = changed.or_else(|| without_services(&config.source));
+    let changed = changed.or_else(|| salvage_of(&config.source));
     changed.unwrap_or(config)
 }
 

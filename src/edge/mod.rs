@@ -7,6 +7,7 @@
 //! no circle of waiting can arise.
 
 pub mod adoption;
+pub mod archive;
 pub mod board_record;
 pub mod boot_traces;
 pub mod bound_chips;

@@ -47,8 +47,13 @@ pub struct BootBefore {
 impl BootBefore {
     /// The latest verdict in these records, which come in their order; `None` if there is none.
     pub fn of(records: impl Iterator<Item = Dated>) -> Option<BootBefore> {
+        BootBefore::latest(records, 1).pop_back()
+    }
+
+    /// The latest verdicts in these records, so many at most, the oldest first.
+    pub fn latest(records: impl Iterator<Item = Dated>, most: usize) -> VecDeque<BootBefore> {
         let (mut before, mut this) = (VecDeque::new(), VecDeque::new());
-        let mut found = None;
+        let mut found = VecDeque::new();
         for dated in records {
             let record = &dated.record;
             if this
@@ -58,7 +63,10 @@ impl BootBefore {
                 before = std::mem::take(&mut this);
             }
             if record.event == EVENT {
-                found = Some(BootBefore::told(record.clone(), &before));
+                found.push_back(BootBefore::told(record.clone(), &before));
+                if found.len() > most {
+                    found.pop_front();
+                }
             }
             this.push_back(dated);
             if this.len() > SHOWN {
