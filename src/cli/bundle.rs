@@ -6,7 +6,8 @@
 //!
 //! It is most needed on a machine that is half dead: no daemon, a card that is full, read-only or
 //! stalls. So nothing that is missing ends it: what could not be read stands in the archive, with why;
-//! who hangs is not waited for; and an archive that cannot be written where it should be goes to memory.
+//! who hangs is not waited for; and an archive that cannot be written where it should be goes to
+//! memory.
 //!
 //! Only what is known to be harmless is packed. Never follows a link out of a place, and never reads
 //! what services wrote or the trace, which holds the whole configuration.
