@@ -61,12 +61,35 @@ pub fn machines(line: &str, count: &mut Count) {
     count.failed += failed;
 }
 
+/// Whether a line tells which test failed: `test name ... FAILED` of cargo, and the row of a case in
+/// the table of the virtual machines.
+pub fn names_a_failure(line: &str) -> bool {
+    let tells = line.starts_with("test ") && line.ends_with(" FAILED");
+    let row = line.contains("  FAILED: ");
+    (tells || row) && !line.starts_with("test result")
+}
+
 /// A command that only succeeds or fails.
 pub fn nothing(_: &str, _: &mut Count) {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What failed is found in the output of cargo and in the table of the machines, and each once.
+    #[test]
+    fn finds_what_failed() {
+        assert!(names_a_failure("test core::level::steps ... FAILED"));
+        assert!(names_a_failure("halt-cut  120.3  FAILED: no answer"));
+        for other in [
+            "test core::level::steps ... ok",
+            "test result: FAILED. 12 passed; 1 failed; 0 ignored",
+            "vm: FAILED  halt-cut (120.3 s)",
+            "VM suite: 1 of 3 cases failed; logs in target/vm",
+        ] {
+            assert!(!names_a_failure(other), "{other}");
+        }
+    }
 
     /// The lines of both kinds are read; others are not.
     #[test]

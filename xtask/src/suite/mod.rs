@@ -32,6 +32,8 @@ struct Outcome {
     count: Count,
     time: Duration,
     failure: Option<String>,
+    /// What its commands said of each test that failed.
+    told: Vec<String>,
 }
 
 /// Runs the layers.
@@ -150,8 +152,9 @@ fn run_layer(layer: &Layer, voice: &mut Voice) -> Outcome {
     let begin = now();
     let mut count = Count::default();
     let mut failure = None;
+    let mut told = Vec::new();
     for step in &layer.steps {
-        if let Err(e) = run_step(step, &mut count, voice) {
+        if let Err(e) = run_step(step, &mut count, &mut told, voice) {
             voice.say(format!("{e:#}"));
             failure.get_or_insert_with(|| format!("{e:#}"));
         }
@@ -164,13 +167,19 @@ fn run_layer(layer: &Layer, voice: &mut Voice) -> Outcome {
         count,
         time: begin.elapsed(),
         failure,
+        told,
     }
 }
 
-fn run_step(step: &Step, count: &mut Count, voice: &mut Voice) -> Result<()> {
+fn run_step(
+    step: &Step,
+    count: &mut Count,
+    told: &mut Vec<String>,
+    voice: &mut Voice,
+) -> Result<()> {
     match step {
         Step::Tool(tool) => tools::ensure(tool),
-        Step::Command { words, counts } => run_command(words, *counts, count, voice),
+        Step::Command { words, counts } => run_command(words, *counts, count, told, voice),
         Step::Native(check) => {
             let found = check()?;
             count.passed += found;
@@ -184,6 +193,7 @@ fn run_command(
     words: &[&str],
     counts: count::Reader,
     count: &mut Count,
+    told: &mut Vec<String>,
     voice: &mut Voice,
 ) -> Result<()> {
     let line = words.join(" ");
@@ -201,6 +211,9 @@ fn run_command(
     for line in BufReader::new(output).lines() {
         let line = line.context("output is not text")?;
         counts(&line, &mut found);
+        if count::names_a_failure(&line) {
+            told.push(line.trim().to_owned());
+        }
         voice.say(line);
     }
     let status = child.wait()?;
@@ -242,6 +255,8 @@ fn report(outcomes: &[Outcome], time: Duration) -> Result<()> {
     let bad: Vec<&Outcome> = outcomes.iter().filter(|o| o.failure.is_some()).collect();
     for o in &bad {
         println!("{}: {}", o.name, o.failure.as_deref().unwrap_or_default());
+        // Once more, as the end of a long output is what is read, and sometimes all that is kept.
+        o.told.iter().for_each(|line| println!("    {line}"));
     }
     let failed = total.failed.max(bad.len() as u64);
     println!("\n{} passed, {failed} failed", total.passed);
