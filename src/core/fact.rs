@@ -29,6 +29,7 @@ pub use probe::{Ill, ProbeKind, Probed};
 pub use said::{NotifyKey, Refusal, Said};
 pub use stand_in::StandIn;
 pub use standing::{Health, Life, Obstacle, Standing};
+use std::num::NonZeroU32;
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
 
@@ -58,17 +59,18 @@ pub struct Ticket(pub u64);
 
 /// A process number, always greater than 1: nothing of ours can name PID 1 or a broadcast.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct Pid(u32);
+pub struct Pid(NonZeroU32);
 
 impl Pid {
     /// `None` for 0, 1 and numbers beyond the kernel's limit of 2^22.
     pub fn new(number: u32) -> Option<Pid> {
-        (2..=1 << 22).contains(&number).then_some(Pid(number))
+        let number = NonZeroU32::new(number)?;
+        (2..=1 << 22).contains(&number.get()).then_some(Pid(number))
     }
 
     /// The plain number.
     pub fn number(self) -> u32 {
-        self.0
+        self.0.get()
     }
 }
 

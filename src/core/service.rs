@@ -160,8 +160,9 @@ pub enum State {
     Stopping {
         /// When its run began.
         since: Mono,
-        /// Its main process.
-        pid: Pid,
+        /// Its main process. One that somebody else keeps may have none yet, or none any more: it waits
+        /// to be started again.
+        pid: Option<Pid>,
         /// When it was told.
         told: Mono,
         /// Why.

@@ -220,7 +220,7 @@ fn service(view: &View, views: &[View], core: &Core, now: Mono) -> ServiceStatus
             killed,
         } => ServiceStatus {
             why: Some(cause_word(cause).to_owned()),
-            pid: number(pid),
+            pid: pid.and_then(number),
             since_seconds: span(since),
             stopping_seconds: span(told),
             killed,

@@ -137,7 +137,7 @@ pub(super) fn sentence(name: &str, keeper: Option<&Keeper>, note: &KeeperNote) -
                 1 => "ended".to_owned(),
                 n => format!("failed {n} times in a row"),
             };
-            format!("{name} {times} and was started again by {by} itself: that counts as a restart")
+            format!("{name} {times} and {by} itself starts it again: that counts as a restart")
         }
         KeeperNote::KeeperSilent { why } => format!(
             "{by} does not say how {name} stands ({}): nothing is decided about it",
@@ -173,9 +173,10 @@ pub(super) fn standing(standing: &Standing) -> String {
             };
             format!("up life={life:x} pid={pid} again={again}{health}")
         }
-        Standing::Coming { pid } => {
+        Standing::Coming { pid, after } => {
             let pid = pid.map_or_else(|| "none".to_owned(), |pid| pid.number().to_string());
-            format!("coming pid={pid}")
+            let after = after.map(|how| format!(" {}", exit(how)));
+            format!("coming pid={pid}{}", after.unwrap_or_default())
         }
         Standing::Going => "going".to_owned(),
         Standing::Down {
@@ -248,7 +249,9 @@ mod tests {
     fn notes_name_the_keeper() {
         let by = |note| sentence("shop", Some(&keeper()), &note);
         assert!(by(KeeperNote::StoppedElsewhere).contains("by another, through systemd"));
-        assert!(by(KeeperNote::RestartedElsewhere { failures: 1 }).contains("by systemd itself"));
+        assert!(
+            by(KeeperNote::RestartedElsewhere { failures: 1 }).contains("systemd itself starts it")
+        );
         assert_eq!(
             start_refused("shop", &keeper()),
             "start of shop was refused by systemd: `systemctl status web.service` says why"

@@ -76,9 +76,14 @@ impl<'a> Words<'a> {
         value.is_some_and(|value| value.starts_with('='))
     }
 
+    /// Whether nothing is left.
+    pub fn is_over(&self) -> bool {
+        self.rest.trim_matches([' ', '\t']).is_empty()
+    }
+
     /// Nothing may be left.
     pub fn end(self) -> Result<(), Problem> {
-        if self.rest.trim_matches([' ', '\t']).is_empty() {
+        if self.is_over() {
             Ok(())
         } else {
             Err(expected("the end of the line", self.rest))

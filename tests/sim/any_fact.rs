@@ -189,7 +189,10 @@ fn standing(rng: &mut Rng) -> Standing {
             again: rng.pick(&[0, 0, 1, u32::MAX]),
             health: rng.pick(&[Health::Untold, Health::Awaited, Health::Well, Health::Ill]),
         },
-        (3, pid) => Standing::Coming { pid },
+        (3, pid) => Standing::Coming {
+            pid,
+            after: rng.pick(&[None, None, Some(Exit::Code(1))]),
+        },
         (4, _) => Standing::Going,
         (5, _) => Standing::Unknown { why: fault(rng) },
         _ => Standing::Down {

@@ -284,8 +284,11 @@ impl World {
                 again: unit.again,
                 health: Health::Untold,
             },
-            (Does::Starts { .. }, pid) => Standing::Coming { pid },
-            (Does::Waits { .. }, _) => Standing::Coming { pid: None },
+            (Does::Starts { .. }, pid) => Standing::Coming { pid, after: None },
+            (Does::Waits { .. }, _) => Standing::Coming {
+                pid: None,
+                after: Some(unit.exit),
+            },
             (Does::Stops { .. }, _) => Standing::Going,
             (Does::Rests | Does::Runs, _) => Standing::Down {
                 exit: unit.exit,

@@ -26,6 +26,9 @@ pub enum Standing {
     Coming {
         /// A process of it, if there is one yet.
         pid: Option<Pid>,
+        /// Its latest life has ended in this way, and its keeper waits for a while before it starts it
+        /// again by itself; `None` where it does not wait.
+        after: Option<Exit>,
     },
     /// It is on its way down. Why, its end will tell.
     Going,

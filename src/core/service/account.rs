@@ -130,7 +130,7 @@ impl Service {
                 self.say(NotifyNote::ServiceEnding, turn);
                 self.state = State::Stopping {
                     since,
-                    pid,
+                    pid: Some(pid),
                     told: turn.now,
                     cause: StopCause::Own,
                     killed: false,
@@ -158,7 +158,7 @@ impl Service {
                 pid: Some(pid),
             } => {
                 self.say(NotifyNote::ServiceTriggered, turn);
-                let run = (since, pid);
+                let run = (since, Some(pid));
                 let cause = StopCause::Fault;
                 self.tell_to_end(turn.s, turn.now, run, cause, Signal::Abort, turn.out);
             }
@@ -224,8 +224,9 @@ impl Service {
         let now = match &mut self.state {
             State::Starting { pid: Some(pid), .. }
             | State::Up { pid, .. }
-            | State::Stopping { pid, .. } => pid,
+            | State::Stopping { pid: Some(pid), .. } => pid,
             State::Starting { pid: None, .. }
+            | State::Stopping { pid: None, .. }
             | State::Down { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => return,

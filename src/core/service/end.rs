@@ -20,16 +20,13 @@ impl Service {
             return;
         }
         match self.state {
-            State::Starting {
-                since,
-                pid: Some(pid),
-            }
-            | State::Up { since, pid, .. } => {
+            State::Starting { pid: None, .. } if !self.can_be_told_early() => {}
+            State::Starting { since, .. } | State::Up { since, .. } => {
                 out.note(Note::ServiceStopping { service: self.id });
-                self.tell_to_end(s, now, (since, pid), StopCause::Asked, Signal::Stop, out);
+                let run = (since, self.main());
+                self.tell_to_end(s, now, run, StopCause::Asked, Signal::Stop, out);
             }
-            State::Starting { pid: None, .. }
-            | State::Down { .. }
+            State::Down { .. }
             | State::Stopping { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
@@ -42,12 +39,9 @@ impl Service {
             return;
         }
         match self.state {
-            State::Starting {
-                since,
-                pid: Some(pid),
-            }
-            | State::Up { since, pid, .. } => {
-                self.kill_run(now, since, pid, now, StopCause::Asked, out);
+            State::Starting { pid: None, .. } if !self.can_be_told_early() => {}
+            State::Starting { since, .. } | State::Up { since, .. } => {
+                self.kill_run(now, since, self.main(), now, StopCause::Asked, out);
             }
             State::Stopping {
                 since,
@@ -59,7 +53,6 @@ impl Service {
                 self.kill_run(now, since, pid, told, cause, out);
             }
             State::Stopping { killed: true, .. }
-            | State::Starting { pid: None, .. }
             | State::Down { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
@@ -70,7 +63,7 @@ impl Service {
         &mut self,
         now: Mono,
         since: Mono,
-        pid: Pid,
+        pid: Option<Pid>,
         told: Mono,
         cause: StopCause,
         out: &mut Actions,
@@ -94,7 +87,7 @@ impl Service {
         &mut self,
         s: &Settings,
         now: Mono,
-        (since, pid): (Mono, Pid),
+        (since, pid): (Mono, Option<Pid>),
         cause: StopCause,
         signal: Signal,
         out: &mut Actions,
@@ -114,6 +107,15 @@ impl Service {
         }
         self.signal(signal, Reach::Main, out);
         self.due = Some(now.after(s.stop_timeout));
+    }
+
+    /// Its main process, as far as it has one.
+    pub fn main(&self) -> Option<Pid> {
+        match self.state {
+            State::Starting { pid, .. } | State::Stopping { pid, .. } => pid,
+            State::Up { pid, .. } => Some(pid),
+            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => None,
+        }
     }
 
     pub(super) fn signal(&mut self, signal: Signal, reach: Reach, out: &mut Actions) {

@@ -69,7 +69,7 @@ impl Service {
         turn.out
             .note(Note::Keeper(self.id, KeeperNote::Unhealthy { ended }));
         if ended {
-            let (run, cause) = ((since, pid), StopCause::Fault);
+            let (run, cause) = ((since, Some(pid)), StopCause::Fault);
             self.tell_to_end(turn.s, turn.now, run, cause, Signal::Stop, turn.out);
         }
     }

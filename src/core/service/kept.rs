@@ -52,6 +52,8 @@ pub(super) struct Kept {
     unheard: bool,
     /// Its life ended and another one was on its way, and we had not asked for that.
     replaced: bool,
+    /// Times since then that its end was counted while its keeper waited to start it again.
+    counted: u32,
     /// The daemon ends and leaves it as it is.
     let_go: bool,
 }
@@ -72,6 +74,7 @@ impl Service {
                 unanswered: false,
                 unheard: false,
                 replaced: false,
+                counted: 0,
                 let_go: false,
             })
         });
@@ -107,6 +110,11 @@ impl Service {
         let wanted = self.called_for() && !self.alive();
         let obstacle = self.obstacle().filter(|_| wanted)?;
         Some(Bar::Keeper(obstacle))
+    }
+
+    /// It may be told to end before it has a process: its keeper takes back a start that is to come.
+    pub(super) fn can_be_told_early(&self) -> bool {
+        self.kept.is_some() && self.order.is_none() && !self.is_out_of_sight()
     }
 
     /// The daemon ends: whether it is left as it is, or goes down with the machine after all.
@@ -159,7 +167,7 @@ impl Service {
                 self.seen_up(first, (life, pid, again), turn);
                 self.heed(health, turn);
             }
-            Standing::Coming { pid } => self.seen_coming(first, pid, turn),
+            Standing::Coming { pid, after } => self.seen_coming(first, pid, after, turn),
             Standing::Down { exit, told, .. } => self.seen_down(first, exit, told, turn),
             Standing::Going | Standing::Unknown { .. } => {}
         }
@@ -226,7 +234,9 @@ impl Service {
         };
         let before = (kept.life.replace(life), kept.again, kept.since);
         (kept.again, kept.unanswered, kept.unheard) = (again, false, false);
+        let counted = std::mem::take(&mut kept.counted);
         let (old, own) = (before.0, again > before.1);
+        let told = again <= before.1.saturating_add(counted);
         let same = old == Some(life);
         if !same {
             (kept.since, kept.health) = (turn.now, Health::Untold);
@@ -245,7 +255,9 @@ impl Service {
             State::Starting { .. } => {
                 let replaced = self.kept.as_mut().map(|k| std::mem::take(&mut k.replaced));
                 if own && another {
-                    self.count_restart(turn.now.since(before.2), turn);
+                    if !told {
+                        self.count_restart(turn.now.since(before.2), turn);
+                    }
                 } else if replaced == Some(true) {
                     self.tell_kept(KeeperNote::StartedElsewhere, turn.out);
                 }
@@ -253,6 +265,8 @@ impl Service {
             }
             State::Up { .. } => self.set_main(pid),
             State::Stopping { .. } if !another => self.set_main(pid),
+            // It came up before its keeper could be told to end it.
+            State::Stopping { pid: None, .. } if self.order.is_some() => self.set_main(pid),
             State::Stopping { .. } => {
                 self.exited(Exit::Unknown, turn);
                 self.take_up(false, turn);
@@ -268,13 +282,18 @@ impl Service {
         }
     }
 
-    fn seen_coming(&mut self, first: bool, pid: Option<Pid>, turn: &mut Turn) {
+    /// `after`: its life has ended in this way, and its keeper waits to start it again.
+    fn seen_coming(&mut self, first: bool, pid: Option<Pid>, after: Option<Exit>, turn: &mut Turn) {
+        if after.is_some() {
+            self.count_end(turn);
+        }
         match self.state {
             State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => {
                 self.take_up(first, turn);
             }
             State::Up { .. } => self.be_replaced(),
             State::Starting { .. } if self.is_tried() => self.be_replaced(),
+            State::Starting { pid: Some(_), .. } if after.is_some() => self.be_replaced(),
             State::Starting { pid: None, .. } if pid.is_some() => {}
             State::Starting { .. } | State::Stopping { .. } => {
                 return pid.into_iter().for_each(|pid| self.set_main(pid));
@@ -290,10 +309,33 @@ impl Service {
             since: turn.now,
             pid,
         };
-        self.due = Some(turn.now.after(match pid {
-            Some(_) => turn.s.start_timeout,
-            None => super::START_STUCK,
-        }));
+        self.due = match (pid, after) {
+            (Some(_), _) => Some(turn.now.after(turn.s.start_timeout)),
+            // How long its keeper waits is for its owner to say.
+            (None, Some(_)) => None,
+            (None, None) => Some(turn.now.after(super::START_STUCK)),
+        };
+    }
+
+    /// It ended by itself, and its keeper is going to start it again: that counts now, however long the
+    /// keeper waits, and not once more when it is up.
+    fn count_end(&mut self, turn: &mut Turn) {
+        let lived = match self.state {
+            State::Up { since, .. }
+            | State::Starting {
+                since,
+                pid: Some(_),
+            } => turn.now.since(since),
+            State::Starting { pid: None, .. }
+            | State::Stopping { .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => return,
+        };
+        if let Some(kept) = &mut self.kept {
+            kept.counted = kept.counted.saturating_add(1);
+        }
+        self.count_restart(lived, turn);
     }
 
     fn be_replaced(&mut self) {
@@ -418,7 +460,7 @@ impl Service {
         self.restart_wanted = false;
     }
 
-    /// A restart by its keeper counts like one of ours. It is not given up for that: it runs.
+    /// A restart by its keeper counts like one of ours. It is not given up for that: it runs, or will.
     fn count_restart(&mut self, lived: Duration, turn: &mut Turn) {
         self.failed = Some(turn.now);
         let excused = turn.excuse.is_some();
@@ -463,11 +505,13 @@ impl Service {
     }
 
     fn set_main(&mut self, main: Pid) {
-        if let State::Starting { pid: Some(pid), .. }
-        | State::Up { pid, .. }
-        | State::Stopping { pid, .. } = &mut self.state
-        {
-            *pid = main;
+        match &mut self.state {
+            State::Starting { pid: Some(pid), .. } | State::Up { pid, .. } => *pid = main,
+            State::Stopping { pid, .. } => *pid = Some(main),
+            State::Starting { pid: None, .. }
+            | State::Down { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => {}
         }
     }
 }

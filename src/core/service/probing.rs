@@ -366,7 +366,7 @@ impl Service {
         self.tell_to_end(
             turn.s,
             turn.now,
-            (since, pid),
+            (since, Some(pid)),
             cause,
             Signal::Stop,
             turn.out,

@@ -77,7 +77,7 @@ fn in_state(word: &str) -> Service {
     let pid = Pid::new(77).unwrap();
     let stopping = |cause, killed| State::Stopping {
         since,
-        pid,
+        pid: Some(pid),
         told,
         cause,
         killed,
@@ -129,16 +129,6 @@ fn in_state(word: &str) -> Service {
         State::Backoff { until } | State::GaveUp { until } => Some(until),
     };
     service
-}
-
-impl Service {
-    fn pid(&self) -> Option<Pid> {
-        match self.state {
-            State::Starting { pid, .. } => pid,
-            State::Up { pid, .. } | State::Stopping { pid, .. } => Some(pid),
-            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => None,
-        }
-    }
 }
 
 fn give(service: &mut Service, input: &str, out: &mut Actions) {
@@ -253,7 +243,7 @@ fn outcome(state: &str, input: &str) -> String {
     if service.account.reloading.is_some() {
         cell += "+reload";
     }
-    if service.pid() == Pid::new(88) && input == "main" {
+    if service.main() == Pid::new(88) && input == "main" {
         cell += "+main";
     }
     if cell == state { "-".to_owned() } else { cell }

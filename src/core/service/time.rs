@@ -147,7 +147,8 @@ impl Service {
                     service: self.id,
                     waited,
                 });
-                self.tell_to_end(s, now, (since, pid), StopCause::Fault, Signal::Stop, out);
+                let run = (since, Some(pid));
+                self.tell_to_end(s, now, run, StopCause::Fault, Signal::Stop, out);
             }
             State::Up { since, pid, beat } => {
                 if self.proving.take_if(|stable| *stable <= now).is_some() {
@@ -183,6 +184,7 @@ impl Service {
     fn end_overrun(&mut self, s: &Settings, now: Mono, run: (Mono, Pid), out: &mut Actions) {
         let ran = now.since(run.0);
         out.note(Note::Job(self.id, JobNote::JobOverran { ran }));
+        let run = (run.0, Some(run.1));
         self.tell_to_end(s, now, run, StopCause::Fault, Signal::Stop, out);
     }
 
@@ -202,6 +204,7 @@ impl Service {
             service: self.id,
             silent: now.since(beat),
         });
+        let run = (run.0, Some(run.1));
         self.tell_to_end(s, now, run, StopCause::Fault, Signal::Abort, out);
     }
 }

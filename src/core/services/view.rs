@@ -64,11 +64,7 @@ impl Services {
 
     /// The main process of a service, if it has one.
     pub fn main_process(&self, service: ServiceId) -> Option<Pid> {
-        match self.services.get(usize::from(service.0))?.state {
-            State::Starting { pid, .. } => pid,
-            State::Up { pid, .. } | State::Stopping { pid, .. } => Some(pid),
-            State::Down { .. } | State::Backoff { .. } | State::GaveUp { .. } => None,
-        }
+        self.services.get(usize::from(service.0))?.main()
     }
 
     /// How the probes of a service stand that are made of it now.

@@ -157,9 +157,15 @@ fn standing(state: &State, life: Life, again: u32) -> Option<Standing> {
                 again,
                 health: health(state),
             },
-            None => Standing::Coming { pid: None },
+            None => Standing::Coming {
+                pid: None,
+                after: None,
+            },
         },
-        "restarting" => Standing::Coming { pid: None },
+        "restarting" => Standing::Coming {
+            pid: None,
+            after: Some(exit(state.exit_code)),
+        },
         // Whoever freezes one does not want it to be used, and does not want it restarted for that.
         "paused" => Standing::Down {
             exit: Exit::Unknown,
@@ -289,9 +295,15 @@ mod tests {
 
     #[test]
     fn words_of_both_engines() {
-        let coming = Standing::Coming { pid: None };
-        assert_eq!(status("restarting"), coming);
-        assert_eq!(with(&[("812", "0")]).standing, coming);
+        let coming = |after| Standing::Coming { pid: None, after };
+        assert!(matches!(
+            status("restarting"),
+            Standing::Coming {
+                pid: None,
+                after: Some(_)
+            }
+        ));
+        assert_eq!(with(&[("812", "0")]).standing, coming(None));
         assert_eq!(status("stopping"), Standing::Going);
         for word in ["created", "configured", "initialized", "exited", "stopped"] {
             let down = Standing::Down {

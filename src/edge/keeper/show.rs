@@ -107,14 +107,21 @@ fn standing(of: &Properties<'_>, first: impl Fn() -> Option<Pid>) -> Option<Stan
                 obstacle: Some(Obstacle::NoProcess),
             },
         },
-        "activating" if sub.starts_with("auto-restart") => Standing::Coming { pid: None },
+        "activating" if sub.starts_with("auto-restart") => Standing::Coming {
+            pid: None,
+            after: Some(exit(of)),
+        },
         "activating" => Standing::Coming {
+            after: None,
             pid: of.pid("MainPID").or_else(|| of.pid("ControlPID")),
         },
         "deactivating" | "maintenance" => Standing::Going,
         // It passes through these on its way to being started again, and a job is its start.
         "inactive" | "failed" if sub.ends_with("before-auto-restart") || of.number("Job") > 0 => {
-            Standing::Coming { pid: None }
+            Standing::Coming {
+                pid: None,
+                after: sub.ends_with("before-auto-restart").then(|| exit(of)),
+            }
         }
         "inactive" | "failed" => Standing::Down {
             exit: exit(of),
@@ -385,16 +392,18 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way() {
-        let coming = Standing::Coming { pid: None };
+        let coming = |after| Standing::Coming { pid: None, after };
+        let again = coming(Some(Exit::Unknown));
         let of = |active, sub, job| {
             with(&[("ActiveState", active), ("SubState", sub), ("Job", job)]).standing
         };
-        assert_eq!(of("activating", "auto-restart", "7"), coming);
-        assert_eq!(of("activating", "auto-restart-queued", "0"), coming);
-        assert_eq!(of("failed", "failed-before-auto-restart", "0"), coming);
-        assert_eq!(of("inactive", "dead", "7"), coming);
+        assert_eq!(of("activating", "auto-restart", "7"), again);
+        assert_eq!(of("activating", "auto-restart-queued", "0"), again);
+        assert_eq!(of("failed", "failed-before-auto-restart", "0"), again);
+        assert_eq!(of("inactive", "dead", "7"), coming(None));
         let pid = Pid::new(812);
-        assert_eq!(of("activating", "start", "7"), Standing::Coming { pid });
+        let started = Standing::Coming { pid, after: None };
+        assert_eq!(of("activating", "start", "7"), started);
         assert_eq!(of("deactivating", "stop-sigterm", "7"), Standing::Going);
     }
 

@@ -19,11 +19,11 @@ pub(super) fn notes() -> Vec<(Note, &'static str)> {
         ),
         of(
             KeeperNote::RestartedElsewhere { failures: 1 },
-            "web ended and was started again by its keeper itself: that counts as a restart",
+            "web ended and its keeper itself starts it again: that counts as a restart",
         ),
         of(
             KeeperNote::RestartedElsewhere { failures: 4 },
-            "web failed 4 times in a row and was started again by its keeper itself: that counts as a \
+            "web failed 4 times in a row and its keeper itself starts it again: that counts as a \
              restart",
         ),
         of(

@@ -31,6 +31,11 @@ impl Line<'_, '_> {
             }
             "coming" => Ok(Standing::Coming {
                 pid: self.known("pid", "NUMBER|none", value::pid)?,
+                // Traces of before have none.
+                after: match self.words.is_over() {
+                    true => None,
+                    false => Some(self.exit()?),
+                },
             }),
             "going" => Ok(Standing::Going),
             "down" => Ok(Standing::Down {

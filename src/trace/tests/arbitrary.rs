@@ -353,7 +353,8 @@ fn standing() -> impl Strategy<Value = Standing> {
                 health,
             }
         }),
-        option::of(pid()).prop_map(|pid| Standing::Coming { pid }),
+        (option::of(pid()), option::of(exit.clone()))
+            .prop_map(|(pid, after)| Standing::Coming { pid, after }),
         Just(Standing::Going),
         (exit, any::<bool>(), option::of(obstacle)).prop_map(|(exit, told, obstacle)| {
             Standing::Down {

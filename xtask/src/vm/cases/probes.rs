@@ -52,6 +52,10 @@ timeout = "3s"
 [service.redis]
 command = ["/usr/bin/redis-server", "--save", "", "--dir", "/run"]
 stop_timeout = "5s"
+[service.redis.probe.startup]
+tcp = "127.0.0.1:6379"
+interval = "1s"
+failure_threshold = 60
 [service.redis.probe.readiness]
 tcp = "127.0.0.1:6379"
 interval = "1s"

@@ -157,6 +157,7 @@ fn is_stopped_by_hand(machine: &Machine) -> Result<()> {
 
 /// One of which systemd remembers how it ended: stopped while it runs, or waits for its own restart.
 fn is_enabled_and_stopped(machine: &Machine) -> Result<()> {
+    is_stopped_while_it_waits(machine)?;
     for waits in [false, true] {
         if waits {
             kill(machine, "KILL", "lab-waits")?;
@@ -176,6 +177,24 @@ fn is_enabled_and_stopped(machine: &Machine) -> Result<()> {
         wait_status(machine, "it is up again", "lab-waits", "\"up\"")?;
     }
     Ok(())
+}
+
+/// One that waits for its own restart is down by our word as well, and its end has counted by then.
+fn is_stopped_while_it_waits(machine: &Machine) -> Result<()> {
+    kill(machine, "KILL", "lab-waits")?;
+    let script = "systemctl show -P SubState lab-waits | grep -qx auto-restart";
+    machine.wait_until("it waits for its restart", script, SOON)?;
+    wait_event(machine, "restarted-elsewhere", "lab-waits")?;
+    machine.ok("fieldwarden stop lab-waits")?;
+    wait_status(
+        machine,
+        "it is down",
+        "lab-waits",
+        "\"down\",[^}]*\"why\":\"stopped\"",
+    )?;
+    ensure!(show(machine, "ActiveState", "lab-waits")? == "inactive");
+    machine.ok("fieldwarden start lab-waits")?;
+    wait_status(machine, "it is up again", "lab-waits", "\"up\"")
 }
 
 /// One that leaves its active state before it ends, by itself, is started again.
