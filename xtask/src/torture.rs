@@ -1,4 +1,5 @@
-//! `cargo xtask torture`: the simulator with very many seeds, in an optimised build.
+//! `cargo xtask torture`: the simulator with very many seeds, in an optimised build, and cuts of the
+//! power after very many writes.
 //!
 //! Both worlds follow one another, each with a line of progress and, at its end, a table of what
 //! occurred in it. The first seed that fails ends it, with what replays it.
@@ -26,6 +27,9 @@ pub struct TortureArgs {
     /// Outages only: mains, batteries and gauges
     #[arg(long)]
     outages: bool,
+    /// Cuts of a recorded disk that the journal and the marker have to survive; 0: none
+    #[arg(long, value_name = "N", default_value_t = 2000, conflicts_with_all = ["machines", "outages"])]
+    cuts: u64,
     /// Go on after a seed that fails, and tell all of them
     #[arg(long)]
     go_on: bool,
@@ -57,6 +61,13 @@ pub fn run(args: &TortureArgs) -> Result<()> {
             failed.push(format!("{e:#}"));
         }
     }
+    if !args.machines
+        && !args.outages
+        && args.cuts > 0
+        && let Err(e) = cut(args.cuts)
+    {
+        failed.push(format!("{e:#}"));
+    }
     let (count, from) = (args.count, args.from);
     match failed.is_empty() {
         true => {
@@ -64,6 +75,20 @@ pub fn run(args: &TortureArgs) -> Result<()> {
             Ok(())
         }
         false => bail!(failed.join("; ")),
+    }
+}
+
+/// Cuts the power of a disk in a virtual machine, after so many of its writes.
+fn cut(count: u64) -> Result<()> {
+    let status = tools::command("cargo")
+        .args(["xtask", "vm", "journal-survives-cuts"])
+        .env(crate::vm::MORE_CUTS, count.to_string())
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run cargo")?;
+    match status.success() {
+        true => Ok(()),
+        false => bail!("`cargo xtask vm journal-survives-cuts` failed; it has named the cut"),
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::channel::{Channel, Session};
-use super::disk::{self, Disk};
+use super::disk;
 use super::launch::Qemu;
 pub use super::options::{Options, Start};
 use super::pi::Pins;
@@ -60,7 +60,6 @@ pub struct Output {
 /// A running machine.
 #[derive(Debug)]
 pub struct Machine {
-    lab: Lab,
     qmp: Qmp,
     channel: Channel,
     session: Option<Session>,
@@ -90,7 +89,6 @@ impl Machine {
         let deadline = Instant::now() + options.limit;
         let (qemu, qmp, agent) = Qemu::launch(lab, &places, snapshot.as_deref(), options)?;
         let mut machine = Machine {
-            lab: lab.clone(),
             qmp: Qmp::new(qmp)?,
             channel: Channel::new(agent)?,
             session: None,
@@ -363,18 +361,6 @@ impl Machine {
     pub fn cut_power(&mut self) -> Result<()> {
         self.qmp.command("quit", &json!({}))?;
         self.qemu.wait()
-    }
-
-    /// Boots another machine, which has a copy of this image as its second disk and what is left
-    /// of this machine's time.
-    pub fn successor(&self, image: &Path) -> Result<Machine> {
-        let limit = self.deadline.saturating_duration_since(Instant::now());
-        let options = Options {
-            disk: Some(Disk::Plain),
-            content: Some(image.to_owned()),
-            ..Options::plain(Start::Cold, limit)
-        };
-        Machine::start(&self.lab, &options)
     }
 
     /// Lets the second disk take no more than so many bytes a second; zero: as fast as it can.

@@ -24,6 +24,7 @@ mod qmp;
 mod replay;
 mod runner;
 
+pub use cases::MORE_CUTS;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};

@@ -19,8 +19,22 @@ pub const PROGRAMS: [(&str, bool); 3] = [
     ("spawn_in_sandbox", true),
 ];
 
+/// One more, which the host runs as well: it writes in a guest what the host reads after a cut.
+pub const POWER_CUT: &str = "power_cut";
+
 /// Where they are in the guest.
 pub const PLACE: &str = "/usr/local/lib/fieldwarden-tests";
+
+/// Where they are on the host, below the repository.
+const FOLDER: &str = "target/vm-programs";
+
+/// One of them on the host, once they are built.
+pub fn local(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(FOLDER)
+        .join(name)
+}
 
 /// Builds them, without what only a debugger reads: name and file of each.
 pub fn build(repository: &Path) -> Result<Vec<(String, PathBuf)>> {
@@ -29,24 +43,26 @@ pub fn build(repository: &Path) -> Result<Vec<(String, PathBuf)>> {
     cargo
         .current_dir(repository)
         .args(["test", "--no-run", "--message-format", "json"]);
-    for (name, _) in PROGRAMS {
+    let all = PROGRAMS.map(|(name, _)| name);
+    let all: Vec<&str> = all.into_iter().chain([POWER_CUT]).collect();
+    for name in &all {
         cargo.args(["--test", name]);
     }
     cargo.env("CARGO_TARGET_DIR", repository.join("target"));
     let messages = messages(&mut cargo)?;
-    let folder = repository.join("target/vm-programs");
+    let folder = repository.join(FOLDER);
     std::fs::create_dir_all(&folder)?;
     let mut found = Vec::new();
     for (name, file) in executables(&messages)? {
-        if PROGRAMS.iter().any(|(program, _)| *program == name) {
+        if all.contains(&&*name) {
             let small = folder.join(&name);
             run(tool("strip").arg("-o").arg(&small).arg(file))?;
             found.push((name, small));
         }
     }
-    match found.len() == PROGRAMS.len() {
+    match found.len() == all.len() {
         true => Ok(found),
-        false => bail!("cargo built {found:?} instead of {PROGRAMS:?}"),
+        false => bail!("cargo built {found:?} instead of {all:?}"),
     }
 }
 

@@ -12,6 +12,9 @@ use super::super::machine::Machine;
 use super::daemon::{SOON, all_up, configure, start, status, wait_event};
 use super::guard::{SLACK, STATE, TIMEOUT, ensure_timeout};
 
+/// What systemd has for the boot after the one that was bitten.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The cases of this module.
 pub const CASES: &[Case] = &[Case::daemon(
     "guard-owner-systemd",
@@ -52,9 +55,7 @@ fn nobody_guards(machine: &Machine) -> Result<()> {
 
 /// Told to, systemd pets it, and the daemon sees that in the kernel.
 fn systemd_guards(machine: &Machine) -> Result<()> {
-    let manager = format!("[Manager]\nRuntimeWatchdogSec={}s\n", TIMEOUT.as_secs());
-    let path = "/etc/systemd/system.conf.d/watchdog.conf";
-    machine.put_bytes(manager.as_bytes(), path, 0o644)?;
+    have_petted(machine, TIMEOUT)?;
     machine.ok("systemctl daemon-reexec")?;
     machine.wait_until(
         "systemd to arm it",
@@ -78,6 +79,13 @@ fn systemd_guards(machine: &Machine) -> Result<()> {
             .contains("RuntimeWatchdogSec=")
     );
     Ok(())
+}
+
+/// What systemd is to do when it reads its configuration next.
+fn have_petted(machine: &Machine, timeout: Duration) -> Result<()> {
+    let manager = format!("[Manager]\nRuntimeWatchdogSec={}s\n", timeout.as_secs());
+    let path = "/etc/systemd/system.conf.d/watchdog.conf";
+    machine.put_bytes(manager.as_bytes(), path, 0o644)
 }
 
 fn daemon_is_replaced(machine: &Machine) -> Result<()> {
@@ -104,6 +112,9 @@ fn daemon_is_replaced(machine: &Machine) -> Result<()> {
 /// systemd hangs: nobody pets the device, and it bites.
 fn init_is_bitten(machine: &mut Machine) -> Result<()> {
     ensure_timeout(machine)?;
+    // In force from the next boot on: on a busy host that may take longer than one period.
+    have_petted(machine, BOOT_TIMEOUT)?;
+    machine.ok("sync")?;
     let mark = machine.mark();
     machine.ok("setsid hold-thread 1 systemd > /run/held-init 2>&1 < /dev/null &")?;
     machine.wait_until("systemd to stand", "grep -q held /run/held-init", SOON)?;

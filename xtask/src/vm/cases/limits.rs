@@ -264,7 +264,7 @@ fn limits_follow(machine: &Machine, before: &[String; 2]) -> Result<()> {
 }
 
 fn switched_off(machine: &mut Machine) -> Result<()> {
-    let text = "[watchdog]\ntimeout = \"8s\"\n\
+    let text = "[watchdog]\ntimeout = \"10s\"\n\
                 [service.web]\ncommand = [\"/bin/sleep\", \"inf\"]\npids_max = 10\n";
     configure(machine, text)?;
     let remedy = "cgroup_enable=memory";

@@ -38,11 +38,12 @@ mod units;
 mod ups;
 
 use super::case::Case;
+pub use power_cut::MORE as MORE_CUTS;
 
 /// Cases that are only run by name: too long or too much at the mercy of the host's load for every
 /// change. No promise of the daemon rests on them.
 pub fn by_name() -> Vec<Case> {
-    [power_cut::CASES, runaway::CASES, containers::CASES].concat()
+    [runaway::CASES, containers::CASES].concat()
 }
 
 /// Says what the suite leaves out, and why: nothing is skipped in silence.
@@ -92,6 +93,7 @@ pub fn all() -> Vec<Case> {
         halt_killed::CASES,
         escalate::CASES,
         cut_register::CASES,
+        power_cut::CASES,
     ]
     .concat()
 }

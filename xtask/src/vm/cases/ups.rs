@@ -384,7 +384,8 @@ fn power_cut_line(machine: &mut Machine) -> Result<()> {
     ensure!(without == "poweroff: nothing to add", "{without}");
 
     let boot = machine.ok("cat /proc/sys/kernel/random/boot_id")?;
-    machine.ok("mkdir -p /run/fieldwarden")?;
+    // As the daemon makes it: a marker where others may write is nobody's.
+    machine.ok("install -d -m 0755 /run/fieldwarden")?;
     machine.put_bytes(
         committed(&boot).as_bytes(),
         "/run/fieldwarden/marker",

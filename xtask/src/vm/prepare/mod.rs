@@ -30,7 +30,7 @@ use anyhow::{Context, Result};
 
 use self::apt::Apt;
 use self::cache::Cache;
-pub use self::command::{run, text, tool};
+pub use self::command::{run, tool};
 pub use self::pi::initrd_with;
 
 /// A prepared lab: where its parts lie.
