@@ -25,7 +25,8 @@ use fieldwarden::edge::places::Places;
 use fieldwarden::journal::{Directory, Journal, Reader, Sizes, Stamp, Trust};
 use fieldwarden::units::Mono;
 
-/// What to do, where that is not the test itself: `write DIR DEVICE OFFSET` or `check DIR RECORD MARKER`.
+/// What to do, where that is not the test itself: `write DIR DEVICE OFFSET` or
+/// `check DIR RECORD MARKER`.
 const ORDER: &str = "FIELDWARDEN_POWER_CUT";
 
 /// Records that are written.
@@ -171,8 +172,8 @@ fn write(dir: &Path, acknowledge: &mut dyn FnMut(Acknowledged)) {
     }
 }
 
-/// Whatever was acknowledged is there, whole and in its order, and nothing is that was never written; and
-/// the next daemon goes on behind it.
+/// Whatever was acknowledged is there, whole and in its order, and nothing is that was never written;
+/// and the next daemon goes on behind it.
 fn check(dir: &Path, done: Acknowledged) {
     let before = records(dir);
     assert_records(&before, done.record);

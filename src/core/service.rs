@@ -28,6 +28,7 @@ mod probe;
 #[cfg(test)]
 mod probe_tests;
 mod probing;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -15,19 +15,15 @@
 //!
 //! Never starts one of which it is not known that it is down.
 
+use super::sight::ETIMEDOUT;
 use super::{Bar, Down, Probing, Service, State, Turn, Wish};
 use crate::core::action::Actions;
-use crate::core::fact::{
-    Errno, Exit, Fault, Health, Life, Obstacle, Pid, ServiceId, Stage, Standing,
-};
+use crate::core::fact::{Exit, Health, Life, Obstacle, Pid, ServiceId, Stage, Standing};
 use crate::core::memo::Left;
 use crate::core::note::{Finish, KeeperNote, Note};
 use crate::core::settings::{Restart, Service as Settings};
 use crate::units::Mono;
 use std::time::Duration;
-
-/// `ETIMEDOUT`: told of an order that the keeper has not answered. It may have been carried out.
-const ETIMEDOUT: Errno = Errno(110);
 
 /// What is known of a service that somebody else keeps.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,11 +39,11 @@ pub(super) struct Kept {
     /// Why it cannot be started.
     obstacle: Option<Obstacle>,
     /// Its keeper does not say how it stands.
-    silent: bool,
+    pub(super) silent: bool,
     /// Whoever asks its keeper is stuck.
-    unasked: bool,
+    pub(super) unasked: bool,
     /// It was ordered to start, and nobody knows whether that was heard.
-    unanswered: bool,
+    pub(super) unanswered: bool,
     /// A start was not heard, and it was not seen up since.
     unheard: bool,
     /// Its life ended and another one was on its way, and we had not asked for that.
@@ -100,11 +96,6 @@ impl Service {
         Some(Obstacle::Silent)
     }
 
-    /// Nobody knows how it stands now, though that was known.
-    pub fn is_out_of_sight(&self) -> bool {
-        self.kept.as_ref().is_some_and(|k| k.silent || k.unasked)
-    }
-
     /// What keeps it from being started by its keeper. One that runs is let run.
     pub fn keeper_bar(&self) -> Option<Bar> {
         let wanted = self.called_for() && !self.alive();
@@ -134,7 +125,7 @@ impl Service {
         kept.is_some_and(|k| k.obstacle == Some(Obstacle::Unseen))
     }
 
-    fn tell_kept(&self, note: KeeperNote, out: &mut Actions) {
+    pub(super) fn tell_kept(&self, note: KeeperNote, out: &mut Actions) {
         out.note(Note::Keeper(self.id, note));
     }
 
@@ -171,61 +162,6 @@ impl Service {
             Standing::Down { exit, told, .. } => self.seen_down(first, exit, told, turn),
             Standing::Going | Standing::Unknown { .. } => {}
         }
-    }
-
-    fn lose_sight(&mut self, why: &Fault, out: &mut Actions) {
-        let Some(kept) = &mut self.kept else {
-            return;
-        };
-        if !std::mem::replace(&mut kept.silent, true) {
-            let why = why.clone();
-            self.tell_kept(KeeperNote::KeeperSilent { why }, out);
-        }
-        self.go_unheard();
-    }
-
-    fn regain_sight(&mut self, turn: &mut Turn) {
-        let silent = self.kept.as_mut().map(|k| std::mem::take(&mut k.silent));
-        if silent == Some(true) {
-            self.tell_kept(KeeperNote::KeeperHeard, turn.out);
-            self.be_seen(turn.s, turn.now);
-        }
-    }
-
-    /// Whoever asks its keeper is stuck, or not any more.
-    pub fn go_unasked(&mut self, unasked: bool, s: &Settings, now: Mono) {
-        let Some(kept) = &mut self.kept else {
-            return;
-        };
-        let was = std::mem::replace(&mut kept.unasked, unasked);
-        match (was, unasked) {
-            (false, true) => self.go_unheard(),
-            (true, false) => self.be_seen(s, now),
-            (false, false) | (true, true) => {}
-        }
-    }
-
-    /// It gets all its time anew; what it was told it may not have heard.
-    fn be_seen(&mut self, s: &Settings, now: Mono) {
-        if self.is_out_of_sight() {
-            return;
-        }
-        self.be_heard(s, now);
-        if let State::Stopping { killed: false, .. } = self.state {
-            self.unsent = Some(self.said);
-            self.due = Some(now);
-        }
-    }
-
-    /// An order of it was not carried out. Returns whether that is all that follows: nobody knows
-    /// whether it was heard.
-    pub(super) fn is_unanswered(&mut self, why: &Fault) -> bool {
-        let Some(kept) = &mut self.kept else {
-            return false;
-        };
-        let unanswered = matches!(why, Fault::Errno(ETIMEDOUT) | Fault::Absent);
-        kept.unanswered |= unanswered;
-        unanswered
     }
 
     fn seen_up(&mut self, first: bool, (life, pid, again): (Life, Pid, u32), turn: &mut Turn) {

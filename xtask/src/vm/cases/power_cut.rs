@@ -34,8 +34,8 @@ const CUTS: usize = 24;
 /// Time for the writing on a busy host.
 const WRITING: Duration = Duration::from_secs(90);
 
-/// The program of `tests/power_cut.rs` writes, while other files change, and is cut off in the middle of
-/// that as well as behind it; then it looks at what is left on the host.
+/// The program of `tests/power_cut.rs` writes, while other files change; the disk is cut off in the
+/// middle of that as well as behind it, and the program looks at what is left, on the host.
 fn journal(machine: &mut Machine) -> Result<()> {
     let offset = MARGIN_SECTOR * 512;
     let write = format!(
