@@ -373,7 +373,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::DemoService { name } => {
             return Ok(Next::End(crate::demo::services::run(&name)));
         }
-        Command::Config { what } => config::config(&what, &mut out)?,
+        Command::Config { what } => config::config(&what, &daemon(), &mut out)?,
         Command::Boards { what } => boards::boards(&what, &mut out)?,
         Command::Check {
             config,

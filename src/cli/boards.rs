@@ -129,7 +129,8 @@ fn show(shelf: &Shelf, name: &str, out: &mut Printer) -> Result<(), Error> {
     }
 }
 
-fn shown(board: &Board) -> String {
+/// How a board is wired, what is known of it, and by whom.
+pub(super) fn shown(board: &Board) -> String {
     let about = &board.about;
     let mut text = format!(
         "{}: {}\n  file        {}\n  known       {}\n  comes back  {}\n",

@@ -13,6 +13,12 @@ use toml::de::{DeTable, DeValue};
 /// Column in which it stands where a value comes from, if there is room.
 const COLUMN: usize = 44;
 
+/// The table whose values may be secrets.
+const ENVIRONMENT: &str = "environment";
+
+/// What stands in the place of one.
+const HIDDEN: &str = "\"(hidden)\"";
+
 /// Keys that only services of one kind have, beside those of jobs: no default holds elsewhere.
 const OF_KEEPERS: [&str; 5] = ["unit", "container", "engine", "socket", "unhealthy"];
 
@@ -22,9 +28,20 @@ const OF_LINES: [&str; 2] = ["gpio", "active_low"];
 /// The configuration as its files give it, each value with its file and line; with `defaults`, what
 /// holds without being given, too. The text says the same as the files.
 pub fn effective(config: &Config, defaults: bool) -> String {
+    shown(config, defaults, false)
+}
+
+/// The same for others to see: values of environment variables are left out, as any of them may be a
+/// secret. What stands in `command` is no secret: everybody sees it in the list of processes.
+pub fn effective_without_secrets(config: &Config, defaults: bool) -> String {
+    shown(config, defaults, true)
+}
+
+fn shown(config: &Config, defaults: bool, hide: bool) -> String {
     let mut page = Page {
         report: Report::of(&config.source),
         defaults,
+        hide,
         text: String::new(),
     };
     for file in config.source.files() {
@@ -59,6 +76,7 @@ fn inner<'t, 'i>(tree: &'t DeTable<'i>, name: &str) -> &'t DeTable<'i> {
 struct Page<'t> {
     report: Report<'t>,
     defaults: bool,
+    hide: bool,
     text: String,
 }
 
@@ -117,7 +135,11 @@ impl Page<'_> {
     fn given(&mut self, path: &str, node: &Node<'_>) {
         let (file, line) = self.report.file_and_line(node.span().start);
         let origin = format!("{file}:{line}");
-        self.line(path, &render::value(node.get_ref()), &origin);
+        let secret = path.split('.').any(|part| part == ENVIRONMENT);
+        match self.hide && secret {
+            true => self.line(path, HIDDEN, &origin),
+            false => self.line(path, &render::value(node.get_ref()), &origin),
+        }
     }
 
     fn line(&mut self, path: &str, value: &str, origin: &str) {

@@ -7,33 +7,46 @@
 
 use super::bundle::Bundle;
 use super::files;
+use super::forest;
 use super::report::Report;
-use super::source::SourceFile;
+use super::source::{Source, SourceFile};
 use super::syntax;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use toml::de::DeTable;
 
 /// Drop-ins that are left out.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LeftOut {
     texts: Vec<String>,
-    /// One of them could not be read: it may say anything.
-    unread: bool,
+    /// Those that could not be read: each may say anything.
+    unread: Vec<String>,
+    /// It could not even be found out which there are.
+    unlisted: bool,
 }
 
 impl LeftOut {
-    /// Those of this file.
-    pub fn of(path: &Path) -> LeftOut {
+    /// Those of this file. Of one that cannot be read the first copy tells what it said when it was in
+    /// force; in whose time it was not there, or could not be read either, it said nothing.
+    pub fn of(path: &Path, copies: &[Bundle]) -> LeftOut {
         let (source, unread) = files::read(path, true);
+        let drop_ins = source.files().iter().skip(1);
+        let without = drop_ins.filter(|f| f.text.is_empty());
+        let without: Vec<String> = without.map(|f| f.name.clone()).collect();
+        let of_main = source.files().first();
+        let of_main = of_main.map_or(0, |f| usize::from(f.text.is_empty()));
         // A file that could not be read has no text, and one problem.
-        let of_main = source
-            .files()
-            .first()
-            .map_or(0, |f| usize::from(f.text.is_empty()));
+        let unlisted = unread.len() > of_main + without.len();
         let mut left_out = LeftOut {
             texts: Vec::new(),
-            unread: unread.len() > of_main,
+            unread: without,
+            unlisted,
         };
         left_out.add(source.files());
+        if let Some(copy) = copies.first().filter(|_| left_out.may_say_anything()) {
+            left_out.add_copy(copy);
+            (left_out.unread, left_out.unlisted) = (Vec::new(), false);
+        }
         left_out
     }
 
@@ -43,14 +56,80 @@ impl LeftOut {
     }
 
     fn add(&mut self, files: &[SourceFile]) {
-        let texts = files.iter().skip(1).map(|file| file.text.clone());
-        self.texts.extend(texts);
+        for SourceFile { text, .. } in files.iter().skip(1) {
+            if text.contains('\\') {
+                self.texts.push(unescaped(text));
+            }
+            self.texts.push(text.clone());
+        }
+    }
+
+    /// Services that this file names, does not have, and of which a drop-in may say something.
+    pub(super) fn only_there(&self, source: &Source) -> Vec<String> {
+        let tree = forest::grown(source);
+        let mut names = Vec::new();
+        let (services, groups) = (tables(&tree, "service"), tables(&tree, "group"));
+        for table in services.values().chain(groups.values()) {
+            for key in NAMING {
+                let list = table.get(key).and_then(|node| node.get_ref().as_array());
+                let named = list.into_iter().flatten();
+                names.extend(named.filter_map(|n| n.get_ref().as_str().map(str::to_owned)));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names.retain(|name| !services.contains_key(name.as_str()) && self.mention(name));
+        names
+    }
+
+    fn may_say_anything(&self) -> bool {
+        self.unlisted || !self.unread.is_empty()
     }
 
     /// Whether one of them may say something of this service.
     pub fn mention(&self, service: &str) -> bool {
-        self.unread || self.texts.iter().any(|text| mentions(text, service))
+        self.may_say_anything() || self.texts.iter().any(|text| mentions(text, service))
     }
+}
+
+/// Keys whose lists name services.
+const NAMING: [&str; 4] = ["after", "requires", "wants", "members"];
+
+fn tables<'t, 'i>(tree: &'t DeTable<'i>, section: &str) -> BTreeMap<&'t str, &'t DeTable<'i>> {
+    let all = tree.get(section).and_then(|node| node.get_ref().as_table());
+    let named = all.into_iter().flat_map(DeTable::iter);
+    let named =
+        named.filter_map(|(key, node)| Some((&**key.get_ref(), node.get_ref().as_table()?)));
+    named.collect()
+}
+
+/// The same text with every character that is written by its number as itself. What is no such number is
+/// left as it is.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let digits = match after.as_bytes().first() {
+            Some(b'u') => 4,
+            Some(b'U') => 8,
+            Some(b'x') => 2,
+            Some(_) | None => 0,
+        };
+        let number = after.get(1..=digits).filter(|_| digits > 0);
+        let number = number.and_then(|number| u32::from_str_radix(number, 16).ok());
+        match number.and_then(char::from_u32) {
+            Some(c) => {
+                plain.push(c);
+                rest = &after[digits + 1..];
+            }
+            None => {
+                plain.push('\\');
+                rest = after;
+            }
+        }
+    }
+    plain + rest
 }
 
 /// The runtime directory that these files most likely name; `None` if none does.
@@ -138,12 +217,57 @@ mod tests {
         let folder = dir.path().join("conf.d");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("1.toml"), "service.web.nice = 1\n").unwrap();
-        let left_out = LeftOut::of(&main);
+        let left_out = LeftOut::of(&main, &[]);
         assert!(left_out.mention("web") && !left_out.mention("db"));
         fs::write(&main, "version = 1\n").unwrap();
-        assert_eq!(LeftOut::of(&main), left_out);
+        assert_eq!(LeftOut::of(&main, &[]), left_out);
+        fs::write(
+            folder.join("2.toml"),
+            "[service.api]\ncommand = [\"/bin/api\"]\n",
+        )
+        .unwrap();
+        let config = crate::config::load(&main);
+        assert!(config.is_err(), "web has no command");
+        fs::write(folder.join("1.toml"), "[hold]\nmost = \"1h\"\n").unwrap();
+        let config = crate::config::load(&main).unwrap().config;
+        let copy = Bundle::of(&config, crate::units::Wall::MAX);
         fs::write(folder.join("2.toml"), [0xFF]).unwrap();
-        assert!(LeftOut::of(&main).mention("db"));
+        assert!(LeftOut::of(&main, &[]).mention("db"));
+        let left_out = LeftOut::of(&main, &[copy]);
+        assert!(left_out.mention("api") && !left_out.mention("db"));
+    }
+
+    /// A name is seen however its characters are written, and nothing that is no number is one.
+    #[test]
+    fn escaped_names_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("fieldwarden.toml");
+        fs::write(&main, "version = 1\n").unwrap();
+        fs::create_dir(dir.path().join("conf.d")).unwrap();
+        for name in [
+            "w\\u0065b",
+            "w\\U00000065b",
+            "w\\x65b",
+            "\\u0077\\u0065\\u0062",
+        ] {
+            let text = format!("[service.\"{name}\"]\nnice = 1\n");
+            fs::write(dir.path().join("conf.d/1.toml"), text).unwrap();
+            assert!(LeftOut::of(&main, &[]).mention("web"), "{name}");
+        }
+        for odd in [
+            "",
+            "\\",
+            "\\u",
+            "\\u00",
+            "\\uD800",
+            "\\xé",
+            "\\U00110000",
+            "\\+\\u+065",
+            "é\\",
+        ] {
+            unescaped(odd);
+        }
+        assert_eq!(unescaped("a\\u0041\\n\\u00"), "aA\\n\\u00");
     }
 
     /// The directory is found however it is written, and only where it is that of the daemon. A later

@@ -67,7 +67,7 @@ pub use build::SOCKET_EXTRA;
 pub(crate) use bundle::alike;
 pub use bundle::{Bundle, BundleError};
 pub use difference::{Changed, Difference, OtherKey, difference};
-pub use effective::effective;
+pub use effective::{effective, effective_without_secrets};
 pub use explain::explain;
 pub use files::{DROP_INS, main_file, open};
 pub use fingerprint::Fingerprint;
@@ -80,7 +80,7 @@ pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use redacted::{REMOVED, redacted};
 pub use rights::{Bounds, Resource, Rights};
-pub use safe_mode::{by_name_only, is_by_name, salvage, salvage_of, with_running};
+pub use safe_mode::{DropIns, by_name_only, is_by_name, salvage, salvage_of, with_running};
 pub use sample::sample;
 pub use sandbox::Sandbox;
 pub use share::{Amount, Pids, Share};
@@ -258,12 +258,30 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     parse_files(source, unread, &Shelf::installed())
 }
 
-/// The same without its drop-ins.
+/// The same without its drop-ins, or with what they say of the machine itself. Services that this file names
+/// and only drop-ins have are known by their names.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_alone(path: &Path) -> Result<Loaded, Problems> {
+/// As [`load`], without all that.
+pub fn load_alone(path: &Path, left_out: &LeftOut, drop_ins: DropIns) -> Result<Loaded, Problems> {
     let (source, unread) = files::read(path, false);
+    if unread.is_empty() {
+        let machine = drop_ins != DropIns::None;
+        let machine = machine.then(|| safe_mode::of_machine(path)).flatten();
+        let missing = left_out.only_there(&source);
+        let unknown = safe_mode::unknown_files(&missing);
+        let machines = [machine, None];
+        for machine in machines.iter().skip(usize::from(machines[0].is_none())) {
+            for unknown in std::iter::once(&None).chain(&unknown) {
+                let more = machine.iter().chain(unknown).cloned();
+                let files = source.files().iter().cloned().chain(more).collect();
+                let loaded = parse_files(Source::of(files), Vec::new(), &Shelf::installed());
+                if loaded.is_ok() {
+                    return loaded;
+                }
+            }
+        }
+    }
     parse_files(source, unread, &Shelf::installed())
 }
 

@@ -33,17 +33,35 @@ const LEFT_OUT: [&str; 4] = ["version", "service", "group", "reboots"];
 /// What is tried when the tables do not go together: where things are, and who guards the machine.
 const LEAST: [&str; 4] = ["runtime_dir", "state_dir", "cgroup", "watchdog"];
 
+/// What drop-ins say of the machine itself that holds where they are left out.
+const MACHINE: [&str; 5] = ["runtime_dir", "state_dir", "cgroup", "watchdog", "board"];
+
 /// Tables of which each key holds by itself.
 const KEY_BY_KEY: [&str; 1] = ["watchdog"];
 
 /// In the place of a program that nobody knows.
 const NO_PROGRAM: &str = "/nonexistent/no-program-is-known-in-safe-mode";
 
-/// All that can be used of these files, which cannot be used as a whole, without any service. Drop-ins
-/// are read if they are wanted.
-pub fn salvage(path: &Path, drop_ins: bool) -> Option<Config> {
-    let (source, _) = files::read(path, drop_ins);
-    salvage_of(&source)
+/// How much of drop-ins is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DropIns {
+    /// All of them.
+    All,
+    /// What they say of the machine itself.
+    OfMachine,
+    /// Nothing.
+    None,
+}
+
+/// All that can be used of these files, which cannot be used as a whole, without any service.
+pub fn salvage(path: &Path, drop_ins: DropIns) -> Option<Config> {
+    let (source, _) = files::read(path, drop_ins == DropIns::All);
+    let machine = match drop_ins {
+        DropIns::OfMachine => of_machine(path),
+        DropIns::All | DropIns::None => None,
+    };
+    let files = source.files().iter().cloned().chain(machine).collect();
+    salvage_of(&Source::of(files))
 }
 
 /// The same of files that were read elsewhere.
@@ -109,6 +127,27 @@ fn with_unknown(config: &Config, files: &[SourceFile], names: &[String]) -> Opti
     };
     let loaded = with(None).or_else(|| with(Some(config.settings.stop_budget)));
     loaded.map(|loaded| loaded.config)
+}
+
+/// What the drop-ins of this file say of the machine itself, as far as it is right; `None` for nothing.
+pub(super) fn of_machine(path: &Path) -> Option<SourceFile> {
+    let (source, _) = files::read(path, true);
+    let drop_ins = source.files().iter().skip(1).cloned().collect();
+    let text = tables(&Source::of(drop_ins), |name| MACHINE.contains(&name));
+    let name = "drop-ins, what they say of the machine".to_owned();
+    (!text.is_empty()).then_some(SourceFile { name, text })
+}
+
+/// Files with services of these names, of which no more is known: to be tried one after another, as they
+/// may take too long to stop. None for no names.
+pub(super) fn unknown_files(names: &[String]) -> Vec<Option<SourceFile>> {
+    let tries = [None, Some(Duration::from_secs(1))].into_iter();
+    let file = |stop: Option<Duration>| SourceFile {
+        name: "known by name".to_owned(),
+        text: names.iter().map(|name| unknown(name, stop)).collect(),
+    };
+    let tries = tries.filter(|_| !names.is_empty());
+    tries.map(|stop| Some(file(stop))).collect()
 }
 
 /// A service that is not started by itself, and not again when it has ended.
@@ -217,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.toml");
         fs::write(&path, text).unwrap();
-        salvage(&path, true).unwrap()
+        salvage(&path, DropIns::All).unwrap()
     }
 
     /// A mistake in one table costs that table, and services; the guard is as it was wanted.
@@ -234,7 +273,7 @@ mod tests {
         assert!(config.settings.services.is_empty());
     }
 
-    fn salvaged_of(main: &str, drop_in: &str, drop_ins: bool) -> Config {
+    fn salvaged_of(main: &str, drop_in: &str, drop_ins: DropIns) -> Config {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.toml");
         fs::write(&path, main).unwrap();
@@ -250,19 +289,21 @@ mod tests {
         let main = "x = 1\n[watchdog]\nowner = \"nobody\"\n[hold]\nmost = \"1h\"\n[stop]\nbudget = \"60s\"\n";
         let drop_in =
             "[watchdog]\ntimeout = \"10s\"\n[hold]\nmost = 7\n[stop]\nunmount = \"1min\"\n";
-        let config = salvaged_of(main, drop_in, true);
+        let config = salvaged_of(main, drop_in, DropIns::All);
         let watchdog = config.settings.watchdog;
         assert_eq!(watchdog.owner, WatchdogOwner::Nobody);
         assert_eq!(watchdog.timeout.as_secs(), 10);
         assert_eq!(config.settings.hold_most.as_secs(), 3600);
-        let alone = salvaged_of(main, drop_in, false).settings.watchdog;
+        let of_machine = salvaged_of(main, drop_in, DropIns::OfMachine).settings;
+        assert_eq!(of_machine.watchdog, watchdog);
+        let alone = salvaged_of(main, drop_in, DropIns::None).settings.watchdog;
         assert_eq!(alone.owner, WatchdogOwner::Nobody);
         assert_eq!(
             alone.timeout,
             good("").unwrap().config.settings.watchdog.timeout
         );
         let mistakes = "[watchdog]\ncolour = 1\nowner = \"cat\"\ntimeout = \"12s\"\n";
-        let config = salvaged_of(main, mistakes, true);
+        let config = salvaged_of(main, mistakes, DropIns::All);
         assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
         assert_eq!(config.settings.watchdog.timeout.as_secs(), 12);
         let typo = "[watchdog]\nowner = \"systemd\"\ntimeuot = \"12s\"\n";
@@ -322,7 +363,7 @@ mod tests {
         let config = salvaged("[watchdog]\nowner = \"nobody\"\n[service.web]\ncomm");
         assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
         assert_eq!(
-            salvage(Path::new("/nonexistent/f.toml"), true)
+            salvage(Path::new("/nonexistent/f.toml"), DropIns::All)
                 .unwrap()
                 .wiring,
             bare.wiring

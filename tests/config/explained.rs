@@ -122,6 +122,12 @@ fn what_is_shown_says_the_same() {
             assert!(shown.contains(" # web.toml:"), "{shown}");
         }
     }
+    let secret = "[service.web]\ncommand = [\"/bin/x\"]\nenvironment = { KEY = \"s3cret\", \"a b\" = \"t\" }\n";
+    let hidden = config::effective_without_secrets(&good(secret).config, true);
+    assert!(
+        !hidden.contains("s3cret") && hidden.contains("environment.KEY = \"(hidden)\""),
+        "{hidden}"
+    );
     let loaded = good("[watchdog]\ntimeout = \"10s\"\n");
     let shown = config::effective(&loaded.config, false);
     let line = format!("{:<44} # test.toml:2\n", "timeout = \"10s\"");

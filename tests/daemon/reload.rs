@@ -34,6 +34,18 @@ impl Rig {
         output.unwrap()
     }
 
+    /// What `fieldwarden config show --running` says.
+    fn shows(&self) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_fieldwarden"))
+            .arg("--runtime-dir")
+            .arg(self.path("run"))
+            .args(["config", "show", "--running"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn reloads(&self) -> String {
         let output = self.reload();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -435,7 +447,8 @@ fn a_plan_tells_of_the_machine() {
     assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
 }
 
-/// While a copy or safe mode is in force, that is what a plan compares with: what runs on is told to.
+/// While a copy or safe mode is in force, that is what a plan compares with: what runs on is told to. And
+/// that is what is shown of the daemon that runs.
 #[test]
 fn a_plan_compares_with_what_is_in_force() {
     let mut rig = Rig::new(&sleeper("web", ""));
@@ -474,7 +487,25 @@ fn a_plan_compares_with_what_is_in_force() {
             assert!(plan.contains(part), "{part}: {plan}");
         }
     }
+    // What is in force is shown without what may be secret, whatever the files say by now.
     rig.reloads();
     assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
     rig.up("more");
+    rig.configure(&sleeper("web", "environment = { KEY = \"s3cret\" }"));
+    let shown = rig.shows();
+    assert!(
+        shown.contains("service.more") && !shown.contains("environment"),
+        "{shown}"
+    );
+    rig.reloads();
+    let shown = rig.shows();
+    let file = format!("# {}:", rig.path("fieldwarden.toml").display());
+    for part in [
+        "environment.KEY = \"(hidden)\"",
+        file.as_str(),
+        "board = \"sim\"",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("s3cret"), "{shown}");
 }

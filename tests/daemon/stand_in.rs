@@ -268,27 +268,34 @@ fn what_a_later_version_left_is_set_aside() {
     assert_eq!(form, "fieldwarden-runtime 1\n");
 }
 
-/// Daemons in safe mode break off one after another: the next one does not read drop-ins any more.
+/// Daemons in safe mode break off one after another: the next one reads of drop-ins what they say of the
+/// machine itself, and the last that tries does not even look at that.
 #[test]
 fn safe_mode_after_daemons_that_broke_off_leaves_drop_ins_out() {
     let mut rig = Rig::new(BROKEN);
     fs::create_dir(rig.path("conf.d")).unwrap();
     let elsewhere = rig.path("elsewhere");
     let text = format!("state_dir = \"{}\"\n", elsewhere.display());
+    let text = text + "[watchdog]\nowner = \"nobody\"\n" + &sleeper("more", "");
     fs::write(rig.path("conf.d/state.toml"), text).unwrap();
     rig.start();
-    for round in 0..3 {
+    for round in 0..5 {
         rig.until("it has a state", |_| elsewhere.join("journal").exists());
         assert!(!rig.path("state").exists(), "round {round}");
+        assert_eq!(rig.status().watchdog.owner, "nobody", "round {round}");
         rig.signal(Signal::SIGKILL);
         rig.wait();
         rig.start();
+        assert_eq!(rig.goes_by().0.as_deref(), Some("safe-mode"));
+        assert_eq!(
+            rig.status().daemon.safe_after,
+            (round >= 2).then_some(round + 1)
+        );
     }
-    assert_eq!(rig.goes_by().0.as_deref(), Some("safe-mode"));
-    assert_eq!(rig.status().daemon.safe_after, Some(3));
     rig.until("it is recorded in the state of the file", |rig| {
         !rig.journaled("safe-start").is_empty()
     });
+    assert_eq!(rig.status().watchdog.owner, "fieldwarden");
 }
 
 /// In safe mode a stop in order ends what runs.

@@ -106,6 +106,52 @@ fn a_safe_start_starts_nothing_that_drop_ins_change() {
     assert_eq!(rig.service("cloud").state, "down");
 }
 
+/// What drop-ins say of the machine holds in a safe start; a service that the file names and only a
+/// drop-in has costs none of the others; and one that cannot be read any more, but was in force, neither.
+#[test]
+fn a_safe_start_loses_no_more_than_it_must() {
+    let services = sleeper("web", "after = [\"more\"]") + &sleeper("other", "");
+    let mut rig = Rig::new(&services);
+    fs::create_dir(rig.path("conf.d")).unwrap();
+    let state = rig.path("elsewhere");
+    let text = format!(
+        "state_dir = \"{}\"\n[watchdog]\nowner = \"nobody\"\n",
+        state.display()
+    );
+    fs::write(rig.path("conf.d/1.toml"), text + &sleeper("more", "")).unwrap();
+    fs::write(
+        rig.path("conf.d/2.toml"),
+        "[service.\"oth\\u0065r\"]\nnice = 1\n",
+    )
+    .unwrap();
+    rig.start();
+    let (web, more, other) = (rig.up("web"), rig.up("more"), rig.up("other"));
+    rig.until("there is a copy", |rig| {
+        rig.path("run/configuration").exists()
+    });
+    // Nothing that could be read, and it was in force when it could be.
+    fs::write(rig.path("conf.d/2.toml"), [0xFF]).unwrap();
+    break_off(&mut rig);
+    let status = rig.status();
+    assert_eq!(status.daemon.safe_after, Some(3));
+    assert!(
+        status.daemon.stand_in.is_none(),
+        "{:?}",
+        status.daemon.stand_in
+    );
+    assert_eq!(status.watchdog.owner, "nobody");
+    assert!(state.join("journal").exists() && !rig.path("state").exists());
+    assert_eq!(
+        (rig.up("web"), rig.up("more"), rig.up("other")),
+        (web, more, other)
+    );
+    let names = "not started, as drop-ins mention them: more, other\n";
+    assert!(rig.log().contains(names), "{}", rig.log());
+    kill(web);
+    rig.until("it is started anew", |rig| rig.service("web").run == 2);
+    rig.up("web");
+}
+
 /// Three daemons break off, one after another.
 fn break_off(rig: &mut Rig) {
     for _ in 0..3 {

@@ -77,7 +77,8 @@ pub(super) fn taking_back(table: &mut Table<'_, '_, '_>, value: u8, cancel: Opti
 }
 
 /// Bits that stay are none of those that are written, and leave some that tell the order from what
-/// takes it back. False if not: the cut would be written as it stands, and do nothing.
+/// takes it back. False if not: the cut would be written as it stands, and do nothing. It is no error: a
+/// file of somebody's own that an earlier version took does not keep a later one from starting.
 pub(super) fn keeping(
     table: &mut Table<'_, '_, '_>,
     value: u8,
@@ -98,7 +99,8 @@ pub(super) fn keeping(
     };
     let help = "write in `keep` the bits that are not the board's order, and 0 for them in `value`";
     let span = table.header();
-    table.report().error(span, what, help.to_owned());
+    let what = what + "; the power is not cut by this board";
+    table.report().warning(span, what, help.to_owned());
     false
 }
 

@@ -304,8 +304,10 @@ fn cut_by_register(table: &mut Section, chips: &Option<Vec<At<ChipPlan>>>) -> Op
         true => Some(cancel?),
         false => None,
     };
-    let sensible =
-        fit::taking_back(table, value, cancel) & fit::keeping(table, value, cancel, steps.keep);
+    let sensible = fit::taking_back(table, value, cancel);
+    if !fit::keeping(table, value, cancel, steps.keep) {
+        return sensible.then_some(Cut::None);
+    }
     sensible.then_some(Cut::Register {
         bus: chip.bus,
         address: chip.address,
