@@ -124,8 +124,8 @@ pub fn explain(key: &str, out: &mut Printer) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    /// What is in force is told with its files and lines, with what the file of the board says and where
-    /// that was found; and it can be used as a configuration again.
+    /// What is in force is told with its files and lines, with what the file of the board says and
+    /// where that was found; and it can be used as a configuration again.
     #[test]
     fn what_is_taken_up_is_told_with_its_board() {
         let text = "board = \"x728\"\n[service.web]\ncommand = [\"/bin/web\"]\nenvironment = { A = \"b\" }\n";

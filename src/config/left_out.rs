@@ -103,8 +103,8 @@ fn tables<'t, 'i>(tree: &'t DeTable<'i>, section: &str) -> BTreeMap<&'t str, &'t
     named.collect()
 }
 
-/// The same text with every character that is written by its number as itself. What is no such number is
-/// left as it is.
+/// The same text with every character that is written by its number as itself. What is no such
+/// number is left as it is.
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

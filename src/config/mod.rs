@@ -258,8 +258,8 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     parse_files(source, unread, &Shelf::installed())
 }
 
-/// The same without its drop-ins, or with what they say of the machine itself. Services that this file names
-/// and only drop-ins have are known by their names.
+/// The same without its drop-ins, or with what they say of the machine itself. Services that this
+/// file names and only drop-ins have are known by their names.
 ///
 /// # Errors
 /// As [`load`], without all that.

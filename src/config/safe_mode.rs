@@ -138,8 +138,8 @@ pub(super) fn of_machine(path: &Path) -> Option<SourceFile> {
     (!text.is_empty()).then_some(SourceFile { name, text })
 }
 
-/// Files with services of these names, of which no more is known: to be tried one after another, as they
-/// may take too long to stop. None for no names.
+/// Files with services of these names, of which no more is known: to be tried one after another,
+/// as they may take too long to stop. None for no names.
 pub(super) fn unknown_files(names: &[String]) -> Vec<Option<SourceFile>> {
     let tries = [None, Some(Duration::from_secs(1))].into_iter();
     let file = |stop: Option<Duration>| SourceFile {

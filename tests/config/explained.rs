@@ -122,7 +122,8 @@ fn what_is_shown_says_the_same() {
             assert!(shown.contains(" # web.toml:"), "{shown}");
         }
     }
-    let secret = "[service.web]\ncommand = [\"/bin/x\"]\nenvironment = { KEY = \"s3cret\", \"a b\" = \"t\" }\n";
+    let secret =
+        "[service.web]\ncommand = [\"/bin/x\"]\nenvironment = { KEY = \"s3cret\", B = \"t\" }\n";
     let hidden = config::effective_without_secrets(&good(secret).config, true);
     assert!(
         !hidden.contains("s3cret") && hidden.contains("environment.KEY = \"(hidden)\""),

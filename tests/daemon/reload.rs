@@ -447,8 +447,8 @@ fn a_plan_tells_of_the_machine() {
     assert_eq!((rig.up("web"), rig.service("web").run), (web, 1));
 }
 
-/// While a copy or safe mode is in force, that is what a plan compares with: what runs on is told to. And
-/// that is what is shown of the daemon that runs.
+/// While a copy or safe mode is in force, that is what a plan compares with: what runs on is told
+/// to. And that is what is shown of the daemon that runs.
 #[test]
 fn a_plan_compares_with_what_is_in_force() {
     let mut rig = Rig::new(&sleeper("web", ""));

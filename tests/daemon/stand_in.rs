@@ -268,8 +268,8 @@ fn what_a_later_version_left_is_set_aside() {
     assert_eq!(form, "fieldwarden-runtime 1\n");
 }
 
-/// Daemons in safe mode break off one after another: the next one reads of drop-ins what they say of the
-/// machine itself, and the last that tries does not even look at that.
+/// Daemons in safe mode break off one after another: the next one reads of drop-ins what they say
+/// of the machine itself, and the last that tries does not even look at that.
 #[test]
 fn safe_mode_after_daemons_that_broke_off_leaves_drop_ins_out() {
     let mut rig = Rig::new(BROKEN);

@@ -106,8 +106,9 @@ fn a_safe_start_starts_nothing_that_drop_ins_change() {
     assert_eq!(rig.service("cloud").state, "down");
 }
 
-/// What drop-ins say of the machine holds in a safe start; a service that the file names and only a
-/// drop-in has costs none of the others; and one that cannot be read any more, but was in force, neither.
+/// What drop-ins say of the machine holds in a safe start; a service that the file names and only
+/// a drop-in has costs none of the others; and one that cannot be read any more, but was in force,
+/// neither.
 #[test]
 fn a_safe_start_loses_no_more_than_it_must() {
     let services = sleeper("web", "after = [\"more\"]") + &sleeper("other", "");

@@ -77,8 +77,9 @@ pub(super) fn taking_back(table: &mut Table<'_, '_, '_>, value: u8, cancel: Opti
 }
 
 /// Bits that stay are none of those that are written, and leave some that tell the order from what
-/// takes it back. False if not: the cut would be written as it stands, and do nothing. It is no error: a
-/// file of somebody's own that an earlier version took does not keep a later one from starting.
+/// takes it back. False if not: the cut would be written as it stands, and do nothing. It is no
+/// error: a file of somebody's own that an earlier version took does not keep a later one from
+/// starting.
 pub(super) fn keeping(
     table: &mut Table<'_, '_, '_>,
     value: u8,
