@@ -396,10 +396,8 @@ impl Bridge {
             Action::Exit { services_left } => self.end(*services_left, false),
         };
         if let Err(fault) = given {
-            self.own.push_back(Fact::Done {
-                order: id,
-                outcome: Err(fault),
-            });
+            let (order, outcome) = (id, Err(fault));
+            self.own.push_back(Fact::Done { order, outcome });
         }
     }
 
@@ -468,6 +466,7 @@ impl Bridge {
             | Thread::Engine
             | Thread::Health
             | Thread::Canary
+            | Thread::Uplink
             | Thread::Marker
             | Thread::Sync
             | Thread::Halt => Ok(()),

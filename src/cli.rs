@@ -15,6 +15,7 @@ mod hold;
 mod led;
 mod logs;
 mod look;
+mod network;
 mod notify;
 mod past;
 mod power;
@@ -76,6 +77,7 @@ Examples:
   fieldwarden explain 0x50005        what do these throttle flags mean?
   fieldwarden led show               what does the LED mean?
   fieldwarden bundle                 what to send to who is to help
+  fieldwarden network                which step of the way out is broken?
   fieldwarden restart web            restart a service and wait until it is up
   fieldwarden reload                 take up a changed configuration, or an upgrade
   fieldwarden hold 30m --reason tests  work on it, with nothing escalated
@@ -264,6 +266,9 @@ enum Command {
         /// What it is about to do
         action: String,
     },
+    /// Look at the way out of this machine, from inside outwards
+    #[command(after_help = network::EXAMPLES)]
+    Network(network::Asked),
     /// Try to connect to these, and end with the number of the first that is reached, or with 0
     #[command(hide = true)]
     Reach(reach::Asked),
@@ -414,6 +419,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Reload(wanted) => reload::reload(&daemon(), &wanted, &mut out)?,
         Command::Halt { kind } => act::halt(&daemon(), &kind, &mut out)?,
         Command::LastWords { action } => last_words(&action, cli.runtime_dir.clone(), &mut out)?,
+        Command::Network(asked) => return network::network(&asked, &mut out).map(Next::End),
         Command::Reach(asked) => return Ok(Next::End(reach::try_all(&asked))),
         Command::Restart(order) => act::act(&daemon(), act::Verb::Restart, &order, &mut out)?,
     }

@@ -20,6 +20,7 @@ mod hold;
 mod job;
 mod led;
 mod list;
+mod network;
 mod plan_screen;
 mod power;
 mod power_screen;
@@ -47,6 +48,7 @@ pub use hold::HoldStatus;
 pub use job::JobStatus;
 pub use led::LedStatus;
 pub use list::{KeeperStatus, MountStatus, ServiceStatus, ThreadStatus};
+pub use network::{ExpiryStatus, StepStatus, UplinkStatus};
 pub use plan_screen::{StopTimes, plan_screen};
 pub use power::{PowerRung, PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;
@@ -114,6 +116,12 @@ pub struct Status {
     /// Caps.
     #[serde(default)]
     pub caps: Vec<CapStatus>,
+    /// The way out; null where nobody cares.
+    #[serde(default)]
+    pub uplink: Option<UplinkStatus>,
+    /// What expires.
+    #[serde(default)]
+    pub expiries: Vec<ExpiryStatus>,
     /// What the daemon itself is missing.
     pub daemon: DaemonStatus,
     /// Threads of the daemon that are behind with their work.
@@ -130,6 +138,9 @@ pub struct Verdicts {
     /// The jobs; null where there is none.
     #[serde(default)]
     pub jobs: Option<String>,
+    /// What expires; null where there is nothing.
+    #[serde(default)]
+    pub expiry: Option<String>,
     /// Mains; null where nothing tells.
     pub power: Option<String>,
     /// Temperature of the processor.
@@ -313,6 +324,8 @@ impl Status {
             mounts: list::mounts(core, now),
             canaries: guards::canaries(core),
             caps: guards::caps(core),
+            uplink: network::uplink(core, now),
+            expiries: network::expiries(core, now),
             daemon: daemon(core),
             late_threads: list::late_threads(core, now),
         };
@@ -348,6 +361,7 @@ fn verdicts(core: &Core, picture: &Picture) -> Verdicts {
         watchdog: word(picture.watchdog),
         services: word(picture.services),
         jobs: picture.jobs.map(word),
+        expiry: picture.expiry.map(word),
         power: picture.power.map(word),
         temperature: word(picture.thermal),
         throttle: picture.throttle.map(word),

@@ -356,6 +356,7 @@ fn every_note_is_in_a_scenario() {
     let before = all.len();
     let wraps = [
         "Halt", "Hold", "Reload", "Health", "Guard", "Notify", "Probe", "Group", "Job", "Keeper",
+        "Network",
     ];
     all.retain(|v| !wraps.contains(&v.as_str()));
     assert_eq!(
@@ -368,6 +369,7 @@ fn every_note_is_in_a_scenario() {
     all.extend(variants("src/core/note/reload.rs", "ReloadNote"));
     all.extend(variants("src/core/note/health.rs", "HealthNote"));
     all.extend(variants("src/core/note/guard.rs", "GuardNote"));
+    all.extend(variants("src/core/note/network.rs", "NetworkNote"));
     all.extend(variants("src/core/note/notify.rs", "NotifyNote"));
     all.extend(variants("src/core/note/probe.rs", "ProbeNote"));
     all.extend(variants("src/core/note/group.rs", "GroupNote"));

@@ -6,6 +6,7 @@ use super::caps;
 use super::cross::{self, Outage, Timeout};
 use super::groups;
 use super::keys;
+use super::network::{self, Way};
 use super::report::Report;
 use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
@@ -31,9 +32,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 14] = [
-    "cap", "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "reboots", "hold",
-    "health", "control", "service", "group",
+const TABLES: [&str; 16] = [
+    "cap", "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "network", "expiry",
+    "reboots", "hold", "health", "control", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -55,12 +56,14 @@ pub(super) fn config<'i>(
     let vitals = vitals(top.below("vitals", keys::VITALS.keys));
     let clock = clock(top.below("clock", keys::CLOCK.keys));
     let storage = storage(&mut top);
+    let way = network::read(&mut top);
     let operators = operators(top.below("control", keys::CONTROL.keys));
     let drafts = service::drafts(&mut top);
     let times = (&timeout, &unmount, &outage);
     relations(&mut top, (&mut root, &drafts), &clock, times);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, clock) = (root?, watchdog?, vitals?, clock?);
+    let way = way?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let settings = Settings {
         services,
@@ -75,7 +78,7 @@ pub(super) fn config<'i>(
         clock_tolerance: clock.tolerance,
         set_rtc: clock.set_rtc,
         led: root.led.as_ref().map(|led| led.value.title()),
-        ..looked_at(&vitals, storage.as_ref()?)
+        ..looked_at(&vitals, storage.as_ref()?, &way)
     };
     let wiring = Wiring {
         board: root.board,
@@ -90,6 +93,8 @@ pub(super) fn config<'i>(
         canary_every: storage.as_ref()?.canary_every,
         disk_every: storage.as_ref()?.every,
         mounts: storage?.mounts,
+        uplink: way.uplink,
+        expiries: way.ends,
         health: root.health,
         operators: operators?.value,
         commands,
@@ -98,8 +103,10 @@ pub(super) fn config<'i>(
 }
 
 /// What is looked at of the machine, and its limits; the rest is nothing.
-fn looked_at(vitals: &Vitals, storage: &Storage) -> Settings {
+fn looked_at(vitals: &Vitals, storage: &Storage, way: &Way) -> Settings {
     Settings {
+        network: way.network.clone(),
+        expiries: way.expiries.clone(),
         mounts: named(storage.mounts.as_deref()),
         temperature: vitals.temperature,
         memory: vitals.memory,

@@ -37,6 +37,7 @@ mod left_out;
 mod limits;
 mod machine;
 mod needs;
+mod network;
 mod order;
 mod probe;
 mod problem;
@@ -76,6 +77,7 @@ pub use json_schema::{board_schema, json_schema};
 pub use led::LedPlan;
 pub use left_out::{LeftOut, foreseen_dir};
 pub use machine::{ContainerFound, check_containers, check_machine, check_moved};
+pub use network::{Ends, UplinkPlan};
 pub use probe::{ProbePlan, Way};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use redacted::{REMOVED, redacted};
@@ -148,6 +150,10 @@ pub struct Wiring {
     pub disk_every: Duration,
     /// Mount points to watch; `None` for every writable local file system.
     pub mounts: Option<Vec<PathBuf>>,
+    /// How the way out is looked at; `None` where nobody cares.
+    pub uplink: Option<UplinkPlan>,
+    /// Where it stands when something expires; indexed like [`Settings::expiries`].
+    pub expiries: Vec<Ends>,
     /// The health endpoint, if there is to be one.
     pub health: Option<HealthPlan>,
     /// Users who may act over the control socket, beside root and our own: names or numbers.

@@ -43,6 +43,7 @@ fn header(text: &mut String, section: &Section) {
         "service.NAME" => text.push_str("#[service.web]\n"),
         "group.NAME" => text.push_str("#[group.field]\n"),
         "cap.NAME" => text.push_str("#[cap.logs]\n"),
+        "expiry.NAME" => text.push_str("#[expiry.web]\n"),
         header => {
             text.push_str(&format!("[{header}]\n"));
         }

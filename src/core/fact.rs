@@ -15,6 +15,7 @@ mod said;
 mod stand_in;
 mod standing;
 mod throttle;
+mod uplink;
 
 use super::intent::FoundMarker;
 use super::job::JobPast;
@@ -32,6 +33,7 @@ pub use standing::{Health, Life, Obstacle, Standing};
 use std::num::NonZeroU32;
 use std::time::Duration;
 pub use throttle::{ThrottleFlag, ThrottleFlags};
+pub use uplink::{ExpiryId, Found, Step, Uplink};
 
 /// Index of a service in [`Settings::services`](super::settings::Settings::services).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -187,6 +189,10 @@ pub enum Source {
     Pressure,
     /// Traffic to and from swap, where there is any.
     Swap,
+    /// The steps of the way out, where somebody cares about them.
+    Uplink,
+    /// When something expires.
+    Expiry(ExpiryId),
 }
 
 /// A value with its units.
@@ -275,6 +281,15 @@ pub enum Reading {
     },
     /// Traffic to and from swap since the reading before.
     Swap(Swap),
+    /// The steps of the way out.
+    Uplink(Uplink),
+    /// When something expires.
+    Expiry {
+        /// What.
+        expiry: ExpiryId,
+        /// From then on it is not good any more.
+        ends: Wall,
+    },
     /// The hardware watchdog answered.
     Watchdog(WatchdogSeen),
     /// A hardware watchdog that somebody else is to pet, looked at and not opened.
@@ -580,11 +595,13 @@ pub enum Thread {
     Health,
     /// Looks after canaries. May wait for the card.
     Canary,
+    /// Has the way out looked at, and what expires. May wait for the card.
+    Uplink,
 }
 
 impl Thread {
     /// All of them, in the order of declaration.
-    pub const ALL: [Thread; 22] = [
+    pub const ALL: [Thread; 23] = [
         Thread::Children,
         Thread::Watchdog,
         Thread::Spawner,
@@ -607,6 +624,7 @@ impl Thread {
         Thread::Engine,
         Thread::Health,
         Thread::Canary,
+        Thread::Uplink,
     ];
 
     /// A daemon without this thread guards nothing; without another one it is merely degraded.
@@ -632,7 +650,8 @@ impl Thread {
             | Thread::Keeper
             | Thread::Engine
             | Thread::Health
-            | Thread::Canary => false,
+            | Thread::Canary
+            | Thread::Uplink => false,
         }
     }
 }

@@ -60,6 +60,7 @@ pub use daemon::{Standing, StartKind};
 use fact::Fact;
 use intent::Proof;
 pub use led::LedView;
+pub use network::{ExpiryView, UplinkView};
 use note::{HaltNote, MachineKept};
 pub use past::{Confidence, End, LastBoot};
 use picture::Picture;
@@ -147,7 +148,7 @@ impl Core {
             thermal: thermal::Thermal::default(),
             throttle: throttle::Throttle::default(),
             memory: memory::Memory::default(),
-            network: network::Network::default(),
+            network: network::Network::new(known),
             storage: storage::Storage::new(known),
             daemon: daemon::Daemon::default(),
             hold: hold::Holds::default(),
@@ -354,6 +355,17 @@ impl Core {
     /// Whether there is a way out of the machine; `None` where nobody looks or can tell.
     pub fn network(&self) -> Option<bool> {
         self.network.up()
+    }
+
+    /// How the steps of the way out stand; `None` where nobody cares.
+    pub fn uplink(&self) -> Option<UplinkView> {
+        let cares = self.settings().network.is_some();
+        cares.then(|| self.network.uplink())
+    }
+
+    /// How everything stands that expires.
+    pub fn expiries(&self) -> impl Iterator<Item = ExpiryView> + '_ {
+        self.network.expiries()
     }
 
     /// Free space, free inodes and read-only state of each file system that could be looked at.

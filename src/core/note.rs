@@ -12,11 +12,13 @@ mod hold;
 mod job;
 mod keeper;
 mod machine;
+mod network;
 mod notify;
 mod probe;
 mod reload;
 mod severity;
 
+pub use network::NetworkNote;
 pub use reload::{ReloadNote, Unready};
 pub use {
     finish::Finish,
@@ -87,6 +89,8 @@ pub enum Note {
     Health(HealthNote),
     /// Of clocks, disks, memory and network.
     Guard(GuardNote),
+    /// Of the way out, and of what expires.
+    Network(NetworkNote),
     /// Limits of a controller are not enforced.
     LimitsUnenforced {
         /// Which controller.
@@ -522,6 +526,7 @@ impl Note {
             Note::Reload(note) => note.severity(),
             Note::Health(note) => note.severity(),
             Note::Guard(note) => note.severity(),
+            Note::Network(note) => note.severity(),
             Note::Notify(_, note) => note.severity(),
             Note::Probe(_, _, note) => note.severity(),
             Note::Group(_, _, note) => note.severity(),

@@ -216,7 +216,7 @@ pub struct Picture {
     /// The time is right as far as anybody knows: `Some(true)` if something vouches for it,
     /// `Some(false)` if it cannot be true, `None` where nobody can tell.
     pub time: Option<bool>,
-    /// What the clock showed last, right or wrong. Jobs alone go by it.
+    /// What the clock showed last, right or wrong. Only jobs and what expires go by it.
     pub shown: Option<Shown>,
     /// Power from outside: warn on battery. `None` where nothing tells.
     pub power: Option<Verdict>,
@@ -285,6 +285,8 @@ pub struct Picture {
     pub services: Verdict,
     /// What the daemon goes by where its configuration cannot be used.
     pub stand_in: Option<StandIn>,
+    /// What expires: the worst of all. `None` where there is nothing.
+    pub expiry: Option<Verdict>,
     /// Jobs: the worst of what there is to think of each. `None` where there is none.
     pub jobs: Option<Verdict>,
     /// Services that are up.
@@ -369,6 +371,7 @@ impl Picture {
         .chain(self.throttle)
         .chain(self.led)
         .chain(self.jobs)
+        .chain(self.expiry)
         .max()
         .unwrap_or_default()
     }

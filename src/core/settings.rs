@@ -7,11 +7,12 @@ mod group;
 mod job;
 mod keeper;
 mod need;
+mod network;
 mod probe;
 mod reboots;
 mod restart;
 
-use super::fact::{CanaryId, CapId, GroupId, MountId, ServiceId, Thread};
+use super::fact::{CanaryId, CapId, ExpiryId, GroupId, MountId, ServiceId, Thread};
 use crate::units::{MilliCelsius, Milliamps, Millivolts, Permille};
 pub use calendar::{Calendar, When, Zone};
 pub use cap::{Cap, CapFile};
@@ -19,6 +20,7 @@ pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
 pub use keeper::{Engine, Keeper, Unhealthy};
 pub use need::Need;
+pub use network::{Expiry, Judged, Network};
 pub use probe::{Probe, Probes};
 pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};
@@ -54,6 +56,10 @@ pub struct Settings {
     pub canaries: Vec<Box<str>>,
     /// Caps, sorted by name; [`CapId`](super::fact::CapId) is an index.
     pub caps: Vec<Cap>,
+    /// How the way out is judged; `None` where nobody cares.
+    pub network: Option<Network>,
+    /// What expires, sorted by name; [`ExpiryId`](super::fact::ExpiryId) is an index.
+    pub expiries: Vec<Expiry>,
     /// Limits of the pressure on memory.
     pub pressure: Limits<Permille>,
     /// Services are stopped for want of memory, by their classes.
@@ -211,6 +217,12 @@ impl Settings {
     /// Name of a cap, or `?` for a number that is none.
     pub fn cap(&self, cap: CapId) -> &str {
         self.caps.get(usize::from(cap.0)).map_or("?", |c| &c.name)
+    }
+
+    /// Name of something that expires, or `?` for a number that is none.
+    pub fn expiry(&self, expiry: ExpiryId) -> &str {
+        let known = self.expiries.get(usize::from(expiry.0));
+        known.map_or("?", |e| &e.name)
     }
 
     /// The service with this name.
@@ -401,6 +413,8 @@ impl Settings {
             inodes: share,
             canaries: Vec::new(),
             caps: Vec::new(),
+            network: None,
+            expiries: Vec::new(),
             pressure: PRESSURE,
             shed_for_memory: false,
             stop_budget: Duration::from_secs(80),

@@ -331,6 +331,7 @@ impl Storage {
             | Thread::Prober
             | Thread::Keeper
             | Thread::Engine
+            | Thread::Uplink
             | Thread::Health => {}
         }
     }

@@ -274,6 +274,7 @@ impl Ledger {
             | Note::JournalBack
             | Note::Health(_)
             | Note::Guard(_)
+            | Note::Network(_)
             | Note::PoolMissing { .. }
             | Note::LimitsUnenforced { .. }
             | Note::SafeStart { .. }
@@ -344,6 +345,7 @@ impl Signs {
             Reading::Rtc(_) | Reading::Floor { .. } | Reading::Throttle(_) => {}
             Reading::Canary { .. } | Reading::Cap { .. } | Reading::Wear { .. } => {}
             Reading::Pressure { .. } | Reading::Swap(_) => {}
+            Reading::Uplink(_) | Reading::Expiry { .. } => {}
             Reading::Mount { .. }
             | Reading::Network { .. }
             | Reading::Watchdog(_)

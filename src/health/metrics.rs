@@ -26,6 +26,7 @@ pub fn metrics(status: &Status, own: Option<Own>, open_metrics: bool) -> String 
     throttle(&mut out, status);
     storage(&mut out, status);
     guards(&mut out, status);
+    network(&mut out, status);
     out.finish()
 }
 
@@ -264,6 +265,28 @@ fn guards(out: &mut Exposition, status: &Status) {
         .filter_map(|(way, rate)| Some(([way], f64::from(rate?))));
     out.put(&SWAP, ways);
     one(out, &THRASHING, Some(flag(want.thrashing)));
+}
+
+/// The way out, and what expires.
+fn network(out: &mut Exposition, status: &Status) {
+    if let Some(uplink) = &status.uplink {
+        let known = uplink.seen_seconds.is_some();
+        one(
+            out,
+            &UPLINK_BROKEN,
+            known.then(|| flag(uplink.verdict == "warn")),
+        );
+        one(out, &UPLINK_FAILURES, Some(f64::from(uplink.failures)));
+        let sure = uplink.steps.iter().filter(|s| s.found != "unsure");
+        let steps = sure.map(|s| ([s.step.as_str()], flag(s.found == "well")));
+        out.put(&UPLINK_STEP, steps);
+        one(out, &HANDSHAKE, uplink.handshake_seconds.map(seconds));
+    }
+    let all = || status.expiries.iter();
+    let verdicts = all().map(|e| ([e.name.as_str()], badness(&e.verdict)));
+    out.put(&EXPIRY_VERDICT, verdicts);
+    let left = all().filter_map(|e| Some(([e.name.as_str()], seconds(e.left_seconds?))));
+    out.put(&EXPIRY_LEFT, left);
 }
 
 #[cfg(test)]

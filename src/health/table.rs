@@ -177,4 +177,16 @@ metrics! {
         "Traffic of swap";
     THRASHING = "fieldwarden_thrashing", Gauge, "", [],
         "1 while the machine works for its swap";
+    UPLINK_BROKEN = "fieldwarden_uplink_broken", Gauge, "", [],
+        "1 while the way out is broken; only where somebody cares";
+    UPLINK_FAILURES = "fieldwarden_uplink_failures", Gauge, "", [],
+        "Looks in a row that have found a step of the way out broken";
+    UPLINK_STEP = "fieldwarden_uplink_step_well", Gauge, "", ["step"],
+        "1 if a step of the way out was as it should be when it was looked at";
+    HANDSHAKE = "fieldwarden_vpn_handshake_age_seconds", Gauge, "seconds", [],
+        "Age of the latest handshake of the VPN when it was looked at";
+    EXPIRY_VERDICT = "fieldwarden_expiry_verdict", Gauge, "", ["name"],
+        "What is thought of something that expires: 0 ok, 1 unknown, 2 warn, 3 critical";
+    EXPIRY_LEFT = "fieldwarden_expiry_left_seconds", Gauge, "seconds", ["name"],
+        "Time until it expires; only while the clock can be trusted";
 }

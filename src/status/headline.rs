@@ -1,5 +1,6 @@
 //! The first line of a status report: one verdict, and the reasons for it, the worst first.
 
+use super::network;
 use super::probe;
 use super::service_screen;
 use super::{
@@ -49,6 +50,7 @@ fn reasons(status: &Status) -> Vec<String> {
         services(status),
         jobs(status),
         storage(status),
+        network::troubles(status),
         machine(status),
         clock::reasons(status),
         led(status),

@@ -59,6 +59,7 @@ pub fn screen(status: &Status, events: &[Dated]) -> String {
             lines(2, &status.mounts.iter().map(mount).collect::<Vec<_>>()),
         ),
         ("guards", lines(2, &super::guards::rows(status))),
+        ("network", lines(2, &super::network::rows(status))),
         (
             "led",
             lines(

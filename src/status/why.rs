@@ -32,7 +32,7 @@ const OF_MAINS: &[&str] = &[
     "mains-doubted",
 ];
 const OF_CLOCK: &[&str] = &["clock-synced", "clock-unsynced", "clock-trust"];
-const OF_NETWORK: &[&str] = &["network-up", "network-down"];
+const OF_NETWORK: &[&str] = &["network-up", "network-down", "uplink-broken", "uplink-well"];
 const OF_HEAT: &[&str] = &["heat-level", "heat-shedding"];
 const OF_HOLDS: &[&str] = &[
     "hold-began",

@@ -65,6 +65,7 @@ pub(super) fn blame(thread: Thread) -> &'static str {
         | Thread::SecondSpawner
         | Thread::Marker
         | Thread::Canary
+        | Thread::Uplink
         | Thread::Sync => ": the storage may hang",
         Thread::Bus => ": the bus may be stuck",
         Thread::Prober => ": a file system with a file that a probe looks at may hang",

@@ -83,6 +83,7 @@ impl Describer<'_> {
             Note::Health(note::HealthNote::HealthAway { why }) => ("health-away", cause(why)),
             Note::Health(note::HealthNote::HealthBack) => ("health-back", vec![]),
             Note::Guard(note) => guard::describe(note, self.0),
+            Note::Network(note) => super::network::describe(note, self.0),
             Note::PoolMissing { why } => ("pool-missing", cause(why)),
             Note::LimitsUnenforced { .. } => limits::unenforced(note),
             Note::SafeStart { aborted } => ("safe-start", vec![("aborted", count(*aborted))]),

@@ -113,6 +113,7 @@ fn reading(reading: &Reading, settings: &Settings) -> String {
             guard::seen(reading, settings)
         }
         Reading::Pressure { .. } | Reading::Swap(_) => guard::seen(reading, settings),
+        Reading::Uplink(_) | Reading::Expiry { .. } => guard::seen(reading, settings),
         Reading::Watchdog(seen) => watchdog(seen),
         Reading::WatchdogElsewhere { running, timeout } => format!(
             "watchdog running={} timeout={}",

@@ -1,7 +1,7 @@
 //! Words about what the guards of clocks, disks, memory and network saw, found, or did.
 
 use super::describe::{Fields, Value, cause, count, time, word};
-use super::quantity::{for_people, percent, seconds};
+use super::quantity::{for_people, percent, seconds, wall};
 use super::sentence::fault_sentence;
 use super::token;
 use super::words::{flag, shed_word};
@@ -29,6 +29,11 @@ pub(super) fn seen(reading: &Reading, settings: &Settings) -> String {
             format!("wear {mount} life={life} spare={spare}")
         }
         Reading::Pressure { full } => format!("pressure full={}", percent(*full)),
+        Reading::Uplink(uplink) => super::network::uplink(uplink),
+        Reading::Expiry { expiry, ends } => {
+            let name = token(settings.expiry(*expiry));
+            format!("expiry {name} ends={}", wall(*ends))
+        }
         Reading::Swap(swap) => format!(
             "swap read={} written={} on-disk={}",
             swap.read,
@@ -46,6 +51,8 @@ pub(super) fn source(source: Source, settings: &Settings) -> String {
         Source::Cap(cap) => format!("the cap {}", settings.cap(cap)),
         Source::Wear(mount) => format!("the wear of {}", settings.mount(mount)),
         Source::Swap => "the traffic of swap".to_owned(),
+        Source::Uplink => "the way out".to_owned(),
+        Source::Expiry(expiry) => format!("what expires as {}", settings.expiry(expiry)),
         _ => "the pressure on memory".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ mod hold;
 mod job;
 mod keeper;
 mod made;
+mod network;
 mod notify;
 mod power;
 mod probe;
@@ -53,6 +54,7 @@ pub(crate) fn notes() -> Vec<(Note, &'static str)> {
         group::machine(),
         job::notes(),
         guard::notes(),
+        network::notes(),
         keeper::notes(),
         guard(),
         readings(),

@@ -74,6 +74,7 @@ impl Speaker<'_> {
             Note::JournalBack => daemon::JOURNAL_BACK.to_owned(),
             Note::Health(note) => daemon::health(note),
             Note::Guard(note) => super::guard::sentence(note, self.0),
+            Note::Network(note) => super::network::sentence(note, self.0),
             Note::PoolMissing { why } => daemon::pool_missing(why),
             Note::LimitsUnenforced {
                 controller, lack, ..

@@ -38,6 +38,9 @@ fn declared() -> BTreeSet<String> {
     assert!(all.remove("Guard"));
     let guard = include_str!("../core/note/guard.rs");
     all.extend(variants(guard, "GuardNote"));
+    assert!(all.remove("Network"));
+    let network = include_str!("../core/note/network.rs");
+    all.extend(variants(network, "NetworkNote"));
     assert!(all.remove("Notify"));
     let notify = include_str!("../core/note/notify.rs");
     all.extend(variants(notify, "NotifyNote"));
@@ -85,6 +88,7 @@ fn names_are_the_variants() {
             Note::Reload(inner) => format!("{inner:?}"),
             Note::Health(inner) => format!("{inner:?}"),
             Note::Guard(inner) => format!("{inner:?}"),
+            Note::Network(inner) => format!("{inner:?}"),
             Note::Notify(_, inner) => format!("{inner:?}"),
             Note::Probe(_, _, inner) => format!("{inner:?}"),
             Note::Group(_, _, inner) => format!("{inner:?}"),

@@ -59,6 +59,7 @@ words! {
     Engine => "engine",
     Health => "health",
     Canary => "canary",
+    Uplink => "uplink",
 }
 
 words! {
@@ -263,6 +264,8 @@ pub fn source(source: Source, settings: &Settings) -> String {
         Source::Wear(mount) => format!("wear {}", token(settings.mount(mount))),
         Source::Pressure => "pressure".to_owned(),
         Source::Swap => "swap".to_owned(),
+        Source::Uplink => "uplink".to_owned(),
+        Source::Expiry(expiry) => format!("expiry {}", token(settings.expiry(expiry))),
     }
 }
 

@@ -15,6 +15,7 @@ mod drop_ins;
 mod explained;
 mod machine;
 mod mistakes;
+mod network;
 mod probes;
 mod shipped;
 mod values;
@@ -78,15 +79,19 @@ fn uncommented() -> String {
         Some(rest) if !rest.starts_with([' ', ':']) => rest.to_owned(),
         Some(_) | None => line.to_owned(),
     };
-    // A service that is kept running has none of the keys of a job, nor those of a unit or a container.
-    let mut of_service = false;
+    // A service that is kept running has none of the keys of a job, nor those of a unit or a container;
+    // and a certificate has its own date.
+    let mut header = String::new();
     let kept = |line: &String| {
-        of_service = match line.strip_prefix('[') {
-            Some(header) => header.starts_with("service."),
-            None => of_service,
-        };
+        if let Some(begun) = line.strip_prefix('[') {
+            header = begun.to_owned();
+        }
         let key = line.split(" = ").next().unwrap_or_default();
-        !(of_service && (OF_OTHERS.contains(&key) || config::job::OF_JOBS.contains(&key)))
+        match header.split('.').next() {
+            Some("service") => !OF_OTHERS.contains(&key) && !config::job::OF_JOBS.contains(&key),
+            Some("expiry") => !["date", "file", "lasts"].contains(&key),
+            _ => true,
+        }
     };
     let sample = config::sample();
     let lines: Vec<String> = sample.lines().map(strip).filter(kept).collect();

@@ -25,6 +25,9 @@ fn the_sample_uncommented_says_what_holds_without_it() {
     let mut bare = "[power]\nlow_charge = \"15%\"\n[led]\nline = 17\n[storage]\nmounts = [\"/\"]\n\
          canaries = [\"/var/lib/fieldwarden\"]\n[cap.logs]\ndir = \"/var/log/app\"\nmax = \"64MiB\"\n\
          only = [\"*.log.*\"]\n\
+         [network]\ninterfaces = [\"eth0\", \"wlan0\"]\nname = \"example.org\"\nvpn = \"wg0\"\n\
+         peer = \"10.8.0.1:53\"\nssh = \"10.8.0.7:22\"\n\
+         [expiry.web]\ncertificate = \"/etc/ssl/web.pem\"\n\
          [service.web]\nheartbeat = \"30s\"\ncommand = [\"/usr/bin/web\", \"--port\", \"80\"]\n"
         .to_owned();
     // What a service may do and have: nothing of that is set unless it is asked for.
@@ -59,6 +62,7 @@ fn every_key_is_in_the_sample() {
     for Section { header, keys, .. } in keys::SECTIONS {
         let header = header.replace("service.NAME", "service.web");
         let header = header.replace("cap.NAME", "cap.logs");
+        let header = header.replace("expiry.NAME", "expiry.web");
         let title = format!("[{}]\n", header.replace("group.NAME", "group.field"));
         assert!(header.is_empty() || sample.contains(&title), "{title}");
         for key in *keys {

@@ -17,6 +17,7 @@ mod reload;
 mod rig;
 mod stand_in;
 mod start;
+mod uplink;
 
 use nix::sys::signal::Signal;
 use rig::{Rig, alive, kill, python, shell, sleeper};

@@ -5,10 +5,11 @@
 use crate::rng::Rng;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{
-    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, Fact, Fault, Freed, HaltKind, Health,
-    Hold, Ill, Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse,
-    Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn,
-    Standing, Swap, Thread, ThrottleFlags, Ticket, WatchdogSeen, Wear,
+    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, ExpiryId, Fact, Fault, Found, Freed,
+    HaltKind, Health, Hold, Ill, Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind,
+    Probed, Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source,
+    Stage, StandIn, Standing, Step, Swap, Thread, ThrottleFlags, Ticket, Uplink, WatchdogSeen,
+    Wear,
 };
 use fieldwarden::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::light::LedState;
@@ -326,7 +327,28 @@ fn source(rng: &mut Rng) -> Source {
         Source::Wear(mount),
         Source::Pressure,
         Source::Swap,
+        Source::Uplink,
+        Source::Expiry(ExpiryId(mount.0)),
     ])
+}
+
+fn uplink(rng: &mut Rng) -> Uplink {
+    let mut uplink = Uplink {
+        handshake: rng.pick(&[None, Some(Duration::ZERO), Some(Duration::MAX)]),
+        ..Uplink::default()
+    };
+    for step in Step::ALL {
+        if rng.chance(70) {
+            let all_well = rng.chance(60);
+            let found = if all_well {
+                Found::Well
+            } else {
+                rng.pick(&Found::ALL)
+            };
+            uplink.put(step, found);
+        }
+    }
+    uplink
 }
 
 fn time(rng: &mut Rng) -> Wall {
@@ -433,6 +455,11 @@ fn reading(rng: &mut Rng) -> Reading {
             },
         },
         Source::Pressure => Reading::Pressure { full: share },
+        Source::Uplink => Reading::Uplink(uplink(rng)),
+        Source::Expiry(expiry) => Reading::Expiry {
+            expiry,
+            ends: time(rng),
+        },
         Source::Swap => Reading::Swap(Swap {
             read: rng.pick(&[0, 512, u32::MAX]),
             written: rng.pick(&[0, 512, u32::MAX]),

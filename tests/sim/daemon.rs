@@ -514,7 +514,8 @@ impl World {
             | Thread::Keeper
             | Thread::Engine
             | Thread::Health
-            | Thread::Canary => {}
+            | Thread::Canary
+            | Thread::Uplink => {}
         }
     }
 

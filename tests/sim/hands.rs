@@ -205,7 +205,8 @@ impl World {
             | Thread::Keeper
             | Thread::Engine
             | Thread::Health
-            | Thread::Canary => 1,
+            | Thread::Canary
+            | Thread::Uplink => 1,
         };
         let now = self.now;
         let Some(hand) = self.hand(thread) else {

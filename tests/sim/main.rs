@@ -52,6 +52,7 @@ mod strikes;
 mod tally;
 mod throttle;
 mod truth;
+mod uplink;
 mod verdict;
 mod world;
 

@@ -86,7 +86,7 @@ impl Tally {
         for note in notes {
             let text = format!("{note:?}");
             // Notes of one subject are in a list of their own.
-            let inner = ["Halt(", "Hold(", "Guard("]
+            let inner = ["Halt(", "Hold(", "Guard(", "Network("]
                 .iter()
                 .find_map(|of| text.strip_prefix(of));
             let name = inner.unwrap_or(&text);

@@ -233,6 +233,7 @@ impl Ground {
             containers: self.kept_by(Thread::Engine).len(),
             probes: self.probes(),
             canaries: self.settings.canaries.len(),
+            uplinks: usize::from(self.settings.network.is_some()) + self.settings.expiries.len(),
         }
     }
 

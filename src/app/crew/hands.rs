@@ -32,6 +32,7 @@ use crate::edge::recorder::{Observer, Recorder};
 use crate::edge::signals::{self, SignalOrder};
 use crate::edge::spawner::{Recipes, Spawning};
 use crate::edge::successor::Successor;
+use crate::edge::uplink_watch::UplinkWatch;
 use crate::edge::{clock, logging, luggage, senses, thread};
 use crate::journal::{Journal, newest_synced};
 use crate::trace::Ring;
@@ -301,8 +302,16 @@ impl Hands {
         self.man("vitals", vitals)?;
         let never = crossbeam_channel::never();
         self.man("disk", watch(&queues.disk, samplers.disk, never.clone()))?;
-        match (&queues.canary, samplers.canary) {
-            (Some(pulse), Some(sample)) => self.man("canary", watch(pulse, sample, never)),
+        if let (Some(pulse), Some(sample)) = (&queues.canary, samplers.canary) {
+            self.man("canary", watch(pulse, sample, never.clone()))?;
+        }
+        let births = self.births.clone();
+        match (&queues.uplink, samplers.uplink.zip(births)) {
+            (Some(pulse), Some(((plan, expiries), births))) => {
+                let mut uplink = UplinkWatch::new(plan, expiries, births);
+                let sample: Sampler = Box::new(move |_| uplink.look());
+                self.man("uplink", watch(pulse, sample, never))
+            }
             (Some(_) | None, _) => Ok(()),
         }
     }

@@ -19,6 +19,7 @@ use crate::edge::pulse::Pulse;
 use crate::edge::register::Write;
 use crate::edge::signals::SignalOrder;
 use crate::edge::spawner::{SpawnOrder, spawner_of};
+use crate::edge::uplink_watch;
 use crate::units::Mono;
 use std::io;
 use std::sync::Arc;
@@ -102,6 +103,8 @@ pub(in crate::app) struct Queues {
     pub disk: Arc<Pulse>,
     /// Only with canaries.
     pub canary: Option<Arc<Pulse>>,
+    /// Only where somebody cares about the way out, or something expires.
+    pub uplink: Option<Arc<Pulse>>,
     pub recorder: Arc<Pulse>,
     pub log: Option<Arc<Pulse>>,
 }
@@ -150,6 +153,7 @@ impl Queues {
             .chain(health)
             .chain(&self.log);
         let some = some.chain(self.halt.pulses()).chain(&self.canary);
+        let some = some.chain(&self.uplink);
         queues.into_iter().chain(some).cloned().collect()
     }
 }
@@ -180,6 +184,8 @@ pub(in crate::app) struct Counts {
     pub containers: usize,
     pub probes: usize,
     pub canaries: usize,
+    /// The way out, if somebody cares, and what expires.
+    pub uplinks: usize,
 }
 
 /// Queues for a daemon with this many services. Each service has at most one start and a few
@@ -202,8 +208,7 @@ pub(super) fn queues(
     let (engine, engine_work) = of_kept(counts.containers, pulse(Thread::Engine, ENGINE))?;
     let bus = board.has_gauge().then(|| pulse(Thread::Bus, BUS));
     let (bus, bus_work) = bus.map(|pulse| orders::plain(BUS_QUEUE, pulse)).unzip();
-    let by_line = matches!(board.mains, MainsBy::Line { .. });
-    let (line, line_work) = some(by_line, 1, pulse(Thread::Line, LINE))?;
+    let (line, line_work) = some(has_line(board), 1, pulse(Thread::Line, LINE))?;
     let ((halt, halt_work), (cut, uncut)) = (halt::queues(), cut_ahead(board));
     let queues = Queues {
         bus,
@@ -225,6 +230,7 @@ pub(super) fn queues(
         vitals: pulse(Thread::Vitals, VITALS),
         disk: pulse(Thread::Disk, DISK),
         canary: (counts.canaries > 0).then(|| pulse(Thread::Canary, CANARY)),
+        uplink: (counts.uplinks > 0).then(|| pulse(Thread::Uplink, uplink_watch::LONGEST)),
         recorder: pulse(Thread::Recorder, RECORDER),
         log: logging::pulse(),
     };
@@ -243,6 +249,11 @@ pub(super) fn queues(
         halt: halt_work,
     };
     Ok((queues, (services, watch), control_work))
+}
+
+/// A line tells of mains.
+fn has_line(board: &Board) -> bool {
+    matches!(board.mains, MainsBy::Line { .. })
 }
 
 /// Both ends of the queue for so many services that somebody else keeps. Each has a start or a stop

@@ -2,8 +2,8 @@
 
 use super::Devices;
 use crate::app::vital_signs::{RealVitals, SimVitals};
-use crate::config::Config;
 use crate::config::board::MainsBy;
+use crate::config::{Config, Ends, UplinkPlan};
 use crate::core::settings::{Settings, WatchdogOwner};
 use crate::edge::bound_chips::BoundChips;
 use crate::edge::canary::Canaries;
@@ -39,6 +39,8 @@ pub(super) struct Samplers {
     pub disk: Sampler,
     /// The canaries, where there are any.
     pub canary: Option<Sampler>,
+    /// The way out, if somebody cares, and what expires.
+    pub uplink: Option<(Option<UplinkPlan>, Vec<Ends>)>,
     /// The chips of the board, or the simulated ones.
     pub gauge: Option<Looker>,
     /// What writes to them.
@@ -85,6 +87,7 @@ impl Samplers {
                 senses::Look { facts, next }
             }),
             canary: canaries(config, settings),
+            uplink: Some((config.wiring.uplink.clone(), config.wiring.expiries.clone())),
             gauge,
             writer: board.chips.first().map(|first| {
                 let bus = Box::new(KernelBus::of(first.bus, hardware));
@@ -118,6 +121,7 @@ impl Samplers {
                 next,
             }),
             canary: None,
+            uplink: Some((config.wiring.uplink.clone(), config.wiring.expiries.clone())),
             gauge: Some(Box::new(move || Look {
                 facts: gauge.sample_gauge(clock::now()),
                 doubtful: false,

@@ -3,7 +3,8 @@
 use super::super::exposition::Kind;
 use super::*;
 use crate::status::{
-    CanaryStatus, CapStatus, JobStatus, LastBootStatus, ThrottleStatus, WantStatus,
+    CanaryStatus, CapStatus, ExpiryStatus, JobStatus, LastBootStatus, StepStatus, ThrottleStatus,
+    UplinkStatus, WantStatus,
 };
 use std::collections::BTreeSet;
 
@@ -41,6 +42,30 @@ fn full() -> Status {
         swap_written_kib: Some(2),
         ..WantStatus::default()
     };
+    let step = |step: &str, found: &str| StepStatus {
+        step: step.to_owned(),
+        found: found.to_owned(),
+    };
+    status.uplink = Some(UplinkStatus {
+        verdict: "warn".to_owned(),
+        steps: vec![
+            step("link", "well"),
+            step("name", "silent"),
+            step("vpn", "unsure"),
+        ],
+        broken: Some("name".to_owned()),
+        text: None,
+        failures: 4,
+        broken_seconds: time,
+        handshake_seconds: time,
+        seen_seconds: time,
+    });
+    status.expiries = vec![ExpiryStatus {
+        name: "web".to_owned(),
+        verdict: "critical".to_owned(),
+        ends: None,
+        left_seconds: Some(Seconds(std::time::Duration::ZERO)),
+    }];
     status.last_boot = Some(LastBootStatus {
         end: "mains-cut".to_owned(),
         confidence: "likely".to_owned(),
@@ -96,6 +121,12 @@ fn values_are_those_of_the_report() {
         "fieldwarden_power_source_age_seconds{source=\"gauge\"} 2.5",
         "fieldwarden_throttled{reason=\"under-voltage\"} 0",
         "fieldwarden_filesystem_free_ratio{mountpoint=\"/\"} 0.04",
+        "fieldwarden_uplink_broken 1",
+        "fieldwarden_uplink_failures 4",
+        "fieldwarden_uplink_step_well{step=\"link\"} 1",
+        "fieldwarden_uplink_step_well{step=\"name\"} 0",
+        "fieldwarden_expiry_verdict{name=\"web\"} 3",
+        "fieldwarden_expiry_left_seconds{name=\"web\"} 0",
         "fieldwarden_daemon_resident_memory_bytes 2097152",
     ] {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");

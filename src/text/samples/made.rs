@@ -2,8 +2,8 @@
 
 use crate::core::fact::ServiceId;
 use crate::core::settings::{
-    Backoff, Board, Cap, Escalate, Group, Heat, Limits, Power, Ready, Service, Settings, Strategy,
-    Watchdog, WatchdogOwner,
+    Backoff, Board, Cap, Escalate, Expiry, Group, Heat, Limits, Network, Power, Ready, Service,
+    Settings, Strategy, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -52,6 +52,15 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
             max: 1 << 20,
             only: vec!["*.log.*".into()],
             keep: 1,
+        }],
+        network: Some(Network {
+            failures: 3,
+            handshake: Duration::from_secs(300),
+        }),
+        expiries: vec![Expiry {
+            name: "web".into(),
+            warn: Duration::from_secs(30 * 86_400),
+            critical: Duration::from_secs(7 * 86_400),
         }],
         pressure: share(100, 400),
         shed_for_memory: false,

@@ -217,8 +217,8 @@ impl Line<'_, '_> {
     fn source(&mut self) -> Result<Source, Problem> {
         const SOURCES: &str = "`temperature`, `memory`, `load`, `clock`, `network`, `rtc`, `floor`, `mains`, \
              `throttle`, `mount PATH`, `watchdog`, `marker`, `gauge`, `journal`, `pool`, `starts`, \
-             `limits`, `hold`, `configuration`, `health`, `canary PATH`, `cap NAME`, `wear PATH`, `pressure` \
-             or `swap`";
+             `limits`, `hold`, `configuration`, `health`, `canary PATH`, `cap NAME`, `wear PATH`, `pressure`, \
+             `swap`, `uplink` or `expiry NAME`";
         let word = self.words.plain(SOURCES)?;
         match &*word {
             "temperature" => Ok(Source::Temperature),
@@ -246,6 +246,8 @@ impl Line<'_, '_> {
             "wear" => self.mount().map(Source::Wear),
             "pressure" => Ok(Source::Pressure),
             "swap" => Ok(Source::Swap),
+            "uplink" => Ok(Source::Uplink),
+            "expiry" => self.expiry().map(Source::Expiry),
             other => Err(expected(SOURCES, other)),
         }
     }

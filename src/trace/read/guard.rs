@@ -1,9 +1,13 @@
 //! Reads what the guards of disks and memory saw.
 
+use super::super::lexer::expected;
 use super::super::problem::Problem;
 use super::fact::Line;
 use super::value;
-use crate::core::fact::{CanaryId, CapId, Freed, Reading, Source, Swap, Wear};
+use crate::core::fact::{
+    CanaryId, CapId, ExpiryId, Freed, Reading, Source, Step, Swap, Uplink, Wear,
+};
+use crate::text::{found_named, step_word};
 
 impl Line<'_, '_> {
     /// What stands behind one of these sources.
@@ -31,6 +35,11 @@ impl Line<'_, '_> {
                     spare: self.number("spare")?,
                 },
             },
+            Source::Uplink => self.uplink().map(Reading::Uplink)?,
+            Source::Expiry(expiry) => Reading::Expiry {
+                expiry,
+                ends: value::wall(&self.words.keyed("ends", "2031-07-04T12:34:56Z")?)?,
+            },
             Source::Swap => Reading::Swap(Swap {
                 read: self.number("read")?,
                 written: self.number("written")?,
@@ -50,6 +59,36 @@ impl Line<'_, '_> {
             .ok_or_else(|| {
                 let names = self.settings.canaries.iter().map(|c| &**c);
                 value::unknown("canary", &dir, names)
+            })
+    }
+
+    /// Each step that somebody cares about has a word of its own.
+    fn uplink(&mut self) -> Result<Uplink, Problem> {
+        const FOUND: &str = "`well`, `missing`, `down`, `silent`, `refused`, `wrong` or `unsure`";
+        let mut uplink = Uplink::default();
+        for step in Step::ALL {
+            let key = step_word(step);
+            if self.words.has_key(key) {
+                let word = self.words.keyed(key, FOUND)?;
+                let found = found_named(&word).ok_or_else(|| expected(FOUND, &word))?;
+                uplink.put(step, found);
+            }
+        }
+        if self.words.has_key("handshake") {
+            let age = self.words.keyed("handshake", "45s")?;
+            uplink.handshake = Some(value::seconds(&age)?);
+        }
+        Ok(uplink)
+    }
+
+    pub(super) fn expiry(&mut self) -> Result<ExpiryId, Problem> {
+        let name = self.words.plain("the name of something that expires")?;
+        let mut known = self.settings.expiries.iter();
+        let at = known.position(|e| *e.name == *name);
+        at.and_then(|at| u16::try_from(at).ok().map(ExpiryId))
+            .ok_or_else(|| {
+                let names = self.settings.expiries.iter().map(|e| &*e.name);
+                value::unknown("expiry", &name, names)
             })
     }
 

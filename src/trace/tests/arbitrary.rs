@@ -1,10 +1,10 @@
 //! Strategies for facts.
 
 use crate::core::fact::{
-    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, Fact, Fault, Freed, Health, Hold, Ill,
-    Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed, Pulse, Reading,
-    Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage, StandIn, Standing,
-    Swap, Thread, ThrottleFlags, Ticket, WatchdogSeen, Wear,
+    Asker, CanaryId, CapId, Change, Controller, Errno, Exit, ExpiryId, Fact, Fault, Found, Freed,
+    Health, Hold, Ill, Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed,
+    Pulse, Reading, Refusal, Request, RtcSeen, RunId, Said, ServiceId, Shown, Source, Stage,
+    StandIn, Standing, Swap, Thread, ThrottleFlags, Ticket, Uplink, WatchdogSeen, Wear,
 };
 use crate::core::job::{JobPast, Outcome, Stamp};
 use crate::core::light::LedState;
@@ -150,6 +150,8 @@ fn source() -> impl Strategy<Value = Source> {
         mount().prop_map(Source::Wear),
         Just(Source::Pressure),
         Just(Source::Swap),
+        Just(Source::Uplink),
+        Just(Source::Expiry(ExpiryId(0))),
     ]
 }
 
@@ -185,6 +187,13 @@ fn unenforced() -> impl Strategy<Value = Reading> {
     })
 }
 
+fn uplink() -> impl Strategy<Value = Uplink> {
+    let found = option::of(prop::sample::select(&Found::ALL));
+    let steps = prop::array::uniform8(found);
+    (steps, option::of(any::<Duration>()))
+        .prop_map(|(steps, handshake)| Uplink { steps, handshake })
+}
+
 fn guarded() -> impl Strategy<Value = Reading> {
     let freed = (any::<u32>(), any::<u64>()).prop_map(|(files, bytes)| Freed { files, bytes });
     let (canary, cap) = (CanaryId(0), CapId(0));
@@ -199,6 +208,11 @@ fn guarded() -> impl Strategy<Value = Reading> {
         }),
         (mount(), wear).prop_map(|(mount, wear)| Reading::Wear { mount, wear }),
         share().prop_map(|full| Reading::Pressure { full }),
+        uplink().prop_map(Reading::Uplink),
+        wall().prop_map(|ends| Reading::Expiry {
+            expiry: ExpiryId(0),
+            ends
+        }),
         swap.prop_map(|(read, written, on_disk)| {
             Reading::Swap(Swap {
                 read,

@@ -1,0 +1,240 @@
+//! The uplink thread: has a child look at the way out from time to time, and at when things expire.
+//!
+//! What it tells of the way out is as old as the child takes, some seconds. Never looks at anything
+//! itself but for what the child says, so that neither a resolver nor a parser is ever in this process.
+
+use super::children::Births;
+use super::clock;
+use super::errand::{self, Hears};
+use super::senses::Look;
+use super::uplink::{Dated, Errand, Finding};
+use crate::config::{Ends, UplinkPlan};
+use crate::core::fact::{Errno, ExpiryId, Fact, Fault, Found, Reading, Source};
+use crate::units::Mono;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Ourselves, whatever has become of our file: another version may take other arguments.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// Time between two looks while something is broken, at most. Shorter: who is asked is asked for
+/// nothing. Longer: a repair is believed late.
+const BROKEN: Duration = Duration::from_secs(60);
+
+/// Time between two looks at what expires. It changes when somebody renews it.
+const EXPIRIES: Duration = Duration::from_secs(6 * 3600);
+
+/// Time to the next try where the child could not be had, at most.
+const AGAIN: Duration = Duration::from_secs(300);
+
+/// Time for the start of a child, from a card that stalls, beside what those have who are asked.
+const START: Duration = Duration::from_secs(30);
+
+/// How long the thread may be at work on one look: those who are asked have 30 s each at most.
+pub const LONGEST: Duration = Duration::from_secs(180);
+
+/// Bytes that a child may say: a line for each thing that expires.
+const SAID: usize = 16 * 1024;
+
+/// What is looked at, and when next.
+pub struct UplinkWatch {
+    plan: Option<UplinkPlan>,
+    expiries: Vec<Ends>,
+    births: Births,
+    due: (Mono, Mono),
+}
+
+impl UplinkWatch {
+    /// Nothing is looked at yet. `births`: where its children are named.
+    pub fn new(plan: Option<UplinkPlan>, expiries: Vec<Ends>, births: Births) -> UplinkWatch {
+        let due = (Mono(0), Mono(0));
+        UplinkWatch {
+            plan,
+            expiries,
+            births,
+            due,
+        }
+    }
+
+    /// Has looked at whatever is due.
+    pub fn look(&mut self) -> Look {
+        let now = clock::now();
+        let (out, dates) = (now >= self.due.0, now >= self.due.1);
+        let errand = Errand {
+            plan: self.plan.clone().filter(|_| out),
+            files: if dates { self.files() } else { Vec::new() },
+        };
+        let mut facts = if dates { self.known() } else { Vec::new() };
+        let mut broken = false;
+        let mut failed = false;
+        match self.send(&errand) {
+            Ok(findings) => {
+                for finding in findings {
+                    broken |= is_broken(&finding);
+                    facts.extend(self.fact(finding));
+                }
+            }
+            Err(why) => {
+                failed = true;
+                facts.extend(lost(&errand, &why));
+            }
+        }
+        let every = self.plan.as_ref().map_or(EXPIRIES, |plan| plan.every);
+        let next = until_next(every, broken, failed);
+        if out {
+            self.due.0 = now.after(next);
+        }
+        if dates {
+            self.due.1 = now.after(if failed { AGAIN } else { EXPIRIES });
+        }
+        let first = match self.plan {
+            Some(_) => self.due.0.min(self.due.1),
+            None => self.due.1,
+        };
+        // Not zero, or it would turn round and round while a clock stands.
+        let next = first.since(clock::now()).max(Duration::from_secs(1));
+        Look { facts, next }
+    }
+
+    fn files(&self) -> Vec<(u16, Dated)> {
+        let all = (0u16..).zip(&self.expiries);
+        let files = all.filter_map(|(number, ends)| match ends {
+            Ends::Certificates(path) => Some((number, Dated::Certificates(path.clone()))),
+            Ends::After(path, _) => Some((number, Dated::Written(path.clone()))),
+            Ends::On(_) => None,
+        });
+        files.collect()
+    }
+
+    /// What nobody has to look for.
+    fn known(&self) -> Vec<Fact> {
+        let all = (0u16..).map(ExpiryId).zip(&self.expiries);
+        let known = all.filter_map(|(expiry, ends)| match ends {
+            Ends::On(ends) => Some(Fact::Seen(Reading::Expiry {
+                expiry,
+                ends: *ends,
+            })),
+            Ends::Certificates(_) | Ends::After(..) => None,
+        });
+        known.collect()
+    }
+
+    fn fact(&self, finding: Finding) -> Option<Fact> {
+        let (number, found) = match finding {
+            Finding::Uplink(uplink) => return Some(Fact::Seen(Reading::Uplink(uplink))),
+            Finding::Dated(number, found) => (number, found),
+        };
+        let expiry = ExpiryId(number);
+        Some(match (self.expiries.get(usize::from(number))?, found) {
+            (Ends::After(_, lasts), Ok(written)) => Fact::Seen(Reading::Expiry {
+                expiry,
+                ends: written.later(*lasts),
+            }),
+            (_, Ok(ends)) => Fact::Seen(Reading::Expiry { expiry, ends }),
+            (_, Err(why)) => Fact::Lost {
+                source: Source::Expiry(expiry),
+                why,
+            },
+        })
+    }
+
+    fn send(&self, errand: &Errand) -> Result<Vec<Finding>, Fault> {
+        if errand.plan.is_none() && errand.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut arguments = vec!["network".into(), "--errand".into()];
+        arguments.extend(errand.arguments());
+        let asked = errand
+            .plan
+            .as_ref()
+            .map_or(Duration::ZERO, |p| p.timeout * 3);
+        let child = errand::Errand {
+            program: Path::new(OURSELVES),
+            arguments: &arguments,
+            sets: None,
+            hears: Hears::Output,
+            patience: START + asked,
+            longest: SAID,
+        };
+        let (said, status) = child.run(&self.births).map_err(|e| fault(&e))?;
+        let said = String::from_utf8_lossy(&said);
+        let findings: Option<Vec<Finding>> = said.lines().map(Finding::read).collect();
+        findings
+            .filter(|_| status.success())
+            .ok_or(Fault::Implausible)
+    }
+}
+
+/// Time until the way out is looked at again.
+fn until_next(every: Duration, broken: bool, failed: bool) -> Duration {
+    match (broken, failed) {
+        (_, true) => every.min(AGAIN),
+        (true, false) => every.min(BROKEN),
+        (false, false) => every,
+    }
+}
+
+fn is_broken(finding: &Finding) -> bool {
+    let well = |found| matches!(found, Found::Well | Found::Unsure);
+    match finding {
+        Finding::Uplink(uplink) => uplink.found().any(|(_, found)| !well(found)),
+        Finding::Dated(..) => false,
+    }
+}
+
+/// What nothing is known of, since the child could not be had.
+fn lost(errand: &Errand, why: &Fault) -> Vec<Fact> {
+    let uplink = errand.plan.iter().map(|_| Source::Uplink);
+    let files = errand
+        .files
+        .iter()
+        .map(|(n, _)| Source::Expiry(ExpiryId(*n)));
+    let all = uplink.chain(files).map(|source| Fact::Lost {
+        source,
+        why: why.clone(),
+    });
+    all.collect()
+}
+
+fn fault(error: &io::Error) -> Fault {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::TimedOut, _) => Fault::Errno(Errno(libc::ETIMEDOUT)),
+        (_, Some(number)) => Fault::Errno(Errno(number)),
+        (_, None) => Fault::Errno(Errno(libc::EIO)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::{Step, Uplink};
+
+    #[test]
+    fn looks_are_nearer_while_something_is_broken() {
+        let (short, long) = (Duration::from_secs(10), Duration::from_secs(3600));
+        assert_eq!(until_next(long, false, false), long);
+        assert_eq!(until_next(long, true, false), BROKEN);
+        assert_eq!(until_next(long, false, true), AGAIN);
+        assert_eq!(until_next(short, true, true), short);
+        let mut uplink = Uplink::default();
+        uplink.put(Step::Link, Found::Well);
+        uplink.put(Step::Name, Found::Unsure);
+        assert!(!is_broken(&Finding::Uplink(uplink)));
+        uplink.put(Step::Name, Found::Silent);
+        assert!(is_broken(&Finding::Uplink(uplink)));
+    }
+
+    /// What a child could not be had for is lost, and nothing else.
+    #[test]
+    fn what_was_asked_for_is_lost() {
+        let errand = Errand {
+            plan: None,
+            files: vec![(3, Dated::Written("/a".into()))],
+        };
+        let lost = lost(&errand, &Fault::Absent);
+        let source = Source::Expiry(ExpiryId(3));
+        let why = Fault::Absent;
+        assert_eq!(lost, [Fact::Lost { source, why }]);
+    }
+}
