@@ -12,8 +12,8 @@ pub struct HaltStatus {
     pub kind: String,
     /// Why: `ride-through`, `low-battery`, `gauge-silent`, `battery-sinks`, `services` or `asked`.
     pub cause: String,
-    /// How far it has come: `looking`, `stopping`, `killing`, `recording`, `syncing`, `asked`,
-    /// `rescuing`, `forced` or `watchdog-reset`.
+    /// How far it has come: `looking`, `stopping`, `killing`, `recording`, `syncing`, `cutting`,
+    /// `asked`, `rescuing`, `forced` or `watchdog-reset`.
     pub rung: String,
     /// The same for people; its wording may change.
     pub text: String,

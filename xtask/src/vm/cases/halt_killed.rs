@@ -57,7 +57,7 @@ const TAKES_LONG: &str = "[Unit]\nAfter=fieldwarden.service\n[Service]\nType=one
 
 /// Waits until the halt stands on a rung, and kills the daemon that says so.
 const KILL_ON: &str = "for n in $(seq 1000); do
-        daemon=$(fieldwarden status --json | grep '\"rung\":\"RUNG\"' |
+        daemon=$(fieldwarden status --json | grep '\"halt\":{[^}]*\"rung\":\"RUNG\"' |
             sed 's/^{\"software\":\"[^\"]*\",\"pid\":\\([0-9]*\\),.*/\\1/')
         [ -n \"$daemon\" ] && kill -9 $daemon && exit 0
         sleep 0.02
@@ -187,7 +187,7 @@ const KILLER: &str = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecS
 const KILL_LOOKING: &str = "
     [ -e /srv/kill ] || exit 0
     rm /srv/kill
-    rung() { fieldwarden status --json | grep -q '\"rung\":\"looking\"'; }
+    rung() { fieldwarden status --json | grep -q '\"halt\":{[^}]*\"rung\":\"looking\"'; }
     until rung; do sleep 0.05; done
     daemon=$(systemctl show -P MainPID fieldwarden)
     kill -9 $daemon
