@@ -357,7 +357,7 @@ fn power_line(machine: &mut Machine) -> Result<()> {
 /// CRC-32 of all before it (docs/formats.md).
 fn committed(boot: &str) -> String {
     let text = format!(
-        "fieldwarden-marker 1 boot={boot} up=10 wall=2000-01-01T00:00:00Z intent=halt \
+        "fieldwarden-marker 1 boot={boot} up=10.000 wall=2000-01-01T00:00:00Z intent=halt \
          kind=poweroff cause=low-battery phase=committed mains=no attempts=0"
     );
     let crc = text.bytes().fold(u32::MAX, |crc, byte| {
