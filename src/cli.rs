@@ -28,6 +28,7 @@ mod replay;
 mod taking_up;
 mod why;
 
+use crate::demo::services::run as demo_service;
 use crate::error::{Error, RUNTIME_DIR};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use printer::Printer;
@@ -375,9 +376,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         Command::Demo { speed, interactive } => {
             return daemon::demo(speed, interactive).map(Next::End);
         }
-        Command::DemoService { name } => {
-            return Ok(Next::End(crate::demo::services::run(&name)));
-        }
+        Command::DemoService { name } => return Ok(Next::End(demo_service(&name))),
         Command::Config { what } => config::config(&what, &daemon(), &mut out)?,
         Command::Boards { what } => boards::boards(&what, &mut out)?,
         Command::Check {
