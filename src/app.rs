@@ -8,6 +8,7 @@
 //! Invariant: one fact in, all orders out, and only then is anything written down.
 //! Invariant: the loop waits for nothing but the inbox.
 
+pub mod board_look;
 mod crew;
 mod error;
 mod heritage;
@@ -25,10 +26,9 @@ pub use crew::Devices;
 pub use error::AppError;
 
 use crate::config::Config;
-use crate::core::Core;
 use crate::core::action::{Action, Actions, Answer, Order};
 use crate::core::fact::{Fact, Fault, OrderId, Request, ServiceId, StandIn, Thread};
-use crate::core::memo::Left;
+use crate::core::{Core, memo::Left};
 use crate::edge::bus::BusOrder;
 use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;

@@ -20,6 +20,7 @@ mod notify;
 mod past;
 mod power;
 mod printer;
+mod probe;
 mod reach;
 mod reload;
 mod reload_plan;
@@ -378,7 +379,7 @@ fn obey(cli: Cli) -> Result<Next, Error> {
         }
         Command::DemoService { name } => return Ok(Next::End(demo_service(&name))),
         Command::Config { what } => config::config(&what, &daemon(), &mut out)?,
-        Command::Boards { what } => boards::boards(&what, &mut out)?,
+        Command::Boards { what } => boards::boards(&what, &dir(), &mut out)?,
         Command::Check {
             config,
             named,

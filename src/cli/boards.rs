@@ -1,17 +1,20 @@
-//! `boards`: what is known of boards. Nothing here talks to one.
+//! `boards`: what is known of boards, and which would fit. Nothing here talks to one.
 
 use super::printer::{Printer, tell, tell_line};
+use super::probe;
 use crate::config::board::{self, Board, Shelf, words};
 use crate::config::board_schema;
 use crate::error::Error;
 use crate::text::nearest;
 use clap::Subcommand;
+use std::path::Path;
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
 Examples:
   fieldwarden boards list            which boards are known, and how far?
   fieldwarden boards show x728       wiring, pins, what it can and cannot do
+  sudo fieldwarden boards probe      which would fit what answers here?
   fieldwarden boards new my-board > /etc/fieldwarden/boards/my-board.toml
   fieldwarden boards schema > board.schema.json";
 
@@ -25,6 +28,16 @@ pub enum Wanted {
         /// Its name, as `board` in the configuration has it
         #[arg(value_name = "BOARD")]
         board: String,
+    },
+    /// Look which boards would fit, by what their chips answer; reads only
+    ///
+    /// One register of each chip is read, where no driver of the kernel owns the chip and no daemon uses
+    /// its bus. Only a chip that its board file knows by a register fits; whoever else answers may fit,
+    /// because an address tells no board from another.
+    Probe {
+        /// For programs: a JSON list of boards, described in docs/boards.md
+        #[arg(long)]
+        json: bool,
     },
     /// Print a board file to be filled in, every key commented
     New {
@@ -45,11 +58,12 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// Tells it.
-pub fn boards(wanted: &Wanted, out: &mut Printer) -> Result<(), Error> {
+pub fn boards(wanted: &Wanted, dir: &Path, out: &mut Printer) -> Result<(), Error> {
     let shelf = Shelf::installed();
     match wanted {
         Wanted::List => Ok(out.put(&list(&shelf))?),
         Wanted::Show { board } => show(&shelf, board, out),
+        Wanted::Probe { json } => probe::asked(dir, *json, out),
         Wanted::New { name } => Ok(out.put(&board::template(name))?),
         Wanted::Schema => Ok(out.put(&board_schema())?),
     }

@@ -13,6 +13,7 @@ pub mod boot_traces;
 pub mod bound_chips;
 pub mod build_date;
 pub mod bus;
+pub mod bus_look;
 pub mod canary;
 pub mod caps;
 pub mod checker;

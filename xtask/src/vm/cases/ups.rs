@@ -237,6 +237,9 @@ fn gauge_of_the_kernel(machine: &mut Machine) -> Result<()> {
         "the calibration, low byte first: {set_up}"
     );
 
+    // The daemon uses the bus, so nobody else asks there.
+    ensure!(fit(machine, "waveshare-ups-hat")? == "unknown");
+
     // The kernel takes the chip over while the daemon runs: its files are read, with its shunt of
     // 10 mOhm put right. Then the current turns round.
     machine.ok("modprobe -a ina2xx max17040_battery")?;
@@ -258,6 +261,7 @@ fn gauge_of_the_kernel(machine: &mut Machine) -> Result<()> {
     wait_machine(machine, "\"power\":\"battery\"")?;
     machine.ok("systemctl stop fieldwarden")?;
 
+    probed(machine)?;
     on_board(machine, "x120x")?;
     machine.ok("systemctl start fieldwarden")?;
     wait_machine(machine, FULL)?;
@@ -271,6 +275,26 @@ fn gauge_of_the_kernel(machine: &mut Machine) -> Result<()> {
         "\"battery\":{\"volts\":4.0,\"charge_percent\":64.0,\"amperes\":null}",
     )?;
     unharmed(machine)
+}
+
+/// One chip has a driver by now; the other answers, and does not know that it was asked.
+fn probed(machine: &Machine) -> Result<()> {
+    let dump = format!("{STUB}; i2cdump -y $bus 0x36 b");
+    let before = machine.ok(&dump)?;
+    ensure!(fit(machine, "waveshare-ups-hat")? == "taken");
+    ensure!(fit(machine, "x120x")? == "may-fit");
+    ensure!(machine.ok(&dump)? == before);
+    Ok(())
+}
+
+/// How well a board fits, as `boards probe` has it.
+fn fit(machine: &Machine, board: &str) -> Result<String> {
+    let found = machine.ok("fieldwarden boards probe --json")?;
+    let found: serde_json::Value = serde_json::from_str(&found)?;
+    let boards = found.as_array().context("a list of boards")?.iter();
+    let found = boards.into_iter().find(|found| found["board"] == board);
+    let fit = found.and_then(|found| found["fit"].as_str());
+    Ok(fit.context("no such board")?.to_owned())
 }
 
 /// Time of the last line of the trace with these words, in seconds since the boot.
