@@ -1,4 +1,5 @@
-//! The I2C buses of this machine for a command that only reads: the permission to open them is given here.
+//! The I2C buses of this machine for a command that only reads: the permission to open them is
+//! given here.
 
 use crate::edge::bus_look::BusLook;
 use crate::edge::hardware::Hardware;
