@@ -8,8 +8,8 @@
 //! it by a register (`id`) *fits*. Everything else that answers *may fit*, and the owner decides.
 //!
 //! Never asks a chip that a driver of the kernel owns, one on a bus that a daemon uses, one that
-//! answers only to what is written to it, nor for a register that any board file says must not be written at
-//! that address: such registers begin something.
+//! answers only to what is written to it, nor for a register that any board file says must not be
+//! written at that address: such registers begin something.
 
 use super::printer::Printer;
 use super::remote::Daemon;
