@@ -55,6 +55,17 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 
+/// The configuration that is in force, for who asks for it.
+pub struct InForce {
+    /// Its files as one text, sealed.
+    pub text: File,
+    /// What the daemon was told to read.
+    pub config: String,
+    /// It decides which runtime directory the daemon has; otherwise the command line does, or nothing
+    /// that it says.
+    pub decides_directory: bool,
+}
+
 /// What a daemon is made of.
 pub struct Plan {
     /// Its configuration.
@@ -73,7 +84,7 @@ pub struct Plan {
     /// Its files as one text, of which copies are to be kept.
     pub copy: Option<File>,
     /// The text of what it goes by, for who asks, and the file that it was told to read.
-    pub running: Option<(File, String)>,
+    pub running: Option<InForce>,
     /// The devices it works with.
     pub devices: Devices,
     /// The environment it was started in.

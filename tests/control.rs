@@ -136,6 +136,7 @@ fn running() -> Running {
     let about = TakenUp {
         config: "/etc/f.toml".to_owned(),
         runtime_dir: "/run/f".to_owned(),
+        decides_directory: true,
         board_from: String::new(),
     };
     Running::new(text.into(), &about)

@@ -14,7 +14,7 @@ mod samplers;
 mod stability;
 
 use super::last_resort;
-use super::{AppError, Bridge, Plan};
+use super::{AppError, Bridge, InForce, Plan};
 use crate::config::board::Board;
 use crate::config::{Config, Wiring};
 use crate::core::Core;
@@ -45,7 +45,7 @@ pub(super) use queues::Queues;
 use queues::{WatchWorks, queues};
 use samplers::{Samplers, instruments};
 use std::collections::VecDeque;
-use std::fs::File;
+
 use std::sync::Arc;
 
 /// Seed of the simulated board of `board = "sim"`: any will do, and always the same one makes runs
@@ -153,14 +153,15 @@ pub(super) fn sign_on(mut plan: Plan) -> Result<(Bridge, Facts, Hands, Watch), A
 }
 
 /// What is taken up, for who asks.
-fn running(kept: Option<(File, String)>, wiring: &Wiring) -> Option<Running> {
-    let (text, config) = kept?;
+fn running(kept: Option<InForce>, wiring: &Wiring) -> Option<Running> {
+    let kept = kept?;
     let about = TakenUp {
-        config,
+        config: kept.config,
         runtime_dir: wiring.runtime_dir.display().to_string(),
+        decides_directory: kept.decides_directory,
         board_from: wiring.board.origin.clone(),
     };
-    Some(Running::new(text, &about))
+    Some(Running::new(kept.text, &about))
 }
 
 /// What the machine is halted with, and its battery-backed clock is set with, where that is wanted.

@@ -30,7 +30,7 @@ pub enum Wanted {
         /// With what holds without being given
         #[arg(long)]
         effective: bool,
-        /// What the daemon that runs has taken up, with its board, without values that may be secret
+        /// What the daemon that runs has taken up, with its board, without the values of environment variables
         #[arg(long, conflicts_with = "config")]
         running: bool,
     },
@@ -133,6 +133,7 @@ mod tests {
         let about = TakenUp {
             config: "/etc/f.toml".to_owned(),
             runtime_dir: "/run/elsewhere".to_owned(),
+            decides_directory: true,
             board_from: "/etc/fieldwarden/boards/x728.toml".to_owned(),
         };
         let stand_in = StandInStatus {

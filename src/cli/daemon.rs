@@ -1,7 +1,7 @@
 //! `run` and `demo`: become the daemon.
 
 use super::taking_up::{self, Taken, Whose};
-use crate::app::{self, AppError, Devices, Plan};
+use crate::app::{self, AppError, Devices, InForce, Plan};
 use crate::config::Config;
 use crate::core::fact::StandIn;
 use crate::demo;
@@ -47,7 +47,7 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
     let refuges = refuges.map(PathBuf::from).collect();
     let text = bundle.and_then(|text| luggage::keep_text(&text));
     let own = text.as_ref().filter(|_| stand_in.is_none());
-    let running = running(path, &config, text.as_ref());
+    let running = running(path, &config, text.as_ref(), named);
     let copy = own.and_then(|text| text.try_clone().ok()).map(File::from);
     let devices = Devices::of(&config.wiring.board);
     let ended = app::run(Plan {
@@ -82,13 +82,22 @@ pub fn run(path: &Path, runtime_dir: Option<PathBuf>) -> Result<ExitCode, Error>
 }
 
 /// The text of what is taken up, for who asks, and the file that it is of.
-fn running(path: &Path, config: &Config, text: Option<&OwnedFd>) -> Option<(File, String)> {
+fn running(
+    path: &Path,
+    config: &Config,
+    text: Option<&OwnedFd>,
+    decides_directory: bool,
+) -> Option<InForce> {
     let text = match text {
         Some(text) => text.try_clone().ok(),
         None => taking_up::text_of(config).and_then(|text| luggage::keep_text(&text)),
     };
     let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    Some((text?.into(), named.display().to_string()))
+    Some(InForce {
+        text: text?.into(),
+        config: named.display().to_string(),
+        decides_directory,
+    })
 }
 
 /// Nobody is there where init starts a daemon, or a container; somebody who starts one at a terminal

@@ -9,8 +9,9 @@ use super::remote::Daemon;
 use crate::app::rehearsal::{self, Deed};
 use crate::config::{self, Changed, Config, Difference, OtherKey};
 use crate::core::settings::{Keeper, Service};
+use crate::edge::control::TakenUp;
 use crate::error::Error;
-use crate::status::StandInStatus;
+use crate::text::need_word;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -23,8 +24,7 @@ pub fn plan(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
     let stand_in = daemon.status()?.daemon.stand_in;
     let old = bundle.load()?.config;
     let dir = PathBuf::from(&about.runtime_dir);
-    let safe_mode = stand_in.as_ref().is_some_and(StandInStatus::is_safe_mode);
-    let new = match new(Path::new(&about.config), &old, safe_mode) {
+    let new = match new(&about, &old) {
         Ok(new) => new,
         Err(problems) => {
             tell(&problems.to_string());
@@ -50,13 +50,22 @@ pub fn plan(daemon: &Daemon, out: &mut Printer) -> Result<(), Error> {
 }
 
 /// The configuration that would be taken up.
-fn new(path: &Path, old: &Config, safe_mode: bool) -> Result<Config, config::Problems> {
-    let new = config::load(path)?.config;
-    let moved = match safe_mode {
-        true => None,
-        false => config::check_moved(&new, &old.wiring.runtime_dir),
+fn new(about: &TakenUp, old: &Config) -> Result<Config, config::Problems> {
+    let new = config::load(Path::new(&about.config))?.config;
+    let moved = match about.decides_directory {
+        true => config::check_moved(&new, &old.wiring.runtime_dir),
+        false => None,
     };
     moved.map_or(Ok(new), Err)
+}
+
+/// When one is started of which the plan cannot know whether its needs are met.
+fn when_met(service: &Service) -> String {
+    let needs: Vec<&str> = service.needs.iter().map(|need| need_word(*need)).collect();
+    format!(
+        "as soon as its needs are known to be met ({})",
+        needs.join(", ")
+    )
 }
 
 /// What a reload would do.
@@ -140,6 +149,9 @@ impl<'a> Plan<'a> {
         Some(match (deed.lives, deed.stops, deed.starts) {
             (true, true, true) if deed.redefined => format!("would be started anew{cause}"),
             (true, true, true) => format!("would be stopped and started{cause}"),
+            (true, true, false) if !new.needs.is_empty() => {
+                format!("would be stopped{cause}, and started {}", when_met(new))
+            }
             (true, true, false) => format!("would be stopped{cause}"),
             (false, _, true) => format!("would be started{cause}"),
             _ if config::is_by_name(self.old, name) => "known again, runs on".to_owned(),
@@ -152,11 +164,19 @@ impl<'a> Plan<'a> {
 
     /// How one begins that is new here.
     fn beginning(&self, name: &str, deed: &Deed) -> String {
-        let keeper = service(self.new, name).and_then(|s| s.keeper.as_deref());
+        let new = service(self.new, name);
+        let keeper = new.and_then(|s| s.keeper.as_deref());
+        let needs = new.filter(|s| s.autostart && !s.needs.is_empty());
         match (keeper, deed.lives, deed.starts) {
             (Some(keeper), ..) => format!(": {}", kept(keeper)),
             (None, true, _) => ", and taken over as it runs".to_owned(),
             (None, false, true) => ", would be started".to_owned(),
+            (None, false, false) if needs.is_some() => {
+                format!(
+                    ", would be started {}",
+                    needs.map(when_met).unwrap_or_default()
+                )
+            }
             (None, false, false) => ", would not be started by itself now".to_owned(),
         }
     }

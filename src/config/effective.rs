@@ -31,8 +31,9 @@ pub fn effective(config: &Config, defaults: bool) -> String {
     shown(config, defaults, false)
 }
 
-/// The same for others to see: values of environment variables are left out, as any of them may be a
-/// secret. What stands in `command` is no secret: everybody sees it in the list of processes.
+/// The same without values of environment variables, as any of them may be a secret. What stands in
+/// `command` is none, as everybody sees it in the list of processes; an address in a probe may have one
+/// in it, so this is for who may act on the machine.
 pub fn effective_without_secrets(config: &Config, defaults: bool) -> String {
     shown(config, defaults, true)
 }

@@ -176,7 +176,7 @@ fn mentions(text: &str, name: &str) -> bool {
             !before.ends_with(part) && !after.starts_with(part) && rest.starts_with(ends)
         })
     };
-    let lines = text.lines().map(str::trim);
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     lines.filter(|line| !line.starts_with('#')).any(in_line)
 }
 
@@ -254,6 +254,12 @@ mod tests {
             fs::write(dir.path().join("conf.d/1.toml"), text).unwrap();
             assert!(LeftOut::of(&main, &[]).mention("web"), "{name}");
         }
+        let marked = "\u{feff}[service.web]\nnice = 1\n";
+        fs::write(dir.path().join("conf.d/1.toml"), marked).unwrap();
+        assert!(
+            LeftOut::of(&main, &[]).mention("web"),
+            "behind a byte order mark"
+        );
         for odd in [
             "",
             "\\",

@@ -231,6 +231,8 @@ impl Service {
             State::Starting { .. } if self.is_tried() => self.be_replaced(),
             State::Starting { pid: Some(_), .. } if after.is_some() => self.be_replaced(),
             State::Starting { pid: None, .. } if pid.is_some() => {}
+            // Its keeper has waited for long enough, and something else holds it up.
+            State::Starting { pid: None, .. } if self.due.is_none() && after.is_none() => {}
             State::Starting { .. } | State::Stopping { .. } => {
                 return pid.into_iter().for_each(|pid| self.set_main(pid));
             }

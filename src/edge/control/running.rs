@@ -20,6 +20,8 @@ pub struct TakenUp {
     pub config: String,
     /// The directory that it goes by for what a reboot may wipe out.
     pub runtime_dir: String,
+    /// The configuration decides that: another one there is refused by a reload.
+    pub decides_directory: bool,
     /// Where the file of the board was found; empty where none is named.
     pub board_from: String,
 }
