@@ -48,7 +48,7 @@ pub use hold::HoldStatus;
 pub use job::JobStatus;
 pub use led::LedStatus;
 pub use list::{KeeperStatus, MountStatus, ServiceStatus, ThreadStatus};
-pub use network::{ExpiryStatus, StepStatus, UplinkStatus};
+pub use network::{ExpiryStatus, RepairStatus, StepStatus, UplinkStatus};
 pub use plan_screen::{StopTimes, plan_screen};
 pub use power::{PowerRung, PowerSource, PowerStatus, PowerStep};
 pub use power_screen::power_screen;

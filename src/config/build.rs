@@ -7,6 +7,7 @@ use super::cross::{self, Outage, Timeout};
 use super::groups;
 use super::keys;
 use super::network::{self, Way};
+use super::repair;
 use super::report::Report;
 use super::schema::Kind;
 use super::service::{self, Draft, NAME_MAX};
@@ -32,9 +33,9 @@ const SOCKET_MAX: usize = 107;
 pub const SOCKET_EXTRA: usize = 16;
 
 /// The tables of a file.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "cap", "watchdog", "stop", "power", "led", "vitals", "clock", "storage", "network", "expiry",
-    "reboots", "hold", "health", "control", "service", "group",
+    "repair", "reboots", "hold", "health", "control", "service", "group",
 ];
 
 /// Finds the board that a value names.
@@ -63,8 +64,8 @@ pub(super) fn config<'i>(
     relations(&mut top, (&mut root, &drafts), &clock, times);
     let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
     let (root, (watchdog, device), vitals, clock) = (root?, watchdog?, vitals?, clock?);
-    let way = way?;
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
+    let way = repair::resolved(&mut top, way?, &services)?;
     let settings = Settings {
         services,
         groups: groups?,

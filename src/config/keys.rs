@@ -27,7 +27,7 @@ pub use control::CONTROL;
 pub use group::GROUP;
 pub use health::HEALTH;
 pub use led::LED;
-pub use network::{EXPIRY, NETWORK};
+pub use network::{EXPIRY, NETWORK, REPAIR, STEPS};
 pub use power::POWER;
 pub use reboots::{HOLD, REBOOTS};
 use std::time::Duration;
@@ -71,8 +71,8 @@ const LOAD: Kind = Kind::Load(1, 100_000);
 
 /// The sections of a file, in the order in which the sample shows them.
 pub const SECTIONS: &[Section] = &[
-    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, CAP, NETWORK, EXPIRY, REBOOTS, HOLD,
-    HEALTH, CONTROL, SERVICE, GROUP,
+    ROOT, WATCHDOG, STOP, POWER, LED, VITALS, CLOCK, STORAGE, CAP, NETWORK, REPAIR, EXPIRY,
+    REBOOTS, HOLD, HEALTH, CONTROL, SERVICE, GROUP,
 ];
 
 /// The keys above the first header.

@@ -45,6 +45,7 @@ mod quantity;
 pub mod reach;
 mod redacted;
 mod render;
+mod repair;
 mod report;
 mod restart;
 mod rights;

@@ -2,6 +2,7 @@
 
 use super::keys;
 use super::problem::quote;
+use super::repair::{self, Draft};
 use super::table::{At, Table};
 use crate::core::settings::{Expiry, Network};
 use crate::units::Wall;
@@ -63,12 +64,15 @@ pub(super) struct Way {
     pub uplink: Option<UplinkPlan>,
     pub expiries: Vec<Expiry>,
     pub ends: Vec<Ends>,
+    /// Repairs that are to be tried, in their order.
+    pub repairs: Vec<At<Draft>>,
 }
 
 /// Reads both; `None` if anything is wrong.
 pub(super) fn read(top: &mut Table<'_, '_, '_>) -> Option<Way> {
     let network = network(top.below("network", keys::NETWORK.keys));
     let expiries = expiries(top);
+    let repairs = repair::drafts(top);
     let (network, uplink) = network?.unzip();
     let (expiries, ends) = expiries?.into_iter().unzip();
     Some(Way {
@@ -76,6 +80,7 @@ pub(super) fn read(top: &mut Table<'_, '_, '_>) -> Option<Way> {
         uplink,
         expiries,
         ends,
+        repairs: repairs?,
     })
 }
 
@@ -100,6 +105,7 @@ fn network(mut table: Table<'_, '_, '_>) -> Option<Watched> {
     let core = Network {
         failures: failures?.value,
         handshake: handshake?.value,
+        rungs: Vec::new(),
     };
     let plan = UplinkPlan {
         every: every?.value,

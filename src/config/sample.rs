@@ -44,6 +44,7 @@ fn header(text: &mut String, section: &Section) {
         "group.NAME" => text.push_str("#[group.field]\n"),
         "cap.NAME" => text.push_str("#[cap.logs]\n"),
         "expiry.NAME" => text.push_str("#[expiry.web]\n"),
+        "repair.NAME" => text.push_str("#[repair.tunnel]\n"),
         header => {
             text.push_str(&format!("[{header}]\n"));
         }

@@ -22,7 +22,7 @@ mod tests;
 use super::action::{Action, Answer};
 use super::fact::{Asker, Fact, Fault, Hold, OrderId, Reading, Request, Source};
 use super::note::{HoldNote, Note};
-use super::picture::{Ending, HaltCause, Picture};
+use super::picture::{Ending, Picture};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use std::time::Duration;
@@ -157,14 +157,14 @@ impl Holds {
 }
 
 /// There is nothing left that a hold could hold up: the daemon ends, or the machine, and not for the
-/// sake of a service.
+/// sake of a service or of the way out.
 fn is_too_late(picture: &Picture) -> bool {
     match picture.ending {
         Ending::No => false,
         Ending::Stopping { .. } | Ending::Parting { .. } => true,
         Ending::Halting { .. } => picture
             .halting
-            .is_none_or(|halt| halt.cause != HaltCause::Services || !halt.can_be_taken_back),
+            .is_none_or(|halt| !halt.cause.is_last_resort() || !halt.can_be_taken_back),
     }
 }
 

@@ -60,7 +60,7 @@ pub use daemon::{Standing, StartKind};
 use fact::Fact;
 use intent::Proof;
 pub use led::LedView;
-pub use network::{ExpiryView, UplinkView};
+pub use network::{ExpiryView, RungView, UplinkView};
 use note::{HaltNote, MachineKept};
 pub use past::{Confidence, End, LastBoot};
 use picture::Picture;
@@ -361,6 +361,11 @@ impl Core {
     pub fn uplink(&self) -> Option<UplinkView> {
         let cares = self.settings().network.is_some();
         cares.then(|| self.network.uplink())
+    }
+
+    /// How the rungs of repair of the way out stand.
+    pub fn rungs(&self, now: Mono) -> Vec<RungView> {
+        self.network.rungs(self.settings(), now)
     }
 
     /// How everything stands that expires.

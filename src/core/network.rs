@@ -8,6 +8,7 @@
 //! being stopped for it, unless its owner says so. What expires is ill health: it can be renewed.
 
 mod expiry;
+mod repair;
 mod uplink;
 
 use super::fact::{ExpiryId, Fact, Fault, Pulse, Reading, Source, Thread};
@@ -18,6 +19,7 @@ use super::{Pass, Policy};
 use crate::units::{Mono, Wall};
 use expiry::Expiry;
 pub use expiry::ExpiryView;
+pub use repair::RungView;
 pub use uplink::UplinkView;
 use uplink::Watch;
 
@@ -36,6 +38,7 @@ impl Network {
         let expiries = settings.expiries.iter().map(|_| Expiry::default());
         Network {
             expiries: expiries.collect(),
+            watch: Watch::new(settings.network.as_ref().map_or(0, |n| n.rungs.len())),
             ..Network::default()
         }
     }
@@ -48,6 +51,11 @@ impl Network {
     /// How the steps of the way out stand.
     pub fn uplink(&self) -> UplinkView {
         self.watch.view()
+    }
+
+    /// How the rungs of repair stand.
+    pub fn rungs(&self, settings: &Settings, now: Mono) -> Vec<RungView> {
+        self.watch.rungs(settings, now)
     }
 
     /// How everything stands that expires.

@@ -87,6 +87,8 @@ pub enum HaltCause {
     },
     /// Services could not be kept up, and restarting the machine is the last thing to try.
     Services,
+    /// The way out is broken, and restarting the machine is the last thing to try.
+    Network,
     /// Somebody asked for it.
     Asked {
         /// Who.
@@ -94,7 +96,23 @@ pub enum HaltCause {
     },
 }
 
+/// What is to be done for the way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Repair {
+    /// Restart this service, if it is to run.
+    Restart(ServiceId),
+    /// Start this one.
+    Start(ServiceId),
+    /// Restart the machine.
+    Machine,
+}
+
 impl HaltCause {
+    /// It is the last thing to try, for the sake of services or of the way out.
+    pub fn is_last_resort(self) -> bool {
+        matches!(self, HaltCause::Services | HaltCause::Network)
+    }
+
     /// It is a reason only while mains are away.
     pub fn ends_with_mains(self) -> bool {
         match self {
@@ -103,6 +121,7 @@ impl HaltCause {
             // boot.
             HaltCause::BatterySinks
             | HaltCause::Services
+            | HaltCause::Network
             | HaltCause::Drill { .. }
             | HaltCause::Asked { .. } => false,
         }
@@ -253,6 +272,8 @@ pub struct Picture {
     pub hold: bool,
     /// A service that was given up in this pass, for whose sake the machine is to be restarted.
     pub escalated: Option<ServiceId>,
+    /// What is to be done for the way out; whoever does it takes it.
+    pub repair: Option<Repair>,
     /// Restarts of the machine for the sake of services, over all boots.
     pub reboots: Reboots,
     /// The halt that was asked for; see [`Picture::ask_halt`].

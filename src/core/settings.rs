@@ -20,7 +20,7 @@ pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
 pub use keeper::{Engine, Keeper, Unhealthy};
 pub use need::Need;
-pub use network::{Expiry, Judged, Network};
+pub use network::{Expiry, Judged, Network, Remedy, Rung};
 pub use probe::{Probe, Probes};
 pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};
@@ -217,6 +217,13 @@ impl Settings {
     /// Name of a cap, or `?` for a number that is none.
     pub fn cap(&self, cap: CapId) -> &str {
         self.caps.get(usize::from(cap.0)).map_or("?", |c| &c.name)
+    }
+
+    /// Name of a rung of repair, or `?` for a number that is none.
+    pub fn rung(&self, rung: u16) -> &str {
+        let network = self.network.as_ref();
+        let known = network.and_then(|n| n.rungs.get(usize::from(rung)));
+        known.map_or("?", |rung| &rung.name)
     }
 
     /// Name of something that expires, or `?` for a number that is none.

@@ -281,6 +281,9 @@ fn network(out: &mut Exposition, status: &Status) {
         let steps = sure.map(|s| ([s.step.as_str()], flag(s.found == "well")));
         out.put(&UPLINK_STEP, steps);
         one(out, &HANDSHAKE, uplink.handshake_seconds.map(seconds));
+        let repairs = uplink.repairs.iter();
+        let repairs = repairs.map(|r| ([r.repair.as_str()], f64::from(r.tried)));
+        out.put(&REPAIRS, repairs);
     }
     let all = || status.expiries.iter();
     let verdicts = all().map(|e| ([e.name.as_str()], badness(&e.verdict)));

@@ -185,6 +185,8 @@ metrics! {
         "1 if a step of the way out was as it should be when it was looked at";
     HANDSHAKE = "fieldwarden_vpn_handshake_age_seconds", Gauge, "seconds", [],
         "Age of the latest handshake of the VPN when it was looked at";
+    REPAIRS = "fieldwarden_repairs_tried", Gauge, "", ["repair"],
+        "Times that a repair of the way out was tried within its window";
     EXPIRY_VERDICT = "fieldwarden_expiry_verdict", Gauge, "", ["name"],
         "What is thought of something that expires: 0 ok, 1 unknown, 2 warn, 3 critical";
     EXPIRY_LEFT = "fieldwarden_expiry_left_seconds", Gauge, "seconds", ["name"],

@@ -5,7 +5,8 @@ use super::table::Cell;
 use super::{Status, screen};
 use crate::core::fact::{Found, Step};
 use crate::core::picture::Verdict;
-use crate::core::{Core, ExpiryView, UplinkView};
+use crate::core::settings::Rung;
+use crate::core::{Core, ExpiryView, RungView, UplinkView};
 use crate::text::{for_people, found_word, step_trouble, step_word, wall};
 use crate::units::Mono;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,20 @@ pub struct UplinkStatus {
     pub handshake_seconds: Option<Seconds>,
     /// Time since the latest look; null before the first.
     pub seen_seconds: Option<Seconds>,
+    /// What is tried while it is broken, in this order.
+    #[serde(default)]
+    pub repairs: Vec<RepairStatus>,
+}
+
+/// A rung of repair.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RepairStatus {
+    /// Its name.
+    pub repair: String,
+    /// How often it was tried within its window.
+    pub tried: u32,
+    /// How often it may be.
+    pub most: u32,
 }
 
 /// A step.
@@ -80,7 +95,20 @@ pub(super) fn uplink(core: &Core, now: Mono) -> Option<UplinkStatus> {
         broken_seconds: since.map(|since| Seconds(now.since(since))),
         handshake_seconds: seen.handshake.map(Seconds),
         seen_seconds: latest.map(|(_, at)| Seconds(now.since(at))),
+        repairs: repairs(core, now),
     })
+}
+
+fn repairs(core: &Core, now: Mono) -> Vec<RepairStatus> {
+    let settings = core.settings();
+    let known = settings.network.iter().flat_map(|network| &network.rungs);
+    let all = core.rungs(now).into_iter().zip(known);
+    let of = |(view, rung): (RungView, &Rung)| RepairStatus {
+        repair: rung.name.to_string(),
+        tried: view.made,
+        most: rung.most,
+    };
+    all.map(of).collect()
 }
 
 pub(super) fn expiries(core: &Core, now: Mono) -> Vec<ExpiryStatus> {
@@ -130,6 +158,12 @@ pub(super) fn rows(status: &Status) -> Vec<Vec<Cell>> {
             Cell::plain(&way_out(uplink)),
         ]);
     }
+    let repairs = status.uplink.iter().flat_map(|uplink| &uplink.repairs);
+    rows.extend(repairs.filter(|r| r.tried > 0).map(|r| {
+        let tried = format!("tried {} of {} times", r.tried, r.most);
+        let name = format!("repair {}", r.repair);
+        vec![Cell::plain(&name), Cell::plain(""), Cell::plain(&tried)]
+    }));
     rows.extend(status.expiries.iter().map(|e| {
         let style = screen::verdict_style(&e.verdict);
         let name = format!("expiry {}", e.name);

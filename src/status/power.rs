@@ -234,6 +234,7 @@ fn why(cause: HaltCause) -> &'static str {
         HaltCause::GaugeSilent => "gauge-silent",
         HaltCause::BatterySinks => "battery-sinks",
         HaltCause::Services => "services",
+        HaltCause::Network => "network",
         HaltCause::Drill { .. } => "drill",
         HaltCause::Asked { .. } => "asked",
     }

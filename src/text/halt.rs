@@ -17,6 +17,7 @@ pub fn cause_word(cause: HaltCause) -> &'static str {
         HaltCause::GaugeSilent => "gauge-silent",
         HaltCause::BatterySinks => "battery-sinks",
         HaltCause::Services => "services",
+        HaltCause::Network => "network",
         HaltCause::Drill { .. } => "drill",
         HaltCause::Asked { .. } => "asked",
     }
@@ -34,6 +35,7 @@ pub fn cause_sentence(cause: HaltCause) -> String {
             "the battery sinks, though mains are said to be there".to_owned()
         }
         HaltCause::Services => "services could not be kept up".to_owned(),
+        HaltCause::Network => "the way out could not be repaired".to_owned(),
         HaltCause::Drill { by } => format!("{} asked for a drill of the watchdog", person(by)),
         HaltCause::Asked { by } => format!("{} asked for it", person(by)),
     }
@@ -62,7 +64,8 @@ pub(super) fn cause_text(cause: HaltCause) -> String {
         | HaltCause::LowBattery
         | HaltCause::GaugeSilent
         | HaltCause::BatterySinks
-        | HaltCause::Services => {
+        | HaltCause::Services
+        | HaltCause::Network => {
             format!("cause={word}")
         }
         HaltCause::Asked { by } | HaltCause::Drill { by } => {
@@ -238,7 +241,7 @@ pub(super) fn sentence(note: &HaltNote) -> String {
 
 fn cancelled(cause: HaltCause) -> &'static str {
     match cause {
-        HaltCause::Services => {
+        HaltCause::Services | HaltCause::Network => {
             "it runs on its battery, or nobody restarts it: this machine stays on, and its services come \
              back"
         }

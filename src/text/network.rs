@@ -2,6 +2,7 @@
 
 use super::describe::{Fields, time, word};
 use super::quantity::{for_people, seconds};
+use super::sentence::kept_because;
 use crate::core::fact::{Found, Step, Uplink};
 use crate::core::note::NetworkNote;
 use crate::core::settings::Settings;
@@ -99,6 +100,18 @@ pub(super) fn describe(note: &NetworkNote, settings: &Settings) -> (&'static str
             ("uplink-broken", fields)
         }
         NetworkNote::UplinkWell { lasted } => ("uplink-well", vec![("lasted", time(*lasted))]),
+        NetworkNote::Repairing { rung, step } => {
+            let rung = ("rung", word(settings.rung(*rung)));
+            ("repairing", vec![rung, ("step", word(step_word(*step)))])
+        }
+        NetworkNote::RepairsSpent { step } => {
+            ("repairs-spent", vec![("step", word(step_word(*step)))])
+        }
+        NetworkNote::RestartsMachine => ("restarts-machine", vec![]),
+        NetworkNote::KeepsMachine { why } => (
+            "keeps-machine",
+            super::describe::service::kept(vec![], *why),
+        ),
         NetworkNote::ExpiryNear {
             verdict,
             expiry: id,
@@ -140,6 +153,25 @@ pub(super) fn sentence(note: &NetworkNote, settings: &Settings) -> String {
             "the way out is as it should be again, after {}",
             for_people(*lasted)
         ),
+        NetworkNote::Repairing { rung, step } => format!(
+            "the way out is broken at {}: trying {}",
+            step_word(*step),
+            settings.rung(*rung)
+        ),
+        NetworkNote::RepairsSpent { step } => format!(
+            "the way out stays broken at {}: whatever may be tried for it was, and is tried again when \
+             its budget allows",
+            step_word(*step)
+        ),
+        NetworkNote::RestartsMachine => {
+            "restarting this machine: the way out could not be repaired".to_owned()
+        }
+        NetworkNote::KeepsMachine { why } => {
+            format!(
+                "this machine is not restarted for the way out: {}",
+                kept_because(*why)
+            )
+        }
         NetworkNote::ExpiryNear { expiry, left, .. } => format!(
             "{} expires in {}: renew it",
             settings.expiry(*expiry),

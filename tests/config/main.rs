@@ -90,6 +90,9 @@ fn uncommented() -> String {
         match header.split('.').next() {
             Some("service") => !OF_OTHERS.contains(&key) && !config::job::OF_JOBS.contains(&key),
             Some("expiry") => !["date", "file", "lasts"].contains(&key),
+            // What is restarted has to be there.
+            Some("network]") => key != "repairs",
+            Some("repair") => false,
             _ => true,
         }
     };

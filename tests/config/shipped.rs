@@ -63,6 +63,7 @@ fn every_key_is_in_the_sample() {
         let header = header.replace("service.NAME", "service.web");
         let header = header.replace("cap.NAME", "cap.logs");
         let header = header.replace("expiry.NAME", "expiry.web");
+        let header = header.replace("repair.NAME", "repair.tunnel");
         let title = format!("[{}]\n", header.replace("group.NAME", "group.field"));
         assert!(header.is_empty() || sample.contains(&title), "{title}");
         for key in *keys {

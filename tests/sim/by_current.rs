@@ -144,7 +144,8 @@ impl World {
             HaltCause::GaugeSilent
             | HaltCause::Asked { .. }
             | HaltCause::Drill { .. }
-            | HaltCause::Services => true,
+            | HaltCause::Services
+            | HaltCause::Network => true,
         };
         self.by_current() && !self.truth.by_current.cut && !possible
     }

@@ -165,6 +165,8 @@ impl Ladder {
             HaltCause::Asked { .. } => self.asked || self.found,
             HaltCause::BatterySinks => self.found || v.core.picture().sinks,
             HaltCause::Services => self.found || self.escalated,
+            // Nobody has a repair in this world.
+            HaltCause::Network => false,
             HaltCause::Drill { .. } => self.drilled,
             HaltCause::RideThrough | HaltCause::LowBattery | HaltCause::GaugeSilent => {
                 self.found || v.core.picture().mains == Some(false)

@@ -42,6 +42,7 @@ mod probes;
 mod process;
 mod reboots;
 mod reloads;
+mod repairs;
 mod rng;
 mod series;
 mod shipped;

@@ -233,6 +233,7 @@ impl World {
             HaltCause::BatterySinks => charged || self.mains.is_present(),
             HaltCause::RideThrough
             | HaltCause::Services
+            | HaltCause::Network
             | HaltCause::Drill { .. }
             | HaltCause::Asked { .. } => false,
         };

@@ -66,8 +66,73 @@ pub const NETWORK: Section = Section {
             "Where an SSH server has to greet: an address of this machine in the VPN, or one beyond it that leads \
              back to this machine, which proves the whole way",
         ),
+        key(
+            "repairs",
+            Kind::Texts,
+            Nothing("[\"tunnel\", \"machine\"]"),
+            "What is tried while the way out is broken, one after the other, by the names of [repair.NAME]; without \
+             this key, nothing is",
+        ),
     ],
 };
+
+/// What is tried for the way out.
+pub const REPAIR: Section = Section {
+    header: "repair.NAME",
+    meaning: "Something that is tried while the way out is broken, if repairs of [network] names it. One of \
+              restart, start and machine must be given. There may be many such sections.",
+    keys: &[
+        key(
+            "restart",
+            Kind::Text,
+            Nothing("\"tunnel\""),
+            "A service that is restarted, if it is to run: a program, a container, or a unit of systemd such as \
+             that of a VPN",
+        ),
+        key(
+            "start",
+            Kind::Text,
+            Nothing("\"link-up\""),
+            "A service that is started, does its work and ends; it has autostart = false",
+        ),
+        key(
+            "machine",
+            Kind::Flag,
+            Default("false"),
+            "Restart the machine, within the budget of [reboots], and only if the way out was whole since the \
+             daemon began",
+        ),
+        key(
+            "steps",
+            Kind::Words(STEPS),
+            Default("[]"),
+            "The steps that it is of use for, when they are the first that is broken; none for all of them",
+        ),
+        key(
+            "settle",
+            Kind::Duration(s(10), hours(1)),
+            Default("\"2min\""),
+            "Time that it is given before anything else is tried",
+        ),
+        key(
+            "most",
+            Kind::Count(1, 20),
+            Default("2"),
+            "How often it is tried within window",
+        ),
+        key(
+            "window",
+            Kind::Duration(min(10), hours(7 * 24)),
+            Default("\"6h\""),
+            "The window of most",
+        ),
+    ],
+};
+
+/// The steps of the way out.
+pub const STEPS: &[&str] = &[
+    "link", "address", "route", "gateway", "name", "vpn", "peer", "ssh",
+];
 
 /// What expires.
 pub const EXPIRY: Section = Section {

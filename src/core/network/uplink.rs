@@ -8,7 +8,8 @@ use super::super::fact::{Fault, Found, Source, Step, Uplink};
 use super::super::note::{NetworkNote, Note};
 use super::super::picture::Verdict;
 use super::super::sense::Last;
-use super::super::settings::Judged;
+use super::super::settings::{Judged, Network, Settings};
+use super::repair::{Repairs, RungView};
 use crate::units::Mono;
 
 /// How the way out stands.
@@ -39,9 +40,22 @@ pub(super) struct Watch {
     same: u32,
     /// The step that was told to be broken.
     told: Option<Step>,
+    repairs: Repairs,
 }
 
 impl Watch {
+    pub fn new(rungs: usize) -> Watch {
+        Watch {
+            repairs: Repairs::new(rungs),
+            ..Watch::default()
+        }
+    }
+
+    pub fn rungs(&self, settings: &Settings, now: Mono) -> Vec<RungView> {
+        let rungs = settings.network.as_ref().map(|network| &network.rungs);
+        rungs.map_or(Vec::new(), |rungs| self.repairs.views(rungs, now))
+    }
+
     /// It was looked at.
     pub fn see(&mut self, uplink: &Uplink, pass: &mut Pass) {
         let Some(settings) = &pass.settings.network else {
@@ -52,11 +66,17 @@ impl Watch {
         match settings.judge(uplink) {
             Judged::Unsure => {}
             Judged::Well => self.mend(pass),
-            Judged::Broken(step, found) => self.fail(step, found, settings.failures, pass),
+            Judged::Broken(step, found) => {
+                self.fail(step, found, settings, pass);
+                if self.told.is_some() {
+                    self.repairs.broken(step, &settings.rungs, pass);
+                }
+            }
         }
     }
 
-    fn fail(&mut self, step: Step, found: Found, limit: u32, pass: &mut Pass) {
+    fn fail(&mut self, step: Step, found: Found, settings: &Network, pass: &mut Pass) {
+        let limit = settings.failures;
         let before = self.judged.replace(Judged::Broken(step, found));
         let again = matches!(before, Some(Judged::Broken(other, _)) if other == step);
         self.same = if again {
@@ -87,6 +107,7 @@ impl Watch {
 
     fn mend(&mut self, pass: &mut Pass) {
         self.judged = Some(Judged::Well);
+        self.repairs.mended();
         (self.failures, self.same) = (0, 0);
         let since = self.since.take();
         if let (Some(_), Some(since)) = (self.told.take(), since) {

@@ -1,6 +1,6 @@
 //! What there is to tell of the way out of the machine.
 
-use super::Severity;
+use super::{MachineKept, Severity};
 use crate::core::fact::{ExpiryId, Found, Step};
 use crate::core::picture::Verdict;
 use std::time::Duration;
@@ -21,6 +21,25 @@ pub enum NetworkNote {
     UplinkWell {
         /// From the first look that failed to the first that did not.
         lasted: Duration,
+    },
+    /// Something is done for it.
+    Repairing {
+        /// Which rung.
+        rung: u16,
+        /// The step that is broken.
+        step: Step,
+    },
+    /// It is broken still, and nothing may be done for it any more for now.
+    RepairsSpent {
+        /// The step that is broken.
+        step: Step,
+    },
+    /// For the sake of the way out, the machine is restarted.
+    RestartsMachine,
+    /// It would have been, and stays on.
+    KeepsMachine {
+        /// Why.
+        why: MachineKept,
     },
     /// Something expires before long.
     ExpiryNear {
@@ -51,7 +70,11 @@ impl NetworkNote {
     pub(super) fn severity(&self) -> Severity {
         match self {
             NetworkNote::UplinkWell { .. } | NetworkNote::ExpiryFar { .. } => Severity::Info,
-            NetworkNote::UplinkBroken { .. } => Severity::Warning,
+            NetworkNote::UplinkBroken { .. }
+            | NetworkNote::Repairing { .. }
+            | NetworkNote::RepairsSpent { .. }
+            | NetworkNote::KeepsMachine { .. } => Severity::Warning,
+            NetworkNote::RestartsMachine => Severity::Error,
             NetworkNote::ExpiryNear { verdict, .. } => Severity::of(*verdict),
             NetworkNote::ExpiryOver { .. } => Severity::Error,
         }

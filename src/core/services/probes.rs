@@ -1,11 +1,13 @@
-//! Probes: when each service is to be probed next.
+//! Probes: when each service is to be probed next; and what the network means for services.
 //!
 //! A service is probed only while everything is kept as everybody wishes, and it is not to be stopped
 //! itself. Costs nothing where there are no probes, and no look at any service that has none.
 
 use super::{Course, Services};
 use crate::core::Pass;
-use crate::core::fact::{ProbeKind, ServiceId};
+use crate::core::fact::{ProbeKind, Request, ServiceId};
+use crate::core::picture::Repair;
+use crate::core::service::Wish;
 use crate::core::settings::Service as Settings;
 use crate::units::Mono;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,9 +68,34 @@ impl Services {
         self.probes.register(id, due);
     }
 
+    /// What the network means for services: what is to be done for it, and which probes are of use.
+    pub(super) fn look_at_network(&mut self, pass: &mut Pass) {
+        self.repair(pass);
+        self.cut_off_probes(pass);
+    }
+
+    /// Does what a repair of the way out asks for, as if somebody had. A service that its owner has
+    /// stopped stays so.
+    fn repair(&mut self, pass: &mut Pass) {
+        let request = match pass.picture.repair {
+            Some(Repair::Restart(id)) => Request::Restart(id),
+            Some(Repair::Start(id)) => Request::Start(id),
+            Some(Repair::Machine) | None => return,
+        };
+        pass.picture.repair = None;
+        if let Request::Restart(id) = request {
+            let service = self.services.get(usize::from(id.0));
+            if service.is_none_or(|service| service.wish != Wish::Run) {
+                return;
+            }
+        }
+        // Nobody waits for the answer.
+        let _ = self.request(&request, pass);
+    }
+
     /// What depends on a network that is gone is not probed, and not judged by that, until the network
     /// is known to be there again: that it can no longer be told does not bring it back.
-    pub(super) fn look_at_network(&mut self, pass: &mut Pass) {
+    fn cut_off_probes(&mut self, pass: &mut Pass) {
         let cut_off = !pass.picture.network.unwrap_or(!self.probes.cut_off);
         if self.probes.cut_off == cut_off {
             return;

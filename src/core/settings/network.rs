@@ -1,6 +1,6 @@
 //! What is thought of the way out, and what is done about it.
 
-use crate::core::fact::{Found, Step, Uplink};
+use crate::core::fact::{Found, ServiceId, Step, Uplink};
 use std::time::Duration;
 
 /// How the way out is judged.
@@ -10,6 +10,43 @@ pub struct Network {
     pub failures: u32,
     /// The latest handshake of the VPN may be so old. 3 min to 24 h.
     pub handshake: Duration,
+    /// What is done while it is broken, in this order.
+    pub rungs: Vec<Rung>,
+}
+
+/// One thing that is done while the way out is broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rung {
+    /// Its name.
+    pub name: Box<str>,
+    /// What is done.
+    pub remedy: Remedy,
+    /// The steps that it is of use for; none for all of them.
+    pub steps: Vec<Step>,
+    /// Time that it is given before anything else is done. 10 s to 1 h.
+    pub settle: Duration,
+    /// How often it is done within `window`. 1 to 20.
+    pub most: u32,
+    /// The window of `most`. 10 min to 7 d.
+    pub window: Duration,
+}
+
+impl Rung {
+    /// It is of use while this step is the first that is broken.
+    pub fn is_for(&self, step: Step) -> bool {
+        self.steps.is_empty() || self.steps.contains(&step)
+    }
+}
+
+/// What is done for the way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// This service is restarted, if it is to run.
+    Restart(ServiceId),
+    /// This service is started, and ends when it has done its work.
+    Start(ServiceId),
+    /// The machine is restarted, within the budget for that.
+    Machine,
 }
 
 /// Something that is good until a day.
@@ -64,6 +101,7 @@ mod tests {
     const S: Network = Network {
         failures: 3,
         handshake: Duration::from_secs(300),
+        rungs: Vec::new(),
     };
 
     fn uplink(found: &[(Step, Found)], handshake: Option<u64>) -> Uplink {

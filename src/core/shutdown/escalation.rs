@@ -1,5 +1,5 @@
 //! The last rung of escalation: the machine is restarted in order, for the sake of a service that
-//! nothing else has helped.
+//! nothing else has helped, or of the way out, where its owner wants that.
 //!
 //! ```text
 //!   a service is given up ──► kept? ──no──► Counting ──written──► halt, as a restart
@@ -22,9 +22,9 @@ use super::ladder::{Came, can_be_taken_back};
 use super::{Shutdown, State};
 use crate::core::fact::{Asker, Fact, Fault, HaltKind, Reading, ServiceId, Source};
 use crate::core::intent::FoundMarker;
-use crate::core::note::{DrillRefused, HaltNote, MachineKept, Note};
+use crate::core::note::{DrillRefused, HaltNote, MachineKept, NetworkNote, Note};
 use crate::core::past::was_reset;
-use crate::core::picture::{HaltCause, Picture, Rung};
+use crate::core::picture::{HaltCause, Picture, Repair, Rung};
 use crate::core::reboots::Reboots;
 use crate::core::settings::Settings;
 use crate::core::{End, Pass};
@@ -40,6 +40,8 @@ const COUNTING: Duration = Duration::from_secs(3);
 pub(super) enum Wanted {
     /// For the sake of this service.
     Service(ServiceId),
+    /// For the sake of the way out.
+    Network,
     /// For a drill of the watchdog, which somebody has asked for.
     Drill(Asker),
 }
@@ -163,7 +165,9 @@ impl Shutdown {
     /// A service that was given up asks for a restart of the machine; or one that has asked is waited
     /// for by nothing any more.
     pub(super) fn hear_escalation(&mut self, pass: &mut Pass) {
-        let asked = pass.picture.escalated.take();
+        let asked = pass.picture.escalated.take().map(Wanted::Service);
+        let network = pass.picture.repair.take_if(|r| *r == Repair::Machine);
+        let asked = asked.or(network.map(|_| Wanted::Network));
         if !matches!(self.state, State::Running) {
             self.reboots.counting = None;
             return;
@@ -171,12 +175,11 @@ impl Shutdown {
         if let Some((wanted, until)) = self.reboots.counting {
             return self.see_counted(wanted, until, pass);
         }
-        let Some(service) = asked else { return };
-        if let Some(why) = self.reboots.keeps_on(pass.now, pass.picture, pass.settings) {
-            pass.out.note(Note::MachineKept { service, why });
-            return;
+        let Some(wanted) = asked else { return };
+        match self.reboots.keeps_on(pass.now, pass.picture, pass.settings) {
+            Some(why) => tell_kept(wanted, why, pass),
+            None => self.count(wanted, pass),
         }
-        self.count(Wanted::Service(service), pass);
     }
 
     /// Counts one more, before it is made.
@@ -215,20 +218,18 @@ impl Shutdown {
             true => Some(MachineKept::NotWritten),
             false => not_now(pass.picture),
         };
-        let service = match (wanted, why) {
-            (Wanted::Service(service), None) => service,
-            (Wanted::Service(service), Some(why)) => {
-                pass.out.note(Note::MachineKept { service, why });
-                return;
+        if let Some(why) = why {
+            return tell_kept(wanted, why, pass);
+        }
+        let (note, cause) = match wanted {
+            Wanted::Service(service) => (Note::MachineRestarting { service }, HaltCause::Services),
+            Wanted::Network => {
+                let note = Note::Network(NetworkNote::RestartsMachine);
+                (note, HaltCause::Network)
             }
-            (Wanted::Drill(by), None) => return self.begin_drill(by, pass),
-            (Wanted::Drill(_), Some(why)) => {
-                let why = DrillRefused::Kept(why);
-                return pass.tell(HaltNote::DrillRefused { why });
-            }
+            Wanted::Drill(by) => return self.begin_drill(by, pass),
         };
-        pass.out.note(Note::MachineRestarting { service });
-        let cause = HaltCause::Services;
+        pass.out.note(note);
         pass.picture.ask_halt(cause);
         self.enter(Rung::Stopping, Halt::new(HaltKind::Reboot, cause), pass);
     }
@@ -256,22 +257,35 @@ impl Shutdown {
     }
 }
 
+/// The machine stays on.
+fn tell_kept(wanted: Wanted, why: MachineKept, pass: &mut Pass) {
+    let note = match wanted {
+        Wanted::Service(service) => Note::MachineKept { service, why },
+        Wanted::Network => Note::Network(NetworkNote::KeepsMachine { why }),
+        Wanted::Drill(_) => HaltNote::DrillRefused {
+            why: DrillRefused::Kept(why),
+        }
+        .into(),
+    };
+    pass.out.note(note);
+}
+
 impl Halt {
     /// It is for the sake of services, and can be taken back.
     pub(super) fn is_for_services(&self, pass: &Pass) -> bool {
-        self.cause == HaltCause::Services && can_be_taken_back(self.rung, pass.settings)
+        self.cause.is_last_resort() && can_be_taken_back(self.rung, pass.settings)
     }
 
     /// It is for the sake of services, and whoever was asked for it does not do it: then the others are
     /// not kept down for the one. Where the kernel has not come back yet, it may still do it.
     pub(super) fn is_refused(&self, came: Option<&Came>) -> bool {
         let asked = matches!(self.rung, Rung::Asked | Rung::Forced);
-        self.cause == HaltCause::Services && asked && matches!(came, Some(Came::Failed(_)))
+        self.cause.is_last_resort() && asked && matches!(came, Some(Came::Failed(_)))
     }
 
     /// It is for the sake of services, and the battery has to give now: a machine that is restarted
     /// then may not come up again. Or somebody works on it.
     pub(super) fn is_not_worth_it(&self, pass: &Pass) -> bool {
-        self.cause == HaltCause::Services && not_now(pass.picture).is_some()
+        self.cause.is_last_resort() && not_now(pass.picture).is_some()
     }
 }

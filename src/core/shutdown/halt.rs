@@ -89,7 +89,7 @@ impl Halt {
             }
             // What says that they are there is not believed; the battery says it by filling.
             HaltCause::BatterySinks => !pass.picture.sinks,
-            HaltCause::Services => self.is_not_worth_it(pass),
+            HaltCause::Services | HaltCause::Network => self.is_not_worth_it(pass),
             HaltCause::Drill { .. } => not_now(pass.picture).is_some(),
             HaltCause::Asked { .. } => false,
         }

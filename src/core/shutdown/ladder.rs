@@ -99,6 +99,7 @@ pub(super) fn limit_with(
                 HaltCause::Asked { .. }
                 | HaltCause::Drill { .. }
                 | HaltCause::Services
+                | HaltCause::Network
                 | HaltCause::RideThrough,
             ) => ASKED_AT_EASE,
             // It is empty soon, or may be.

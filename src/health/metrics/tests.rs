@@ -3,8 +3,8 @@
 use super::super::exposition::Kind;
 use super::*;
 use crate::status::{
-    CanaryStatus, CapStatus, ExpiryStatus, JobStatus, LastBootStatus, StepStatus, ThrottleStatus,
-    UplinkStatus, WantStatus,
+    CanaryStatus, CapStatus, ExpiryStatus, JobStatus, LastBootStatus, RepairStatus, StepStatus,
+    ThrottleStatus, UplinkStatus, WantStatus,
 };
 use std::collections::BTreeSet;
 
@@ -59,6 +59,11 @@ fn full() -> Status {
         broken_seconds: time,
         handshake_seconds: time,
         seen_seconds: time,
+        repairs: vec![RepairStatus {
+            repair: "tunnel".to_owned(),
+            tried: 1,
+            most: 2,
+        }],
     });
     status.expiries = vec![ExpiryStatus {
         name: "web".to_owned(),
@@ -125,6 +130,7 @@ fn values_are_those_of_the_report() {
         "fieldwarden_uplink_failures 4",
         "fieldwarden_uplink_step_well{step=\"link\"} 1",
         "fieldwarden_uplink_step_well{step=\"name\"} 0",
+        "fieldwarden_repairs_tried{repair=\"tunnel\"} 1",
         "fieldwarden_expiry_verdict{name=\"web\"} 3",
         "fieldwarden_expiry_left_seconds{name=\"web\"} 0",
         "fieldwarden_daemon_resident_memory_bytes 2097152",

@@ -2,8 +2,8 @@
 
 use crate::core::fact::ServiceId;
 use crate::core::settings::{
-    Backoff, Board, Cap, Escalate, Expiry, Group, Heat, Limits, Network, Power, Ready, Service,
-    Settings, Strategy, Watchdog, WatchdogOwner,
+    Backoff, Board, Cap, Escalate, Expiry, Group, Heat, Limits, Network, Power, Ready, Remedy,
+    Rung, Service, Settings, Strategy, Watchdog, WatchdogOwner,
 };
 use crate::units::{MilliCelsius, Permille};
 use std::time::Duration;
@@ -56,6 +56,14 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
         network: Some(Network {
             failures: 3,
             handshake: Duration::from_secs(300),
+            rungs: vec![Rung {
+                name: "tunnel".into(),
+                remedy: Remedy::Machine,
+                steps: Vec::new(),
+                settle: Duration::from_secs(120),
+                most: 2,
+                window: Duration::from_secs(6 * 3600),
+            }],
         }),
         expiries: vec![Expiry {
             name: "web".into(),

@@ -1,7 +1,7 @@
 //! Notes of the way out and of what expires.
 
 use crate::core::fact::{ExpiryId, Found, Step};
-use crate::core::note::{NetworkNote, Note};
+use crate::core::note::{MachineKept, NetworkNote, Note};
 use crate::core::picture::Verdict;
 use std::time::Duration;
 
@@ -26,6 +26,29 @@ pub(super) fn notes() -> Vec<(Note, &'static str)> {
         of(
             NetworkNote::UplinkWell { lasted: days(2) },
             "the way out is as it should be again, after 2 d",
+        ),
+        of(
+            NetworkNote::Repairing {
+                rung: 0,
+                step: Step::Vpn,
+            },
+            "the way out is broken at vpn: trying tunnel",
+        ),
+        of(
+            NetworkNote::RepairsSpent { step: Step::Name },
+            "the way out stays broken at name: whatever may be tried for it was, and is tried again when its \
+             budget allows",
+        ),
+        of(
+            NetworkNote::RestartsMachine,
+            "restarting this machine: the way out could not be repaired",
+        ),
+        of(
+            NetworkNote::KeepsMachine {
+                why: MachineKept::Hold,
+            },
+            "this machine is not restarted for the way out: somebody works on it, and has a hold in \
+             force",
         ),
         of(
             NetworkNote::ExpiryNear {

@@ -295,6 +295,7 @@ impl Line<'_, '_> {
             "gauge-silent" => Ok(HaltCause::GaugeSilent),
             "battery-sinks" => Ok(HaltCause::BatterySinks),
             "services" => Ok(HaltCause::Services),
+            "network" => Ok(HaltCause::Network),
             "asked" => self.asker().map(|by| HaltCause::Asked { by }),
             "drill" => self.asker().map(|by| HaltCause::Drill { by }),
             other => Err(expected(CAUSES, other)),

@@ -337,7 +337,12 @@ impl Judge {
             }
             Some(HaltCause::GaugeSilent) => well,
             Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
-            Some(HaltCause::Services | HaltCause::Drill { .. } | HaltCause::Asked { .. })
+            Some(
+                HaltCause::Services
+                | HaltCause::Network
+                | HaltCause::Drill { .. }
+                | HaltCause::Asked { .. },
+            )
             | None => true,
         };
         match wrong {

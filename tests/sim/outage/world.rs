@@ -310,7 +310,12 @@ impl World {
                 Some(HaltCause::LowBattery) => "low-battery",
                 Some(HaltCause::GaugeSilent) => "gauge-silent",
                 Some(HaltCause::BatterySinks) => "battery-sinks",
-                Some(HaltCause::Services | HaltCause::Drill { .. } | HaltCause::Asked { .. })
+                Some(
+                    HaltCause::Services
+                    | HaltCause::Network
+                    | HaltCause::Drill { .. }
+                    | HaltCause::Asked { .. },
+                )
                 | None => {
                     return Err("an ask by nobody".to_owned());
                 }

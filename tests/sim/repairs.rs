@@ -1,0 +1,276 @@
+//! What is done for the way out, whatever is seen of it: U4 to U7.
+//!
+//! A core with a ladder of three rungs that is told looks, holds, ends and power by chance. The judge
+//! counts what was done by itself, from what it has heard.
+
+use crate::rng::Rng;
+use fieldwarden::core::action::{Action, Actions};
+use fieldwarden::core::fact::{
+    Asker, Change, Exit, Fact, Found, HaltKind, OrderId, Pid, Reading, Request, ServiceId, Step,
+    Ticket, Uplink,
+};
+use fieldwarden::core::intent::{FoundMarker, Marker};
+use fieldwarden::core::note::{NetworkNote, Note};
+use fieldwarden::core::picture::HaltCause;
+use fieldwarden::core::{BootFacts, Core};
+use fieldwarden::units::Mono;
+use std::time::Duration;
+
+const CONFIG: &str = "[watchdog]\nowner = \"nobody\"\n[storage]\nmounts = []\n\
+    [network]\nname = \"example.org\"\nfailures = 2\nrepairs = [\"tunnel\", \"link\", \"machine\"]\n\
+    [repair.tunnel]\nrestart = \"tunnel\"\nsteps = [\"vpn\", \"name\"]\nmost = 3\nwindow = \"2h\"\n\
+    [repair.link]\nstart = \"link-up\"\nmost = 2\nwindow = \"1h\"\nsettle = \"5min\"\n\
+    [repair.machine]\nmachine = true\nmost = 1\nwindow = \"6h\"\n\
+    [service.link-up]\ncommand = [\"/bin/true\"]\nautostart = false\nrestart = \"never\"\n\
+    [service.tunnel]\ncommand = [\"/bin/sleep\", \"inf\"]\n";
+
+const LINK_UP: ServiceId = ServiceId(0);
+const TUNNEL: ServiceId = ServiceId(1);
+
+/// Whether the owner wants the machine to be restarted.
+fn core(rng: &mut Rng, machine: bool) -> Core {
+    let config = match machine {
+        true => CONFIG.to_owned(),
+        false => CONFIG.replace(", \"machine\"]", "]"),
+    };
+    let loaded = fieldwarden::config::parse("repairs.toml", &config);
+    let settings = loaded.unwrap_or_else(|p| panic!("{p}")).config.settings;
+    let boot = BootFacts {
+        seed: rng.next(),
+        init_watchdog: None,
+        first: true,
+    };
+    Core::new(settings, boot)
+}
+
+fn look(rng: &mut Rng, bad: bool) -> Uplink {
+    let mut uplink = Uplink::default();
+    for step in Step::ALL {
+        uplink.put(step, Found::Well);
+    }
+    if bad {
+        let step = rng.pick(&[Step::Link, Step::Name, Step::Vpn, Step::Ssh]);
+        uplink.put(step, rng.pick(&[Found::Silent, Found::Down, Found::Unsure]));
+    }
+    uplink
+}
+
+/// What the judge knows.
+#[derive(Default)]
+struct Judge {
+    /// When each rung was climbed.
+    made: [Vec<u64>; 3],
+    latest: u64,
+    settle: u64,
+    /// Looks in a row that failed, and the first broken step of the latest.
+    failed: u32,
+    step: Option<Step>,
+    whole: bool,
+    hold_until: u64,
+    ending: bool,
+    machine: u32,
+}
+
+const RULES: [(u64, usize, u64); 3] = [
+    // Settle and window in milliseconds, and how often.
+    (120_000, 3, 7_200_000),
+    (300_000, 2, 3_600_000),
+    (120_000, 1, 21_600_000),
+];
+
+impl Judge {
+    fn hear(&mut self, now: u64, fact: &Fact) {
+        match fact {
+            Fact::Seen(Reading::Uplink(uplink)) => {
+                let broken = |found| !matches!(found, Found::Well | Found::Unsure);
+                self.step = uplink
+                    .found()
+                    .find(|(_, f)| broken(*f))
+                    .map(|(step, _)| step);
+                let unsure = uplink.found().any(|(_, found)| found == Found::Unsure);
+                match self.step {
+                    Some(_) => self.failed += 1,
+                    None if unsure => {}
+                    None => (self.failed, self.whole, self.settle) = (0, true, 0),
+                }
+            }
+            Fact::Asked {
+                request: Request::Hold { time, .. },
+                ..
+            } => self.hold_until = now + 1_000 * time.as_secs(),
+            Fact::Asked {
+                request: Request::EndHold,
+                ..
+            } => self.hold_until = 0,
+            Fact::Asked {
+                request: Request::Halt(_) | Request::Exit,
+                ..
+            } => self.ending = true,
+            _ => {}
+        }
+    }
+
+    /// U4: only for a look that found it broken, after two in a row. U5: never more often than its
+    /// budget, nor before what was tried has settled. U6: never in a hold or at the end. U7: the
+    /// machine only after it was whole.
+    fn climbed(&mut self, rung: u16, now: u64, at: &str) {
+        let rung = usize::from(rung);
+        let (settle, most, window) = RULES[rung];
+        assert!(self.failed >= 2 && self.step.is_some(), "U4: {at}");
+        let useful = rung != 0 || matches!(self.step, Some(Step::Vpn | Step::Name));
+        assert!(useful, "U4: {at}");
+        let rested = self.settle == 0 || now >= self.latest + self.settle;
+        assert!(rested, "U5: {at}");
+        self.made[rung].push(now);
+        let young = |then: &&u64| now - **then < window;
+        let count = self.made[rung].iter().filter(young).count();
+        assert!(count <= most, "U5: {at}: {:?}", self.made[rung]);
+        assert!(now >= self.hold_until && !self.ending, "U6: {at}");
+        assert!(rung != 2 || self.whole, "U7: {at}");
+        (self.latest, self.settle) = (now, settle);
+        self.machine += u32::from(rung == 2);
+    }
+}
+
+fn chance(rng: &mut Rng, bad: bool) -> Fact {
+    let asked = |request| Fact::Asked {
+        ticket: Ticket(1),
+        by: Asker::User(0),
+        request,
+    };
+    match rng.range(0, 400) {
+        0..4 => asked(Request::Hold {
+            time: Duration::from_secs(900),
+            reason: "work".into(),
+        }),
+        4..6 => asked(Request::EndHold),
+        6 => asked(Request::Stop(TUNNEL)),
+        7 => asked(Request::Start(TUNNEL)),
+        8..60 => Fact::Tick,
+        _ => Fact::Seen(Reading::Uplink(look(rng, bad))),
+    }
+}
+
+/// Answers what can be answered at once: starts with a process, stops with its end.
+fn answer(
+    core: &mut Core,
+    now: u64,
+    out: &mut Actions,
+    seen: &mut Vec<Note>,
+    acts: &mut Vec<Action>,
+) {
+    for _ in 0..8 {
+        let taken = out.take();
+        seen.extend(taken.notes);
+        if taken.orders.is_empty() {
+            return;
+        }
+        for order in taken.orders {
+            let child = |service, run, change| Fact::Child {
+                service,
+                run,
+                change,
+            };
+            let fact = match &order.action {
+                Action::Start { service, run } => {
+                    let pid = Pid::new(100 + run.0 % 1000).expect("a number");
+                    child(*service, *run, Change::Started { pid })
+                }
+                Action::Signal { service, run, .. } => {
+                    let exit = Exit::Signal(15);
+                    child(*service, *run, Change::Exited(exit))
+                }
+                _ => Fact::Done {
+                    order: OrderId(order.id.0),
+                    outcome: Ok(()),
+                },
+            };
+            core.step(Mono(now), &fact, out);
+            if let Action::Start {
+                service: LINK_UP,
+                run,
+            } = order.action
+            {
+                // It does its work, and ends.
+                let exit = Change::Exited(Exit::Code(0));
+                core.step(Mono(now), &child(LINK_UP, run, exit), out);
+            }
+            acts.push(order.action);
+        }
+    }
+}
+
+/// U4 to U7, and that what a rung asks for is done, and nothing else: services are started and stopped
+/// only for a rung, an operator or a start of the daemon, and the machine is restarted only for a rung.
+#[test]
+fn repairs_stay_within_what_their_owner_allows() {
+    let (mut climbs, mut restarts, mut spent, mut begun) = (0, 0, 0, 0);
+    for seed in 0..200 {
+        let mut rng = Rng::new(seed ^ 0x4E_7A11);
+        let machine = rng.chance(50);
+        let (mut core, mut out) = (core(&mut rng, machine), Actions::default());
+        let mut judge = Judge::default();
+        let left = FoundMarker {
+            marker: Marker::default(),
+            same_boot: false,
+            reset: None,
+            lasts: true,
+            traces: Default::default(),
+        };
+        core.step(Mono(0), &Fact::Seen(Reading::marker(left)), &mut out);
+        core.step(Mono(0), &Fact::Tick, &mut out);
+        answer(&mut core, 0, &mut out, &mut Vec::new(), &mut Vec::new());
+        let (mut now, mut bad) = (0, false);
+        for _ in 0..400 {
+            now += rng.range(1_000, 240_000);
+            if rng.chance(6) {
+                bad = !bad;
+            }
+            let fact = chance(&mut rng, bad);
+            judge.hear(now, &fact);
+            core.step(Mono(now), &fact, &mut out);
+            let at = format!("seed {seed} at {now}: {fact:?}");
+            let (mut notes, mut acts) = (Vec::new(), Vec::new());
+            notes.extend(out.notes.iter().cloned());
+            out.notes.clear();
+            let mut rungs = Vec::new();
+            for note in &notes {
+                match note {
+                    Note::Network(NetworkNote::Repairing { rung, .. }) => rungs.push(*rung),
+                    Note::Network(NetworkNote::RepairsSpent { .. }) => spent += 1,
+                    Note::Network(NetworkNote::RestartsMachine) => restarts += 1,
+                    _ => {}
+                }
+            }
+            assert!(rungs.len() <= 1, "{at}: {rungs:?}");
+            if let Some(rung) = rungs.first() {
+                judge.climbed(*rung, now, &at);
+                climbs += 1;
+            }
+            let mut more = Vec::new();
+            answer(&mut core, now, &mut out, &mut more, &mut acts);
+            restarts += more
+                .iter()
+                .filter(|n| matches!(n, Note::Network(NetworkNote::RestartsMachine)))
+                .count();
+            let link = |action: &Action| match action {
+                Action::Start { service, .. } => *service == LINK_UP,
+                _ => false,
+            };
+            if acts.iter().any(link) {
+                assert_eq!(rungs, [1], "{at}: link-up was started");
+                begun += 1;
+            }
+            if let Some(halt) = core.picture().halting {
+                assert_eq!(halt.cause, HaltCause::Network, "{at}");
+                assert_eq!(halt.kind, HaltKind::Reboot, "{at}");
+                assert!(machine && judge.machine > 0 && judge.whole, "U7: {at}");
+                break;
+            }
+        }
+    }
+    assert!(
+        climbs > 1_000 && restarts > 50 && spent > 50 && begun > 200,
+        "{climbs} {restarts} {spent} {begun}"
+    );
+}
