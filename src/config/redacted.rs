@@ -21,19 +21,20 @@ use toml::de::{DeTable, DeValue};
 pub const REMOVED: &str = "(removed)";
 
 /// Keys whose value is a text of its author's, and shown all the same: what they name is no secret.
+/// Each with its section, because a name may stand for other things elsewhere.
 const NAMES: [&str; 8] = [
-    "unit",
-    "container",
-    "calendar",
-    "zone",
-    "exclusive",
-    "name",
-    "gpio",
-    "listen",
+    "health.listen",
+    "led.gpio",
+    "led.name",
+    "service.NAME.calendar",
+    "service.NAME.container",
+    "service.NAME.exclusive",
+    "service.NAME.unit",
+    "service.NAME.zone",
 ];
 
 /// Keys that are not shown although their kind is: where a secret lies is of use to whoever wants it.
-const HIDDEN: [&str; 1] = ["token_file"];
+const HIDDEN: [&str; 1] = ["health.token_file"];
 
 /// Units of quantities, as they are written in a configuration.
 const UNITS: [&str; 16] = [
@@ -46,6 +47,7 @@ pub fn redacted(source: &Source, usable: bool) -> String {
     let tree = forest::grown(source);
     let mut page = Page {
         usable,
+        section: "",
         text: String::new(),
     };
     let mut unknown = 0;
@@ -53,6 +55,7 @@ pub fn redacted(source: &Source, usable: bool) -> String {
         unknown += usize::from(!is_known(name.get_ref(), node));
     }
     for section in SECTIONS {
+        page.section = section.header;
         match section.header.split_once(".NAME") {
             None if section.header.is_empty() => page.keys("", section.keys, &tree, true),
             None => {
@@ -105,6 +108,8 @@ fn is_name(name: &str) -> bool {
 
 struct Page {
     usable: bool,
+    /// The header of the schema that the keys stand below.
+    section: &'static str,
     text: String,
 }
 
@@ -146,7 +151,7 @@ impl Page {
     }
 
     fn key(&mut self, name: &str, key: &Key, value: &DeValue<'_>) {
-        let line = match self.shown(key, value) {
+        let line = match self.shown(&full(self.section, name), key, value) {
             Some((shown, None)) => format!("{name} = {shown}"),
             Some((shown, Some(rest))) => format!("{name} = {shown} # {rest}"),
             None => format!("# {name}: {}{REMOVED}", amount(value)),
@@ -154,9 +159,14 @@ impl Page {
         self.line(&line);
     }
 
-    /// What of a value is shown, and what is said of the rest.
-    fn shown(&self, key: &Key, value: &DeValue<'_>) -> Option<(String, Option<String>)> {
-        if HIDDEN.contains(&key.name) {
+    /// What of a value is shown, and what is said of the rest; `path` is its key with its section.
+    fn shown(
+        &self,
+        path: &str,
+        key: &Key,
+        value: &DeValue<'_>,
+    ) -> Option<(String, Option<String>)> {
+        if HIDDEN.contains(&path) {
             return None;
         }
         let whole = || Some((render::value(value), None));
@@ -171,10 +181,18 @@ impl Page {
         }
         match key.kind {
             Kind::Command => program(value),
-            Kind::Text | Kind::Texts => NAMES.contains(&key.name).then(whole).flatten(),
+            Kind::Text | Kind::Texts => NAMES.contains(&path).then(whole).flatten(),
             Kind::Environment | Kind::Secrets | Kind::Table(_) => None,
             _ => whole(),
         }
+    }
+}
+
+/// A key with its section, as in `service.NAME.probe.liveness.tcp`.
+fn full(section: &str, name: &str) -> String {
+    match section.is_empty() {
+        true => name.to_owned(),
+        false => format!("{section}.{name}"),
     }
 }
 
@@ -227,7 +245,6 @@ fn amount(value: &DeValue<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::Absent;
     use super::*;
 
     fn shown(text: &str, usable: bool) -> String {
@@ -285,34 +302,63 @@ mod tests {
         }
     }
 
-    /// Every key of the schema: a text that its author chose is not shown, but where that was decided.
+    /// Every key of the schema, by its section and its place there: a text that its author chose is not
+    /// shown, but where that was decided.
     #[test]
     fn free_texts_are_shown_by_decision_only() {
-        fn walk(keys: &'static [Key], free: &mut Vec<&'static str>) {
+        fn walk(above: &str, keys: &'static [Key], found: &mut Vec<String>) {
             for key in keys {
-                walk(key.inside(), free);
-                if matches!(key.kind, Kind::Text | Kind::Texts) && NAMES.contains(&key.name) {
-                    free.push(key.name);
+                let path = full(above, key.name);
+                walk(&path, key.inside(), found);
+                if HIDDEN.contains(&&*path) {
+                    found.push(path.clone());
                 }
-                if let Absent::Required(_) | Absent::Nothing(_) | Absent::Default(_) = key.absent
-                    && is_free(key.kind)
-                {
-                    let page = Page {
-                        usable: true,
-                        text: String::new(),
-                    };
-                    let value = DeValue::String("secret".into());
-                    let shown = page.shown(key, &value).is_some();
-                    assert_eq!(shown, NAMES.contains(&key.name), "{}", key.name);
+                if !is_free(key.kind) {
+                    continue;
+                }
+                let page = Page {
+                    usable: true,
+                    section: "",
+                    text: String::new(),
+                };
+                let value = DeValue::String("secret".into());
+                let shown = page.shown(&path, key, &value).is_some();
+                assert_eq!(shown, NAMES.contains(&&*path), "{path}");
+                if shown {
+                    found.push(path);
                 }
             }
         }
-        let mut free = Vec::new();
-        SECTIONS.iter().for_each(|s| walk(s.keys, &mut free));
-        free.sort_unstable();
-        free.dedup();
-        let mut names = NAMES;
-        names.sort_unstable();
-        assert_eq!(free, names, "no name in the list without a key");
+        let mut found = Vec::new();
+        SECTIONS
+            .iter()
+            .for_each(|s| walk(s.header, s.keys, &mut found));
+        found.sort_unstable();
+        let mut decided = [&NAMES[..], &HIDDEN[..]].concat();
+        decided.sort_unstable();
+        assert_eq!(found, decided, "no path in the lists without a key");
+    }
+
+    /// A key is shown by where it stands: the name of an LED is no secret, and one that is looked up
+    /// may be.
+    #[test]
+    fn names_are_shown_by_their_place() {
+        let text = "[led]\nname = \"ACT\"\n[network]\nname = \"hunter2.example\"\nvpn = \"hunter2\"\n\
+            interfaces = [\"hunter2\"]\npeer = \"hunter2:1\"\nssh = \"hunter2:2\"\ntimeout = \"5s\"\n\
+            [expiry.key]\ndate = \"2027-03-01\"\n[health]\nlisten = [\"127.0.0.1:1\"]\n\
+            token_file = \"/hunter2\"\n[service.web]\nunit = \"web.service\"\n";
+        let text = shown(text, true);
+        assert!(!text.contains("hunter2"), "{text}");
+        for line in [
+            "name = \"ACT\"\n",
+            "# name: (removed)\n",
+            "# interfaces: 1 (removed)\n",
+            "timeout = \"5s\"\n",
+            "[expiry.key]\n# date: (removed)\n",
+            "listen = [\"127.0.0.1:1\"]\n# token_file: (removed)\n",
+            "unit = \"web.service\"\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 }
