@@ -13,6 +13,7 @@
 //! what services wrote or the trace, which holds the whole configuration.
 
 mod card;
+mod dmesg;
 mod gather;
 mod kernel;
 mod output;

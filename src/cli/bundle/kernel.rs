@@ -4,9 +4,10 @@
 //! known to be harmless is packed. Numbers that name one device among all (serial numbers, addresses)
 //! are not read.
 
+use super::dmesg::{Hidden, without_addresses};
 use super::gather::Basket;
 use crate::config::REMOVED;
-use crate::edge::archive::{Beneath, Kept, Piece, kernel_log, why};
+use crate::edge::archive::{Beneath, Piece, kernel_log, why};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -185,36 +186,19 @@ const OPTIONS: [&str; 26] = [
     "nsdelegate",
 ];
 
-/// What the kernel's log says of the command line and of processes is not the kernel's own.
-const NOT_LOGGED: [&str; 9] = [
-    "command line",
-    "audit",
-    "proctitle",
-    "passw",
-    "passphrase",
-    "secret",
-    "token",
-    "key=",
-    "serial",
-];
-
 /// Looks at the kernel of the machine with this root, and at its log if it is this one.
 pub fn look(root: &Path, here: bool, basket: &Basket) {
     let root = match Beneath::root(root) {
         Ok(root) => root,
         Err(e) => return basket.unread("kernel", e.to_string()),
     };
-    if here {
-        match kernel_log(Path::new("/dev/kmsg"), LOG) {
-            Ok(kept) => {
-                let cut = kept.cut.then_some("the latest lines only");
-                basket.cut("kernel/dmesg.txt", dmesg(&kept).into_bytes(), cut);
-            }
-            Err(e) => basket.failed("kernel/dmesg.txt", &e),
-        }
-    }
     match root.place(Path::new("/proc")) {
-        Ok(place) => procfs(&place, basket),
+        Ok(place) => {
+            if here {
+                log(&place, basket);
+            }
+            procfs(&place, basket);
+        }
         Err(e) => basket.failed("kernel/proc", &e),
     }
     match root.place(Path::new("/sys")) {
@@ -224,6 +208,26 @@ pub fn look(root: &Path, here: bool, basket: &Basket) {
     match root.place(Path::new("/usr/lib")) {
         Ok(place) => whole(&place, "os-release", "os-release.txt", basket),
         Err(e) => basket.failed("os-release.txt", &e),
+    }
+}
+
+/// The log of the kernel, which may quote its command line: without that one, it is not packed.
+fn log(proc: &Beneath, basket: &Basket) {
+    const NAME: &str = "kernel/dmesg.txt";
+    let hidden = match proc.read("cmdline", TEXT) {
+        Ok(piece) => Hidden::of(&piece.bytes),
+        Err(e) => {
+            let why = format!("it may quote /proc/cmdline, which cannot be read: {e}");
+            return basket.unread(NAME, why);
+        }
+    };
+    match kernel_log(Path::new("/dev/kmsg"), LOG) {
+        Ok(kept) => {
+            let cut = kept.cut.then_some("the latest lines only");
+            let lines = kept.lines.iter().map(|line| hidden.without(line) + "\n");
+            basket.cut(NAME, lines.collect::<String>().into_bytes(), cut);
+        }
+        Err(e) => basket.failed(NAME, &e),
     }
 }
 
@@ -290,7 +294,7 @@ fn sysfs(place: &Beneath, basket: &Basket) {
                 }
             }
         }
-        basket.text(&name, text);
+        basket.text(&name, without_addresses(&text));
     }
 }
 
@@ -313,17 +317,22 @@ fn value(bytes: &[u8]) -> String {
     }
 }
 
+/// A word of the command line that is known to be harmless.
+pub fn is_shown(word: &str) -> bool {
+    let known = match word.split_once('=') {
+        Some((name, _)) => PARAMETERS.contains(&name),
+        None => SWITCHES.contains(&word),
+    };
+    // In quotes there may be more words, and an address may hold a password.
+    known && !word.contains(['"', '@'])
+}
+
 /// The command line without what is not known to be harmless.
 fn cmdline(text: &str) -> String {
     let mut shown = Vec::new();
     let mut removed = 0;
     for word in text.split_ascii_whitespace() {
-        let known = match word.split_once('=') {
-            Some((name, _)) => PARAMETERS.contains(&name),
-            None => SWITCHES.contains(&word),
-        };
-        // In quotes there may be more words, and an address may hold a password.
-        match known && !word.contains(['"', '@']) {
+        match is_shown(word) {
             true => shown.push(word),
             false => removed += 1,
         }
@@ -364,18 +373,6 @@ fn mounts(text: &str) -> String {
     out
 }
 
-/// The kernel's log without lines that may quote somebody.
-fn dmesg(kept: &Kept) -> String {
-    let line = |line: &String| {
-        let low = line.to_ascii_lowercase();
-        match NOT_LOGGED.iter().any(|word| low.contains(word)) {
-            true => format!("{REMOVED}\n"),
-            false => format!("{line}\n"),
-        }
-    };
-    kept.lines.iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,22 +400,6 @@ mod tests {
             (removed) /mnt cifs rw,(removed)\n(removed) /srv fuse.sshfs rw,nosuid\n\
             tmpfs /run tmpfs rw,size=10k\n";
         assert_eq!(mounts(text), expected);
-    }
-
-    /// What quotes the command line or a process is not packed.
-    #[test]
-    fn the_log_quotes_nobody() {
-        let lines = [
-            "[    0.000000] Kernel command line: hunter2",
-            "[    9.000000] audit: type=1327 audit(1): proctitle=68756E74657232",
-            "[    1.000000] mmc0: new high speed SDHC card",
-        ];
-        let kept = Kept {
-            lines: lines.map(str::to_owned).into(),
-            cut: false,
-        };
-        let expected = format!("{REMOVED}\n{REMOVED}\n{}\n", lines[2]);
-        assert_eq!(dmesg(&kept), expected);
     }
 
     /// Properties of a device tree are lists of texts, or numbers.
