@@ -6,8 +6,9 @@
 //!
 //! It is most needed on a machine that is half dead: no daemon, a card that is full, read-only or
 //! stalls. So nothing that is missing ends it: what could not be read stands in the archive, with why;
-//! who hangs is not waited for; and an archive that cannot be written where it should be goes to
-//! memory.
+//! who hangs is not waited for, be it read from or written to; and an archive that cannot be written
+//! where it should be goes to memory. Only the end of the command may be held up: the kernel lets go of
+//! no thread that hangs in a disk.
 //!
 //! Only what is known to be harmless is packed. Never follows a link out of a place, and never reads
 //! what services wrote or the trace, which holds the whole configuration.
@@ -27,7 +28,7 @@ use crate::edge::archive::Beneath;
 use crate::edge::clock;
 use crate::error::Error;
 use clap::Args;
-use gather::{Basket, Part, gather};
+use gather::{Basket, Part, gather, in_time};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,16 +68,19 @@ pub struct Wanted {
 pub fn bundle(wanted: &Wanted, dir: Option<PathBuf>, out: &mut Printer) -> Result<(), Error> {
     output::may_go(&wanted.output)?;
     let here = wanted.root == Path::new("/");
+    let root = wanted.root.clone();
     let stamp = packet::Stamp {
-        host: host(&wanted.root),
+        host: in_time(PATIENCE, move || host(&root))
+            .flatten()
+            .unwrap_or_else(|| "unknown".to_owned()),
         at: clock::wall(),
         synced: clock::sync_state().unwrap_or(false),
     };
     let packet = gather(parts(wanted, here, dir), PATIENCE);
     let name = stamp.name();
     let archive = packet.pack(&stamp).map_err(Error::Output)?;
-    let place = output::write(&wanted.output, &name, &archive)?;
     let said = format!("{}, {} bytes", packet.summary(), archive.len());
+    let place = output::write(&wanted.output, &name, archive, PATIENCE)?;
     match place {
         None => tell_line(&format!("fieldwarden: {name} on standard output: {said}")),
         Some(path) => {
@@ -138,7 +142,7 @@ fn first_line(error: &Error) -> String {
 }
 
 /// The name of the machine, as far as a file may be called so.
-fn host(root: &Path) -> String {
+fn host(root: &Path) -> Option<String> {
     let root = Beneath::root(root).ok();
     let read = |place: &str, file: &str| {
         let place = root.as_ref()?.place(Path::new(place)).ok()?;
@@ -146,9 +150,7 @@ fn host(root: &Path) -> String {
         let name = String::from_utf8(name.bytes).ok()?;
         plain_name(name.trim())
     };
-    read("/proc/sys/kernel", "hostname")
-        .or_else(|| read("/etc", "hostname"))
-        .unwrap_or_else(|| "unknown".to_owned())
+    read("/proc/sys/kernel", "hostname").or_else(|| read("/etc", "hostname"))
 }
 
 fn plain_name(name: &str) -> Option<String> {

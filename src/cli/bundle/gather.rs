@@ -1,10 +1,11 @@
-//! Has several places looked at side by side, none of which can hold up the others.
+//! Has several places looked at side by side, none of which can hold up the others, nor the command.
 
 use super::packet::Packet;
 use crate::edge::archive;
 use crate::edge::clock;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
@@ -114,6 +115,22 @@ pub fn gather(parts: Vec<Part>, patience: Duration) -> Packet {
         });
     }
     packet
+}
+
+/// Does something that may hang; `None` if it is not through in time, and is left to itself.
+pub fn in_time<T: Send + 'static>(
+    patience: Duration,
+    work: impl Fn() -> T + Send + Sync + 'static,
+) -> Option<T> {
+    let work = Arc::new(work);
+    let theirs = Arc::clone(&work);
+    let (send, done) = mpsc::channel();
+    let thread = thread::Builder::new().name("patient".to_owned());
+    match thread.spawn(move || send.send(theirs())) {
+        Ok(_) => done.recv_timeout(patience).ok(),
+        // There is no room for a thread: better late than never.
+        Err(_) => Some(work()),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Where the archive is written: where it should be, else to memory.
 
+use super::gather::in_time;
 use crate::cli::printer::tell_line;
 use crate::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Standard output.
 const STDOUT: &str = "-";
@@ -15,6 +18,9 @@ const REFUGES: [&str; 2] = ["/run", "/dev/shm"];
 
 /// Archives with one name: another one of the same second.
 const ALIKE: u32 = 9;
+
+/// Writes the archive to a file, or into a directory; says where, or where and why not.
+type Writing = Arc<dyn Fn(&Path) -> Result<PathBuf, String> + Send + Sync>;
 
 /// Looks whether it can be sent there at all, before anything is read.
 ///
@@ -33,34 +39,55 @@ pub fn may_go(to: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes it; tells where, unless that is standard output. Where it cannot be written, memory will do.
+/// Writes it; tells where, unless that is standard output. Where it cannot be written, or not in time,
+/// memory will do. Who reads standard output may take as long as they like.
 ///
 /// # Errors
 /// That nothing takes it, all of which has been said.
-pub fn write(to: &Path, name: &str, archive: &[u8]) -> Result<Option<PathBuf>, Error> {
+pub fn write(
+    to: &Path,
+    name: &str,
+    archive: Vec<u8>,
+    patience: Duration,
+) -> Result<Option<PathBuf>, Error> {
     if to == Path::new(STDOUT) {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(archive)?;
+        stdout.write_all(&archive)?;
         stdout.flush()?;
         return Ok(None);
     }
-    let wanted = match to.is_dir() {
-        true => to.join(name),
-        false => to.to_owned(),
-    };
     let refuges = REFUGES.map(|place| Path::new(place).join(name));
-    first(&wanted, &refuges, archive)
+    first(to, &refuges, patience, &writing(name, archive))
         .ok_or(Error::Said)
         .map(Some)
 }
 
-/// The first of these files that can be written.
-fn first(wanted: &Path, refuges: &[PathBuf], archive: &[u8]) -> Option<PathBuf> {
+/// How this archive, of this name, is written.
+fn writing(name: &str, archive: Vec<u8>) -> Writing {
+    let name = name.to_owned();
+    Arc::new(move |to| {
+        // To look whether it is a directory may hang as well.
+        let path = match to.is_dir() {
+            true => to.join(&name),
+            false => to.to_owned(),
+        };
+        create(&path, &archive).map_err(|e| format!("{}: {e}", path.display()))
+    })
+}
+
+/// The first of these places where it can be written in time.
+fn first(
+    wanted: &Path,
+    refuges: &[PathBuf],
+    patience: Duration,
+    write: &Writing,
+) -> Option<PathBuf> {
     let refuges = refuges.iter().map(|path| (path.as_path(), true));
     for (path, refuge) in std::iter::once((wanted, false)).chain(refuges) {
-        match create(path, archive) {
-            Ok(path) if !refuge => return Some(path),
-            Ok(path) => {
+        let (to, write) = (path.to_owned(), Arc::clone(write));
+        match in_time(patience, move || write(&to)) {
+            Some(Ok(path)) if !refuge => return Some(path),
+            Some(Ok(path)) => {
                 tell_line(&format!(
                     "fieldwarden: it is in {} instead, in memory: copy it before the machine is \
                      restarted",
@@ -68,9 +95,11 @@ fn first(wanted: &Path, refuges: &[PathBuf], archive: &[u8]) -> Option<PathBuf> 
                 ));
                 return Some(path);
             }
-            Err(e) => tell_line(&format!(
-                "fieldwarden: cannot write {}: {e}",
-                path.display()
+            Some(Err(why)) => tell_line(&format!("fieldwarden: cannot write {why}")),
+            None => tell_line(&format!(
+                "fieldwarden: cannot write {}: not through after {} s; what is there is not whole",
+                path.display(),
+                patience.as_secs()
             )),
         }
     }
@@ -116,6 +145,7 @@ fn new_file(path: &Path) -> io::Result<(File, PathBuf)> {
 mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt, symlink};
+    use std::sync::{Mutex, mpsc};
 
     /// For its owner only, never over a file that is there, never through a link.
     #[test]
@@ -141,10 +171,39 @@ mod tests {
         let refuge = dir.path().join("b.tar.gz");
         let refuges = std::slice::from_ref(&refuge);
         let missing = dir.path().join("missing/a.tar.gz");
-        assert_eq!(first(&missing, refuges, b"x").as_deref(), Some(&*refuge));
-        let again = first(&missing, refuges, b"y").unwrap();
+        let first = |to: &Path, refuges: &[PathBuf], text: &str| {
+            let write = writing("c.tar.gz", text.into());
+            super::first(to, refuges, Duration::from_secs(60), &write)
+        };
+        assert_eq!(first(&missing, refuges, "x").as_deref(), Some(&*refuge));
+        let again = first(&missing, refuges, "y").unwrap();
         assert_eq!(again, dir.path().join("b-2.tar.gz"));
         assert_eq!(fs::read(again).unwrap(), b"y");
-        assert_eq!(first(&missing, &[], b"z"), None);
+        assert_eq!(first(&missing, &[], "z"), None);
+        let inside = first(dir.path(), &[], "z").unwrap();
+        assert_eq!(inside, dir.path().join("c.tar.gz"));
+    }
+
+    /// One that neither takes it nor refuses is left to itself, and so is every refuge that hangs.
+    #[test]
+    fn a_place_that_hangs_is_got_round() {
+        let dir = tempfile::tempdir().unwrap();
+        let refuges = ["hung.tar.gz", "b.tar.gz"].map(|name| dir.path().join(name));
+        let well = writing("c.tar.gz", b"x".into());
+        let (hold, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let write: Writing = Arc::new(move |to| {
+            if to.ends_with("hung.tar.gz") {
+                // Until the test is over.
+                let _ = held.lock().unwrap().recv();
+                return Err("late".to_owned());
+            }
+            well(to)
+        });
+        let hung = dir.path().join("card/hung.tar.gz");
+        let found = first(&hung, &refuges, Duration::from_millis(100), &write);
+        assert_eq!(found.as_deref(), Some(&*refuges[1]));
+        assert_eq!(fs::read(&refuges[1]).unwrap(), b"x");
+        drop(hold);
     }
 }
