@@ -31,8 +31,8 @@ pub enum Wanted {
     },
     /// Look which boards would fit, by what their chips answer; reads only
     ///
-    /// One register of each chip is read, where no driver of the kernel owns it and no daemon uses its
-    /// bus. Only a chip that its board file knows by a register fits; whoever else answers may fit,
+    /// One register of each chip is read, where no driver of the kernel owns it and nobody else uses
+    /// its bus. Only a chip that its board file knows by a register fits; whoever else answers may fit,
     /// because an address tells no board from another.
     Probe {
         /// For programs: a JSON list of boards, described in docs/boards.md

@@ -7,16 +7,18 @@
 //! That somebody answers at an address tells nothing of who it is: only a chip whose board file knows
 //! it by a register (`id`) *fits*. Everything else that answers *may fit*, and the owner decides.
 //!
-//! Never asks a chip that a driver of the kernel owns, one on a bus that a daemon uses, one that
-//! answers only to what is written to it, nor for a register that any board file says must not be
-//! written at that address: such registers begin something.
+//! Never asks a chip that a driver of the kernel owns, one on a bus that a daemon uses or any other
+//! process has open, one that answers only to what is written to it, nor for a register that any board
+//! file says must not be written at that address: such registers begin something.
 
+use super::daemon::REFUGES;
 use super::printer::Printer;
 use super::remote::Daemon;
 use crate::app::board_look;
 use crate::config::board::{Board, ChipPlan, Driver, Shelf};
 use crate::core::fact::Errno;
 use crate::edge::board_record;
+use crate::edge::bus_look::bus_users;
 use crate::edge::places::Places;
 use crate::error::Error;
 use crate::text::errno_word;
@@ -206,12 +208,53 @@ fn probe(boards: &[Board], mut ask: impl FnMut(Question) -> Found) -> Vec<BoardF
     boards
 }
 
-/// Buses that a daemon works on; `None` if one runs and that is not known.
-fn in_use(dir: &Path) -> Option<BTreeSet<u8>> {
+/// Who uses which bus. What is not known may be in use.
+struct InUse {
+    /// Buses that daemons work on, even while they have not opened them; `None` if one runs and that
+    /// is not known.
+    daemons: Option<BTreeSet<u8>>,
+    /// Buses that other processes have open, with who; or why that is not known.
+    open: Result<BTreeMap<u8, String>, String>,
+}
+
+impl InUse {
+    /// As it stands now, by the daemons that may be in these directories and by procfs.
+    fn look(dirs: &BTreeSet<&Path>, proc: &Path) -> InUse {
+        let daemons = dirs.iter().map(|dir| of_daemon(dir));
+        let daemons = daemons.collect::<Option<Vec<_>>>();
+        InUse {
+            daemons: daemons.map(|buses| buses.into_iter().flatten().collect()),
+            open: bus_users(proc, std::process::id()).map_err(|e| e.to_string()),
+        }
+    }
+
+    /// Why nobody else may ask on this bus.
+    fn why_not(&self, bus: u8) -> Option<String> {
+        if self.daemons.as_ref().is_none_or(|used| used.contains(&bus)) {
+            let why = "not asked: the daemon uses this bus; with `board = \"none\"` and \
+                `fieldwarden reload` it does not";
+            return Some(why.to_owned());
+        }
+        match &self.open {
+            Ok(users) => {
+                let who = users.get(&bus)?;
+                Some(format!("not asked: /dev/i2c-{bus} is open in {who}"))
+            }
+            Err(why) => Some(format!(
+                "not asked: who has this bus open cannot be told ({why}); it takes root"
+            )),
+        }
+    }
+}
+
+/// Buses that the daemon in this directory works on; `None` if one runs and that is not known.
+fn of_daemon(dir: &Path) -> Option<BTreeSet<u8>> {
     // One that does not answer well runs all the same.
     if let Err(Error::NotRunning { .. }) = Daemon::new(dir.to_owned()).status() {
         return Some(BTreeSet::new());
     }
+    // What others could have left there tells nothing.
+    Places::check_ours(dir).ok()?;
     let board = board_record::read(&Places::new(dir))?;
     Some(board.chips.iter().map(|chip| chip.bus).collect())
 }
@@ -227,15 +270,13 @@ pub fn asked(dir: &Path, json: bool, out: &mut Printer) -> Result<(), Error> {
         .iter()
         .filter_map(|name| shelf.board(name)?.ok())
         .collect();
-    let used = in_use(dir);
+    // It is in one of these if the one that is configured could not be used.
+    let dirs = REFUGES.iter().map(Path::new).chain([dir]).collect();
+    let used = InUse::look(&dirs, Path::new("/proc"));
     let mut look = board_look::begin();
     let found = probe(&boards, |q| {
-        if used.as_ref().is_none_or(|used| used.contains(&q.bus)) {
-            return Found::Unknown(
-                "not asked: the daemon uses this bus; with `board = \"none\"` and `fieldwarden reload` it \
-                 does not"
-                    .to_owned(),
-            );
+        if let Some(why) = used.why_not(q.bus) {
+            return Found::Unknown(why);
         }
         if let Some(driver) = look.driver(q.bus, q.address) {
             return Found::Taken(driver.to_string());
@@ -372,5 +413,52 @@ mod tests {
                 |(bus, address, _): &(u8, u8, u8)| (*bus, *address) == (chip.bus, chip.address);
             assert!(!asked.iter().any(there), "{chip:?}");
         }
+    }
+
+    /// A bus is asked only if no daemon works on it and nobody has it open, and if both are known.
+    #[test]
+    fn who_uses_a_bus_is_left_alone() {
+        let free = || InUse {
+            daemons: Some(BTreeSet::new()),
+            open: Ok(BTreeMap::new()),
+        };
+        assert_eq!(free().why_not(1), None);
+        let open = Ok(BTreeMap::from([(1, "i2cdetect (pid 7)".to_owned())]));
+        let held = InUse { open, ..free() };
+        assert_eq!(held.why_not(0), None);
+        let why = held.why_not(1).unwrap();
+        assert!(why.contains("i2cdetect (pid 7)"), "{why}");
+        let open = Err("/proc/1/fd: permission denied".to_owned());
+        let shut = InUse { open, ..free() };
+        let why = shut.why_not(0).unwrap();
+        assert!(why.contains("/proc/1/fd: permission denied"), "{why}");
+        for (daemons, left_alone) in [(None, [true, true]), (Some([1].into()), [false, true])] {
+            let used = InUse { daemons, ..free() };
+            let found = [0, 1].map(|bus| used.why_not(bus).is_some());
+            assert_eq!(found, left_alone);
+        }
+    }
+
+    /// A daemon may be in any of these directories; one that does not answer well runs all the same,
+    /// on the buses of the board that it has left word of, or on any.
+    #[test]
+    fn daemons_are_looked_for_everywhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let [none, some] = ["none", "some"].map(|name| dir.path().join(name));
+        let places = Places::new(&some);
+        places.make().unwrap();
+        let used = || InUse::look(&[&*none, &*some].into(), Path::new("/proc")).daemons;
+        assert_eq!(used(), Some(BTreeSet::new()));
+        let door = std::os::unix::net::UnixListener::bind(places.control()).unwrap();
+        let hangs_up = std::thread::spawn(move || {
+            for _ in 0..2 {
+                drop(door.accept());
+            }
+        });
+        assert_eq!(used(), None);
+        let board = Shelf::built_in().board("x728").unwrap().unwrap();
+        board_record::write(&places, &board).unwrap();
+        assert_eq!(used(), Some([1].into()));
+        hangs_up.join().unwrap();
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Used by a command only, never by the daemon.
 
+mod users;
+
+pub use users::bus_users;
+
 use super::bound_chips::BoundChips;
 use super::hardware::Hardware;
 use super::i2c::KernelBus;
