@@ -32,7 +32,7 @@ use crate::core::{Core, memo::Left};
 use crate::edge::bus::BusOrder;
 use crate::edge::checker::Checker;
 use crate::edge::children::ChildOrder;
-use crate::edge::control::{ControlOrder, Reply};
+use crate::edge::control::{ControlOrder, InForce, Reply};
 use crate::edge::guards::GuardOrder;
 use crate::edge::inbox::Facts;
 use crate::edge::keeper::KeeperOrder;
@@ -54,17 +54,6 @@ use pages::changes_nothing;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
-
-/// The configuration that is in force, for who asks for it.
-pub struct InForce {
-    /// Its files as one text, sealed.
-    pub text: File,
-    /// What the daemon was told to read.
-    pub config: String,
-    /// It decides which runtime directory the daemon has; otherwise the command line does, or nothing
-    /// that it says.
-    pub decides_directory: bool,
-}
 
 /// What a daemon is made of.
 pub struct Plan {

@@ -14,7 +14,7 @@ mod samplers;
 mod stability;
 
 use super::last_resort;
-use super::{AppError, Bridge, InForce, Plan};
+use super::{AppError, Bridge, Plan};
 use crate::config::board::Board;
 use crate::config::{Config, Wiring};
 use crate::core::Core;
@@ -23,7 +23,7 @@ use crate::edge::adoption::Survivor;
 use crate::edge::build_date::build_date;
 use crate::edge::children::ChildOrder;
 use crate::edge::clock;
-use crate::edge::control::{ControlOrder, Door, EventRing, Running, TakenUp};
+use crate::edge::control::{ControlOrder, Door, EventRing, InForce, Running, TakenUp};
 use crate::edge::drive::Kept;
 use crate::edge::guards::Guards;
 use crate::edge::hardware::{HaltRight, Hardware};

@@ -30,7 +30,8 @@ pub enum Wanted {
         /// With what holds without being given
         #[arg(long)]
         effective: bool,
-        /// What the daemon that runs has taken up, with its board, without the values of environment variables
+        /// What the daemon that runs has taken up, with its board, without the values of environment
+        /// variables
         #[arg(long, conflicts_with = "config")]
         running: bool,
     },

@@ -1,10 +1,11 @@
 //! `run` and `demo`: become the daemon.
 
 use super::taking_up::{self, Taken, Whose};
-use crate::app::{self, AppError, Devices, InForce, Plan};
+use crate::app::{self, AppError, Devices, Plan};
 use crate::config::Config;
 use crate::core::fact::StandIn;
 use crate::demo;
+use crate::edge::control::InForce;
 use crate::edge::luggage;
 use crate::edge::successor::{self, Successor};
 use crate::edge::systemd::Environment;

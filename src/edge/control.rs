@@ -27,7 +27,7 @@ mod server;
 pub use answer::{Answer, Code};
 pub use door::{Door, DoorError, is_served, listen_unix, looking_group};
 pub use ring::EventRing;
-pub use running::{Running, TakenUp, take as take_running};
+pub use running::{InForce, Running, TakenUp, take as take_running};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use hostile::hostile;

@@ -26,6 +26,17 @@ pub struct TakenUp {
     pub board_from: String,
 }
 
+/// The configuration that is in force, for who asks for it.
+pub struct InForce {
+    /// Its files as one text, sealed.
+    pub text: File,
+    /// What the daemon was told to read.
+    pub config: String,
+    /// It decides which runtime directory the daemon has; otherwise the command line does, or nothing
+    /// that it says.
+    pub decides_directory: bool,
+}
+
 /// What a daemon has taken up.
 #[derive(Debug)]
 pub struct Running {
