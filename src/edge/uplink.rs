@@ -71,7 +71,8 @@ fn walk(plan: &UplinkPlan) -> Uplink {
         let (found, handshake) = links.vpn(vpn);
         uplink.put(Step::Vpn, found);
         uplink.handshake = handshake;
-        if found != Found::Well {
+        // Those behind one that cannot be told are asked: they may tell that it is broken.
+        if !matches!(found, Found::Well | Found::Unsure) {
             return uplink;
         }
         if let Some(peer) = plan.peer.filter(|_| out) {

@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of one answer: the kernel fills pages of up to 32 KiB.
 const ROOM: usize = 64 * 1024;
 
+/// A handshake may lie so far in time to come: a clock that is set by a little. More: one that says
+/// nothing of its age is taken for a young one.
+const AHEAD: Duration = Duration::from_secs(5);
+
 /// What is known of the latest handshake, with whichever peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Handshake {
@@ -43,16 +47,25 @@ pub(super) fn handshake(interface: &str) -> Handshake {
         Ok(0) => Handshake::Never,
         Ok(at) => {
             let since = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
-            // One in time to come was before somebody set the clock back.
             #[allow(
                 clippy::disallowed_methods,
                 reason = "the kernel keeps that time by this clock, and this is not the daemon"
             )]
             let now = SystemTime::now();
-            Handshake::Ago(now.duration_since(since).unwrap_or_default())
+            age(since, now)
         }
         // No such family, and no such kind of interface.
         Err(Errno::NOENT | Errno::OPNOTSUPP | Errno::NODEV) => Handshake::Foreign,
+        Err(_) => Handshake::Unsure,
+    }
+}
+
+/// One in time to come was before somebody set the clock back, nobody knows how long before. Peers
+/// refuse a new one then, whose time is earlier than that of the last: it must not look young.
+fn age(since: SystemTime, now: SystemTime) -> Handshake {
+    match now.duration_since(since) {
+        Ok(age) => Handshake::Ago(age),
+        Err(ahead) if ahead.duration() <= AHEAD => Handshake::Ago(Duration::ZERO),
         Err(_) => Handshake::Unsure,
     }
 }
@@ -185,6 +198,17 @@ mod tests {
         let found = handshake("lo");
         let told = matches!(found, Handshake::Foreign | Handshake::Unsure);
         assert!(told, "{found:?}");
+    }
+
+    /// A clock that was set back by more than a little makes a handshake neither young nor old.
+    #[test]
+    fn one_in_time_to_come_has_no_age() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let ago = |seconds| Handshake::Ago(Duration::from_secs(seconds));
+        assert_eq!(age(at(1000), at(1045)), ago(45));
+        assert_eq!(age(at(1005), at(1000)), ago(0));
+        assert_eq!(age(at(1006), at(1000)), Handshake::Unsure);
+        assert_eq!(age(at(9_000_000), at(1000)), Handshake::Unsure);
     }
 
     /// The youngest handshake counts, of whichever peer; a peer that never had one says zero.
