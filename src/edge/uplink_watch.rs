@@ -9,7 +9,8 @@ use super::errand::{self, Hears};
 use super::senses::Look;
 use super::uplink::{Dated, Errand, Finding};
 use crate::config::{Ends, UplinkPlan};
-use crate::core::fact::{Errno, ExpiryId, Fact, Fault, Found, Reading, Source};
+use crate::core::fact::{Errno, ExpiryId, Fact, Fault, Reading, Source};
+use crate::core::settings::{Judged, Network};
 use crate::units::Mono;
 use std::io;
 use std::path::Path;
@@ -40,17 +41,26 @@ const SAID: usize = 16 * 1024;
 /// What is looked at, and when next.
 pub struct UplinkWatch {
     plan: Option<UplinkPlan>,
+    /// How what is seen of it is judged.
+    network: Option<Network>,
     expiries: Vec<Ends>,
     births: Births,
     due: (Mono, Mono),
 }
 
 impl UplinkWatch {
-    /// Nothing is looked at yet. `births`: where its children are named.
-    pub fn new(plan: Option<UplinkPlan>, expiries: Vec<Ends>, births: Births) -> UplinkWatch {
+    /// Nothing is looked at yet. `way`: what is looked at, and how the core judges it; `births`: where
+    /// its children are named.
+    pub fn new(
+        way: Option<(UplinkPlan, Network)>,
+        expiries: Vec<Ends>,
+        births: Births,
+    ) -> UplinkWatch {
         let due = (Mono(0), Mono(0));
+        let (plan, network) = way.unzip();
         UplinkWatch {
             plan,
+            network,
             expiries,
             births,
             due,
@@ -71,7 +81,7 @@ impl UplinkWatch {
         match self.send(&errand) {
             Ok(findings) => {
                 for finding in findings {
-                    broken |= is_broken(&finding);
+                    broken |= is_broken(&finding, self.network.as_ref());
                     facts.extend(self.fact(finding));
                 }
             }
@@ -175,11 +185,13 @@ fn until_next(every: Duration, broken: bool, failed: bool) -> Duration {
     }
 }
 
-fn is_broken(finding: &Finding) -> bool {
-    let well = |found| matches!(found, Found::Well | Found::Unsure);
-    match finding {
-        Finding::Uplink(uplink) => uplink.found().any(|(_, found)| !well(found)),
-        Finding::Dated(..) => false,
+/// As the core will find it.
+fn is_broken(finding: &Finding, network: Option<&Network>) -> bool {
+    match (finding, network) {
+        (Finding::Uplink(uplink), Some(network)) => {
+            matches!(network.judge(uplink), Judged::Broken(..))
+        }
+        (Finding::Uplink(_), None) | (Finding::Dated(..), _) => false,
     }
 }
 
@@ -208,7 +220,12 @@ fn fault(error: &io::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fact::{Step, Uplink};
+    use crate::core::fact::{Found, Step, Uplink};
+
+    const NETWORK: Network = Network {
+        failures: 3,
+        handshake: Duration::from_secs(300),
+    };
 
     #[test]
     fn looks_are_nearer_while_something_is_broken() {
@@ -217,12 +234,22 @@ mod tests {
         assert_eq!(until_next(long, true, false), BROKEN);
         assert_eq!(until_next(long, false, true), AGAIN);
         assert_eq!(until_next(short, true, true), short);
+        let broken = |uplink| is_broken(&Finding::Uplink(uplink), Some(&NETWORK));
         let mut uplink = Uplink::default();
         uplink.put(Step::Link, Found::Well);
         uplink.put(Step::Name, Found::Unsure);
-        assert!(!is_broken(&Finding::Uplink(uplink)));
+        assert!(!broken(uplink));
         uplink.put(Step::Name, Found::Silent);
-        assert!(is_broken(&Finding::Uplink(uplink)));
+        assert!(broken(uplink));
+    }
+
+    /// So they are while the VPN is up and has not heard of its peer for long, which the child calls
+    /// well.
+    #[test]
+    fn looks_are_nearer_while_a_handshake_is_old() {
+        let of = |age| Finding::read(&format!("uplink link=well vpn=well handshake={age}")).unwrap();
+        assert!(!is_broken(&of(300), Some(&NETWORK)));
+        assert!(is_broken(&of(900), Some(&NETWORK)));
     }
 
     /// What a child could not be had for is lost, and nothing else.

@@ -307,8 +307,8 @@ impl Hands {
         }
         let births = self.births.clone();
         match (&queues.uplink, samplers.uplink.zip(births)) {
-            (Some(pulse), Some(((plan, expiries), births))) => {
-                let mut uplink = UplinkWatch::new(plan, expiries, births);
+            (Some(pulse), Some(((way, expiries), births))) => {
+                let mut uplink = UplinkWatch::new(way, expiries, births);
                 let sample: Sampler = Box::new(move |_| uplink.look());
                 self.man("uplink", watch(pulse, sample, never))
             }

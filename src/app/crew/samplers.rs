@@ -4,7 +4,7 @@ use super::Devices;
 use crate::app::vital_signs::{RealVitals, SimVitals};
 use crate::config::board::MainsBy;
 use crate::config::{Config, Ends, UplinkPlan};
-use crate::core::settings::{Settings, WatchdogOwner};
+use crate::core::settings::{Network, Settings, WatchdogOwner};
 use crate::edge::bound_chips::BoundChips;
 use crate::edge::canary::Canaries;
 use crate::edge::caps::Caps;
@@ -31,6 +31,9 @@ use std::time::Duration;
 pub(super) type Sampler = Box<dyn FnMut(&Inbox) -> senses::Look + Send>;
 pub(super) type Looker = Box<dyn FnMut() -> Look + Send>;
 
+/// What is looked at of the way out with how it is judged, and what expires.
+pub(super) type Outlook = (Option<(UplinkPlan, Network)>, Vec<Ends>);
+
 /// How the machine is looked at.
 pub(super) struct Samplers {
     pub vitals: Sampler,
@@ -40,7 +43,7 @@ pub(super) struct Samplers {
     /// The canaries, where there are any.
     pub canary: Option<Sampler>,
     /// The way out, if somebody cares, and what expires.
-    pub uplink: Option<(Option<UplinkPlan>, Vec<Ends>)>,
+    pub uplink: Option<Outlook>,
     /// The chips of the board, or the simulated ones.
     pub gauge: Option<Looker>,
     /// What writes to them.
@@ -87,7 +90,7 @@ impl Samplers {
                 senses::Look { facts, next }
             }),
             canary: canaries(config, settings),
-            uplink: Some((config.wiring.uplink.clone(), config.wiring.expiries.clone())),
+            uplink: Some(outlook(config, settings)),
             gauge,
             writer: board.chips.first().map(|first| {
                 let bus = Box::new(KernelBus::of(first.bus, hardware));
@@ -121,7 +124,7 @@ impl Samplers {
                 next,
             }),
             canary: None,
-            uplink: Some((config.wiring.uplink.clone(), config.wiring.expiries.clone())),
+            uplink: Some(outlook(config, settings)),
             gauge: Some(Box::new(move || Look {
                 facts: gauge.sample_gauge(clock::now()),
                 doubtful: false,
@@ -135,6 +138,13 @@ impl Samplers {
 
 /// Time between two looks at how worn the media are: that changes in months.
 const WORN: Duration = Duration::from_secs(3600);
+
+fn outlook(config: &Config, settings: &Settings) -> Outlook {
+    let plan = config.wiring.uplink.clone();
+    // The configuration gives both or none.
+    let way = plan.zip(settings.network.clone());
+    (way, config.wiring.expiries.clone())
+}
 
 /// What looks after the canaries.
 fn canaries(config: &Config, settings: &Settings) -> Option<Sampler> {
