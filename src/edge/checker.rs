@@ -11,6 +11,7 @@ use super::spawner::errno;
 use super::successor::{self, Successor};
 use super::thread;
 use crate::core::fact::{Errno, Fact, Fault, OrderId, Reading};
+use crossbeam_channel::never;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +82,8 @@ impl Checker {
             hears: Hears::Errors,
             patience: PATIENCE,
             longest: LONGEST,
+            // No end of ours waits for this thread, and the check ends by itself.
+            quit: &never(),
         };
         let (said, status) = errand.run(&self.births)?;
         let text = String::from_utf8_lossy(&said).into_owned();

@@ -12,6 +12,7 @@ use crate::config::{Ends, UplinkPlan};
 use crate::core::fact::{Errno, ExpiryId, Fact, Fault, Reading, Source};
 use crate::core::settings::{Judged, Network};
 use crate::units::Mono;
+use crossbeam_channel::Receiver;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -67,8 +68,9 @@ impl UplinkWatch {
         }
     }
 
-    /// Has looked at whatever is due.
-    pub fn look(&mut self) -> Look {
+    /// Has looked at whatever is due. `quit`: closed when we end; then nothing is told of a look that
+    /// was under way.
+    pub fn look(&mut self, quit: &Receiver<()>) -> Look {
         let now = clock::now();
         let (out, dates) = (now >= self.due.0, now >= self.due.1);
         let errand = Errand {
@@ -78,13 +80,14 @@ impl UplinkWatch {
         let mut facts = if dates { self.known() } else { Vec::new() };
         let mut broken = false;
         let mut failed = false;
-        match self.send(&errand) {
+        match self.send(&errand, quit) {
             Ok(findings) => {
                 for finding in findings {
                     broken |= is_broken(&finding, self.network.as_ref());
                     facts.extend(self.fact(finding));
                 }
             }
+            Err(_) if errand::is_over(quit) => {}
             Err(why) => {
                 failed = true;
                 facts.extend(lost(&errand, &why));
@@ -149,7 +152,7 @@ impl UplinkWatch {
         })
     }
 
-    fn send(&self, errand: &Errand) -> Result<Vec<Finding>, Fault> {
+    fn send(&self, errand: &Errand, quit: &Receiver<()>) -> Result<Vec<Finding>, Fault> {
         if errand.plan.is_none() && errand.files.is_empty() {
             return Ok(Vec::new());
         }
@@ -166,6 +169,7 @@ impl UplinkWatch {
             hears: Hears::Output,
             patience: START + asked,
             longest: SAID,
+            quit,
         };
         let (said, status) = child.run(&self.births).map_err(|e| fault(&e))?;
         let said = String::from_utf8_lossy(&said);
@@ -221,6 +225,7 @@ fn fault(error: &io::Error) -> Fault {
 mod tests {
     use super::*;
     use crate::core::fact::{Found, Step, Uplink};
+    use crossbeam_channel::bounded;
 
     const NETWORK: Network = Network {
         failures: 3,
@@ -247,9 +252,20 @@ mod tests {
     /// well.
     #[test]
     fn looks_are_nearer_while_a_handshake_is_old() {
-        let of = |age| Finding::read(&format!("uplink link=well vpn=well handshake={age}")).unwrap();
+        let of =
+            |age| Finding::read(&format!("uplink link=well vpn=well handshake={age}")).unwrap();
         assert!(!is_broken(&of(300), Some(&NETWORK)));
         assert!(is_broken(&of(900), Some(&NETWORK)));
+    }
+
+    /// A child that was given up because we end has lost nothing: what comes after looks anew.
+    #[test]
+    fn the_end_of_the_daemon_is_no_loss() {
+        let (plan, ends) = (None, vec![Ends::Certificates("/a".into())]);
+        let mut watch = UplinkWatch::new(plan, ends, errand::tests::births());
+        let (ours, quit) = bounded(0);
+        drop(ours);
+        assert_eq!(watch.look(&quit).facts, []);
     }
 
     /// What a child could not be had for is lost, and nothing else.

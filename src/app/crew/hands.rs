@@ -309,7 +309,8 @@ impl Hands {
         match (&queues.uplink, samplers.uplink.zip(births)) {
             (Some(pulse), Some(((way, expiries), births))) => {
                 let mut uplink = UplinkWatch::new(way, expiries, births);
-                let sample: Sampler = Box::new(move |_| uplink.look());
+                let quit = quit.clone();
+                let sample: Sampler = Box::new(move |_| uplink.look(&quit));
                 self.man("uplink", watch(pulse, sample, never))
             }
             (Some(_) | None, _) => Ok(()),
