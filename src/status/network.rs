@@ -5,7 +5,7 @@ use super::table::Cell;
 use super::{Status, screen};
 use crate::core::fact::{Found, Step};
 use crate::core::picture::Verdict;
-use crate::core::settings::Rung;
+use crate::core::settings::{Judged, Rung};
 use crate::core::{Core, ExpiryView, RungView, UplinkView};
 use crate::text::{for_people, found_word, step_trouble, step_word, wall};
 use crate::units::Mono;
@@ -78,12 +78,17 @@ pub(super) fn uplink(core: &Core, now: Mono) -> Option<UplinkStatus> {
         since,
     } = core.uplink()?;
     let seen = latest.map(|(uplink, _)| uplink).unwrap_or_default();
+    let network = core.settings().network.as_ref();
+    let judged = network.map(|network| network.judge(&seen));
     let step = |(step, found): (Step, Found)| {
-        // A VPN that is up may be broken for its age.
-        let judged = broken.filter(|(broken, _)| *broken == step);
+        // A VPN that is up may be broken for its age: by this very look, not by an earlier one.
+        let found = match judged {
+            Some(Judged::Broken(broken, how)) if broken == step => how,
+            Some(_) | None => found,
+        };
         StepStatus {
             step: step_word(step).to_owned(),
-            found: found_word(judged.map_or(found, |(_, found)| found)).to_owned(),
+            found: found_word(found).to_owned(),
         }
     };
     Some(UplinkStatus {
@@ -195,7 +200,69 @@ fn way_out(uplink: &UplinkStatus) -> String {
         parts.push(format!("latest handshake {} before", for_people(age.0)));
     }
     match (parts.is_empty(), uplink.seen_seconds) {
-        (true, _) => "not looked at yet".to_owned(),
+        (true, None) => "not looked at yet".to_owned(),
+        (true, Some(_)) => "cannot be told".to_owned(),
         (false, _) => parts.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::BootFacts;
+    use crate::core::action::Actions;
+    use crate::core::fact::{Fact, Reading, Uplink};
+    use crate::core::settings::{Network, Settings};
+
+    /// What is told after these looks, each with the age of the handshake.
+    fn after(looks: &[(&[(Step, Found)], u64)]) -> UplinkStatus {
+        let network = Network {
+            failures: 3,
+            handshake: Duration::from_secs(300),
+        };
+        let settings = Settings {
+            network: Some(network),
+            ..Settings::nothing()
+        };
+        let boot = BootFacts {
+            seed: 1,
+            init_watchdog: None,
+            first: true,
+        };
+        let (mut core, mut out) = (Core::new(settings, boot), Actions::default());
+        core.step(Mono(0), &Fact::Tick, &mut out);
+        for (steps, age) in looks {
+            let mut look = Uplink::default();
+            steps
+                .iter()
+                .for_each(|(step, found)| look.put(*step, *found));
+            look.handshake = Some(Duration::from_secs(*age));
+            core.step(Mono(1000), &Fact::Seen(Reading::Uplink(look)), &mut out);
+        }
+        uplink(&core, Mono(2000)).unwrap()
+    }
+
+    /// A step is shown as the latest look found it, whatever an earlier look has found broken.
+    #[test]
+    fn steps_are_those_of_the_latest_look() {
+        use Found::{Unsure, Well};
+        let old: (&[_], _) = (&[(Step::Link, Well), (Step::Vpn, Well)], 900);
+        let found = |status: &UplinkStatus| -> Vec<String> {
+            status.steps.iter().map(|s| s.found.clone()).collect()
+        };
+        assert_eq!(found(&after(&[old])), ["well", "silent"]);
+        let young = after(&[old, (&[(Step::Link, Unsure), (Step::Vpn, Well)], 10)]);
+        assert_eq!(found(&young), ["unsure", "well"]);
+        // It cannot tell, so what was found before stands.
+        assert_eq!(young.broken.as_deref(), Some("vpn"));
+    }
+
+    /// A look that cannot tell anything was one all the same.
+    #[test]
+    fn a_look_that_cannot_tell_was_one() {
+        assert_eq!(way_out(&after(&[])), "not looked at yet");
+        let mut unsure = after(&[(&[(Step::Link, Found::Unsure)], 0)]);
+        unsure.handshake_seconds = None;
+        assert_eq!(way_out(&unsure), "cannot be told");
     }
 }
