@@ -230,6 +230,7 @@ mod tests {
     const NETWORK: Network = Network {
         failures: 3,
         handshake: Duration::from_secs(300),
+        rungs: Vec::new(),
     };
 
     #[test]

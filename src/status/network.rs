@@ -219,6 +219,7 @@ mod tests {
         let network = Network {
             failures: 3,
             handshake: Duration::from_secs(300),
+            rungs: Vec::new(),
         };
         let settings = Settings {
             network: Some(network),
