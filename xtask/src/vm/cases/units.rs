@@ -218,7 +218,7 @@ fn says_that_it_stops(machine: &Machine) -> Result<()> {
 fn restarts_by_itself(machine: &Machine) -> Result<()> {
     let before = service(machine, "again")?;
     kill(machine, "KILL", "lab-again")?;
-    wait_event(machine, "restarted-elsewhere", "again")?;
+    wait_event(machine, "restarted-elsewhere", "\"service\":\"again\"")?;
     wait_status(machine, "again is up", "again", "\"up\"")?;
     let after = service(machine, "again")?;
     let count = |of: &serde_json::Value| of["restarts"].as_u64().context("restarts");
