@@ -66,24 +66,28 @@ pub fn take(path: &Path, runtime_dir: Option<PathBuf>, whose: Whose) -> Result<T
     let counted = foreseen.as_deref().filter(|_| !watched);
     let aborted = counted.and_then(count);
     let alone = aborted.is_some_and(|n| StartKind::after(n) != StartKind::Usual);
-    let mut left_out = alone.then(|| LeftOut::of(path, &recalled(path, runtime_dir.as_deref())));
-    // The last daemon that tries does not even look at what a daemon may break off of.
+    let copies = alone.then(|| recalled(path, runtime_dir.as_deref()));
+    let mut left_out = copies.as_deref().map(|copies| LeftOut::of(path, copies));
     let drop_ins = match aborted.map(|n| StartKind::after(n + 1)) {
         _ if !alone => DropIns::All,
         Some(StartKind::Safe) => DropIns::OfMachine,
-        Some(StartKind::Usual | StartKind::Hopeless) | None => DropIns::None,
+        // The last daemon that tries does not look at what a daemon may break off of.
+        Some(StartKind::Usual | StartKind::Hopeless) | None => {
+            let copy = copies.into_iter().flatten().next();
+            copy.map_or(DropIns::None, |copy| DropIns::OfCopy(Box::new(copy)))
+        }
     };
     // It is where they were counted, although what says so may be left out.
     let runtime_dir = runtime_dir.or_else(|| foreseen.clone().filter(|_| alone));
     let loaded = match &left_out {
-        Some(left_out) => config::load_alone(path, left_out, drop_ins),
+        Some(left_out) => config::load_alone(path, left_out, &drop_ins),
         None => config::load(path),
     };
     let mut taken = match loaded {
         Ok(loaded) => own(loaded),
         Err(problems) if watched && before.is_none() => return Err(problems.into()),
         Err(problems) => {
-            let (whose, left_out) = ((path, whose, drop_ins), left_out.as_mut());
+            let (whose, left_out) = ((path, whose, &drop_ins), left_out.as_mut());
             stand_in(whose, runtime_dir.as_deref(), left_out, before, &problems)?
         }
     };
@@ -188,7 +192,7 @@ fn tell_warnings(loaded: &Loaded) {
 }
 
 fn stand_in(
-    (path, whose, drop_ins): (&Path, Whose, DropIns),
+    (path, whose, drop_ins): (&Path, Whose, &DropIns),
     runtime_dir: Option<&Path>,
     left_out: Option<&mut LeftOut>,
     before: Option<String>,
@@ -263,7 +267,7 @@ fn copies(salvaged: &Config, runtime_dir: Option<&Path>) -> std::array::IntoIter
 
 /// The copies of this file, of this boot first, whether this program can use them or not.
 fn recalled(path: &Path, runtime_dir: Option<&Path>) -> Vec<Bundle> {
-    let Some(salvaged) = config::salvage(path, DropIns::None) else {
+    let Some(salvaged) = config::salvage(path, &DropIns::None) else {
         return Vec::new();
     };
     let found = copies(&salvaged, runtime_dir).filter_map(|copy| {
@@ -275,7 +279,7 @@ fn recalled(path: &Path, runtime_dir: Option<&Path>) -> Vec<Bundle> {
 
 /// The copy that would stand in for this file, which cannot be used, and when it was made.
 pub fn prospect(path: &Path, runtime_dir: Option<&Path>) -> Option<(String, String)> {
-    let copies = copies(&config::salvage(path, DropIns::All)?, runtime_dir);
+    let copies = copies(&config::salvage(path, &DropIns::All)?, runtime_dir);
     let mut found = copies.filter_map(|copy| {
         let text = config_copy::read(&copy).ok()?;
         let (bundle, _) = usable(&text, path, false).ok()?;

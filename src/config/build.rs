@@ -62,7 +62,7 @@ pub(super) fn config<'i>(
     let drafts = service::drafts(&mut top);
     let times = (&timeout, &unmount, &outage);
     relations(&mut top, (&mut root, &drafts), &clock, times);
-    let (services, groups, reboots) = groups::supervised(&mut top, drafts, budget.as_ref());
+    let (services, groups, reboots) = groups::supervised(&mut top, drafts, (&budget, &outage));
     let (root, (watchdog, device), vitals, clock) = (root?, watchdog?, vitals?, clock?);
     let (services, commands): (Vec<Service>, Vec<Command>) = services?.into_iter().unzip();
     let way = repair::resolved(&mut top, way?, &services)?;
@@ -270,6 +270,7 @@ fn power(mut table: Table<'_, '_, '_>) -> Option<(Power, Outage)> {
     let shed_normal = table.share("shed_normal");
     let come_back = table.share("come_back");
     let come_back_after = table.duration("come_back_after");
+    let battery_lasts = table.duration("battery_lasts");
     let power = Power {
         ride_through: ride_through.as_ref()?.value,
         low_charge: low_charge.map(|share| share.value),
@@ -281,6 +282,7 @@ fn power(mut table: Table<'_, '_, '_>) -> Option<(Power, Outage)> {
     let outage = Outage {
         ride_through: ride_through?,
         shed_optional: shed_optional?,
+        battery_lasts,
     };
     Some((power, outage))
 }

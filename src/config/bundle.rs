@@ -100,11 +100,20 @@ impl Bundle {
     /// # Errors
     /// What this program finds wrong with it.
     pub fn load(&self) -> Result<Loaded, Problems> {
-        let shelf = match &self.board {
+        parse_files(self.files.clone(), Vec::<Problem>::new(), &self.shelf())
+    }
+
+    /// Its files, with where they were.
+    pub(super) fn source(&self) -> &Source {
+        &self.files
+    }
+
+    /// A shelf with its board file.
+    pub(super) fn shelf(&self) -> Shelf {
+        match &self.board {
             Some((_, text)) => Shelf::recorded(text.clone()),
             None => Shelf::built_in(),
-        };
-        parse_files(self.files.clone(), Vec::<Problem>::new(), &shelf)
+        }
     }
 
     /// The same without drop-ins.

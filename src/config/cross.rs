@@ -29,6 +29,8 @@ pub(super) struct Outage {
     /// `None` for as long as the battery lasts.
     pub(super) ride_through: At<Option<Duration>>,
     pub(super) shed_optional: At<Duration>,
+    /// What the battery is known to last for; compared in `super::outlast`.
+    pub(super) battery_lasts: Option<At<Duration>>,
 }
 
 /// The first of these that was given anywhere.
@@ -103,6 +105,7 @@ pub(super) fn outage(top: &mut Table<'_, '_, '_>, outage: Option<&Outage>) {
     let Some(Outage {
         ride_through,
         shed_optional,
+        ..
     }) = outage
     else {
         return;

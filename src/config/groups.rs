@@ -1,5 +1,6 @@
 //! Reads the `[group.NAME]` tables.
 
+use super::cross::Outage;
 use super::order;
 use super::problem::quote;
 use super::service::{Draft, names};
@@ -22,10 +23,10 @@ pub(super) type Supervised = (
 pub(super) fn supervised(
     top: &mut Table<'_, '_, '_>,
     drafts: Vec<Draft>,
-    budget: Option<&At<Duration>>,
+    times: (&Option<At<Duration>>, &Option<Outage>),
 ) -> Supervised {
     let names: Vec<String> = drafts.iter().map(|draft| draft.name.clone()).collect();
-    let services = order::services(top, drafts, budget);
+    let services = order::services(top, drafts, times);
     let services = services.filter(|services| !kept::named_twice(top, services));
     let groups = groups(top, &names, services.as_deref());
     let reboots = restart::reboots(top.below("reboots", keys::REBOOTS.keys));

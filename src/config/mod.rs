@@ -39,6 +39,7 @@ mod machine;
 mod needs;
 mod network;
 mod order;
+mod outlast;
 mod probe;
 mod problem;
 mod quantity;
@@ -270,11 +271,10 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 ///
 /// # Errors
 /// As [`load`], without all that.
-pub fn load_alone(path: &Path, left_out: &LeftOut, drop_ins: DropIns) -> Result<Loaded, Problems> {
+pub fn load_alone(path: &Path, left_out: &LeftOut, drop_ins: &DropIns) -> Result<Loaded, Problems> {
     let (source, unread) = files::read(path, false);
     if unread.is_empty() {
-        let machine = drop_ins != DropIns::None;
-        let machine = machine.then(|| safe_mode::of_machine(path)).flatten();
+        let machine = safe_mode::of_machine(path, drop_ins);
         let missing = left_out.only_there(&source);
         let unknown = safe_mode::unknown_files(&missing);
         let machines = [machine, None];

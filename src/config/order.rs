@@ -1,6 +1,8 @@
 //! Looks at the services together: whom they start after, and how long stopping them takes.
 
 use super::Command;
+use super::cross::Outage;
+use super::outlast;
 use super::problem::quote;
 use super::report::Report;
 use super::schema::brief;
@@ -17,7 +19,7 @@ use std::time::Duration;
 pub(super) fn services(
     top: &mut Table<'_, '_, '_>,
     drafts: Vec<Draft>,
-    budget: Option<&At<Duration>>,
+    (budget, outage): (&Option<At<Duration>>, &Option<Outage>),
 ) -> Option<Vec<(Service, Command)>> {
     let sound = top.sound();
     let header = top.header();
@@ -31,6 +33,9 @@ pub(super) fn services(
         let slow = too_slow(report, &drafts, budget, &span);
         if let (false, Some(order)) = (slow, &order) {
             deep(report, &drafts, &after, order, budget, &span);
+            if let Some(outage) = outage {
+                outlast::check(report, &drafts, (&after, order), budget.value, outage);
+            }
         }
     }
     let named = links.requires.into_iter().zip(links.wants);
@@ -358,7 +363,7 @@ fn deep(
 }
 
 /// Names in a row, not too many.
-fn list<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+pub(super) fn list<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
     /// Names that are shown.
     const SHOWN: usize = 8;
     let total = names.len();

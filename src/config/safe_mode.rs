@@ -18,7 +18,7 @@ use super::report::Report;
 use super::source::{Source, SourceFile};
 use super::syntax;
 use super::value::{self, Node};
-use super::{Config, Loaded, Shelf, parse_files, parse_with};
+use super::{Bundle, Config, Loaded, Shelf, parse_files, parse_with};
 use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
@@ -43,23 +43,24 @@ const KEY_BY_KEY: [&str; 1] = ["watchdog"];
 const NO_PROGRAM: &str = "/nonexistent/no-program-is-known-in-safe-mode";
 
 /// How much of drop-ins is read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DropIns {
     /// All of them.
     All,
     /// What they say of the machine itself.
     OfMachine,
+    /// Nothing of them as they are; what they said of the machine itself when this copy was in force: a
+    /// daemon has read that before and did not break off of reading it. Of the board only that it is a
+    /// simulated one.
+    OfCopy(Box<Bundle>),
     /// Nothing.
     None,
 }
 
 /// All that can be used of these files, which cannot be used as a whole, without any service.
-pub fn salvage(path: &Path, drop_ins: DropIns) -> Option<Config> {
-    let (source, _) = files::read(path, drop_ins == DropIns::All);
-    let machine = match drop_ins {
-        DropIns::OfMachine => of_machine(path),
-        DropIns::All | DropIns::None => None,
-    };
+pub fn salvage(path: &Path, drop_ins: &DropIns) -> Option<Config> {
+    let (source, _) = files::read(path, *drop_ins == DropIns::All);
+    let machine = of_machine(path, drop_ins);
     let files = source.files().iter().cloned().chain(machine).collect();
     salvage_of(&Source::of(files))
 }
@@ -129,13 +130,32 @@ fn with_unknown(config: &Config, files: &[SourceFile], names: &[String]) -> Opti
     loaded.map(|loaded| loaded.config)
 }
 
-/// What the drop-ins of this file say of the machine itself, as far as it is right; `None` for nothing.
-pub(super) fn of_machine(path: &Path) -> Option<SourceFile> {
-    let (source, _) = files::read(path, true);
-    let drop_ins = source.files().iter().skip(1).cloned().collect();
-    let text = tables(&Source::of(drop_ins), |name| MACHINE.contains(&name));
+/// What the drop-ins of this file say of the machine itself, as far as it is right and not read with
+/// all the rest; `None` for nothing.
+pub(super) fn of_machine(path: &Path, drop_ins: &DropIns) -> Option<SourceFile> {
+    let text = match drop_ins {
+        DropIns::All | DropIns::None => return None,
+        DropIns::OfMachine => {
+            let (source, _) = files::read(path, true);
+            machine_of(&source, &MACHINE)
+        }
+        DropIns::OfCopy(copy) => {
+            let all = machine_of(copy.source(), &MACHINE);
+            let loaded = parse_with(NAME, &all, &copy.shelf()).ok();
+            match loaded.is_some_and(|loaded| loaded.config.wiring.board.simulated) {
+                true => all,
+                false => machine_of(copy.source(), &LEAST),
+            }
+        }
+    };
     let name = "drop-ins, what they say of the machine".to_owned();
     (!text.is_empty()).then_some(SourceFile { name, text })
+}
+
+/// What the drop-ins among these files say in these tables, as far as it is right.
+fn machine_of(source: &Source, wanted: &[&str]) -> String {
+    let drop_ins = source.files().iter().skip(1).cloned().collect();
+    tables(&Source::of(drop_ins), |name| wanted.contains(&name))
 }
 
 /// Files with services of these names, of which no more is known: to be tried one after another,
@@ -256,7 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.toml");
         fs::write(&path, text).unwrap();
-        salvage(&path, DropIns::All).unwrap()
+        salvage(&path, &DropIns::All).unwrap()
     }
 
     /// A mistake in one table costs that table, and services; the guard is as it was wanted.
@@ -279,7 +299,7 @@ mod tests {
         fs::write(&path, main).unwrap();
         fs::create_dir(dir.path().join("conf.d")).unwrap();
         fs::write(dir.path().join("conf.d/x.toml"), drop_in).unwrap();
-        salvage(&path, drop_ins).unwrap()
+        salvage(&path, &drop_ins).unwrap()
     }
 
     /// A drop-in changes of a table what it gives, as ever; a mistake in it costs nothing of the file,
@@ -309,6 +329,35 @@ mod tests {
         let typo = "[watchdog]\nowner = \"systemd\"\ntimeuot = \"12s\"\n";
         let owner = salvaged(typo).settings.watchdog.owner;
         assert_eq!(owner, WatchdogOwner::Systemd);
+    }
+
+    /// The last of safe starts goes by what drop-ins said of the machine when they were in force, and
+    /// not by what they say now. That a board is simulated holds as well; any other one may be what
+    /// daemons break off of.
+    #[test]
+    fn the_last_safe_start_goes_by_a_copy() {
+        use crate::config::{LeftOut, load, load_alone};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.toml");
+        fs::write(&path, "version = 1\n").unwrap();
+        fs::create_dir(dir.path().join("conf.d")).unwrap();
+        let drop_in = dir.path().join("conf.d/x.toml");
+        for (board, simulated) in [("sim", true), ("x728", false)] {
+            let text = format!(
+                "board = \"{board}\"\n[watchdog]\nowner = \"nobody\"\n[hold]\nmost = \"1h\"\n"
+            );
+            fs::write(&drop_in, text).unwrap();
+            let copy = Bundle::of(&load(&path).unwrap().config, crate::units::Wall::MAX);
+            fs::write(&drop_in, "[watchdog]\nowner = \"systemd\"\n").unwrap();
+            let of_copy = DropIns::OfCopy(Box::new(copy));
+            let loaded = load_alone(&path, &LeftOut::default(), &of_copy).unwrap();
+            for config in [loaded.config, salvage(&path, &of_copy).unwrap()] {
+                assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
+                assert_eq!(config.wiring.board.simulated, simulated);
+                assert_ne!(config.wiring.board.name, "x728");
+                assert_ne!(config.settings.hold_most.as_secs(), 3600);
+            }
+        }
     }
 
     /// Of services that are known by name only nothing else holds; what others are is as it was, as far
@@ -363,7 +412,7 @@ mod tests {
         let config = salvaged("[watchdog]\nowner = \"nobody\"\n[service.web]\ncomm");
         assert_eq!(config.settings.watchdog.owner, WatchdogOwner::Nobody);
         assert_eq!(
-            salvage(Path::new("/nonexistent/f.toml"), DropIns::All)
+            salvage(Path::new("/nonexistent/f.toml"), &DropIns::All)
                 .unwrap()
                 .wiring,
             bare.wiring

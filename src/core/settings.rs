@@ -297,6 +297,10 @@ pub enum Ready {
     },
 }
 
+/// What the machine needs beside the stop of its services, once it goes down: records, file systems,
+/// and what the wait for agreement may have cost.
+pub const BESIDE: Duration = Duration::from_secs(30);
+
 /// How much a service matters while power is short.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Class {

@@ -151,6 +151,16 @@ fn a_safe_start_loses_no_more_than_it_must() {
     kill(web);
     rig.until("it is started anew", |rig| rig.service("web").run == 2);
     rig.up("web");
+    // The last one before the machine is left to its watchdog reads drop-ins in the copy alone.
+    for _ in 0..2 {
+        rig.signal(Signal::SIGKILL);
+        rig.wait();
+        rig.start();
+    }
+    let status = rig.status();
+    assert_eq!(status.daemon.safe_after, Some(5));
+    assert_eq!(status.watchdog.owner, "nobody");
+    assert!(!rig.path("state").exists());
 }
 
 /// Three daemons break off, one after another.

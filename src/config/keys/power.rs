@@ -50,5 +50,12 @@ pub const POWER: Section = Section {
             Default("\"60s\""),
             "Time with mains after which they run again in any case; 0s: at once",
         ),
+        key(
+            "battery_lasts",
+            Kind::Duration(s(5), hours(24)),
+            Nothing("\"20min\""),
+            "Time that the charged battery runs this machine at least, as somebody has tried; `check` \
+             compares what an outage may take with it, and nothing else goes by it",
+        ),
     ],
 };

@@ -8,17 +8,13 @@
 use super::gauge::{Believed, STALE};
 use super::supply::Supply;
 use crate::core::picture::{HaltCause, Shed};
-use crate::core::settings::Settings;
+use crate::core::settings::{BESIDE, Settings};
 use crate::units::{Mono, Permille};
 use std::time::Duration;
 
 /// A battery whose level has not been known for this long, on battery, counts as a low one. Shorter:
 /// a bus that has to be mended costs a halt. Longer: more of the battery drains unseen.
 const UNSEEN: Duration = Duration::from_secs(30);
-
-/// What the machine needs beside the stop of its services, once it goes down: records, file systems,
-/// and what the wait for agreement may have cost.
-const BESIDE: Duration = Duration::from_secs(30);
 
 /// Voltage at which normal services are stopped where no charge is told: a quarter of the way from
 /// low to full.
