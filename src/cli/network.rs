@@ -117,6 +117,10 @@ fn steps(uplink: &Uplink, network: &Network) -> Vec<String> {
             more = format!(": {}", step_trouble(broken, how));
         } else if let (Step::Vpn, Some(age)) = (step, uplink.handshake) {
             more = format!(": latest handshake {} ago", for_people(age));
+        } else if (step, found) == (Step::Vpn, Found::Well) {
+            more =
+                ": nothing is told of a handshake (not WireGuard's, or CAP_NET_ADMIN is missing)"
+                    .to_owned();
         }
         format!("{:8} {}{more}", step_word(step), found_word(found))
     };

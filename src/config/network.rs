@@ -102,13 +102,15 @@ fn network(mut table: Table<'_, '_, '_>) -> Option<Watched> {
         table.report().error(span, what, help);
         return None;
     }
+    let every = every?.value;
     let core = Network {
+        every,
         failures: failures?.value,
         handshake: handshake?.value,
         rungs: Vec::new(),
     };
     let plan = UplinkPlan {
-        every: every?.value,
+        every,
         timeout: timeout?.value,
         interfaces,
         name: name.map(|at| at.value),

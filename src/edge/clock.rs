@@ -48,6 +48,13 @@ pub fn now() -> Mono {
     )
 }
 
+/// Time since the boot, with what was slept away.
+pub fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    // Never negative for this clock.
+    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
+}
+
 /// How long the machine has to wait for this much of our time to pass: the same, unless
 /// [`run_at`] was called.
 pub fn wait(time: Duration) -> Duration {

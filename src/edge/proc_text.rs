@@ -58,12 +58,18 @@ pub fn load_centi(text: &[u8]) -> Option<u32> {
 /// Links of the default routes in `/proc/net/route`, in its order. Its numbers are those of the
 /// processor, the flags those of kernel: include/uapi/linux/route.h.
 pub fn default_links(table: &str) -> impl Iterator<Item = &str> {
+    default_routes(table).map(|(link, _)| link)
+}
+
+/// The same, each with the address of its next machine as it stands there; all zero for none.
+pub fn default_routes(table: &str) -> impl Iterator<Item = (&str, &str)> {
     table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
-        let (link, to) = (fields.next()?, fields.next()?);
-        let flags = flags(fields.nth(1)?)?;
+        let (link, to, gateway) = (fields.next()?, fields.next()?, fields.next()?);
+        let flags = flags(fields.next()?)?;
         let mask = fields.nth(3)?;
-        (to == "00000000" && mask == "00000000" && leads_out(flags, link)).then_some(link)
+        let out = to == "00000000" && mask == "00000000" && leads_out(flags, link);
+        out.then_some((link, gateway))
     })
 }
 

@@ -7,7 +7,8 @@
 //! has found ([`Finding`]).
 //!
 //! Nothing is sent but what its owner has named, and nobody beyond this machine is asked while it has
-//! no link, no address or no route. Who is asked has a time of its own.
+//! no link, no address or no route, but through a VPN that is up: it may have a way that is none of
+//! these. Who is asked has a time of its own.
 
 mod ask;
 mod expiry;
@@ -23,6 +24,11 @@ pub use lines::{Errand, Finding};
 use links::Links;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a name has beside the time of the others: the C library asks a second name server only once the
+/// first was silent for 5 s (resolv.conf(5)), and then gives that one as long.
+pub const RESOLVER: Duration = Duration::from_secs(10);
 
 /// A file in which it stands when something expires.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,17 +61,32 @@ fn look(dated: &Dated) -> Result<Wall, Fault> {
 /// Takes all steps, from inside outwards.
 fn walk(plan: &UplinkPlan) -> Uplink {
     let mut uplink = Uplink::default();
-    let Ok(links) = Links::below(Path::new("/"), plan) else {
+    let root = Path::new("/");
+    let Ok(links) = Links::below(root, plan) else {
         uplink.put(Step::Link, Found::Unsure);
         return uplink;
     };
     for (step, found) in links.steps() {
         uplink.put(step, found);
     }
-    // A next machine that is silent is asked again by what is sent over it.
     let out = uplink.found().any(|at| at == (Step::Route, Found::Well));
+    ask_around(plan, &links, out, &mut uplink);
+    // Only who was sent something lately is known: what the kernel knew before may be as old as the
+    // last outage.
+    let asked = [Step::Name, Step::Peer].map(|step| uplink.found().any(|(known, _)| known == step));
+    if out && (asked.contains(&true) || uplink.beyond) {
+        let later = Links::below(root, plan).ok();
+        if let Some(found) = later.and_then(|links| links.gateway()) {
+            uplink.put(Step::Gateway, found);
+        }
+    }
+    uplink
+}
+
+/// Asks all who have to answer. `out`: a default route leads out.
+fn ask_around(plan: &UplinkPlan, links: &Links, out: bool, uplink: &mut Uplink) {
     if let Some(name) = plan.name.as_ref().filter(|_| out) {
-        uplink.put(Step::Name, resolve::look_up(name, plan.timeout));
+        uplink.put(Step::Name, resolve::look_up(name, plan.timeout + RESOLVER));
     }
     if let Some(vpn) = &plan.vpn {
         let (found, handshake) = links.vpn(vpn);
@@ -73,28 +94,30 @@ fn walk(plan: &UplinkPlan) -> Uplink {
         uplink.handshake = handshake;
         // Those behind one that cannot be told are asked: they may tell that it is broken.
         if !matches!(found, Found::Well | Found::Unsure) {
-            return uplink;
+            return;
         }
-        if let Some(peer) = plan.peer.filter(|_| out) {
+        // Whatever leads there: it need not be a default route.
+        if let Some(peer) = plan.peer {
             uplink.put(Step::Peer, ask::peer(peer, vpn, plan.timeout));
         }
     }
-    if let Some(found) = plan.ssh.and_then(|ssh| greeting(ssh, plan, &links, out)) {
-        uplink.put(Step::Ssh, found);
+    if let Some(ssh) = plan.ssh {
+        greeting(ssh, plan, links, out, uplink);
     }
-    uplink
 }
 
-/// Whether an SSH server greets; `None` where it is beyond this machine, and nothing leads out.
-fn greeting(ssh: SocketAddr, plan: &UplinkPlan, links: &Links, out: bool) -> Option<Found> {
+/// Whether an SSH server greets. One beyond this machine is not asked where nothing leads out.
+fn greeting(ssh: SocketAddr, plan: &UplinkPlan, links: &Links, out: bool, uplink: &mut Uplink) {
     let vpn = plan.vpn.as_deref();
     let owner = links.owner_of(ssh.ip());
-    Some(match (owner, vpn) {
+    uplink.beyond = owner.is_none() && (out || vpn.is_some());
+    let found = match (owner, vpn) {
         (Some(link), Some(vpn)) if link != vpn => Found::Missing,
         // The kernel keeps what goes to itself within itself: what is shown is that the server listens
         // at that address, and that the VPN has it.
         (Some(_), _) => ask::greeting(ssh, Some(ssh.ip()), None, plan.timeout),
-        (None, _) if !out => return None,
+        (None, _) if !uplink.beyond => return,
         (None, vpn) => ask::greeting(ssh, None, vpn, plan.timeout),
-    })
+    };
+    uplink.put(Step::Ssh, found);
 }

@@ -7,7 +7,7 @@ use super::children::Births;
 use super::clock;
 use super::errand::{self, Hears};
 use super::senses::Look;
-use super::uplink::{Dated, Errand, Finding};
+use super::uplink::{Dated, Errand, Finding, RESOLVER};
 use crate::config::{Ends, UplinkPlan};
 use crate::core::fact::{Errno, ExpiryId, Fact, Fault, Reading, Source};
 use crate::core::settings::{Judged, Network};
@@ -33,7 +33,8 @@ const AGAIN: Duration = Duration::from_secs(300);
 /// Time for the start of a child, from a card that stalls, beside what those have who are asked.
 const START: Duration = Duration::from_secs(30);
 
-/// How long the thread may be at work on one look: those who are asked have 30 s each at most.
+/// How long the thread may be at work on one look: those who are asked have 30 s each at most, and
+/// [`RESOLVER`].
 pub const LONGEST: Duration = Duration::from_secs(180);
 
 /// Bytes that a child may say: a line for each thing that expires.
@@ -161,7 +162,7 @@ impl UplinkWatch {
         let asked = errand
             .plan
             .as_ref()
-            .map_or(Duration::ZERO, |p| p.timeout * 3);
+            .map_or(Duration::ZERO, |p| p.timeout * 3 + RESOLVER);
         let child = errand::Errand {
             program: Path::new(OURSELVES),
             arguments: &arguments,
@@ -228,6 +229,7 @@ mod tests {
     use crossbeam_channel::bounded;
 
     const NETWORK: Network = Network {
+        every: Duration::from_secs(300),
         failures: 3,
         handshake: Duration::from_secs(300),
         rungs: Vec::new(),

@@ -217,6 +217,7 @@ mod tests {
     /// What is told after these looks, each with the age of the handshake.
     fn after(looks: &[(&[(Step, Found)], u64)]) -> UplinkStatus {
         let network = Network {
+            every: Duration::from_secs(300),
             failures: 3,
             handshake: Duration::from_secs(300),
             rungs: Vec::new(),

@@ -50,7 +50,7 @@ words! {
     Unsure => "unsure",
 }
 
-/// One look as words of a trace: `uplink link=well address=missing`.
+/// One look as words of a trace: `uplink link=well address=missing`, `uplink ssh=well beyond=yes`.
 pub(super) fn uplink(uplink: &Uplink) -> String {
     let steps = uplink.found().map(|(step, found)| {
         let (step, found) = (step_word(step), found_word(found));
@@ -58,8 +58,12 @@ pub(super) fn uplink(uplink: &Uplink) -> String {
     });
     let handshake = uplink.handshake.map(seconds);
     let handshake = handshake.map(|age| format!(" handshake={age}"));
+    let beyond = match uplink.beyond {
+        true => " beyond=yes",
+        false => "",
+    };
     format!(
-        "uplink{}{}",
+        "uplink{}{beyond}{}",
         steps.collect::<String>(),
         handshake.unwrap_or_default()
     )

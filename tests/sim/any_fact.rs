@@ -335,6 +335,7 @@ fn source(rng: &mut Rng) -> Source {
 fn uplink(rng: &mut Rng) -> Uplink {
     let mut uplink = Uplink {
         handshake: rng.pick(&[None, Some(Duration::ZERO), Some(Duration::MAX)]),
+        beyond: rng.chance(50),
         ..Uplink::default()
     };
     for step in Step::ALL {

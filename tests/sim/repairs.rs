@@ -48,9 +48,15 @@ fn look(rng: &mut Rng, bad: bool) -> Uplink {
     for step in Step::ALL {
         uplink.put(step, Found::Well);
     }
+    uplink.beyond = rng.chance(50);
     if bad {
-        let step = rng.pick(&[Step::Link, Step::Name, Step::Vpn, Step::Ssh]);
-        uplink.put(step, rng.pick(&[Found::Silent, Found::Down, Found::Unsure]));
+        let first = rng.pick(&[Step::Link, Step::Route, Step::Name, Step::Vpn, Step::Ssh]);
+        let found = rng.pick(&[Found::Silent, Found::Down, Found::Unsure]);
+        // Mostly those behind it are no better.
+        let all = rng.chance(70);
+        let broken = |step: &Step| *step == first || all && *step > first;
+        let steps = Step::ALL.into_iter().filter(broken);
+        steps.for_each(|step| uplink.put(step, found));
     }
     uplink
 }
@@ -62,9 +68,17 @@ struct Judge {
     made: [Vec<u64>; 3],
     latest: u64,
     settle: u64,
-    /// Looks in a row that failed, and the first broken step of the latest.
+    /// Looks in a row that failed, those with the same step, and when the latest was.
     failed: u32,
+    same: u32,
+    failed_at: u64,
+    /// The first broken step of the latest look, and the one that was told.
     step: Option<Step>,
+    told: Option<Step>,
+    /// By the latest look, it leads out all the same.
+    leads_out: bool,
+    /// The same of the latest look that could tell, if later ones could not.
+    step_before: Option<Step>,
     whole: bool,
     hold_until: u64,
     ending: bool,
@@ -82,17 +96,7 @@ impl Judge {
     fn hear(&mut self, now: u64, fact: &Fact) {
         match fact {
             Fact::Seen(Reading::Uplink(uplink)) => {
-                let broken = |found| !matches!(found, Found::Well | Found::Unsure);
-                self.step = uplink
-                    .found()
-                    .find(|(_, f)| broken(*f))
-                    .map(|(step, _)| step);
-                let unsure = uplink.found().any(|(_, found)| found == Found::Unsure);
-                match self.step {
-                    Some(_) => self.failed += 1,
-                    None if unsure => {}
-                    None => (self.failed, self.whole, self.settle) = (0, true, 0),
-                }
+                self.look(now, uplink);
             }
             Fact::Asked {
                 request: Request::Hold { time, .. },
@@ -110,14 +114,56 @@ impl Judge {
         }
     }
 
-    /// U4: only for a look that found it broken, after two in a row. U5: never more often than its
-    /// budget, nor before what was tried has settled. U6: never in a hold or at the end. U7: the
-    /// machine only after it was whole.
+    fn look(&mut self, now: u64, uplink: &Uplink) {
+        let well = |step| uplink.found().any(|at| at == (step, Found::Well));
+        self.leads_out = well(Step::Peer) || uplink.beyond && well(Step::Ssh);
+        let passed = |step| matches!(step, Step::Route | Step::Gateway | Step::Vpn);
+        let counted: Vec<(Step, Found)> = uplink
+            .found()
+            .filter(|(step, _)| !(self.leads_out && passed(*step)))
+            .collect();
+        let broken = |found| !matches!(found, Found::Well | Found::Unsure);
+        let before = self.step.take();
+        self.step = counted
+            .iter()
+            .find(|(_, f)| broken(*f))
+            .map(|(step, _)| *step);
+        let Some(step) = self.step else {
+            self.step_before = before.or(self.step_before);
+            if !counted.iter().any(|(_, found)| *found == Found::Unsure) {
+                (self.failed, self.same, self.told) = (0, 0, None);
+                (self.whole, self.settle, self.step_before) = (true, 0, None);
+            }
+            return;
+        };
+        if now - self.failed_at > 2 * 300_000 {
+            (self.failed, self.same) = (0, 0);
+        }
+        let again = before.or(self.step_before) == Some(step);
+        self.same = if again { self.same + 1 } else { 1 };
+        (self.failed, self.failed_at, self.step_before) = (self.failed + 1, now, None);
+        let lasts = match self.told {
+            None => self.failed >= 2,
+            Some(told) => told != step && self.same >= 2,
+        };
+        if lasts {
+            self.told = Some(step);
+        }
+    }
+
+    /// U4: only for a look that found it broken, after two in a row, at the step that was told; and
+    /// while it leads out all the same, only where its owner has named that step. U5: never more often
+    /// than its budget, nor before what was tried has settled. U6: never in a hold or at the end. U7:
+    /// the machine only after it was whole.
     fn climbed(&mut self, rung: u16, now: u64, at: &str) {
         let rung = usize::from(rung);
         let (settle, most, window) = RULES[rung];
-        assert!(self.failed >= 2 && self.step.is_some(), "U4: {at}");
-        let useful = rung != 0 || matches!(self.step, Some(Step::Vpn | Step::Name));
+        let told = self.step.is_some() && self.step == self.told;
+        assert!(self.failed >= 2 && told, "U4: {at}");
+        let useful = match rung {
+            0 => matches!(self.step, Some(Step::Vpn | Step::Name)),
+            _ => !self.leads_out,
+        };
         assert!(useful, "U4: {at}");
         let rested = self.settle == 0 || now >= self.latest + self.settle;
         assert!(rested, "U5: {at}");

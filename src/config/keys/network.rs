@@ -20,7 +20,7 @@ pub const NETWORK: Section = Section {
             "timeout",
             Kind::Duration(s(1), s(30)),
             Default("\"5s\""),
-            "Time that each of those who are asked has for an answer",
+            "Time that each of those who are asked has for an answer; a name has 10 s more, for a second name server",
         ),
         key(
             "failures",
@@ -106,7 +106,8 @@ pub const REPAIR: Section = Section {
             "steps",
             Kind::Words(STEPS),
             Default("[]"),
-            "The steps that it is of use for, when they are the first that is broken; none for all of them",
+            "The steps that it is of use for, when they are the first that is broken; none for all of them, but not \
+             while somebody beyond the machine answers",
         ),
         key(
             "settle",

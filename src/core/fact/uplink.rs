@@ -83,6 +83,8 @@ pub struct Uplink {
     pub steps: [Option<Found>; Step::COUNT],
     /// Time since the VPN's latest handshake, where it tells.
     pub handshake: Option<Duration>,
+    /// The SSH server that was asked is beyond this machine.
+    pub beyond: bool,
 }
 
 impl Uplink {
@@ -90,6 +92,15 @@ impl Uplink {
     pub fn found(&self) -> impl Iterator<Item = (Step, Found)> {
         let all = Step::ALL.into_iter().zip(self.steps);
         all.filter_map(|(step, found)| Some((step, found?)))
+    }
+
+    /// Whether somebody beyond this machine has answered, the peer or an SSH server there; `None` if
+    /// nobody was asked, or it cannot be told.
+    pub fn answered(&self) -> Option<bool> {
+        let beyond = |step| step == Step::Peer || step == Step::Ssh && self.beyond;
+        let asked = self.found().filter(|(step, _)| beyond(*step));
+        let told = asked.filter(|(_, found)| *found != Found::Unsure);
+        told.map(|(_, found)| found == Found::Well).max()
     }
 
     /// Puts in what came of a step.

@@ -11,7 +11,9 @@
 //! those who own it: here it is only asked for.
 //!
 //! Never while all is well, never for a look that cannot tell, never in a hold, at the end of the
-//! daemon or of the machine, or on a low battery; never more often than its budget allows. When all
+//! daemon or of the machine, or on a low battery; never more often than its budget allows. Where the
+//! way leads out all the same, only what its owner wants for that very step: a link that is taken down
+//! for the sake of names takes along who could have looked after them. When all
 //! budgets are spent the way out stays broken, which is told once: an uplink that is dead for everybody
 //! is not brought back by anything that is done here. The machine is never restarted for a way out that
 //! was not whole since the daemon began: another start would find it as dead.
@@ -63,13 +65,15 @@ impl Repairs {
         self.whole = true;
     }
 
-    /// A look has found the way out broken, as was told.
-    pub fn broken(&mut self, step: Step, rungs: &[Rung], pass: &mut Pass) {
+    /// A look has found the way out broken, as was told. `proven`: it leads out all the same.
+    pub fn broken(&mut self, step: Step, proven: bool, rungs: &[Rung], pass: &mut Pass) {
         let settled = self.settles.is_none_or(|until| pass.now >= until);
-        if rungs.is_empty() || !settled || !may_repair(pass.picture) {
+        // That nothing is to be done for it while it leads out is no news.
+        let useful = !proven || rungs.iter().any(|rung| rung.is_for(step, proven));
+        if rungs.is_empty() || !useful || !settled || !may_repair(pass.picture) {
             return;
         }
-        let Some(at) = self.choose(step, rungs, pass.now) else {
+        let Some(at) = self.choose(step, proven, rungs, pass.now) else {
             if !std::mem::replace(&mut self.told, true) {
                 pass.out
                     .note(Note::Network(NetworkNote::RepairsSpent { step }));
@@ -93,7 +97,7 @@ impl Repairs {
     }
 
     /// The next rung that is of use for this step and has budget left; after the last one the first.
-    fn choose(&mut self, step: Step, rungs: &[Rung], now: Mono) -> Option<usize> {
+    fn choose(&mut self, step: Step, proven: bool, rungs: &[Rung], now: Mono) -> Option<usize> {
         for (rung, made) in rungs.iter().zip(&mut self.made) {
             while made.front().is_some_and(|at| now.since(*at) >= rung.window) {
                 made.pop_front();
@@ -103,7 +107,7 @@ impl Repairs {
         let useful = all.filter(|(_, (rung, made))| {
             let left = made.len() < usize::try_from(rung.most).unwrap_or(usize::MAX);
             let possible = self.whole || rung.remedy != Remedy::Machine;
-            left && possible && rung.is_for(step)
+            left && possible && rung.is_for(step, proven)
         });
         let useful: Vec<usize> = useful.map(|(at, _)| at).collect();
         let later = useful.iter().find(|at| **at >= self.next);
@@ -161,7 +165,7 @@ mod tests {
             picture: &mut picture,
             out: &mut out,
         };
-        repairs.broken(step, &rungs(), &mut pass);
+        repairs.broken(step, false, &rungs(), &mut pass);
         picture.repair
     }
 

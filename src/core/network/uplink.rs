@@ -1,7 +1,8 @@
 //! The steps of the way out, from inside outwards: which is the first that is broken, and for how long.
 //!
 //! Terms: a look *fails* while some step is broken. So many failed looks in a row make the way out
-//! *broken*; one look at which all is well mends it. A look that cannot tell changes nothing.
+//! *broken*; one look at which all is well mends it. A look that cannot tell changes nothing, but
+//! where there was no other for long, those before it were not in a row with those behind it.
 
 use super::super::Pass;
 use super::super::fact::{Fault, Found, Source, Step, Uplink};
@@ -36,6 +37,8 @@ pub(super) struct Watch {
     judged: Option<Judged>,
     failures: u32,
     since: Option<Mono>,
+    /// When the latest of these was.
+    failed: Option<Mono>,
     /// Looks in a row whose first broken step is the same one.
     same: u32,
     /// The step that was told to be broken.
@@ -68,8 +71,10 @@ impl Watch {
             Judged::Well => self.mend(pass),
             Judged::Broken(step, found) => {
                 self.fail(step, found, settings, pass);
-                if self.told.is_some() {
-                    self.repairs.broken(step, &settings.rungs, pass);
+                // One look at another step than was told is no reason for anything.
+                if self.told == Some(step) && self.failures >= settings.failures {
+                    let proven = settings.proves(uplink);
+                    self.repairs.broken(step, proven, &settings.rungs, pass);
                 }
             }
         }
@@ -77,6 +82,13 @@ impl Watch {
 
     fn fail(&mut self, step: Step, found: Found, settings: &Network, pass: &mut Pass) {
         let limit = settings.failures;
+        let row = settings.every.saturating_mul(limit);
+        let before = self.failed.replace(pass.now);
+        if before.is_some_and(|at| pass.now.since(at) > row) {
+            (self.failures, self.same) = (0, 0);
+            // What was told stands, and so does since when.
+            self.since = self.since.filter(|_| self.told.is_some());
+        }
         let before = self.judged.replace(Judged::Broken(step, found));
         let again = matches!(before, Some(Judged::Broken(other, _)) if other == step);
         self.same = if again {
@@ -108,7 +120,7 @@ impl Watch {
     fn mend(&mut self, pass: &mut Pass) {
         self.judged = Some(Judged::Well);
         self.repairs.mended();
-        (self.failures, self.same) = (0, 0);
+        (self.failures, self.same, self.failed) = (0, 0, None);
         let since = self.since.take();
         if let (Some(_), Some(since)) = (self.told.take(), since) {
             let lasted = pass.now.since(since);

@@ -74,23 +74,24 @@ impl Services {
         self.cut_off_probes(pass);
     }
 
-    /// Does what a repair of the way out asks for, as if somebody had. A service that its owner has
-    /// stopped stays so.
+    /// Does what a repair of the way out asks for. A service that its owner has stopped stays so, be it
+    /// the one that is to be restarted or one that it wants or requires.
     fn repair(&mut self, pass: &mut Pass) {
-        let request = match pass.picture.repair {
-            Some(Repair::Restart(id)) => Request::Restart(id),
-            Some(Repair::Start(id)) => Request::Start(id),
-            Some(Repair::Machine) | None => return,
-        };
-        pass.picture.repair = None;
-        if let Request::Restart(id) = request {
-            let service = self.services.get(usize::from(id.0));
-            if service.is_none_or(|service| service.wish != Wish::Run) {
-                return;
+        match pass.picture.repair {
+            Some(Repair::Restart(id)) => {
+                let service = self.services.get_mut(usize::from(id.0));
+                if let Some(service) = service.filter(|service| service.wish == Wish::Run) {
+                    service.want_restart();
+                    self.groups.forgive(id);
+                    self.touch(id);
+                    self.moved.push_back(id);
+                }
             }
+            // As if somebody had asked for it, who waits for no answer.
+            Some(Repair::Start(id)) => drop(self.request(&Request::Start(id), pass)),
+            Some(Repair::Machine) | None => return,
         }
-        // Nobody waits for the answer.
-        let _ = self.request(&request, pass);
+        pass.picture.repair = None;
     }
 
     /// What depends on a network that is gone is not probed, and not judged by that, until the network

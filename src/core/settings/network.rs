@@ -6,6 +6,8 @@ use std::time::Duration;
 /// How the way out is judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Network {
+    /// Time between two looks while all is well. 10 s to 1 h.
+    pub every: Duration,
     /// So many looks in a row must find it broken before that is told. 1 to 100.
     pub failures: u32,
     /// The latest handshake of the VPN may be so old. 3 min to 24 h.
@@ -32,9 +34,13 @@ pub struct Rung {
 }
 
 impl Rung {
-    /// It is of use while this step is the first that is broken.
-    pub fn is_for(&self, step: Step) -> bool {
-        self.steps.is_empty() || self.steps.contains(&step)
+    /// It is of use while this step is the first that is broken. While the way out is `proven` to
+    /// lead out all the same, only if it names that step: it may cut the only way that works.
+    pub fn is_for(&self, step: Step, proven: bool) -> bool {
+        match self.steps.is_empty() {
+            true => !proven,
+            false => self.steps.contains(&step),
+        }
     }
 }
 
@@ -73,24 +79,42 @@ pub enum Judged {
 
 impl Network {
     /// What a look comes to: the first step that is broken counts, since those behind it can be no
-    /// better.
+    /// better. What somebody beyond this machine has answered over is whole, whatever is thought of a
+    /// part of it: a way may lead out without a default route, and past a gateway that is dead.
     pub fn judge(&self, uplink: &Uplink) -> Judged {
         let old = uplink.handshake.is_some_and(|age| age > self.handshake);
+        let (answered, proven) = (uplink.answered() == Some(true), self.proves(uplink));
         let mut judged = Judged::Unsure;
         let mut unsure = false;
         for (step, found) in uplink.found() {
+            let found = match found {
+                Found::Well if step == Step::Vpn && old => Found::Silent,
+                found => found,
+            };
+            let told_better = match step {
+                Step::Route | Step::Gateway => proven,
+                Step::Vpn => answered,
+                Step::Link | Step::Address | Step::Name | Step::Peer | Step::Ssh => false,
+            };
             match found {
-                Found::Well if step == Step::Vpn && old => {
-                    return Judged::Broken(step, Found::Silent);
-                }
                 Found::Well => judged = Judged::Well,
-                Found::Unsure => unsure = true,
+                Found::Unsure => unsure |= !told_better,
                 Found::Missing | Found::Down | Found::Silent | Found::Refused | Found::Wrong => {
-                    return Judged::Broken(step, found);
+                    if !told_better {
+                        return Judged::Broken(step, found);
+                    }
                 }
             }
         }
         if unsure { Judged::Unsure } else { judged }
+    }
+
+    /// A way out of this machine leads out: somebody beyond it has answered; or, if nobody was asked,
+    /// the VPN has heard of its peer of late.
+    pub fn proves(&self, uplink: &Uplink) -> bool {
+        let young = uplink.handshake.is_some_and(|age| age <= self.handshake);
+        let up = uplink.found().any(|at| at == (Step::Vpn, Found::Well));
+        uplink.answered().unwrap_or(young && up)
     }
 }
 
@@ -99,6 +123,7 @@ mod tests {
     use super::*;
 
     const S: Network = Network {
+        every: Duration::from_secs(300),
         failures: 3,
         handshake: Duration::from_secs(300),
         rungs: Vec::new(),
@@ -136,6 +161,80 @@ mod tests {
             (Step::Ssh, Well),
         ];
         assert_eq!(judged(&half, None), Judged::Unsure);
+    }
+
+    /// Whoever answers from beyond shows that the way is whole: without a default route, past a gateway
+    /// that is dead, and through a VPN that tells nothing of its handshake, or of an old one.
+    #[test]
+    fn an_answer_from_beyond_settles_it() {
+        use Found::{Missing, Silent, Unsure, Well};
+        let judged = |found: &[_], handshake, beyond| {
+            let mut uplink = uplink(found, handshake);
+            uplink.beyond = beyond;
+            (S.judge(&uplink), S.proves(&uplink))
+        };
+        for (step, found) in [
+            (Step::Route, Missing),
+            (Step::Gateway, Silent),
+            (Step::Vpn, Unsure),
+        ] {
+            let bad = [(Step::Link, Well), (step, found)];
+            let with = |more: &[(Step, Found)]| [&bad[..], more].concat();
+            let alone = match found {
+                Unsure => Judged::Unsure,
+                found => Judged::Broken(step, found),
+            };
+            assert_eq!(judged(&bad, None, false), (alone, false));
+            let (peer, ssh) = (with(&[(Step::Peer, Well)]), with(&[(Step::Ssh, Well)]));
+            assert_eq!(judged(&peer, None, false), (Judged::Well, true));
+            assert_eq!(judged(&ssh, None, true), (Judged::Well, true));
+            // This machine greets itself, or nobody answers: that shows nothing.
+            assert_eq!(judged(&ssh, None, false), (alone, false));
+            let unsure = with(&[(Step::Peer, Unsure)]);
+            let untold = match alone {
+                Judged::Broken(..) => alone,
+                Judged::Well | Judged::Unsure => Judged::Unsure,
+            };
+            assert_eq!(judged(&unsure, None, false), (untold, false));
+        }
+        let old = [(Step::Vpn, Well), (Step::Peer, Well)];
+        assert_eq!(judged(&old, Some(301), false), (Judged::Well, true));
+    }
+
+    /// A young handshake does the same for route and gateway, as long as nobody who is asked is silent.
+    #[test]
+    fn a_young_handshake_settles_the_way_to_it() {
+        use Found::{Missing, Silent, Well};
+        let route = [(Step::Route, Missing), (Step::Vpn, Well)];
+        assert_eq!(S.judge(&uplink(&route, Some(300))), Judged::Well);
+        let broken = Judged::Broken(Step::Route, Missing);
+        assert_eq!(S.judge(&uplink(&route, Some(301))), broken);
+        assert_eq!(S.judge(&uplink(&route, None)), broken);
+        let silent = [route[0], route[1], (Step::Peer, Silent)];
+        assert_eq!(S.judge(&uplink(&silent, Some(9))), broken);
+    }
+
+    /// A rung that names no step is for all of them, but for a way that leads out.
+    #[test]
+    fn rungs_and_their_steps() {
+        let rung = |steps: &[Step]| Rung {
+            name: "x".into(),
+            remedy: Remedy::Machine,
+            steps: steps.to_vec(),
+            settle: Duration::ZERO,
+            most: 1,
+            window: Duration::ZERO,
+        };
+        for (steps, proven, climbed) in [
+            (&[][..], false, true),
+            (&[], true, false),
+            (&[Step::Name], false, true),
+            (&[Step::Name], true, true),
+            (&[Step::Vpn], false, false),
+            (&[Step::Vpn], true, false),
+        ] {
+            assert_eq!(rung(steps).is_for(Step::Name, proven), climbed, "{steps:?}");
+        }
     }
 
     /// A VPN that is up and has not heard of its peer for long is broken.

@@ -81,32 +81,44 @@ fn connected(
     }
     let begun = match connect(&socket, &address) {
         Err(Errno::INPROGRESS | Errno::INTR) => match waited(&socket, PollFlags::OUT, end) {
-            true => match sockopt::socket_error(&socket) {
-                Ok(outcome) => outcome,
-                Err(e) => Err(e),
-            },
-            false => Err(Errno::TIMEDOUT),
+            Ok(()) => sockopt::socket_error(&socket).unwrap_or_else(Err),
+            Err(e) => Err(e),
         },
         begun => begun,
     };
     match begun {
         Ok(()) => Connected::Taken(socket),
         Err(Errno::CONNREFUSED | Errno::CONNRESET) => Connected::Refused,
-        Err(Errno::PERM | Errno::ACCESS | Errno::NOMEM | Errno::MFILE) => Connected::Unsure,
-        // No route, nobody there, no answer.
-        Err(_) => Connected::Silent,
+        Err(errno) if is_silence(errno) => Connected::Silent,
+        Err(_) => Connected::Unsure,
     }
 }
 
-/// Whether it is ready before then.
-fn waited(socket: &OwnedFd, flags: PollFlags, end: Mono) -> bool {
+/// Nobody there, no answer, no route, a VPN that has no key or no address for it. Whatever else the
+/// kernel says is about this machine: no address of its own, no memory, no permission.
+fn is_silence(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::TIMEDOUT
+            | Errno::HOSTUNREACH
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::NETDOWN
+            | Errno::NOKEY
+            | Errno::DESTADDRREQ
+    )
+}
+
+/// Until it is ready; [`Errno::TIMEDOUT`] if it is not before then.
+fn waited(socket: &OwnedFd, flags: PollFlags, end: Mono) -> Result<(), Errno> {
     loop {
         let left = end.since(clock::now());
         let mut fds = [PollFd::new(socket, flags)];
         match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-            Ok(count) => return count > 0,
+            Ok(0) => return Err(Errno::TIMEDOUT),
+            Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
-            Err(_) => return false,
+            Err(e) => return Err(e),
         }
     }
 }
@@ -117,15 +129,15 @@ fn greets(socket: &OwnedFd, end: Mono) -> Found {
         if let Some(found) = understood(&heard) {
             return found;
         }
-        if !waited(socket, PollFlags::IN, end) {
-            return Found::Silent;
-        }
         let mut buffer = [0u8; 512];
-        match recv(socket, &mut buffer[..], RecvFlags::empty()) {
-            Ok((0, _)) => return Found::Wrong,
+        let said = waited(socket, PollFlags::IN, end)
+            .and_then(|()| recv(socket, &mut buffer[..], RecvFlags::empty()));
+        match said {
+            Ok((0, _)) | Err(Errno::CONNRESET) => return Found::Wrong,
             Ok((count, _)) => heard.extend_from_slice(&buffer[..count]),
             Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(_) => return Found::Wrong,
+            Err(errno) if is_silence(errno) => return Found::Silent,
+            Err(_) => return Found::Unsure,
         }
     }
 }
@@ -188,6 +200,28 @@ mod tests {
         assert_eq!(silent, Found::Silent);
         drop(listener);
         assert_eq!(greeting(address, None, None, PATIENCE), Found::Refused);
+    }
+
+    /// What is wrong with this machine is nobody's silence.
+    #[test]
+    fn our_own_faults_are_no_silence() {
+        for errno in [
+            Errno::ADDRNOTAVAIL,
+            Errno::AGAIN,
+            Errno::NOBUFS,
+            Errno::NODEV,
+            Errno::INVAL,
+            Errno::PERM,
+            Errno::NOMEM,
+        ] {
+            assert!(!is_silence(errno), "{errno}");
+        }
+        for errno in [Errno::TIMEDOUT, Errno::NETUNREACH, Errno::NOKEY] {
+            assert!(is_silence(errno), "{errno}");
+        }
+        // The kernel refuses that by itself: a link is to be named with such an address.
+        let nowhere = "[fe80::1]:22".parse().unwrap();
+        assert_eq!(greeting(nowhere, None, None, PATIENCE), Found::Unsure);
     }
 
     /// What is not sent over the link that is named is not sent at all.

@@ -119,6 +119,9 @@ impl fmt::Display for Finding {
                 for (step, found) in uplink.found() {
                     write!(f, " {}={}", step_word(step), found_word(found))?;
                 }
+                if uplink.beyond {
+                    f.write_str(" beyond=yes")?;
+                }
                 match uplink.handshake {
                     Some(age) => write!(f, " handshake={}", age.as_secs()),
                     None => Ok(()),
@@ -148,6 +151,7 @@ impl Finding {
                         (None, "handshake") => {
                             uplink.handshake = Some(Duration::from_secs(value.parse().ok()?));
                         }
+                        (None, "beyond") if value == "yes" => uplink.beyond = true,
                         (None, _) => return None,
                     }
                 }
@@ -231,6 +235,8 @@ mod tests {
             }
         }
         uplink.handshake = Some(Duration::from_secs(45));
+        all.push(Finding::Uplink(uplink));
+        uplink.beyond = true;
         all.push(Finding::Uplink(uplink));
         for ends in [
             Ok(Wall::new(0).unwrap()),

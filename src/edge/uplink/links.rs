@@ -31,8 +31,8 @@ pub(super) struct Links {
     links: BTreeMap<String, Link>,
     /// Those of the default routes.
     routed: Vec<String>,
-    /// The next machine on each default route of IPv4 that has one: its link, and whether it answers
-    /// there, as far as the kernel knows.
+    /// Each default route: its link, and whether its next machine answers there; `None` if the kernel
+    /// does not know, for a route without such a machine, and for all of IPv6.
     gateways: Vec<(String, Option<bool>)>,
     wanted: Vec<String>,
     vpn: Option<String>,
@@ -69,16 +69,17 @@ impl Links {
         let (four, six) = (table("proc/net/route")?, table("proc/net/ipv6_route")?);
         let arp = table("proc/net/arp")?;
         let routed = proc_text::default_links(&four).chain(proc_text::default_links_6(&six));
+        let untold = proc_text::default_links_6(&six).map(|link| (link.to_owned(), None));
         Ok(Links {
             links,
             routed: routed.map(str::to_owned).collect(),
-            gateways: gateways(&four, &arp),
+            gateways: gateways(&four, &arp).into_iter().chain(untold).collect(),
             wanted: plan.interfaces.clone(),
             vpn: plan.vpn.clone(),
         })
     }
 
-    /// The steps that the kernel alone tells of, up to the first that is broken.
+    /// The steps that the kernel alone tells of, up to the first that is broken, but for the gateway.
     pub fn steps(&self) -> Vec<(Step, Found)> {
         let chosen = self.chosen();
         let link = match chosen.iter().any(|(_, link)| link.up) {
@@ -101,27 +102,28 @@ impl Links {
         if address != Found::Well {
             return steps;
         }
-        // What leads out over the VPN leads out, where any link will do.
-        let own = |name: &String| up().any(|(known, _)| *known == name);
-        let any = |name: &String| self.links.get(name).is_some_and(|link| link.up);
-        let leads = |name: &String| own(name) || self.wanted.is_empty() && any(name);
-        let route = good(self.routed.iter().any(leads));
+        let route = good(self.routed.iter().any(|name| self.leads(name)));
         steps.push((Step::Route, route));
-        if route == Found::Well {
-            steps.extend(self.gateway(leads).map(|found| (Step::Gateway, found)));
-        }
         steps
     }
 
-    /// Nothing is said of it while nobody has asked it for anything lately.
-    fn gateway(&self, leads: impl Fn(&String) -> bool) -> Option<Found> {
-        let known = self.gateways.iter().filter(|(name, _)| leads(name));
-        let mut answers = known.filter_map(|(_, answers)| *answers).peekable();
-        answers.peek()?;
-        Some(match answers.any(|answers| answers) {
-            true => Found::Well,
-            false => Found::Silent,
-        })
+    /// A default route over this link counts. What leads out over the VPN leads out, where any link
+    /// will do.
+    fn leads(&self, name: &String) -> bool {
+        let own = || self.chosen().into_iter().any(|(known, _)| known == name);
+        let up = self.links.get(name).is_some_and(|link| link.up);
+        up && (self.wanted.is_empty() || own())
+    }
+
+    /// The next machine on a default route answers. Nothing is said where one of these routes may lead
+    /// out past those that are silent.
+    pub fn gateway(&self) -> Option<Found> {
+        let counted = self.gateways.iter().filter(|(name, _)| self.leads(name));
+        let counted: Vec<Option<bool>> = counted.map(|(_, answers)| *answers).collect();
+        if counted.contains(&Some(true)) {
+            return Some(Found::Well);
+        }
+        (!counted.is_empty() && !counted.contains(&None)).then_some(Found::Silent)
     }
 
     /// The links that count: those that are named; else those of the default routes, or all of them.
@@ -149,8 +151,8 @@ impl Links {
             Some(_) => match wireguard::handshake(name) {
                 wireguard::Handshake::Ago(age) => (Found::Well, Some(age)),
                 wireguard::Handshake::Never => (Found::Silent, None),
-                // It is of another kind, and tells nothing.
-                wireguard::Handshake::Foreign => (Found::Well, None),
+                // It is of another kind, or the kernel will never tell us.
+                wireguard::Handshake::Foreign | wireguard::Handshake::Kept => (Found::Well, None),
                 wireguard::Handshake::Unsure => (Found::Unsure, None),
             },
         }
@@ -174,18 +176,9 @@ fn leads_beyond(address: &IpAddr) -> bool {
     }
 }
 
-/// The next machines on the default routes in `/proc/net/route`, each with what `/proc/net/arp` knows
-/// of it: flags 0x2 are an answer, 0x0 that there was none (kernel: include/uapi/linux/if_arp.h).
+/// The default routes in `/proc/net/route`, each with what `/proc/net/arp` knows of its next machine:
+/// flags 0x2 are an answer, 0x0 that there was none (kernel: include/uapi/linux/if_arp.h).
 fn gateways(routes: &str, arp: &str) -> Vec<(String, Option<bool>)> {
-    let all = routes.lines().skip(1).filter_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let (link, to, gateway) = (*fields.first()?, *fields.get(1)?, *fields.get(2)?);
-        let mask = *fields.get(7)?;
-        // As the processor has it in memory, which is as it goes over the network.
-        let number = u32::from_str_radix(gateway, 16).ok()?;
-        let default = to == "00000000" && mask == "00000000" && number != 0;
-        default.then(|| (link.to_owned(), Ipv4Addr::from(number.to_ne_bytes())))
-    });
     let known = |link: &str, gateway: Ipv4Addr| {
         arp.lines().skip(1).find_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -196,11 +189,14 @@ fn gateways(routes: &str, arp: &str) -> Vec<(String, Option<bool>)> {
             it.then_some(flags & 0x2 != 0)
         })
     };
-    all.map(|(link, gateway)| {
-        let answers = known(&link, gateway);
-        (link, answers)
-    })
-    .collect()
+    let of = |(link, gateway): (&str, &str)| {
+        // As the processor has it in memory, which is as it goes over the network.
+        let number = u32::from_str_radix(gateway, 16).unwrap_or(0);
+        let gateway = (number != 0).then(|| Ipv4Addr::from(number.to_ne_bytes()));
+        let answers = gateway.and_then(|gateway| known(link, gateway));
+        (link.to_owned(), answers)
+    };
+    proc_text::default_routes(routes).map(of).collect()
 }
 
 #[cfg(test)]
@@ -244,6 +240,10 @@ IP address       HW type     Flags       HW address            Mask     Device
         assert_eq!(gateways(ROUTES, ARP), silent);
         let unknown = vec![("eth0".to_owned(), None)];
         assert_eq!(gateways(ROUTES, ""), unknown);
+        // A modem's link has no next machine: what is thought of others says nothing of it.
+        let bare = "ppp0\t00000000\t00000000\t0001\t0\t0\t700\t00000000\t0\t0\t0\n";
+        let both = [silent[0].clone(), ("ppp0".to_owned(), None)];
+        assert_eq!(gateways(&format!("{ROUTES}{bare}"), ARP), both);
         assert_eq!(gateways("", ARP), []);
         assert_eq!(gateways("x\ny z", "q\nr"), []);
     }
@@ -251,7 +251,7 @@ IP address       HW type     Flags       HW address            Mask     Device
     /// Each step in turn, the first that is broken the last that is told.
     #[test]
     fn from_inside_outwards() {
-        use Found::{Down, Missing, Silent, Well};
+        use Found::{Down, Missing, Well};
         let lo: (&str, bool, &[&str]) = ("lo", true, &["127.0.0.1", "::1"]);
         let steps = |known: &[_]| links(&[], Some("wg0"), known).steps();
         assert_eq!(
@@ -265,9 +265,6 @@ IP address       HW type     Flags       HW address            Mask     Device
         let good = [lo, ("eth0", true, &["192.168.0.7"][..])];
         let [first, second] = [(Step::Link, Well), (Step::Address, Well)];
         assert_eq!(steps(&good), [first, second, (Step::Route, Well)]);
-        let mut silent = links(&[], None, &good);
-        silent.gateways = vec![("eth0".to_owned(), Some(false))];
-        assert_eq!(silent.steps()[3], (Step::Gateway, Silent));
         // The default route leads over another one than is named.
         let both = [good[1], ("wlan0", true, &["192.168.1.7"][..])];
         let other = links(&["wlan0"], None, &both).steps();
@@ -276,6 +273,33 @@ IP address       HW type     Flags       HW address            Mask     Device
             links(&["eth9"], None, &both).steps(),
             [(Step::Link, Missing)]
         );
+    }
+
+    /// A gateway is silent only if no default route can lead out past it.
+    #[test]
+    fn a_gateway_is_not_alone() {
+        use Found::{Silent, Well};
+        let known: [(&str, bool, &[&str]); 3] = [
+            ("eth0", true, &["192.168.0.7"]),
+            ("wwan0", true, &["10.0.0.7"]),
+            ("wlan0", false, &[]),
+        ];
+        let of = |wanted: &[&str], gateways: &[(&str, Option<bool>)]| {
+            let mut links = links(wanted, None, &known);
+            links.routed = gateways.iter().map(|(l, _)| (*l).to_owned()).collect();
+            let gateways = gateways.iter().map(|(link, a)| ((*link).to_owned(), *a));
+            links.gateways = gateways.collect();
+            links.gateway()
+        };
+        let dead = ("eth0", Some(false));
+        assert_eq!(of(&[], &[]), None);
+        assert_eq!(of(&[], &[dead]), Some(Silent));
+        assert_eq!(of(&[], &[dead, ("wwan0", Some(false))]), Some(Silent));
+        assert_eq!(of(&[], &[dead, ("wwan0", Some(true))]), Some(Well));
+        assert_eq!(of(&[], &[dead, ("wwan0", None)]), None);
+        // One over a link that is down, or not named, leads nowhere.
+        assert_eq!(of(&[], &[dead, ("wlan0", None)]), Some(Silent));
+        assert_eq!(of(&["eth0"], &[dead, ("wwan0", None)]), Some(Silent));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! kernel: include/uapi/linux/wireguard.h). Needs `CAP_NET_ADMIN`. Its keys come along in the
 //! answer, and go with this process.
 
+use crate::edge::clock;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_generic::GenlMessage;
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
@@ -37,6 +38,8 @@ pub(super) enum Handshake {
     Never,
     /// That is no interface of WireGuard.
     Foreign,
+    /// We are not among those whom the kernel tells.
+    Kept,
     /// The kernel does not tell us.
     Unsure,
 }
@@ -52,18 +55,21 @@ pub(super) fn handshake(interface: &str) -> Handshake {
                 reason = "the kernel keeps that time by this clock, and this is not the daemon"
             )]
             let now = SystemTime::now();
-            age(since, now)
+            age(since, now, clock::since_boot())
         }
         // No such family, and no such kind of interface.
         Err(Errno::NOENT | Errno::OPNOTSUPP | Errno::NODEV) => Handshake::Foreign,
+        Err(Errno::PERM | Errno::ACCESS) => Handshake::Kept,
         Err(_) => Handshake::Unsure,
     }
 }
 
 /// One in time to come was before somebody set the clock back, nobody knows how long before. Peers
-/// refuse a new one then, whose time is earlier than that of the last: it must not look young.
-fn age(since: SystemTime, now: SystemTime) -> Handshake {
+/// refuse a new one then, whose time is earlier than that of the last: it must not look young. One from
+/// before the boot was not: somebody has set the clock forward since.
+fn age(since: SystemTime, now: SystemTime, boot: Duration) -> Handshake {
     match now.duration_since(since) {
+        Ok(age) if age > boot => Handshake::Unsure,
         Ok(age) => Handshake::Ago(age),
         Err(ahead) if ahead.duration() <= AHEAD => Handshake::Ago(Duration::ZERO),
         Err(_) => Handshake::Unsure,
@@ -196,7 +202,7 @@ mod tests {
     #[test]
     fn the_loop_is_none_of_it() {
         let found = handshake("lo");
-        let told = matches!(found, Handshake::Foreign | Handshake::Unsure);
+        let told = !matches!(found, Handshake::Ago(_) | Handshake::Never);
         assert!(told, "{found:?}");
     }
 
@@ -205,10 +211,15 @@ mod tests {
     fn one_in_time_to_come_has_no_age() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let ago = |seconds| Handshake::Ago(Duration::from_secs(seconds));
-        assert_eq!(age(at(1000), at(1045)), ago(45));
-        assert_eq!(age(at(1005), at(1000)), ago(0));
-        assert_eq!(age(at(1006), at(1000)), Handshake::Unsure);
-        assert_eq!(age(at(9_000_000), at(1000)), Handshake::Unsure);
+        let age = |since, now| age(at(since), at(now), Duration::from_secs(3600));
+        assert_eq!(age(1000, 1045), ago(45));
+        assert_eq!(age(1005, 1000), ago(0));
+        assert_eq!(age(1006, 1000), Handshake::Unsure);
+        assert_eq!(age(9_000_000, 1000), Handshake::Unsure);
+        // Nor does one that was set forward by more than the time since the boot.
+        assert_eq!(age(1000, 4600), ago(3600));
+        assert_eq!(age(1000, 4601), Handshake::Unsure);
+        assert_eq!(age(1000, 9_000_000), Handshake::Unsure);
     }
 
     /// The youngest handshake counts, of whichever peer; a peer that never had one says zero.

@@ -54,6 +54,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
             keep: 1,
         }],
         network: Some(Network {
+            every: Duration::from_secs(300),
             failures: 3,
             handshake: Duration::from_secs(300),
             rungs: vec![Rung {

@@ -74,6 +74,9 @@ impl Line<'_, '_> {
                 uplink.put(step, found);
             }
         }
+        if self.words.has_key("beyond") {
+            uplink.beyond = self.flag("beyond")?;
+        }
         if self.words.has_key("handshake") {
             let age = self.words.keyed("handshake", "45s")?;
             uplink.handshake = Some(value::seconds(&age)?);

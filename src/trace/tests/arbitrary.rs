@@ -190,8 +190,13 @@ fn unenforced() -> impl Strategy<Value = Reading> {
 fn uplink() -> impl Strategy<Value = Uplink> {
     let found = option::of(prop::sample::select(&Found::ALL));
     let steps = prop::array::uniform8(found);
-    (steps, option::of(any::<Duration>()))
-        .prop_map(|(steps, handshake)| Uplink { steps, handshake })
+    (steps, option::of(any::<Duration>()), any::<bool>()).prop_map(|(steps, handshake, beyond)| {
+        Uplink {
+            steps,
+            handshake,
+            beyond,
+        }
+    })
 }
 
 fn guarded() -> impl Strategy<Value = Reading> {
