@@ -9,7 +9,7 @@ use super::schema::Kind;
 use super::table::{At, Table};
 use super::value::Node;
 use crate::core::fact::{ServiceId, Step};
-use crate::core::settings::{Remedy, Rung, Service};
+use crate::core::settings::{Budget, Remedy, Restart, Rung, Service};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,8 +23,7 @@ pub(super) struct Draft {
     remedy: Wanted,
     steps: Vec<Step>,
     settle: Duration,
-    most: u32,
-    window: Duration,
+    budget: Option<Budget>,
 }
 
 /// What is done.
@@ -110,6 +109,20 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Option<Draft> {
         table.report().error(span, what, help);
         return None;
     }
+    let bounded = table.gives("most") || table.gives("window");
+    if machine.value && bounded {
+        let span = most.as_ref().and_then(|most| most.span.clone());
+        let span = span.or(window.as_ref().and_then(|window| window.span.clone()));
+        let (span, what) = (
+            span.unwrap_or(table.header()),
+            "`most` and `window` do not bound restarts of the machine: each begins a new count"
+                .to_owned(),
+        );
+        let help =
+            "remove both, and set `most` and `window` of [reboots], which outlive it".to_owned();
+        table.report().error(span, what, help);
+        return None;
+    }
     let remedy = match (restart, start, machine.value) {
         (Some(service), ..) => Wanted::Restart(service.value),
         (None, Some(service), _) => Wanted::Start(service.value),
@@ -122,8 +135,10 @@ fn draft(mut table: Table<'_, '_, '_>, name: &str) -> Option<Draft> {
         remedy,
         steps: steps?.value,
         settle: settle?.value,
-        most: most?.value,
-        window: window?.value,
+        budget: (!machine.value).then_some(Budget {
+            most: most?.value,
+            window: window?.value,
+        }),
     })
 }
 
@@ -146,37 +161,24 @@ pub(super) fn resolved(
     let mut good = true;
     for At { value: draft, span } in std::mem::take(&mut way.repairs) {
         let span = span.unwrap_or(top.header());
-        let found = |name: &str| {
-            let at = services.iter().position(|s| &*s.name == name)?;
-            u16::try_from(at).ok().map(ServiceId)
-        };
-        let missing = |name: &str| {
-            let what = format!("there is no service {}", quote(name));
-            (what, "name one that has a section [service.NAME]")
-        };
-        let remedy = match &draft.remedy {
-            Wanted::Machine => Ok(Remedy::Machine),
-            Wanted::Restart(name) => found(name).map(Remedy::Restart).ok_or(missing(name)),
-            Wanted::Start(name) => match found(name) {
-                None => Err(missing(name)),
-                Some(id) if runs_by_itself(services, id) => Err((
-                    format!(
-                        "{} runs by itself, so that a start does nothing",
-                        quote(name)
-                    ),
-                    "write restart instead of start, or give that service autostart = false",
-                )),
-                Some(id) => Ok(Remedy::Start(id)),
-            },
-        };
+        let remedy = remedy(&draft.remedy, services);
+        if let Ok(Remedy::Restart(id)) = remedy
+            && let Some(name) = only_by_hand(services, id)
+        {
+            let what = format!(
+                "{} is restarted only while somebody has started it",
+                quote(name)
+            );
+            let help = "remove its autostart = false, if this repair is to be made in any case";
+            top.report().warning(span.clone(), what, help.to_owned());
+        }
         match remedy {
             Ok(remedy) => rungs.push(Rung {
                 name: draft.name.into(),
                 remedy,
                 steps: draft.steps,
                 settle: draft.settle,
-                most: draft.most,
-                window: draft.window,
+                budget: draft.budget,
             }),
             Err((what, help)) => {
                 good = false;
@@ -198,7 +200,59 @@ pub(super) fn resolved(
     good.then_some(way)
 }
 
-fn runs_by_itself(services: &[Service], id: ServiceId) -> bool {
-    let service = services.get(usize::from(id.0));
-    service.is_some_and(|service| service.autostart && service.job.is_none())
+/// What is wrong, and what to do.
+type Wrong = (String, &'static str);
+
+fn remedy(wanted: &Wanted, services: &[Service]) -> Result<Remedy, Wrong> {
+    let found = |name: &str| {
+        let at = services.iter().position(|s| &*s.name == name);
+        let id = at.and_then(|at| u16::try_from(at).ok().map(ServiceId));
+        let what = || format!("there is no service {}", quote(name));
+        id.ok_or_else(|| (what(), "name one that has a section [service.NAME]"))
+    };
+    match wanted {
+        Wanted::Machine => Ok(Remedy::Machine),
+        Wanted::Restart(name) => {
+            let id = found(name)?;
+            restarted(services, id).map(|()| Remedy::Restart(id))
+        }
+        Wanted::Start(name) => {
+            let id = found(name)?;
+            started(services, id).map(|()| Remedy::Start(id))
+        }
+    }
+}
+
+/// What speaks against a repair that restarts this service.
+fn restarted(services: &[Service], id: ServiceId) -> Result<(), Wrong> {
+    let job = services.get(usize::from(id.0)).filter(|s| s.job.is_some());
+    job.map_or(Ok(()), |job| {
+        let what = format!("{} is a job, which mostly rests", quote(&job.name));
+        Err((what, "write start instead of restart"))
+    })
+}
+
+/// The name of a service that nothing starts by itself.
+fn only_by_hand(services: &[Service], id: ServiceId) -> Option<&str> {
+    let service = services.get(usize::from(id.0))?;
+    let starts = |s: &Service| s.wants.contains(&id) || s.requires.contains(&id);
+    (!service.autostart && !services.iter().any(starts)).then_some(&*service.name)
+}
+
+/// What speaks against a repair that starts it.
+fn started(services: &[Service], id: ServiceId) -> Result<(), Wrong> {
+    let Some(service) = services.get(usize::from(id.0)) else {
+        return Ok(());
+    };
+    let name = quote(&service.name);
+    if service.autostart && service.job.is_none() {
+        let what = format!("{name} runs by itself, so that a start does nothing");
+        let help = "write restart instead of start, or give that service autostart = false";
+        return Err((what, help));
+    }
+    if service.restart != Restart::Never {
+        let what = format!("{name} is started again when it ends, whatever the repair's budget is");
+        return Err((what, "give that service restart = \"never\""));
+    }
+    Ok(())
 }

@@ -108,6 +108,9 @@ impl Network {
 
 impl Policy for Network {
     fn step(&mut self, pass: &mut Pass) {
+        if let Some(repair) = pass.picture.repair.take() {
+            self.watch.undone(repair);
+        }
         match pass.fact {
             Fact::Seen(Reading::Network { up }) => self.see(*up, pass),
             Fact::Lost {

@@ -4,10 +4,10 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
-use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Thread, Ticket};
+use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Step, Thread, Ticket};
 use super::intent::{CutTold, LetGo, Outage};
 use super::reboots::Reboots;
-use super::settings::{Class, Need};
+use super::settings::{Class, Need, Remedy};
 use crate::units::{Millivolts, Mono, Permille};
 use std::time::Duration;
 
@@ -98,13 +98,15 @@ pub enum HaltCause {
 
 /// What is to be done for the way out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Repair {
-    /// Restart this service, if it is to run.
-    Restart(ServiceId),
-    /// Start this one.
-    Start(ServiceId),
-    /// Restart the machine.
-    Machine,
+pub struct Repair {
+    /// The number of the rung.
+    pub rung: u16,
+    /// The step that is broken.
+    pub step: Step,
+    /// What is done.
+    pub remedy: Remedy,
+    /// It was asked for before, since the way out broke.
+    pub again: bool,
 }
 
 impl HaltCause {
@@ -272,7 +274,8 @@ pub struct Picture {
     pub hold: bool,
     /// A service that was given up in this pass, for whose sake the machine is to be restarted.
     pub escalated: Option<ServiceId>,
-    /// What is to be done for the way out; whoever does it takes it.
+    /// What is to be done for the way out. Whoever does it takes it, and tells of it; what is left at
+    /// the end of the pass could not be done.
     pub repair: Option<Repair>,
     /// Restarts of the machine for the sake of services, over all boots.
     pub reboots: Reboots,
@@ -349,6 +352,11 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// The battery gives, or may have to soon.
+    pub fn on_battery(&self) -> bool {
+        self.mains == Some(false) || self.strain_of_power.is_some() || self.sinks
+    }
+
     /// Asks for the machine to be halted. The first ask is kept; only the shutdown policy acts on
     /// it, and takes it back when it cancels the halt. Asking again does no harm.
     pub fn ask_halt(&mut self, cause: HaltCause) {

@@ -186,7 +186,8 @@ pub enum State {
 /// One service of the set.
 pub(crate) struct Service {
     pub id: ServiceId,
-    /// It is a job: it rests most of the time, and nothing is missing then.
+    /// It is a job, or does its work for the way out: it rests most of the time, and nothing is missing
+    /// then. What there is to think of a job is told apart; a dead network is no ill health.
     pub job: bool,
     pub state: State,
     pub wish: Wish,

@@ -105,7 +105,7 @@ impl Services {
         Services {
             services: ids()
                 .zip(&settings.services)
-                .map(|(id, s)| Service::of(id, s))
+                .map(|(id, s)| probes::made(id, s, settings))
                 .collect(),
             parts: vec![Part::default(); n],
             classes: order::classes(&settings.services),

@@ -20,7 +20,7 @@ pub use group::{Escalate, Group, Strategy};
 pub use job::{Hindrance, Job, Schedule};
 pub use keeper::{Engine, Keeper, Unhealthy};
 pub use need::Need;
-pub use network::{Expiry, Judged, Network, Remedy, Rung};
+pub use network::{Budget, Expiry, Judged, Network, Remedy, Rung};
 pub use probe::{Probe, Probes};
 pub use reboots::Reboots;
 pub use restart::{Backoff, Restart};

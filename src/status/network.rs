@@ -41,10 +41,11 @@ pub struct UplinkStatus {
 pub struct RepairStatus {
     /// Its name.
     pub repair: String,
-    /// How often it was tried within its window.
+    /// How often it was tried within its window; 0 for a restart of the machine, which is counted with
+    /// all others.
     pub tried: u32,
-    /// How often it may be.
-    pub most: u32,
+    /// How often it may be; null for a restart of the machine.
+    pub most: Option<u32>,
 }
 
 /// A step.
@@ -111,7 +112,7 @@ fn repairs(core: &Core, now: Mono) -> Vec<RepairStatus> {
     let of = |(view, rung): (RungView, &Rung)| RepairStatus {
         repair: rung.name.to_string(),
         tried: view.made,
-        most: rung.most,
+        most: rung.budget.map(|budget| budget.most),
     };
     all.map(of).collect()
 }
@@ -165,7 +166,7 @@ pub(super) fn rows(status: &Status) -> Vec<Vec<Cell>> {
     }
     let repairs = status.uplink.iter().flat_map(|uplink| &uplink.repairs);
     rows.extend(repairs.filter(|r| r.tried > 0).map(|r| {
-        let tried = format!("tried {} of {} times", r.tried, r.most);
+        let tried = format!("tried {} of {} times", r.tried, r.most.unwrap_or_default());
         let name = format!("repair {}", r.repair);
         vec![Cell::plain(&name), Cell::plain(""), Cell::plain(&tried)]
     }));

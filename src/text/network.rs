@@ -163,8 +163,8 @@ pub(super) fn sentence(note: &NetworkNote, settings: &Settings) -> String {
             settings.rung(*rung)
         ),
         NetworkNote::RepairsSpent { step } => format!(
-            "the way out stays broken at {}: whatever may be tried for it was, and is tried again when \
-             its budget allows",
+            "the way out stays broken at {}: nothing is left for now that may be tried and makes a \
+             difference",
             step_word(*step)
         ),
         NetworkNote::RestartsMachine => {

@@ -93,14 +93,15 @@ pub const REPAIR: Section = Section {
             "start",
             Kind::Text,
             Nothing("\"link-up\""),
-            "A service that is started, does its work and ends; it has autostart = false",
+            "A service that is started, does its work and ends; it has autostart = false and restart = \"never\". \
+             One that is at it still is stopped first",
         ),
         key(
             "machine",
             Kind::Flag,
             Default("false"),
-            "Restart the machine, within the budget of [reboots], and only if the way out was whole since the \
-             daemon began",
+            "Restart the machine, within the budget of [reboots] alone, and only if the way out was whole since \
+             the daemon began",
         ),
         key(
             "steps",
@@ -119,7 +120,7 @@ pub const REPAIR: Section = Section {
             "most",
             Kind::Count(1, 20),
             Default("2"),
-            "How often it is tried within window",
+            "How often it is tried within window; not with machine",
         ),
         key(
             "window",

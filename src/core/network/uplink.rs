@@ -7,10 +7,10 @@
 use super::super::Pass;
 use super::super::fact::{Fault, Found, Source, Step, Uplink};
 use super::super::note::{NetworkNote, Note};
-use super::super::picture::Verdict;
+use super::super::picture::{Repair, Verdict};
 use super::super::sense::Last;
 use super::super::settings::{Judged, Network, Settings};
-use super::repair::{Repairs, RungView};
+use super::repair::{Broken, Repairs, RungView};
 use crate::units::Mono;
 
 /// How the way out stands.
@@ -73,8 +73,12 @@ impl Watch {
                 self.fail(step, found, settings, pass);
                 // One look at another step than was told is no reason for anything.
                 if self.told == Some(step) && self.failures >= settings.failures {
-                    let proven = settings.proves(uplink);
-                    self.repairs.broken(step, proven, &settings.rungs, pass);
+                    let broken = Broken {
+                        step,
+                        found,
+                        proven: settings.proves(uplink),
+                    };
+                    self.repairs.broken(broken, &settings.rungs, pass);
                 }
             }
         }
@@ -126,6 +130,11 @@ impl Watch {
             let lasted = pass.now.since(since);
             tell(NetworkNote::UplinkWell { lasted }, pass);
         }
+    }
+
+    /// What was to be done in the pass before could not be done.
+    pub fn undone(&mut self, repair: Repair) {
+        self.repairs.undone(repair);
     }
 
     /// It cannot be looked at.

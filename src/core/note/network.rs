@@ -29,7 +29,7 @@ pub enum NetworkNote {
         /// The step that is broken.
         step: Step,
     },
-    /// It is broken still, and nothing may be done for it any more for now.
+    /// It is broken still, and nothing is left for now that may be done and makes a difference.
     RepairsSpent {
         /// The step that is broken.
         step: Step,

@@ -24,7 +24,6 @@ impl Part {
             up: service.is_fit(),
             wanted: service.called_for() && (!service.job || service.alive()),
             alive: service.alive(),
-            // What there is to think of a job is told apart.
             failed: !service.job
                 && matches!(
                     service.state,

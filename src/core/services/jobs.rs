@@ -61,6 +61,11 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
+    /// This is one.
+    pub fn has(&self, id: ServiceId) -> bool {
+        self.all.contains_key(&id)
+    }
+
     pub fn of(services: &[Settings]) -> Jobs {
         let jobs = (0u16..).map(ServiceId).zip(services);
         let jobs = jobs.filter(|(_, s)| s.job.is_some());

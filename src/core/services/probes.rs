@@ -5,10 +5,12 @@
 
 use super::{Course, Services};
 use crate::core::Pass;
+use crate::core::action::Answer;
 use crate::core::fact::{ProbeKind, Request, ServiceId};
+use crate::core::note::{NetworkNote, Note};
 use crate::core::picture::Repair;
-use crate::core::service::Wish;
-use crate::core::settings::Service as Settings;
+use crate::core::service::{Service, Wish};
+use crate::core::settings::{Remedy, Service as Settings, Settings as All};
 use crate::units::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +61,14 @@ fn is_networked(s: &Settings) -> bool {
     ProbeKind::ALL.into_iter().any(networked)
 }
 
+/// A service, which rests as a job does if it is started for the way out.
+pub(super) fn made(id: ServiceId, s: &Settings, settings: &All) -> Service {
+    let mut service = Service::of(id, s);
+    let mut rungs = settings.network.iter().flat_map(|network| &network.rungs);
+    service.job |= rungs.any(|rung| rung.remedy == Remedy::Start(id));
+    service
+}
+
 impl Services {
     /// Brings the timer of a service up to date.
     pub(super) fn time_probes(&mut self, id: ServiceId) {
@@ -74,24 +84,53 @@ impl Services {
         self.cut_off_probes(pass);
     }
 
-    /// Does what a repair of the way out asks for. A service that its owner has stopped stays so, be it
-    /// the one that is to be restarted or one that it wants or requires.
+    /// Does what a repair of the way out asks for, if that makes any difference.
     fn repair(&mut self, pass: &mut Pass) {
-        match pass.picture.repair {
-            Some(Repair::Restart(id)) => {
-                let service = self.services.get_mut(usize::from(id.0));
-                if let Some(service) = service.filter(|service| service.wish == Wish::Run) {
-                    service.want_restart();
-                    self.groups.forgive(id);
-                    self.touch(id);
-                    self.moved.push_back(id);
-                }
-            }
-            // As if somebody had asked for it, who waits for no answer.
-            Some(Repair::Start(id)) => drop(self.request(&Request::Start(id), pass)),
-            Some(Repair::Machine) | None => return,
+        let Some(Repair {
+            rung, step, remedy, ..
+        }) = pass.picture.repair
+        else {
+            return;
+        };
+        let done = match remedy {
+            Remedy::Restart(id) => self.restart_for_repair(id),
+            Remedy::Start(id) if self.hangs(id) => self.restart_for_repair(id),
+            // As if somebody had asked for it.
+            Remedy::Start(id) => self.request(&Request::Start(id), pass) == Some(Answer::Accepted),
+            Remedy::Machine => return,
+        };
+        if done {
+            pass.picture.repair = None;
+            let note = NetworkNote::Repairing { rung, step };
+            pass.out.note(Note::Network(note));
         }
-        pass.picture.repair = None;
+    }
+
+    /// One that does its work for the way out is at it still, though it had its time. A job has a time
+    /// of its own.
+    fn hangs(&self, id: ServiceId) -> bool {
+        let service = self.services.get(usize::from(id.0));
+        service.is_some_and(Service::alive) && !self.jobs.has(id)
+    }
+
+    /// Returns whether that makes a difference. A service that its owner has stopped stays so, be it
+    /// this one or one that it wants or requires.
+    fn restart_for_repair(&mut self, id: ServiceId) -> bool {
+        let service = self.services.get_mut(usize::from(id.0));
+        let Some(service) = service.filter(|service| service.wish == Wish::Run) else {
+            return false;
+        };
+        let before = service.course();
+        if self.course == Course::Kept {
+            service.want_restart();
+        }
+        let moved = service.course() != before;
+        if moved {
+            self.groups.forgive(id);
+            self.touch(id);
+            self.moved.push_back(id);
+        }
+        moved
     }
 
     /// What depends on a network that is gone is not probed, and not judged by that, until the network

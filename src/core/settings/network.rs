@@ -27,9 +27,16 @@ pub struct Rung {
     pub steps: Vec<Step>,
     /// Time that it is given before anything else is done. 10 s to 1 h.
     pub settle: Duration,
-    /// How often it is done within `window`. 1 to 20.
+    /// How often it is done; none for the machine, whose restarts have a budget of their own.
+    pub budget: Option<Budget>,
+}
+
+/// How often something is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// So often within `window`. 1 to 20.
     pub most: u32,
-    /// The window of `most`. 10 min to 7 d.
+    /// 10 min to 7 d.
     pub window: Duration,
 }
 
@@ -222,8 +229,7 @@ mod tests {
             remedy: Remedy::Machine,
             steps: steps.to_vec(),
             settle: Duration::ZERO,
-            most: 1,
-            window: Duration::ZERO,
+            budget: None,
         };
         for (steps, proven, climbed) in [
             (&[][..], false, true),

@@ -26,7 +26,7 @@ use crate::core::note::{DrillRefused, HaltNote, MachineKept, NetworkNote, Note};
 use crate::core::past::was_reset;
 use crate::core::picture::{HaltCause, Picture, Repair, Rung};
 use crate::core::reboots::Reboots;
-use crate::core::settings::Settings;
+use crate::core::settings::{Remedy, Settings};
 use crate::core::{End, Pass};
 use crate::units::Mono;
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub(super) struct Counted {
     unwritten: bool,
     /// Init and the kernel did not do it.
     refused: bool,
+    /// Why it was not made for the way out, as was told last.
+    kept: Option<MachineKept>,
     /// One that is being written down, what for, and how long that may take.
     counting: Option<(Wanted, Mono)>,
 }
@@ -144,15 +146,10 @@ fn outlived_a_boot(left: &FoundMarker) -> bool {
 
 /// What would make the machine run on, whatever is counted.
 pub(super) fn not_now(picture: &Picture) -> Option<MachineKept> {
-    if on_battery(picture) {
+    if picture.on_battery() {
         return Some(MachineKept::OnBattery);
     }
     picture.hold.then_some(MachineKept::Hold)
-}
-
-/// The battery gives, or may have to soon.
-fn on_battery(picture: &Picture) -> bool {
-    picture.mains == Some(false) || picture.strain_of_power.is_some() || picture.sinks
 }
 
 impl Shutdown {
@@ -166,8 +163,9 @@ impl Shutdown {
     /// for by nothing any more.
     pub(super) fn hear_escalation(&mut self, pass: &mut Pass) {
         let asked = pass.picture.escalated.take().map(Wanted::Service);
-        let network = pass.picture.repair.take_if(|r| *r == Repair::Machine);
-        let asked = asked.or(network.map(|_| Wanted::Network));
+        let machine = |r: &Repair| r.remedy == Remedy::Machine;
+        let network = pass.picture.repair.filter(machine);
+        let network = network.filter(|_| asked.is_none());
         if !matches!(self.state, State::Running) {
             self.reboots.counting = None;
             return;
@@ -175,10 +173,26 @@ impl Shutdown {
         if let Some((wanted, until)) = self.reboots.counting {
             return self.see_counted(wanted, until, pass);
         }
-        let Some(wanted) = asked else { return };
-        match self.reboots.keeps_on(pass.now, pass.picture, pass.settings) {
-            Some(why) => tell_kept(wanted, why, pass),
-            None => self.count(wanted, pass),
+        let wanted = asked.or(network.map(|_| Wanted::Network));
+        let Some(wanted) = wanted else { return };
+        let why = self.reboots.keeps_on(pass.now, pass.picture, pass.settings);
+        match (why, network) {
+            // For the way out it is asked for again and again, and told once.
+            (Some(why), Some(repair)) => {
+                let before = self.reboots.kept.replace(why);
+                if !repair.again || before != Some(why) {
+                    tell_kept(wanted, why, pass);
+                }
+            }
+            (Some(why), None) => tell_kept(wanted, why, pass),
+            (None, network) => {
+                if let Some(Repair { rung, step, .. }) = network {
+                    pass.picture.repair = None;
+                    let note = NetworkNote::Repairing { rung, step };
+                    pass.out.note(Note::Network(note));
+                }
+                self.count(wanted, pass);
+            }
         }
     }
 

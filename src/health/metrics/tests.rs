@@ -62,7 +62,7 @@ fn full() -> Status {
         repairs: vec![RepairStatus {
             repair: "tunnel".to_owned(),
             tried: 1,
-            most: 2,
+            most: Some(2),
         }],
     });
     status.expiries = vec![ExpiryStatus {

@@ -62,8 +62,7 @@ pub(crate) fn settings(services: &[&str], mounts: &[&str]) -> Settings {
                 remedy: Remedy::Machine,
                 steps: Vec::new(),
                 settle: Duration::from_secs(120),
-                most: 2,
-                window: Duration::from_secs(6 * 3600),
+                budget: None,
             }],
         }),
         expiries: vec![Expiry {

@@ -36,8 +36,8 @@ pub(super) fn notes() -> Vec<(Note, &'static str)> {
         ),
         of(
             NetworkNote::RepairsSpent { step: Step::Name },
-            "the way out stays broken at name: whatever may be tried for it was, and is tried again when its \
-             budget allows",
+            "the way out stays broken at name: nothing is left for now that may be tried and makes a \
+             difference",
         ),
         of(
             NetworkNote::RestartsMachine,
