@@ -209,7 +209,7 @@ impl Hands {
         } = watch;
         let events = Arc::new(EventRing::new().map_err(AppError::kernel("event ring"))?);
         let real = record.real;
-        self.man_recorder(record, &config, &ground, (&events, &inbox))?;
+        self.man_recorder(record, &config, &mut ground, (&events, &inbox))?;
         self.man_keeper(works.keeper, &ground, real, &inbox)?;
         self.man_engine(works.engine, &ground, real, &inbox)?;
         self.man_health(health)?;
@@ -242,7 +242,8 @@ fn opening(queues: &Queues, ground: &mut Ground) -> VecDeque<Fact> {
     let told = safe.into_iter().chain(stand_in).map(Fact::Seen);
     let told = told.chain(no_pool);
     let mut facts: VecDeque<Fact> = told.chain(unenforced).collect();
-    let jobs = ground.job_pasts().into_iter();
+    let stops = ground.stop_times();
+    let jobs = ground.job_pasts().into_iter().chain(stops);
     let stores = &ground.stores;
     let kept = |service: ServiceId| stores[usize::from(service.0)].count();
     facts.extend(ground.heritage.facts(jobs, kept));

@@ -44,6 +44,7 @@ pub(super) fn changes_nothing(out: &Actions) -> bool {
     let answers =
         |order: &Order| matches!(&order.action, Action::Reply { ticket, .. } if *ticket == TICKET);
     let silent = out.notes.is_empty() && out.memos.is_empty() && out.pasts.is_empty();
+    let silent = silent && out.stops.is_empty();
     silent && out.orders.iter().all(answers)
 }
 

@@ -4,6 +4,7 @@
 //! [`Fact::Done`](super::fact::Fact::Done). Each variant is constructed in exactly one policy file;
 //! `tests/tidy.rs` holds the table of owners. Notes are not actions: they ask for nothing.
 
+use super::budget::StopTimes;
 use super::fact::{CapId, HaltKind, Hold, OrderId, ProbeKind, RunId, ServiceId, Thread, Ticket};
 use super::intent::Marker;
 use super::job::JobPast;
@@ -209,6 +210,9 @@ pub struct Actions {
     /// What is known of the runs of jobs, to be kept over boots; whatever was kept about the same job
     /// before is out of date.
     pub pasts: Vec<(ServiceId, JobPast)>,
+    /// How long the latest stops of services took, to be kept over boots; whatever was kept about the
+    /// same service before is out of date.
+    pub stops: Vec<(ServiceId, StopTimes)>,
 }
 
 impl Actions {
@@ -238,6 +242,7 @@ impl Actions {
             notes,
             memos: std::mem::take(&mut self.memos),
             pasts: std::mem::take(&mut self.pasts),
+            stops: std::mem::take(&mut self.stops),
         }
     }
 
@@ -247,5 +252,6 @@ impl Actions {
         self.notes.clear();
         self.memos.clear();
         self.pasts.clear();
+        self.stops.clear();
     }
 }

@@ -17,6 +17,7 @@ mod standing;
 mod throttle;
 mod uplink;
 
+pub use super::budget::StopTimes;
 use super::intent::FoundMarker;
 use super::job::JobPast;
 use super::light::LedState;
@@ -413,6 +414,8 @@ pub enum Change {
     Redefined,
     /// What an earlier daemon, of this boot or of another, left about the runs of this job was found.
     Remembered(JobPast),
+    /// How long the latest stops of it took, as an earlier daemon, of this boot or another, has seen.
+    Stops(StopTimes),
     /// It said `READY=1`.
     Ready,
     /// It said `WATCHDOG=1`.

@@ -19,6 +19,7 @@
 
 pub mod action;
 mod backoff;
+pub mod budget;
 mod clock;
 pub mod comeback;
 mod daemon;
@@ -68,7 +69,7 @@ pub use power::{
     Course, Dispute, Gauge, GaugeView, Held, LineView, Plan, PowerView, Quality, Signs, Supply,
 };
 pub use service::{Account, Bar, Down, ProbeView, Readiness, Reload, State, StopCause, Wish};
-pub use services::{JobPlan, JobView, View};
+pub use services::{JobPlan, JobView, StopView, View};
 use settings::Settings;
 pub use shutdown::WayDownStep;
 use std::borrow::Borrow;
@@ -313,7 +314,17 @@ impl Core {
 
     /// How power stands in full: what each source says, and what would happen when.
     pub fn power(&self, now: Mono) -> PowerView {
-        self.power.view(now, self.settings())
+        let settings = self.settings();
+        self.power
+            .view(now, settings, self.services.stop_span(settings))
+    }
+
+    /// What the stop of each service takes that runs or is to, and what a halt leaves of its deadline
+    /// with a battery that lasts for so long.
+    pub fn stop_views(&self, lasts: Duration) -> Vec<StopView> {
+        let settings = self.settings();
+        let time = shutdown::Shutdown::time_to_stop(settings, lasts);
+        self.services.stop_views(settings, time)
     }
 
     /// The rungs of a power-off for want of mains, and the longest that each may take.

@@ -4,6 +4,7 @@
 //! before it in the order, writes its own, and has no other way to talk to its neighbours.
 
 use super::action::Answer;
+use super::budget::{Fit, StopSpan};
 use super::fact::{Asker, HaltKind, ServiceId, Shown, StandIn, Step, Thread, Ticket};
 use super::intent::{CutTold, LetGo, Outage};
 use super::reboots::Reboots;
@@ -284,6 +285,11 @@ pub struct Picture {
     /// For how long the battery surely lasts from now on; `None` where nobody can tell. A halt is
     /// made to fit into it.
     pub hold_up: Option<Duration>,
+    /// What the stop of the services takes that run or are to, in an outage; `None` without one.
+    pub stop_span: Option<StopSpan>,
+    /// How the stop of the services is made to fit into what the battery gives; `None` where it need
+    /// not be.
+    pub stop_fit: Option<Fit>,
     /// The halt that is under way, until the daemon is gone.
     pub halting: Option<Halting>,
     /// The board is still to forget a cut of which the boot before has told it.

@@ -38,6 +38,7 @@ mod plan;
 mod publish;
 mod recovery;
 mod rise;
+mod scarce;
 mod sign;
 mod sink;
 mod supply;
@@ -65,6 +66,7 @@ use gauge::Believed;
 use look::Look;
 use recovery::Recovery;
 use rise::Rise;
+use scarce::Scarce;
 use sign::Sign;
 use sink::Sink;
 use std::time::Duration;
@@ -100,12 +102,15 @@ pub(crate) struct Power {
     agreed: Option<(Mono, u32)>,
     low_told: bool,
     shed: Shed,
+    /// What is left calls for the stop of services.
+    scarce: Scarce,
     recovery: Recovery,
     dispute: Disputed,
     doubt: Doubt,
     /// What holds has to be seen before time alone counts.
     look: Look,
     sink: Sink,
+    /// Runtime below which the machine is halted, with the deadlines of all services.
     needed: Duration,
     /// The gauge is to be looked at every second.
     closely: bool,
@@ -136,6 +141,7 @@ impl Power {
             agreed: None,
             low_told: false,
             shed: Shed::Nothing,
+            scarce: Scarce::default(),
             recovery: Recovery::default(),
             dispute: Disputed::default(),
             doubt: Doubt::default(),
@@ -191,6 +197,7 @@ impl Power {
             self.charge_then = self.gauge.last().charge.map(|c| c.0);
             self.confirmed = false;
             self.agreed = None;
+            self.scarce = Scarce::default();
             self.low_told = false;
         }
     }

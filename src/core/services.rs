@@ -8,6 +8,7 @@
 //! its neighbours, however many there are.
 
 mod bars;
+mod budget;
 mod count;
 mod exclusive;
 mod group;
@@ -26,12 +27,14 @@ mod view;
 use super::action::{Actions, Answer};
 use super::fact::{Change, Fact, Fault, OrderId, Request, RunId, ServiceId};
 use super::note::Note;
-use super::picture::{Ending, Shed, Verdict};
+use super::picture::{Ending, Shed};
 use super::service::{Service, Turn};
 use super::settings::{Class, Settings};
 use super::{Pass, Policy};
 use crate::units::Mono;
 use bars::Needs;
+use budget::Budget;
+pub use budget::StopView;
 use count::{Count, Part};
 use groups::Groups;
 pub use jobs::JobView;
@@ -65,6 +68,7 @@ pub(crate) struct Services {
     orders: BTreeMap<OrderId, ServiceId>,
     ordered: Vec<Option<OrderId>>,
     legacy: Legacy,
+    budget: Budget,
     /// Services whose neighbours may have to move.
     moved: VecDeque<ServiceId>,
     /// Services of which others may be barred, or not any more.
@@ -122,6 +126,7 @@ impl Services {
             orders: BTreeMap::new(),
             ordered: vec![None; n],
             legacy: Legacy::new(n),
+            budget: Budget::default(),
             moved: VecDeque::new(),
             leant_on: VecDeque::new(),
             count: Count::default(),
@@ -185,6 +190,7 @@ impl Services {
     /// its neighbours.
     fn touch(&mut self, id: ServiceId) {
         let at = usize::from(id.0);
+        self.look_at_stop(id);
         let service = &self.services[at];
         if self.registered[at] != service.due {
             if let Some(old) = self.registered[at] {
@@ -216,6 +222,7 @@ impl Services {
         let service = &self.services[at];
         if part != before || service.wants_start() {
             self.count.replace(before, part);
+            self.budget.stale = true;
             self.parts[at] = part;
             self.moved.push_back(id);
             self.leant_on.push_back(id);
@@ -269,6 +276,7 @@ impl Services {
                 | Change::Recalled(_)
                 | Change::Redefined
                 | Change::Remembered(_)
+                | Change::Stops(_)
         );
         let too_late = self.begun && old;
         if too_late || self.course == Course::Left {
@@ -278,6 +286,9 @@ impl Services {
             return self.jobs.remember(id, *past);
         }
         let at = usize::from(id.0);
+        if let Change::Stops(times) = change {
+            return self.budget.recall(id, *times);
+        }
         let (jitter, excuse) = (self.jitter(), self.excuse(pass.now));
         let (Some(service), Some(s)) = (self.services.get_mut(at), pass.settings.services.get(at))
         else {
@@ -290,10 +301,13 @@ impl Services {
             excuse,
             out: pass.out,
         };
+        let before = service.state;
         service.change(run, change, &mut turn);
+        let took = service.stop_took(before, pass.now);
         if let (Change::Adopted { .. }, Some(began)) = (change, self.jobs.began(id)) {
             service.has_run_since(began, s);
         }
+        self.budget.learn(id, took);
         self.tell_group(id, pass);
         self.keep_out(id, pass);
         self.touch(id);
@@ -349,23 +363,6 @@ impl Services {
             self.touch(id);
         }
     }
-
-    fn publish(&self, pass: &mut Pass) {
-        let missing = self.count.up_wanted != self.count.wanted;
-        let doubtful = self.count.on_probation > 0 || self.count.unsure > 0;
-        pass.picture.services = match (
-            self.count.failed > 0,
-            (missing || doubtful) && self.course == Course::Kept,
-        ) {
-            (true, _) => Verdict::Critical,
-            (false, true) => Verdict::Warn,
-            (false, false) => Verdict::Ok,
-        };
-        pass.picture.up = self.count.up;
-        pass.picture.wanted = self.count.wanted;
-        pass.picture.alive = self.count.alive;
-        pass.picture.births = self.count.coming;
-    }
 }
 
 impl Services {
@@ -416,6 +413,7 @@ impl Policy for Services {
         if self.course == Course::Kept {
             self.shed(pass.picture.held_back());
         }
+        self.fit(pass);
         self.strain(pass);
         self.look_at_hold(pass);
         self.look_at_needs(pass);
@@ -431,6 +429,7 @@ impl Policy for Services {
             self.probe(pass);
         }
         self.leave_memos(pass.out);
+        self.leave_stop_times(pass.out);
         self.publish(pass);
         self.publish_jobs(pass.picture);
     }

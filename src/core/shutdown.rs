@@ -20,6 +20,7 @@ mod drill;
 mod escalation;
 #[cfg(test)]
 mod escalation_tests;
+mod fit;
 mod halt;
 #[cfg(test)]
 mod halt_tests;
@@ -232,6 +233,13 @@ impl Shutdown {
             None => HaltCause::LowBattery,
         };
         way_down::way_down(cause, settings, lasts)
+    }
+}
+
+impl Shutdown {
+    /// What services get in a halt with a battery that lasts for so long.
+    pub fn time_to_stop(settings: &Settings, lasts: Duration) -> Duration {
+        ladder::stop_time(settings.stop_budget, Some(lasts))
     }
 }
 

@@ -220,6 +220,7 @@ impl Ledger {
             | Change::Recalled(_)
             | Change::Redefined
             | Change::Remembered(_)
+            | Change::Stops(_)
             | Change::Ready
             | Change::Said(_)
             | Change::Refused { .. }

@@ -2,7 +2,7 @@
 
 use super::{
     board_record, engine, health, hold_file, job_file, keeper, marker_file, memo, mountinfo,
-    prober, proc_text, run_record, run_table,
+    prober, proc_text, run_record, run_table, stop_file,
 };
 use crate::core::fact::ServiceId;
 use crate::core::settings::Settings;
@@ -46,6 +46,15 @@ pub fn records(bytes: &[u8], settings: &Settings) {
             job_file::parse(text, ServiceId(id), settings);
         }
     }
+    stop_file::whole(text)
+        .into_iter()
+        .flatten()
+        .for_each(|line| {
+            stop_file::entry(line);
+        });
+    text.lines().for_each(|line| {
+        stop_file::entry(line);
+    });
     board_record::parse(text);
     if let Some((first, source)) = text.split_once('\n') {
         let sum = crc32fast::hash(source.as_bytes());

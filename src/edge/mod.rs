@@ -81,6 +81,7 @@ pub mod sim_board;
 pub mod spawn;
 pub mod spawner;
 pub mod starts;
+pub mod stop_file;
 pub mod successor;
 pub mod syncer;
 pub mod systemd;

@@ -53,13 +53,14 @@ pub fn set_aside(places: &Places, state_dir: &Path) {
 }
 
 /// Files that may have a version of their own, in both directories.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "marker",
     "marker.sim",
     "hold",
     "board",
     "configuration",
     "floor",
+    "stops",
 ];
 
 /// Files of this directory that may have a version of their own.

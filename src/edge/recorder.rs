@@ -10,6 +10,7 @@ use super::floor_file::FloorFile;
 use super::inbox::Inbox;
 use super::job_file::JobFiles;
 use super::ledger::{Batch, Entry, Reader};
+use super::stop_file::StopFile;
 use crate::core::fact::{Change, Fact, Pid, Reading, RunId, Said, ServiceId, Source};
 use crate::core::note::{Note, Severity};
 use crate::core::settings::Settings;
@@ -48,6 +49,8 @@ pub struct Recorder {
     jobs: Option<JobFiles>,
     /// Where the time is kept that is past for certain.
     floor: Option<FloorFile>,
+    /// Where is kept how long services take to stop.
+    stops: Option<StopFile>,
 }
 
 /// Run, main process, and whether it has said that it is ready.
@@ -97,6 +100,7 @@ impl Recorder {
             trust,
             jobs: None,
             floor: None,
+            stops: None,
         }
     }
 
@@ -109,6 +113,12 @@ impl Recorder {
     /// The time that is past for certain is kept there.
     pub fn with_floor(mut self, floor: Option<FloorFile>) -> Recorder {
         self.floor = floor;
+        self
+    }
+
+    /// How long services take to stop is kept there.
+    pub fn with_stops(mut self, stops: Option<StopFile>) -> Recorder {
+        self.stops = stops;
         self
     }
 
@@ -137,6 +147,7 @@ impl Recorder {
         self.tell(batch);
         self.keep_jobs(batch);
         self.keep(batch);
+        self.keep_stops(batch);
         if let Some(floor) = &mut self.floor {
             for entry in &batch.entries {
                 floor.see(entry.now, &entry.fact, entry.trust);
@@ -203,6 +214,14 @@ impl Recorder {
                 );
             }
         }
+    }
+
+    /// How long services take to stop.
+    fn keep_stops(&mut self, batch: &Batch) {
+        let Some(file) = &mut self.stops else { return };
+        let learned = batch.entries.iter().flat_map(|e| &e.answer.stops);
+        learned.for_each(|(service, times)| file.learn(*service, *times));
+        file.write(clock::now(), batch.last, &self.settings);
     }
 
     /// The journal, and those who follow it.
@@ -288,6 +307,7 @@ impl Recorder {
             | Change::Recalled(_)
             | Change::Redefined
             | Change::Remembered(_)
+            | Change::Stops(_)
             | Change::Heartbeat
             | Change::Said(_)
             | Change::Refused { .. }

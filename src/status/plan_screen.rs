@@ -1,7 +1,7 @@
 //! `fieldwarden power plan` for people: the whole way down, from mains that fail to what starts the
 //! machine again.
 
-use super::power::PowerStatus;
+use super::power::{PowerStatus, PowerStop};
 use super::power_screen::step;
 use super::screen::{BAD, DOUBTFUL, GOOD, QUIET, TITLE};
 use super::table::{Cell, lines};
@@ -19,6 +19,7 @@ pub fn plan_screen(power: &PowerStatus, classes: &[(&str, Vec<&str>)], took: &St
         (super::power_screen::title(power), outage(power, classes)),
         ("the power-off", way_down(power, took)),
         ("the battery", battery(power)),
+        ("how long the services take to stop", stops(power)),
         ("after it", after(power)),
     ];
     let parts = sections.iter().filter(|(_, body)| !body.is_empty());
@@ -78,9 +79,17 @@ fn way_down(power: &PowerStatus, took: &StopTimes) -> String {
     if let Some((at, from)) = committed {
         let line = text.match_indices('\n').map(|(end, _)| end + 1);
         let here = std::iter::once(0).chain(line).nth(at).unwrap_or(0);
+        // With the time up to the ask, where time alone brings that about.
+        let asked = power.next.iter().find(|next| next.step == "halt");
+        let all = asked.map_or_else(String::new, |halt| {
+            format!(
+                ", in {} at the latest",
+                for_people(halt.in_seconds.0 + from)
+            )
+        });
         let from = for_people(from);
         let said = format!(
-            "  {DOUBTFUL}-- the point of no return, {from} after the ask at most{DOUBTFUL:#}\n"
+            "  {DOUBTFUL}-- the point of no return, {from} after the ask at most{all}{DOUBTFUL:#}\n"
         );
         text.insert_str(here, &said);
     }
@@ -120,8 +129,69 @@ fn battery(power: &PowerStatus) -> String {
                 for_people(needed)
             )),
         ],
+        vec![Cell::plain(""), Cell::new(&made_of(power), QUIET)],
     ];
     lines(2, &rows)
+}
+
+/// What `needed` is made of, service by service, and what would be shortened.
+fn stops(power: &PowerStatus) -> String {
+    let row = |stop: &PowerStop| {
+        let plural = if stop.seen == 1 { "stop" } else { "stops" };
+        let why = match (stop.basis.as_str(), &stop.longest_seconds) {
+            ("learned", Some(longest)) => format!(
+                "{} at most in its latest {} {plural}",
+                for_people(longest.0),
+                stop.seen
+            ),
+            ("killed", _) => "its deadline: it had to be killed of late".to_owned(),
+            _ => format!("its deadline: {} {plural} seen", stop.seen),
+        };
+        let short = stop.left_seconds.0 < stop.deadline_seconds.0;
+        let left = match short {
+            true => format!(
+                "killed after {} instead of {}",
+                for_people(stop.left_seconds.0),
+                for_people(stop.deadline_seconds.0)
+            ),
+            false => String::new(),
+        };
+        let style = if stop.on_chain { Style::new() } else { QUIET };
+        vec![
+            Cell::new(&stop.service, style),
+            Cell::new(&for_people(stop.expected_seconds.0), style),
+            Cell::new(&why, QUIET),
+            Cell::new(&left, DOUBTFUL),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = power.stops.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let short = |stop: &PowerStop| stop.left_seconds.0 < stop.deadline_seconds.0;
+    let said = match power.stops.iter().any(short) {
+        true => format!(
+            "  with {} left when it begins, deadlines are shortened as shown\n",
+            for_people(power.fit_seconds.0)
+        ),
+        false => String::new(),
+    };
+    lines(2, &rows) + &said
+}
+
+/// `2 x 12 s for the services, 30 s for the machine`.
+fn made_of(power: &PowerStatus) -> String {
+    let beside = for_people(power.beside_seconds.0);
+    if power.stops_seconds.0.is_zero() {
+        return format!("{beside} for the machine, as no service has to stop");
+    }
+    let chain = power.stops.iter().filter(|stop| stop.on_chain);
+    let chain: Vec<&str> = chain.map(|stop| stop.service.as_str()).collect();
+    let services = for_people(power.stops_seconds.0);
+    format!(
+        "2 x {services} for {}, and {beside} for the machine",
+        chain.join(", ")
+    )
 }
 
 fn after(power: &PowerStatus) -> String {
@@ -163,6 +233,19 @@ mod tests {
             in_seconds: seconds(s),
             why: why.map(str::to_owned),
         };
+        let stop = |(name, expected, deadline, left): (&str, _, _, _),
+                    (basis, longest): (&str, Option<u64>),
+                    seen,
+                    on_chain| PowerStop {
+            service: name.to_owned(),
+            expected_seconds: seconds(expected),
+            deadline_seconds: seconds(deadline),
+            basis: basis.to_owned(),
+            longest_seconds: longest.map(seconds),
+            seen,
+            on_chain,
+            left_seconds: seconds(left),
+        };
         let rung = |rung: &str, s, can_be_taken_back| PowerRung {
             rung: rung.to_owned(),
             at_most_seconds: seconds(s),
@@ -171,6 +254,14 @@ mod tests {
         PowerStatus {
             state: "on-line".to_owned(),
             needed_seconds: seconds(50),
+            stops_seconds: seconds(10),
+            beside_seconds: seconds(30),
+            fit_seconds: seconds(50),
+            stops: vec![
+                stop(("db", 3, 10, 10), ("learned", Some(2)), 8, true),
+                stop(("web", 7, 7, 4), ("too-few", None), 1, true),
+                stop(("x", 1, 1, 1), ("killed", None), 5, false),
+            ],
             next: vec![
                 step("stop-optional", 10, None),
                 step("stop-normal", 30, None),
@@ -203,12 +294,19 @@ the power-off
   what is left is killed            5 s at most
   what is to come is written down   3 s at most
   file systems are synced           10 s at most
-  -- the point of no return, 1 min 38 s after the ask at most
+  -- the point of no return, 1 min 38 s after the ask at most, in 2 min 38 s at the latest
   init stops and unmounts the rest  1 min 40 s at most
 
 the battery
   left    known only on battery, after a minute
   needed  50 s: with less than that the power-off begins
+          2 x 10 s for db, web, and 30 s for the machine
+
+how long the services take to stop
+  db   3 s  2 s at most in its latest 8 stops
+  web  7 s  its deadline: 1 stop seen                  killed after 4 s instead of 7 s
+  x    1 s  its deadline: it had to be killed of late
+  with 50 s left when it begins, deadlines are shortened as shown
 
 after it
   the board starts the machine by itself when mains are back
@@ -223,6 +321,8 @@ after it
             remaining_seconds: Some(seconds(40)),
             comes_back: Some(false),
             next: Vec::new(),
+            stops: Vec::new(),
+            stops_seconds: seconds(0),
             ..power()
         };
         let text = shown(&power, &StopTimes::new());
@@ -230,6 +330,8 @@ after it
             "only the battery ends it",
             "no stop was seen yet",
             "may last for 40 s only",
+            "30 s for the machine, as no service has to stop",
+            "of no return, 1 min 38 s after the ask at most\n",
             "mains that return later do not start the machine",
         ] {
             assert!(text.contains(part), "{part}: {text}");

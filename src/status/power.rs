@@ -2,9 +2,11 @@
 
 use super::quantity::{Percent, Seconds, Volts};
 use super::{BatteryStatus, amperes_of};
+use crate::core::budget::Basis;
 use crate::core::picture::{HaltCause, Shed};
+use crate::core::settings::BESIDE;
 use crate::core::{
-    Core, GaugeView, Held, LineView, PowerView, Quality, Signs, Supply, WayDownStep,
+    Core, GaugeView, Held, LineView, PowerView, Quality, Signs, StopView, Supply, WayDownStep,
 };
 use crate::text::{dispute_word, fault_sentence, rung_word, shed_word};
 use crate::units::Mono;
@@ -36,6 +38,19 @@ pub struct PowerStatus {
     pub remaining_seconds: Option<Seconds>,
     /// Runtime below which the machine is halted.
     pub needed_seconds: Seconds,
+    /// Of that, what services are expected to take that stop one after another; it counts twice.
+    #[serde(default)]
+    pub stops_seconds: Seconds,
+    /// Of that, what the machine takes beside it.
+    #[serde(default)]
+    pub beside_seconds: Seconds,
+    /// What the stop of each service takes that runs or is to.
+    #[serde(default)]
+    pub stops: Vec<PowerStop>,
+    /// Runtime for which `left_seconds` of these is told: what is left, or what is needed where that is
+    /// more or is not known.
+    #[serde(default)]
+    pub fit_seconds: Seconds,
     /// Services that are stopped to save power: `nothing`, `optional` or `normal`.
     pub shed: String,
     /// What is next while mains stay away; on mains, what would be next if they failed now.
@@ -71,6 +86,27 @@ pub struct PowerRung {
     pub can_be_taken_back: bool,
 }
 
+/// What the stop of a service takes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PowerStop {
+    /// Its name.
+    pub service: String,
+    /// What is reckoned with, never more than the deadline.
+    pub expected_seconds: Seconds,
+    /// Its deadline, `stop_timeout`.
+    pub deadline_seconds: Seconds,
+    /// Why that much: `learned`, or the deadline because `too-few` stops were seen or one was `killed`.
+    pub basis: String,
+    /// The longest stop that was seen, where it is learned.
+    pub longest_seconds: Option<Seconds>,
+    /// Stops that are remembered, eight at most.
+    pub seen: usize,
+    /// It is one of those that stop one after another, and together take longest.
+    pub on_chain: bool,
+    /// What would be left of its deadline.
+    pub left_seconds: Seconds,
+}
+
 /// Something that tells of mains or of the battery.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PowerSource {
@@ -103,6 +139,9 @@ pub struct PowerStep {
 pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
     let view = core.power(now);
     view.supply?;
+    let fit = view
+        .remaining
+        .map_or(view.needed, |left| left.min(view.needed));
     Some(PowerStatus {
         state: state(view.supply).to_owned(),
         outage_seconds: view
@@ -118,6 +157,14 @@ pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
         dispute: view.dispute.map(|d| dispute_word(d).to_owned()),
         remaining_seconds: view.remaining.map(Seconds),
         needed_seconds: Seconds(view.needed),
+        stops_seconds: Seconds(view.span.expected.min(core.settings().stop_budget)),
+        beside_seconds: Seconds(BESIDE),
+        stops: core
+            .stop_views(fit)
+            .into_iter()
+            .map(|stop| stop_of(core, stop))
+            .collect(),
+        fit_seconds: Seconds(fit),
         shed: shed_word(view.shed).to_owned(),
         next: next(&view, now),
         held: view.plan.held.map(|held| {
@@ -136,6 +183,24 @@ pub(super) fn power(core: &Core, now: Mono) -> Option<PowerStatus> {
         way_down: core.way_down().into_iter().map(rung).collect(),
         comes_back: core.settings().board.comes_back,
     })
+}
+
+fn stop_of(core: &Core, stop: StopView) -> PowerStop {
+    let (basis, longest) = match stop.basis {
+        Basis::Learned { longest } => ("learned", Some(Seconds(longest))),
+        Basis::TooFew => ("too-few", None),
+        Basis::Killed => ("killed", None),
+    };
+    PowerStop {
+        service: core.settings().name(stop.service).to_owned(),
+        expected_seconds: Seconds(stop.expected),
+        deadline_seconds: Seconds(stop.deadline),
+        basis: basis.to_owned(),
+        longest_seconds: longest,
+        seen: stop.seen,
+        on_chain: stop.on_chain,
+        left_seconds: Seconds(stop.left),
+    }
 }
 
 fn rung(step: WayDownStep) -> PowerRung {

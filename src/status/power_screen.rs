@@ -275,11 +275,7 @@ mod tests {
                 step("halt", 47_600, Some("ride-through")),
             ],
             held: Some("returning".to_owned()),
-            halts_in_vain: 0,
-            recovering: false,
-            recovered_in_seconds: None,
-            way_down: Vec::new(),
-            comes_back: None,
+            ..PowerStatus::default()
         }
     }
 

@@ -201,6 +201,7 @@ fn change(change: &Change) -> String {
             progress(memo.progress)
         ),
         Change::Remembered(past) => format!("remembered {}", super::job::past(past)),
+        Change::Stops(times) => format!("stops took={}", super::stops::stops(times)),
         Change::Ready => "ready".to_owned(),
         Change::Heartbeat => "heartbeat".to_owned(),
         Change::Said(said) => format!("said {}", notify::said(said)),

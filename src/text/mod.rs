@@ -31,6 +31,7 @@ mod quantity;
 mod reload;
 mod sentence;
 mod signal;
+mod stops;
 mod throttle;
 mod token;
 mod words;
@@ -59,6 +60,7 @@ pub use quantity::{amperes, celsius, for_people, hundredths, percent, seconds, v
 pub use reload::{goes_by, stand_in_word, unready};
 pub use sentence::{fault_sentence, kept_because, sentence};
 pub use signal::{signal_named, signal_word};
+pub use stops::{stop_times, stops};
 pub use throttle::{explain, throttle_clause, throttle_flags};
 pub use token::token;
 pub use words::{

@@ -1,6 +1,7 @@
 //! The invariants that hold at every step of one life, each a function with a name.
 
 use crate::bars::{Bars, called};
+use crate::budget::Budgets;
 use crate::ends::End;
 use crate::groups::Groups;
 use crate::heat::Felt;
@@ -17,6 +18,7 @@ use crate::silence::Before;
 use crate::strain::{MARGIN, Strained};
 use crate::throttle::Flags;
 use fieldwarden::core::action::{Action, Answer, Order, Signal};
+use fieldwarden::core::budget::StopTimes;
 use fieldwarden::core::fact::{
     self, Change, Fact, Pulse, Request, RunId, ServiceId, Thread, Ticket,
 };
@@ -63,6 +65,8 @@ pub struct View<'a> {
     pub thawed: u64,
     /// The daemon ends, and services are stopped or left for that.
     pub stops: bool,
+    /// What is told of how long stops took.
+    pub learned: &'a [(ServiceId, StopTimes)],
 }
 
 type Check = Result<(), String>;
@@ -128,6 +132,7 @@ pub struct Checks {
     jobs: Jobs,
     machine: Machine,
     probes: Probes,
+    budgets: Budgets,
     holds: Holds,
     pub reloads: Reloads,
     /// Nothing that is written outlives a boot.
@@ -174,6 +179,7 @@ impl Checks {
             jobs: Jobs::default(),
             machine: Machine::default(),
             probes: Probes::default(),
+            budgets: Budgets::default(),
             holds: Holds::default(),
             reloads: Reloads::default(),
             forgets,
@@ -210,6 +216,7 @@ impl Checks {
         self.jobs = Jobs::default();
         self.machine.new_life();
         self.probes.new_life();
+        self.budgets.new_life();
         self.holds.new_life();
         self.reloads.new_life();
     }
@@ -248,7 +255,7 @@ impl Checks {
                 seen.excused |= v.alive[at] == 0 && v.starting[at] == 0;
             }
         }
-        let checks: [fn(&mut Checks, &View) -> Check; 15] = [
+        let checks: [fn(&mut Checks, &View) -> Check; 16] = [
             Checks::lists_are_bounded,
             Checks::every_request_gets_one_reply,
             Checks::nothing_after_exit,
@@ -258,6 +265,7 @@ impl Checks {
             Checks::restarts_are_limited,
             Checks::waits_are_kept,
             Checks::signals_are_for_the_present_run,
+            Checks::budgets_are_kept,
             Checks::stops_come_in_order,
             Checks::services_are_down_first,
             Checks::readiness_is_heard,
@@ -642,6 +650,10 @@ impl Checks {
         Ok(())
     }
 
+    fn budgets_are_kept(&mut self, v: &View) -> Check {
+        self.budgets.are_kept(v, &self.settings)
+    }
+
     fn signals_are_for_the_present_run(&mut self, v: &View) -> Check {
         let rushed = self.is_rushed() || overruns(v);
         for (service, run, signal) in signals(v) {
@@ -659,7 +671,9 @@ impl Checks {
                     let by_itself = seen.told.or(seen.killed).is_none() && seen.own.is_some();
                     seen.cut_short |= rushed && by_itself;
                     let told = seen.told.or(seen.own);
-                    let told = told.map(|t| t + millis(s.stop_timeout));
+                    // A battery that is short leaves less of it.
+                    let left = self.budgets.left(service, v, s.stop_timeout);
+                    let told = told.map(|t| t + millis(left));
                     // One that was killed rightly and is still there is killed again, in peace.
                     let due = match seen.killed.replace(v.now) {
                         Some(killed) => Some(killed + KILL_AGAIN),

@@ -144,7 +144,7 @@ impl World {
             self.after(timeout, Event::InitLooks(self.lives));
         }
         self.recall();
-        self.remember_jobs();
+        self.remember();
         self.adopt();
         self.redefine(handed.redefined);
         let floor = self.clocks.floor();
@@ -181,9 +181,12 @@ impl World {
         }
     }
 
-    fn remember_jobs(&mut self) {
-        for (service, past) in self.pasts.clone() {
-            let change = Change::Remembered(past);
+    fn remember(&mut self) {
+        let pasts = self.pasts.clone().into_iter();
+        let pasts = pasts.map(|(service, past)| (service, Change::Remembered(past)));
+        let learned = self.learned.clone().into_iter();
+        let learned = learned.map(|(service, times)| (service, Change::Stops(times)));
+        for (service, change) in pasts.chain(learned).collect::<Vec<_>>() {
             let run = RunId(0);
             self.step(
                 &Fact::Child {

@@ -16,6 +16,7 @@ mod bars;
 mod battery;
 mod board;
 mod board_file;
+mod budget;
 mod by_current;
 mod checks;
 mod chips;

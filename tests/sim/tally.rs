@@ -61,6 +61,8 @@ pub struct Power {
     pub deaf: u64,
     /// See `cuts`.
     pub stranded: u64,
+    /// Halts in which deadlines were shortened.
+    pub shortened: u64,
     /// Looks at a gauge that met with this.
     pub ails: BTreeMap<Ails, u64>,
     /// Rungs that were reached, and those on which the daemon was killed and the machine was reset.
@@ -123,6 +125,7 @@ impl Tally {
             (&mut self.power.cut_short, other.power.cut_short),
             (&mut self.power.deaf, other.power.deaf),
             (&mut self.power.stranded, other.power.stranded),
+            (&mut self.power.shortened, other.power.shortened),
         ] {
             *to += n;
         }
@@ -195,6 +198,7 @@ impl Display for Tally {
             ("  before the machine was off", self.power.cut_short),
             ("  orders that it did not hear", self.power.deaf),
             ("machines that need a hand then", self.power.stranded),
+            ("times that deadlines were shortened", self.power.shortened),
         ] {
             line(f, what, n)?;
         }

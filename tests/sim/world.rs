@@ -22,6 +22,7 @@ use crate::throttle::Firmware;
 use crate::truth::Truth;
 use crate::verdict::How;
 use fieldwarden::core::action::Action;
+use fieldwarden::core::budget::StopTimes;
 use fieldwarden::core::fact::{Exit, Fact, Hold, RunId, ServiceId};
 use fieldwarden::core::job::JobPast;
 use fieldwarden::core::memo::Memo;
@@ -108,6 +109,8 @@ pub struct World {
     pub hold: Option<Hold>,
     /// What it has left about jobs, for its successors in this boot and others.
     pub pasts: BTreeMap<ServiceId, JobPast>,
+    /// What is kept of how long stops took.
+    pub learned: BTreeMap<ServiceId, StopTimes>,
     pub next_pid: u32,
     /// Processes of each service that are alive.
     pub alive: Vec<u16>,
@@ -189,6 +192,7 @@ impl World {
             handed_over: None,
             hold: None,
             pasts: BTreeMap::new(),
+            learned: BTreeMap::new(),
             next_pid: 1000,
             alive: vec![0; n],
             beats: vec![0; n],
@@ -320,9 +324,12 @@ impl World {
         }
         let at = Mono(self.now.saturating_sub(back));
         let before = life.core.picture().halting;
+        let fitted = life.core.picture().stop_fit.is_some();
         life.core.step(at, fact, &mut life.out);
         self.tally.steps += 1;
         self.tally.notes(&life.out.notes);
+        let fits = life.core.picture().stop_fit.is_some();
+        self.tally.power.shortened += u64::from(fits && !fitted);
         self.book.step(self.now, fact, &life.out);
         let deadline = life.core.deadline();
         let view = View {
@@ -339,6 +346,7 @@ impl World {
             deaf_until: life.deaf_until,
             thawed: life.frozen_since,
             stops: life.core.picture().ending != Ending::No,
+            learned: &life.out.stops,
         };
         if let Err(why) = self.checks.step(&view) {
             self.failure.get_or_insert(why);
@@ -347,6 +355,7 @@ impl World {
             self.memos.insert(service, (run, memo));
         }
         self.pasts.extend(std::mem::take(&mut life.out.pasts));
+        self.learned.extend(std::mem::take(&mut life.out.stops));
         let rung = life.core.picture().halting.map(|h| h.rung);
         // A drill may be in vain: then it pets on.
         let halting = life.core.picture().halting;
@@ -407,7 +416,10 @@ impl World {
                 let earlier = |past: &mut JobPast| *past = past.of_earlier_boot();
                 self.pasts.values_mut().for_each(earlier);
             }
-            Card::Forgets => self.pasts.clear(),
+            Card::Forgets => {
+                self.pasts.clear();
+                self.learned.clear();
+            }
         }
         self.checks.new_boot();
         self.alive.iter_mut().for_each(|n| *n = 0);

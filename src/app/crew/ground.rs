@@ -27,6 +27,7 @@ use crate::edge::prober::ProbeKey;
 use crate::edge::run_table::{Leavings, RunTable};
 use crate::edge::spawn::Limit;
 use crate::edge::spawner::{self, Recipe, Recipes};
+use crate::edge::stop_file::StopFile;
 use crate::edge::systemd::Environment;
 use crate::edge::{clock, mountinfo, process};
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(super) struct Ground {
     pub marker: MarkerFiles,
     /// Where is kept what is known of jobs.
     pub jobs: JobFiles,
+    /// Where is kept how long services take to stop, until that is handed over.
+    pub stops: Option<StopFile>,
     /// What an earlier daemon left in it.
     pub found: Fact,
     /// How to run each service, until that is handed over.
@@ -101,6 +104,9 @@ impl Ground {
         let marker = MarkerFiles::new(&places, &wiring.state_dir, &boot_id, of);
         let marker = marker.or_in(&plan.refuges);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
+        let how = settings.services.iter().zip(&commands);
+        let how = how.map(|(service, command)| Fingerprint::of(service, command));
+        let stops = StopFile::new(&wiring.state_dir, how);
         let found = before::found(plan, &marker);
         Ok(Ground {
             running: super::running(plan.running.take(), wiring),
@@ -125,6 +131,7 @@ impl Ground {
             boot_id,
             marker,
             jobs,
+            stops: Some(stops),
             found,
             descriptors,
             first_process: plan.own_process && std::process::id() == 1,
@@ -148,6 +155,12 @@ impl Ground {
             meta.extend(lines.map(|line| ("board", line.to_owned())));
         }
         meta
+    }
+
+    /// What earlier daemons, of this boot or of another, have seen of the stops of services.
+    pub fn stop_times(&mut self) -> Vec<Fact> {
+        let stops = self.stops.as_mut();
+        stops.map_or_else(Vec::new, |stops| stops.found(&self.settings))
     }
 
     /// What earlier daemons, of this boot or of another, have left about the runs of jobs.

@@ -170,7 +170,7 @@ impl Hands {
         &mut self,
         plan: RecordPlan,
         config: &Config,
-        ground: &Ground,
+        ground: &mut Ground,
         (events, inbox): (&Arc<EventRing>, &Inbox),
     ) -> Result<(), AppError> {
         let RecordPlan {
@@ -184,7 +184,7 @@ impl Hands {
         let settings = ground.settings.clone();
         let (events, boot_id) = (events.clone(), ground.boot_id.clone());
         let (state_dir, inbox) = (config.wiring.state_dir.clone(), inbox.clone());
-        let jobs = ground.jobs.clone();
+        let (jobs, stops) = (ground.jobs.clone(), ground.stops.take());
         let (writing, written) = bounded(0);
         self.written = Some(written);
         self.man("recorder", move || {
@@ -198,6 +198,7 @@ impl Hands {
             let journal = Journal::open(&directory, &boot_id);
             Recorder::new(settings, ring, journal, events, observer, log, inbox)
                 .with_jobs(jobs)
+                .with_stops(stops)
                 .with_floor(floor)
                 .run(&reader);
             drop(writing);

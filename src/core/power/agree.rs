@@ -3,13 +3,21 @@
 
 use super::low::{self, Limits};
 use super::sink::Level;
-use super::{Course, Gauge, Power, Signs, Supply};
+use super::{Course, Gauge, Power, Signs, Supply, plan};
 use crate::core::Pass;
 use crate::core::note::{HaltNote, Note};
 use crate::core::settings::Settings;
 use crate::units::{Milliamps, Mono};
+use std::time::Duration;
 
 impl Power {
+    /// Runtime below which the machine is halted.
+    fn needed(&self, pass: &Pass) -> Duration {
+        let budget = pass.settings.stop_budget;
+        let known = pass.picture.stop_span.map(|span| span.runtime(budget));
+        known.map_or(self.needed, |known| known.min(self.needed))
+    }
+
     pub(super) fn signs(&self, now: Mono, settings: &Settings) -> Signs {
         let mains = self.supply.and_then(Supply::mains);
         // An unconfirmed outage is the current's word, which speaks for itself.
@@ -35,8 +43,11 @@ impl Power {
     /// A reading of the level counts for the signs that agree, or ends their agreement.
     pub(super) fn count_signs(&mut self, level: bool, pass: &mut Pass) {
         let signs = self.signs(pass.now, pass.settings);
-        let short = self.remaining(pass.settings, pass.now);
-        let short = signs.lost && short.is_some_and(|left| left <= self.needed);
+        let left = self.remaining(pass.settings, pass.now);
+        let left = left.filter(|_| signs.lost);
+        let needed = self.needed(pass);
+        self.scarce = self.scarce.see(plan::scarce(left, needed), pass.now);
+        let short = left.is_some_and(|left| left <= needed);
         let agree = signs.agree() || short;
         let mains = self.supply.and_then(Supply::mains) == Some(true);
         self.agreed = match self.agreed.filter(|_| agree && !mains) {

@@ -241,7 +241,10 @@ impl Power {
         let acting = (self.line_heard || self.confirmed) && !waiting;
         let before = if anew { Shed::Nothing } else { self.shed };
         let shed = match plan {
-            Some(plan) if acting => before.max(plan.shed(pass.now, spare)),
+            Some(plan) if acting => {
+                let due = plan.shed(pass.now, spare);
+                before.max(due).max(self.scarce.shed())
+            }
             Some(_) => before,
             None => self.recovery.shed(),
         };

@@ -7,8 +7,9 @@
 
 use super::gauge::{Believed, STALE};
 use super::supply::Supply;
+use crate::core::budget::{StopSpan, longest};
 use crate::core::picture::{HaltCause, Shed};
-use crate::core::settings::{BESIDE, Settings};
+use crate::core::settings::Settings;
 use crate::units::{Mono, Permille};
 use std::time::Duration;
 
@@ -227,34 +228,25 @@ pub(super) fn remaining(
     [by_charge, by_volts].into_iter().flatten().min()
 }
 
-/// Runtime below which the halt has to begin: twice the stop of the longest chain of services, and
-/// what comes beside it.
+/// Runtime below which the halt has to begin, as long as it is not known what the services take that
+/// run: with the deadlines of all.
 pub(super) fn needed(settings: &Settings) -> Duration {
-    let n = settings.services.len();
-    let own = |at: usize| {
-        settings
-            .services
-            .get(at)
-            .map_or(Duration::ZERO, |s| s.stop_timeout)
+    let all = &settings.services;
+    let most = longest(all, |at| all[at].stop_timeout);
+    let span = StopSpan {
+        expected: most,
+        most,
     };
-    let mut chain: Vec<Duration> = (0..n).map(own).collect();
-    // Free of cycles, so as many rounds as there are services are enough; most need two or three.
-    for _ in 0..n {
-        let before = chain.clone();
-        for (at, service) in settings.services.iter().enumerate() {
-            let rest = service
-                .after
-                .iter()
-                .filter_map(|id| chain.get(usize::from(id.0)))
-                .max();
-            chain[at] = own(at).saturating_add(rest.copied().unwrap_or_default());
-        }
-        if chain == before {
-            break;
-        }
+    span.runtime(settings.stop_budget)
+}
+
+/// What is to be stopped because the battery may not last for much longer than a halt needs.
+pub(super) fn scarce(left: Option<Duration>, needed: Duration) -> Shed {
+    match left {
+        Some(left) if left <= needed * 2 => Shed::Normal,
+        Some(left) if left <= needed * 3 => Shed::Optional,
+        Some(_) | None => Shed::Nothing,
     }
-    let longest = chain.into_iter().max().unwrap_or_default();
-    longest.min(settings.stop_budget) * 2 + BESIDE
 }
 
 #[cfg(test)]
@@ -417,21 +409,23 @@ mod tests {
         assert_eq!(remaining(Some((Permille(1), i64::MIN)), None), None);
     }
 
-    /// The longest chain of services counts, and no more than the budget.
+    /// Class by class, and nothing where nobody knows how long the battery lasts.
     #[test]
-    fn needed_runtime() {
-        use crate::core::fact::ServiceId;
-        let mut settings = settings(None);
-        assert_eq!(needed(&settings), Duration::from_secs(30));
-        settings.services = crate::text::samples::settings(&["a", "b", "c", "d"], &[]).services;
-        // 0 after 3 after 1, and 2 beside them.
-        let parts: [(&[u16], u64); 4] = [(&[3], 10), (&[], 5), (&[], 12), (&[1], 7)];
-        for (service, (after, stop)) in settings.services.iter_mut().zip(parts) {
-            service.after = after.iter().copied().map(ServiceId).collect();
-            service.stop_timeout = Duration::from_secs(stop);
+    fn what_is_scarce() {
+        let needed = Duration::from_secs(50);
+        for (left, shed) in [
+            (None, Shed::Nothing),
+            (Some(151), Shed::Nothing),
+            (Some(150), Shed::Optional),
+            (Some(101), Shed::Optional),
+            (Some(100), Shed::Normal),
+            (Some(0), Shed::Normal),
+        ] {
+            assert_eq!(
+                scarce(left.map(Duration::from_secs), needed),
+                shed,
+                "{left:?}"
+            );
         }
-        assert_eq!(needed(&settings), Duration::from_secs(22 * 2 + 30));
-        settings.stop_budget = Duration::from_secs(20);
-        assert_eq!(needed(&settings), Duration::from_secs(20 * 2 + 30));
     }
 }

@@ -6,6 +6,7 @@ use super::low::{Limits, Signs};
 use super::plan::Plan;
 use super::supply::Supply;
 use super::{Believed, Power};
+use crate::core::budget::StopSpan;
 use crate::core::fact::Fault;
 use crate::core::picture::Shed;
 use crate::core::sense::Last;
@@ -60,6 +61,8 @@ pub struct PowerView {
     pub remaining: Option<Duration>,
     /// Runtime below which the machine is halted.
     pub needed: Duration,
+    /// What the stop of the services takes, of that.
+    pub span: StopSpan,
     /// Signs that contradict each other.
     pub dispute: Option<Dispute>,
     /// Services that are stopped to save power.
@@ -77,8 +80,8 @@ pub struct PowerView {
 }
 
 impl Power {
-    /// How it stands.
-    pub fn view(&self, now: Mono, settings: &Settings) -> PowerView {
+    /// How it stands. `span`: what the stop of the services takes.
+    pub fn view(&self, now: Mono, settings: &Settings, span: StopSpan) -> PowerView {
         let limits = Limits::of(&settings.power, settings.board.battery.as_ref());
         let plan = self.plan(now, settings);
         let if_cut_now = || Plan::of(now, &self.gauge, None, settings);
@@ -92,7 +95,8 @@ impl Power {
             voltage_per_hour: self.volts.trend().map(|t| t.per_hour),
             charge_per_hour: self.charge.trend().map(|t| t.per_hour),
             remaining: self.remaining(settings, now),
-            needed: self.needed,
+            needed: span.runtime(settings.stop_budget),
+            span,
             dispute: self.dispute.told(),
             shed: self.shed,
             plan: plan.unwrap_or_else(if_cut_now),

@@ -2,6 +2,7 @@
 
 use super::{Service, State, StopCause};
 use crate::core::action::{Action, Actions, Reach, Signal};
+use crate::core::budget::Took;
 use crate::core::fact::Pid;
 use crate::core::note::Note;
 use crate::core::settings::Service as Settings;
@@ -56,6 +57,66 @@ impl Service {
             | State::Down { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
+        }
+    }
+
+    /// How long it took to end, if it was being stopped before and is not any more.
+    pub fn stop_took(&self, before: State, now: Mono) -> Option<Took> {
+        match (before, self.state) {
+            (
+                State::Stopping {
+                    told,
+                    cause: StopCause::Asked,
+                    killed,
+                    ..
+                },
+                State::Down { .. }
+                | State::Starting { .. }
+                | State::Up { .. }
+                | State::Backoff { .. }
+                | State::GaveUp { .. },
+            ) => Some((!killed).then(|| now.since(told))),
+            (
+                State::Stopping { .. }
+                | State::Down { .. }
+                | State::Starting { .. }
+                | State::Up { .. }
+                | State::Backoff { .. }
+                | State::GaveUp { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// It gets no more than this from the time that it was told to end: the battery is short.
+    pub fn hurry(&mut self, most: Duration) {
+        if let Some((told, due)) = self.ends_by() {
+            self.due = Some(due.min(told.after(most)));
+        }
+    }
+
+    /// It gets all of its time to end: the battery is short no more.
+    pub fn stop_at_ease(&mut self, s: &Settings) {
+        if let Some((told, _)) = self.ends_by() {
+            let own = told.after(s.stop_timeout);
+            self.due = self.account.extended.max(Some(own));
+        }
+    }
+
+    /// When it was told to end, and when it is killed if it has not.
+    fn ends_by(&self) -> Option<(Mono, Mono)> {
+        match self.state {
+            State::Stopping {
+                told,
+                killed: false,
+                ..
+            } if self.unsent.is_none() => Some((told, self.due?)),
+            State::Stopping { .. }
+            | State::Down { .. }
+            | State::Starting { .. }
+            | State::Up { .. }
+            | State::Backoff { .. }
+            | State::GaveUp { .. } => None,
         }
     }
 

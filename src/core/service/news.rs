@@ -107,7 +107,8 @@ impl Service {
             Change::Adopted { .. }
             | Change::Recalled(_)
             | Change::Redefined
-            | Change::Remembered(_) => {}
+            | Change::Remembered(_)
+            | Change::Stops(_) => {}
         }
     }
 

@@ -1,5 +1,8 @@
 //! Counts of the set, kept up to date one service at a time.
 
+use super::{Course, Services};
+use crate::core::Pass;
+use crate::core::picture::Verdict;
 use crate::core::service::{Down, Service, State};
 
 /// What counts of one service.
@@ -76,5 +79,26 @@ impl Count {
             before.up && before.wanted,
             after.up && after.wanted,
         );
+    }
+}
+
+impl Services {
+    /// What there is to think of all of them, and how many they are.
+    pub(super) fn publish(&mut self, pass: &mut Pass) {
+        let missing = self.count.up_wanted != self.count.wanted;
+        let doubtful = self.count.on_probation > 0 || self.count.unsure > 0;
+        pass.picture.services = match (
+            self.count.failed > 0,
+            (missing || doubtful) && self.course == Course::Kept,
+        ) {
+            (true, _) => Verdict::Critical,
+            (false, true) => Verdict::Warn,
+            (false, false) => Verdict::Ok,
+        };
+        pass.picture.up = self.count.up;
+        pass.picture.wanted = self.count.wanted;
+        pass.picture.alive = self.count.alive;
+        pass.picture.births = self.count.coming;
+        self.publish_span(pass);
     }
 }

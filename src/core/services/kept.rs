@@ -27,7 +27,10 @@ impl Services {
             excuse,
             out: pass.out,
         };
+        let before = service.state;
         service.stand(standing, &mut turn);
+        let took = service.stop_took(before, pass.now);
+        self.budget.learn(id, took);
         self.tell_group(id, pass);
         self.keep_out(id, pass);
         // What bars it goes before what it bears: others are not stopped for a bar that is over.

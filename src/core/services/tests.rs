@@ -2,12 +2,24 @@
 
 use super::Services;
 use crate::core::action::{Action, Actions};
+use crate::core::budget::Fit;
 use crate::core::fact::{Asker, Change, Exit, Fact, Pid, Request, RunId, ServiceId, Ticket};
+use crate::core::intent::Outage;
 use crate::core::memo::{Left, Rest};
 use crate::core::picture::{Ending, Picture, Shed, Verdict};
 use crate::core::settings::Settings;
 use crate::core::{Down, Pass, Policy, State};
+use crate::text;
 use crate::units::Mono;
+use std::time::Duration;
+
+const OUTAGE: Outage = Outage {
+    since: Mono(1_000),
+    confirmed: true,
+    shed: Shed::Nothing,
+    charge: None,
+    dark: None,
+};
 
 /// The database is of the class optional and is needed by the essential logger, so it counts as
 /// essential.
@@ -243,6 +255,96 @@ fn what_finishes_during_a_halt_is_left() {
     set.picture.ending = Ending::Halting { overran: false };
     set.give(&Fact::Tick);
     assert_eq!(set.out.memos, []);
+}
+
+/// How long stops took is told once they are over, and tells what the next will take.
+#[test]
+fn stops_are_learned() {
+    let mut set = Set::up();
+    set.picture.outage = Some(OUTAGE);
+    let logger = set.settings.service("logger").unwrap();
+    let view = |set: &Set| {
+        let views = set.services.stop_views(&set.settings, Duration::MAX);
+        let logger = views.iter().find(|v| v.service == logger);
+        logger.map(|v| (v.seen, v.expected))
+    };
+    let seconds = Duration::from_secs;
+    for seen in 0..3 {
+        assert_eq!(view(&set), Some((seen, seconds(10))));
+        set.shed(Shed::Nothing);
+        let asked = |request| Fact::Asked {
+            ticket: Ticket(1),
+            by: Asker::User(0),
+            request,
+        };
+        set.give(&asked(Request::Stop(logger)));
+        set.now = set.now.after(Duration::from_millis(450));
+        assert_eq!(set.out.stops, []);
+        set.news("logger", Change::Exited(Exit::Code(0)));
+        assert_eq!(set.out.stops.len(), 1);
+        assert_eq!(view(&set), None, "it is down, and is to be");
+        set.give(&asked(Request::Start(logger)));
+        set.started("logger");
+    }
+    // 0.5 s, half as much again, and a second.
+    let learned = Duration::from_millis(1_750);
+    assert_eq!(view(&set), Some((3, learned)));
+    // One that ends by itself has not been stopped.
+    set.news("logger", Change::Exited(Exit::Code(0)));
+    assert_eq!(set.out.stops, []);
+    // The chain of logger and database is shorter now than the other one.
+    set.started("logger");
+    set.now = set.now.after(seconds(2));
+    set.give(&Fact::Tick);
+    let span = set.picture.stop_span.unwrap();
+    assert_eq!((span.expected, span.most), (seconds(20), seconds(20)));
+    set.shed(Shed::Optional);
+    for name in ["gallery", "camera"] {
+        set.news(name, Change::Exited(Exit::Code(0)));
+    }
+    set.now = set.now.after(seconds(2));
+    set.give(&Fact::Tick);
+    let span = set.picture.stop_span.unwrap();
+    assert_eq!(
+        span.expected,
+        seconds(10) + learned,
+        "what is shed needs no time"
+    );
+    set.picture.outage = None;
+    set.give(&Fact::Tick);
+    assert_eq!(set.picture.stop_span, None);
+}
+
+/// What is left of its deadline holds for each service that is stopped, also if it becomes less in the
+/// middle, and no more once it need not be.
+#[test]
+fn deadlines_are_shortened_and_given_back() {
+    let mut set = Set::up();
+    set.picture.ending = Ending::Halting { overran: false };
+    set.picture.stop_fit = Some(Fit::Within(500));
+    assert_eq!(
+        set.give(&Fact::Tick),
+        "stop gallery, stop logger, stop uplink"
+    );
+    let due = |set: &Set| set.services.deadline().unwrap().since(set.now);
+    assert_eq!(due(&set), Duration::from_secs(5));
+    set.picture.stop_fit = Some(Fit::Within(200));
+    assert_eq!(set.give(&Fact::Tick), "");
+    assert_eq!(due(&set), Duration::from_secs(2));
+    set.picture.stop_fit = None;
+    assert_eq!(set.give(&Fact::Tick), "");
+    assert_eq!(due(&set), Duration::from_secs(10));
+    set.picture.stop_fit = Some(Fit::Within(200));
+    set.give(&Fact::Tick);
+    set.now = set.now.after(Duration::from_secs(2));
+    assert_eq!(
+        set.give(&Fact::Tick),
+        "kill gallery, kill logger, kill uplink"
+    );
+    set.news("gallery", Change::Exited(Exit::Signal(9)));
+    assert_eq!(text::stops(&set.out.stops[0].1), "killed");
+    // What follows is told with what there is of it.
+    assert_eq!(due(&set), Duration::from_secs(2));
 }
 
 /// There may be a thousand services on a small machine: what is known and decided of each.

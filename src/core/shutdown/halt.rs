@@ -7,6 +7,7 @@ use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::Pass;
 use crate::core::action::{Action, Answer};
+use crate::core::budget::StopSpan;
 use crate::core::fact::{Asker, Fact, HaltKind, OrderId};
 use crate::core::note::{HaltNote, Note};
 use crate::core::picture::{Ending, HaltCause, Halting, Rung};
@@ -39,8 +40,12 @@ pub(super) struct Halt {
     pub rung: Rung,
     /// When the time of this rung is over.
     pub until: Mono,
+    /// When it began.
+    pub since: Mono,
     /// The time that services were given.
     pub budget: Duration,
+    /// What their stop takes, as it was known when it began.
+    pub span: StopSpan,
     /// Boots in a row that set out to finish it.
     pub attempts: u8,
     /// An earlier boot had come beyond its point of no return, and no watchdog is known to have ended
@@ -68,7 +73,9 @@ impl Halt {
             cause,
             rung: Rung::Stopping,
             until: Mono::default(),
+            since: Mono::default(),
             budget: Duration::ZERO,
+            span: StopSpan::default(),
             attempts: 0,
             carried_out: false,
             looks_until: None,
@@ -301,9 +308,12 @@ impl Shutdown {
         let time = time(rung, halt.cause, pass);
         if rung == Rung::Stopping {
             halt.budget = time;
+            halt.since = pass.now;
+            halt.span = pass.picture.stop_span.unwrap_or_default();
         }
         halt.rung = rung;
         halt.until = pass.now.after(time);
+        halt.fit_stops(pass);
         halt.order = halt.act(pass);
         halt.publish(pass);
         self.state = State::Halting(halt);
@@ -317,12 +327,17 @@ impl Shutdown {
             let cause = halt.cause;
             return self.cancel(&halt, HaltNote::HaltCancelled { cause }, pass);
         }
+        if halt.rung == Rung::Stopping && pass.picture.mains == Some(true) {
+            // There is no battery any more into which it had to fit.
+            halt.until = halt.since.after(pass.settings.stop_budget);
+        }
         if matches!(halt.rung, Rung::Stopping | Rung::Asked) {
             // The battery may turn out to last less long than it seemed.
             halt.until = halt
                 .until
                 .min(pass.now.after(time(halt.rung, halt.cause, pass)));
             halt.until = halt.until.min(halt.asked_by(pass).unwrap_or(halt.until));
+            halt.fit_stops(pass);
         }
         let mut came = halt.came(pass);
         if halt.rung == Rung::Looking && came.is_some() {
@@ -394,6 +409,7 @@ impl Shutdown {
     pub(super) fn cancel(&mut self, halt: &Halt, note: HaltNote, pass: &mut Pass) {
         pass.tell(note);
         pass.picture.let_go = None;
+        pass.picture.stop_fit = None;
         pass.picture.halt_ask = None;
         pass.picture.halting = None;
         pass.picture.ending = Ending::No;

@@ -5,6 +5,7 @@ use super::ladder::GRACE;
 use super::told::Told;
 use super::{Shutdown, State};
 use crate::core::action::{Action, Actions};
+use crate::core::budget::StopSpan;
 use crate::core::fact::{Asker, Fact, Fault, HaltKind, OrderId, Reading, Request, Ticket};
 use crate::core::intent::{CutTold, FoundMarker, HaltPhase, Intent, Marker};
 use crate::core::note::{HaltNote, Note};
@@ -46,7 +47,9 @@ fn on(rung: Rung) -> Shutdown {
             cause: CAUSE,
             rung,
             until: LATER,
+            since: BEFORE,
             budget: Duration::from_secs(80),
+            span: StopSpan::default(),
             attempts: 0,
             carried_out: false,
             looks_until: None,

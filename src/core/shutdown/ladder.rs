@@ -119,7 +119,7 @@ pub(super) fn limit_with(
 }
 
 /// Time for the services to end: the budget, or what the battery gives.
-fn stop_time(budget: Duration, lasts: Option<Duration>) -> Duration {
+pub(super) fn stop_time(budget: Duration, lasts: Option<Duration>) -> Duration {
     match lasts {
         Some(lasts) => budget.min(lasts.saturating_sub(RESERVE).max(LEAST)),
         None => budget,

@@ -274,7 +274,7 @@ impl Line<'_, '_> {
 
     fn change(&mut self) -> Result<Change, Problem> {
         const CHANGES: &str = "`started`, `start-failed`, `adopted`, `recalled`, `redefined`, \
-             `remembered`, `ready`, `heartbeat`, `said`, `refused`, `probed` or `exited`";
+             `remembered`, `stops`, `ready`, `heartbeat`, `said`, `refused`, `probed` or `exited`";
         let word = self.words.plain(CHANGES)?;
         match &*word {
             "started" => Ok(Change::Started {
@@ -295,6 +295,7 @@ impl Line<'_, '_> {
             "redefined" => Ok(Change::Redefined),
             "recalled" => self.memo().map(Change::Recalled),
             "remembered" => self.past().map(Change::Remembered),
+            "stops" => self.stops().map(Change::Stops),
             "ready" => Ok(Change::Ready),
             "heartbeat" => Ok(Change::Heartbeat),
             "said" => self.said().map(Change::Said),

@@ -1,16 +1,23 @@
-//! Reads what an earlier daemon has left about the runs of a job.
+//! Reads what an earlier daemon has left about the runs of a job, and about stops.
 
 use super::super::lexer::expected;
 use super::super::problem::Problem;
 use super::fact::Line;
 use super::value;
+use crate::core::fact::StopTimes;
 use crate::core::job::{JobPast, Stamp};
-use crate::text::outcome_named;
+use crate::text::{outcome_named, stop_times};
 
 /// How a moment is written.
 const MOMENT: &str = "12.400@2031-07-04T12:34:56Z";
 
 impl Line<'_, '_> {
+    /// How long the latest stops of a service took, the latest first.
+    pub(super) fn stops(&mut self) -> Result<StopTimes, Problem> {
+        let text = self.words.keyed("took", "TIME|killed,...")?;
+        stop_times(&text).ok_or_else(|| expected("up to eight times such as `1.2,killed`", &text))
+    }
+
     /// What stands behind `remembered`.
     pub(super) fn past(&mut self) -> Result<JobPast, Problem> {
         let outcome = |word: &str| {

@@ -1,5 +1,6 @@
 //! Strategies for facts.
 
+use crate::core::budget::StopTimes;
 use crate::core::fact::{
     Asker, CanaryId, CapId, Change, Controller, Errno, Exit, ExpiryId, Fact, Fault, Found, Freed,
     Health, Hold, Ill, Lack, Life, MountId, NotifyKey, Obstacle, OrderId, Pid, ProbeKind, Probed,
@@ -320,6 +321,15 @@ fn stage() -> impl Strategy<Value = Stage> {
     ]
 }
 
+fn stop_times() -> impl Strategy<Value = StopTimes> {
+    let took = option::of((0u64..6_000).prop_map(|tenths| Duration::from_millis(tenths * 100)));
+    prop::collection::vec(took, 1..=StopTimes::MOST).prop_map(|all| {
+        let mut times = StopTimes::default();
+        all.into_iter().for_each(|took| times.see(took));
+        times
+    })
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         pid().prop_map(|pid| Change::Started { pid }),
@@ -328,6 +338,7 @@ fn change() -> impl Strategy<Value = Change> {
         memo().prop_map(Change::Recalled),
         Just(Change::Redefined),
         past().prop_map(Change::Remembered),
+        stop_times().prop_map(Change::Stops),
         Just(Change::Ready),
         Just(Change::Heartbeat),
         said().prop_map(Change::Said),

@@ -76,6 +76,11 @@ impl Cell {
         }
     }
 
+    /// Holds so many times less.
+    pub fn wear(&mut self, times: i64) {
+        (self.full, self.charge) = (self.full / times, self.charge / times);
+    }
+
     /// State of charge in thousandths.
     pub fn share(&self) -> i64 {
         (self.charge * 1_000 / self.full).clamp(0, 1_000)

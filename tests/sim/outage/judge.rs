@@ -76,10 +76,18 @@ pub struct Now<'a> {
     pub picture: &'a Picture,
 }
 
+/// What a halt keeps for itself of what the battery gives, and what services get in any case, in
+/// milliseconds.
+const RESERVE: u64 = 30_000;
+const LEAST: u64 = 5_000;
+
 /// What was seen of this life of the daemon.
 pub struct Judge {
-    /// Longest chain of stops, in milliseconds.
+    /// What the stop of all services takes at most, in milliseconds, and what it really takes.
+    most: u64,
     stops: u64,
+    /// What is left of that by a halt that has to fit into what the battery gives.
+    fitted: Option<u64>,
     ride: Option<u64>,
     pub born: u64,
     /// When this daemon was started.
@@ -131,7 +139,9 @@ impl Judge {
     pub fn new(story: &Story, born: u64) -> Judge {
         let stop = |s: &fieldwarden::core::settings::Service| millis(s.stop_timeout);
         Judge {
-            stops: story.settings.services.iter().map(stop).sum(),
+            most: story.settings.services.iter().map(stop).sum(),
+            stops: story.truth.iter().sum(),
+            fitted: None,
             ride: story.settings.power.ride_through.map(millis),
             born,
             started: born,
@@ -205,7 +215,7 @@ impl Judge {
 
     /// Time that the machine needs to go down.
     pub fn stops(&self) -> u64 {
-        self.stops
+        self.fitted.unwrap_or(self.stops)
     }
 
     /// Mains that are there for so long are seen to be back; for less, perhaps not.
@@ -290,6 +300,11 @@ impl Judge {
         let looking = now.picture.halting.is_some_and(|h| h.rung == Rung::Looking);
         if self.asked.is_none() && now.picture.halt_ask.is_some() && !looking {
             self.asked = Some(now.at);
+            let left = now
+                .picture
+                .hold_up
+                .map(|left| millis(left).saturating_sub(RESERVE));
+            self.fitted = left.map(|left| self.stops.min(left.max(LEAST)));
             self.nothing_spurious(story, now)?;
             self.bounded_in_vain(story, now)?;
             self.has_its_cause(story, now)?;
@@ -333,7 +348,7 @@ impl Judge {
                 line && self.ride.is_none_or(|ride| lasted < ride) || self.charged > CHARGED
             }
             Some(HaltCause::LowBattery) => {
-                well && self.full > A_MOMENT && now.lasts > AT_EASE * (2 * self.stops + 30_000)
+                well && self.full > A_MOMENT && now.lasts > AT_EASE * (2 * self.most + 30_000)
             }
             Some(HaltCause::GaugeSilent) => well,
             Some(HaltCause::BatterySinks) => now.mains || well && (charged || !now.hidden),
@@ -482,7 +497,7 @@ impl Judge {
                         .is_some_and(|ride| ride + 60_000 + self.stops < lasted)
             }
         };
-        let in_time = |asked: u64| asked + self.stops <= now.at;
+        let in_time = |asked: u64| asked + self.stops() <= now.at;
         let tells = tells || self.sinking > SINKS + self.stops;
         match tells && !self.asked.is_some_and(in_time) {
             true => Err(format!(

@@ -4,6 +4,7 @@ use super::gauge::{Gauge, Wrong};
 use crate::outage::cell::Cell;
 use crate::rng::Rng;
 use fieldwarden::config::{self, Shelf};
+use fieldwarden::core::budget::StopTimes;
 use fieldwarden::core::settings::Settings;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -51,13 +52,17 @@ pub struct Story {
     pub dips: Vec<(Span, i64)>,
     /// When the daemon is killed, and for how long there is none then, in order.
     pub kills: Vec<(u64, u64)>,
+    /// How long each service really takes to stop, in milliseconds.
+    pub truth: Vec<u64>,
+    /// What was seen of that before, if anything. It may have become slower since.
+    pub learned: Vec<StopTimes>,
     pub end: u64,
 }
 
 impl Story {
     pub fn of(seed: u64) -> Story {
         let mut rng = Rng::new(seed ^ 0x0007_A6E5);
-        let cell = Cell::of(&mut rng);
+        let mut cell = Cell::of(&mut rng);
         let mut gauge = rng.chance(85).then(|| Gauge::of(&mut rng));
         let line = match rng.range(0, 9) {
             0..=3 => Line::Gpio,
@@ -75,6 +80,10 @@ impl Story {
         let board = board(gauge.as_ref(), line);
         let (toml, settings) = settings(&mut rng, never, &board);
         let load = cell.drain_of(rng.range(30, 90));
+        // A worn one lasts for minutes.
+        if Rng::new(seed ^ 0x0051_7A11).chance(30) {
+            cell.wear(15);
+        }
         let (cuts, end) = cuts(&mut rng);
         let wrongs = match gauge {
             Some(_) => wrongs(&mut rng, end),
@@ -98,6 +107,7 @@ impl Story {
             true => kills(&mut rng, &cuts),
             false => Vec::new(),
         };
+        let (truth, learned) = stops(&mut Rng::new(seed ^ 0x5709_7135), &settings);
         Story {
             toml,
             board,
@@ -113,6 +123,8 @@ impl Story {
             present,
             dips,
             kills,
+            truth,
+            learned,
             end,
         }
     }
@@ -178,7 +190,8 @@ fn settings(rng: &mut Rng, never: bool, board: &str) -> (String, Settings) {
         ("tunnel", "essential", ""),
         ("web", "normal", "\"tunnel\""),
     ] {
-        let stop = rng.pick(&[1, 3, 8]);
+        let most = if class == "essential" { 28 } else { 8 };
+        let stop = rng.pick(&[1, most, most]);
         let _ = write!(
             toml,
             "[service.{name}]\ncommand = [\"/usr/bin/{name}\"]\nclass = \"{class}\"\nafter = \
@@ -246,6 +259,25 @@ fn wrongs(rng: &mut Rng, end: u64) -> Vec<(Span, Wrong)> {
         from = to + rng.range(60_000, 600_000);
     }
     wrongs
+}
+
+/// How long services take to stop: as long as they may, or less, and then that was seen a few times.
+/// Some have become slower since.
+fn stops(rng: &mut Rng, settings: &Settings) -> (Vec<u64>, Vec<StopTimes>) {
+    let mut stop = |deadline: u64| {
+        let mut times = StopTimes::default();
+        if rng.chance(50) {
+            return (deadline, times);
+        }
+        let truth = rng.range(50, deadline);
+        for _ in 0..rng.pick(&[1, 3, 3, 8, 12]) {
+            let took = truth * rng.range(60, 100) / 100;
+            times.see((!rng.chance(3)).then(|| Duration::from_millis(took)));
+        }
+        (if rng.chance(20) { deadline } else { truth }, times)
+    };
+    let all = settings.services.iter();
+    all.map(|s| stop(millis(s.stop_timeout))).unzip()
 }
 
 fn span(rng: &mut Rng, end: u64) -> Span {

@@ -7,7 +7,9 @@ use super::story::{Line, Story};
 use crate::rng::Rng;
 use crate::story::Book;
 use fieldwarden::core::action::{Action, Actions};
-use fieldwarden::core::fact::{Change, Errno, Exit, Fact, Fault, Pid, Reading, Source};
+use fieldwarden::core::fact::{
+    Change, Errno, Exit, Fact, Fault, Pid, Reading, RunId, ServiceId, Source,
+};
 use fieldwarden::core::intent::{FoundMarker, HaltPhase, Intent, Marker};
 use fieldwarden::core::picture::{HaltCause, Rung, Shed};
 use fieldwarden::core::{BootFacts, Core};
@@ -69,6 +71,9 @@ pub struct Counts {
     in_vain: u64,
     /// Daemons that were started again in an outage.
     restarts: u64,
+    /// Moments in which less was needed than with deadlines, and in which deadlines were shortened.
+    learned: u64,
+    shortened: u64,
 }
 
 impl Counts {
@@ -81,6 +86,8 @@ impl Counts {
         self.doubted += other.doubted;
         self.in_vain += other.in_vain;
         self.restarts += other.restarts;
+        self.learned += other.learned;
+        self.shortened += other.shortened;
         for (cause, n) in &other.asks {
             *self.asks.entry(cause).or_default() += n;
         }
@@ -113,6 +120,8 @@ impl Counts {
             ("empty".to_owned(), self.empty),
             ("doubted".to_owned(), self.doubted),
             ("started again in an outage".to_owned(), self.restarts),
+            ("less needed".to_owned(), self.learned),
+            ("shortened".to_owned(), self.shortened),
         ];
         let all = asks.into_iter().chain(wrongs).chain(sheds).chain(empty);
         all.collect()
@@ -125,7 +134,8 @@ impl fmt::Display for Counts {
             f,
             "{} h simulated, {} steps, {} outages, asks {:?}, {} batteries ran empty, {} before \
              anybody could know, {} halts in vain by a stuck line, which was doubted in {} boots, {} daemons \
-             started again in an outage\n  \
+             started again in an outage, less needed than with deadlines in {} moments, deadlines shortened \
+             in {}\n  \
              readings that were wrong {:?}\n  shed {:?}",
             self.seconds / 3600,
             self.steps,
@@ -136,6 +146,8 @@ impl fmt::Display for Counts {
             self.in_vain,
             self.doubted,
             self.restarts,
+            self.learned,
+            self.shortened,
             self.wrongs,
             self.sheds
         )
@@ -405,6 +417,18 @@ impl World {
                 why: Fault::Absent,
             },
         })?;
+        let learned = Rc::clone(&self.story);
+        for (at, times) in (0u16..).zip(&learned.learned) {
+            if times.count() > 0 {
+                let change = Change::Stops(*times);
+                let (service, run) = (ServiceId(at), RunId(0));
+                self.tell(&Fact::Child {
+                    service,
+                    run,
+                    change,
+                })?;
+            }
+        }
         self.tell(&Fact::Tick)
     }
 
@@ -549,6 +573,15 @@ impl World {
             }
         }
         let (a, b) = (life.core.picture(), life.twin.picture());
+        let less = a.stop_span.is_some_and(|span| span.expected < span.most);
+        self.counts.learned += u64::from(less);
+        self.counts.shortened += u64::from(a.stop_fit.is_some());
+        if a.stop_fit.is_some() && (a.hold_up.is_none() || a.mains == Some(true)) {
+            return Err(format!(
+                "deadlines are shortened without need: {:?}",
+                a.stop_fit
+            ));
+        }
         let same = (a.mains, a.shed, a.halt_ask, a.power) == (b.mains, b.shed, b.halt_ask, b.power);
         if life.shed < a.shed {
             *self.counts.sheds.entry(a.shed).or_default() += 1;
