@@ -219,7 +219,7 @@ fn service<'a>(config: &'a Config, name: &str) -> Option<&'a Service> {
 
 fn kept(keeper: &Keeper) -> String {
     match keeper {
-        Keeper::Systemd { unit } => format!("{unit} of systemd"),
+        Keeper::Systemd { unit, .. } => format!("{unit} of systemd"),
         Keeper::Engine { container, .. } => format!("the container {container}"),
     }
 }

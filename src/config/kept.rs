@@ -163,7 +163,7 @@ pub(super) fn named_twice(top: &mut Table<'_, '_, '_>, services: &[(Service, Com
     for (service, _) in services {
         let (where_, which, word) = match service.keeper.as_deref() {
             None => continue,
-            Some(Keeper::Systemd { unit }) => ("", &**unit, "unit"),
+            Some(Keeper::Systemd { unit, .. }) => ("", &**unit, "unit"),
             Some(Keeper::Engine {
                 socket, container, ..
             }) => (&**socket, &**container, "container"),

@@ -280,7 +280,7 @@ pub const SERVICE: Section = Section {
             "start_timeout",
             Kind::Duration(s(1), hours(1)),
             Default("\"90s\""),
-            "Time from its start until it is ready",
+            "Time from its start until it is ready; of a unit without this key, what the unit says",
         ),
         key(
             "heartbeat",
@@ -318,7 +318,7 @@ pub const SERVICE: Section = Section {
             "stop_timeout",
             Kind::Duration(Duration::ZERO, min(10)),
             Default("\"10s\""),
-            "Time between that signal and KILL",
+            "Time between that signal and KILL; of a unit without this key, what the unit says if that is more",
         ),
         key(
             "restart",

@@ -40,6 +40,8 @@ pub(super) fn keeper(
     let unit = checked(table, unit)?;
     Some(Keeper::Systemd {
         unit: unit.as_str().into(),
+        own_start: !table.gives("start_timeout"),
+        own_stop: !table.gives("stop_timeout"),
     })
 }
 

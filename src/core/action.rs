@@ -126,8 +126,11 @@ pub enum Signal {
     Stop,
     /// End now.
     Kill,
-    /// End and leave a core dump where one is wanted: it hangs.
+    /// End and leave a core dump where one is wanted: it hangs. What is kept by somebody else ends as
+    /// one that fails, and nothing is stopped that hangs on it there.
     Abort,
+    /// End and be started again in one go. Only what is kept by somebody else is told so.
+    Restart,
 }
 
 /// Which processes of a run a signal goes to.

@@ -95,6 +95,12 @@ impl Backoff {
         Next::Wait(self.delay(s, jitter))
     }
 
+    /// One more failure would be one too many.
+    pub fn is_spent(&self, s: &Settings, now: Mono) -> bool {
+        let recent = self.restarts.iter().filter(|at| now.since(**at) < s.window);
+        recent.count() >= usize::try_from(s.restarts).unwrap_or(usize::MAX)
+    }
+
     /// A restart is made now; it counts against the window.
     pub fn restart(&mut self, s: &Settings, now: Mono) {
         self.forget_old(s, now);

@@ -17,6 +17,7 @@
 //! Never starts a second process while one may be alive, and never forgets one that is.
 
 mod account;
+mod again;
 mod company;
 mod end;
 mod excuse;

@@ -431,7 +431,7 @@ impl Children {
             return self.await_run(service, run, signal, reach);
         };
         let number = match signal {
-            Signal::Stop => slot.child.stop_signal,
+            Signal::Stop | Signal::Restart => slot.child.stop_signal,
             Signal::Kill => libc::SIGKILL,
             Signal::Abort => libc::SIGABRT,
         };

@@ -398,6 +398,7 @@ impl Engines {
                 order,
                 service,
                 signal,
+                ..
             } => (order, service, Asked::Kill(signal)),
             KeeperOrder::Quit => return,
         };
@@ -441,7 +442,7 @@ impl Engines {
             Asked::Unpause(_) => (format!("/containers/{name}/unpause"), patience.answer),
             Asked::Kill(signal) => {
                 let signal = match signal {
-                    Signal::Stop | Signal::Abort => &container.stop_signal,
+                    Signal::Stop | Signal::Abort | Signal::Restart => &container.stop_signal,
                     Signal::Kill => "SIGKILL",
                 };
                 let what = format!("/containers/{name}/kill?signal={signal}");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! order ──► systemctl start, stop, kill ──► done
-//! news of a control group, or time ──► systemctl show ──► how each unit stands, if that is new
+//! news of a group or a file, or time ─► systemctl show ──► how each unit stands, if that is new
 //! ```
 //!
 //! Terms: a *look* is one question about all units. Each piece of news is followed by a few looks,
@@ -13,13 +13,14 @@
 
 mod doubt;
 mod show;
+mod span;
 mod systemctl;
 mod watch;
 
 use super::clock;
 use super::inbox::Inbox;
 use super::orders::Work;
-use crate::core::action::{Action, Signal};
+use crate::core::action::{Action, Reach, Signal};
 use crate::core::fact::{Fact, Fault, OrderId, Pid, ServiceId, Standing};
 use crate::units::Mono;
 use doubt::Doubts;
@@ -70,6 +71,18 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 /// It is there where systemd runs the machine, sd_booted(3).
 const BOOTED: &str = "/run/systemd/system";
 
+/// What a stop begins with, unless the unit says otherwise.
+const TERM: u8 = 15;
+
+/// Where units are masked and unmasked, and where packages install them; that they come and go there is
+/// told by the kernel.
+const PLACES: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
 /// The root of all control groups.
 const GROUPS: &str = "/sys/fs/cgroup";
 
@@ -91,6 +104,8 @@ pub enum KeeperOrder {
         service: ServiceId,
         /// How.
         signal: Signal,
+        /// Whether all of it is meant.
+        reach: Reach,
     },
     /// End.
     Quit,
@@ -102,11 +117,15 @@ impl KeeperOrder {
         match *action {
             Action::Start { service, .. } => Some(KeeperOrder::Start { order, service }),
             Action::Signal {
-                service, signal, ..
+                service,
+                signal,
+                reach,
+                ..
             } => Some(KeeperOrder::Signal {
                 order,
                 service,
                 signal,
+                reach,
             }),
             _ => None,
         }
@@ -180,7 +199,9 @@ impl Keeper {
         inbox: Inbox,
         root: &Path,
     ) -> Keeper {
-        let watch = systemctl.as_ref().and_then(|_| Watch::new(root).ok());
+        let watch = systemctl
+            .as_ref()
+            .and_then(|_| Watch::new(root, &PLACES.map(Path::new)).ok());
         Keeper {
             units,
             systemctl,
@@ -249,14 +270,19 @@ impl Keeper {
     }
 
     fn obey(&mut self, order: KeeperOrder) {
-        let stop = matches!(order, KeeperOrder::Signal { .. });
+        // After anything else it may be up again, and down once more by itself.
+        let stop = match order {
+            KeeperOrder::Signal { signal, .. } => matches!(signal, Signal::Stop | Signal::Kill),
+            KeeperOrder::Start { .. } | KeeperOrder::Quit => false,
+        };
         let (order, service, outcome) = match order {
             KeeperOrder::Start { order, service } => (order, service, self.start(service)),
             KeeperOrder::Signal {
                 order,
                 service,
                 signal,
-            } => (order, service, self.stop(service, signal)),
+                reach,
+            } => (order, service, self.end(service, signal, reach)),
             KeeperOrder::Quit => return,
         };
         if outcome.is_ok() {
@@ -284,10 +310,14 @@ impl Keeper {
     }
 
     fn ask(&mut self, service: ServiceId, arguments: &[&str]) -> Result<(), Fault> {
+        self.asked(service, arguments).map(drop)
+    }
+
+    fn asked(&mut self, service: ServiceId, arguments: &[&str]) -> Result<String, Fault> {
         let unit = self.unit(service).ok_or(Fault::Absent)?;
         let systemctl = self.systemctl.as_mut().ok_or(Fault::Absent)?;
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--", &unit]).collect();
-        systemctl.ask(&arguments).map(drop)
+        systemctl.ask(&arguments)
     }
 
     fn start(&mut self, service: ServiceId) -> Result<(), Fault> {
@@ -299,16 +329,47 @@ impl Keeper {
         self.ask(service, &["start", "--no-block"])
     }
 
-    fn stop(&mut self, service: ServiceId, signal: Signal) -> Result<(), Fault> {
-        self.ask(service, &["stop", "--no-block"])?;
-        match signal {
-            Signal::Stop | Signal::Abort => Ok(()),
-            // Stopped first, or systemd might take that for a failure and start it again.
-            Signal::Kill => match self.ask(service, &["kill", "--signal=SIGKILL"]) {
-                // There is nothing left to kill.
-                Err(Fault::Errno(e)) if e.0 == libc::ECANCELED => Ok(()),
-                outcome => outcome,
-            },
+    fn end(&mut self, service: ServiceId, signal: Signal, reach: Reach) -> Result<(), Fault> {
+        match (signal, reach) {
+            (Signal::Stop, _) => self.ask(service, &["stop", "--no-block"]),
+            // Those that require it are started again with it, as they would not be after a stop.
+            (Signal::Restart, _) => self.ask(service, &["restart", "--no-block"]),
+            (Signal::Abort, Reach::Main) => self.fail(service),
+            (Signal::Abort, Reach::All) => self.kill(service),
+            (Signal::Kill, _) => {
+                // Stopped first, or systemd might take that for a failure and start it again.
+                self.ask(service, &["stop", "--no-block"])?;
+                self.kill(service)
+            }
+        }
+    }
+
+    fn kill(&mut self, service: ServiceId) -> Result<(), Fault> {
+        match self.ask(service, &["kill", "--signal=SIGKILL"]) {
+            // There is nothing left to kill.
+            Err(systemctl::REFUSED) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Ends it as one that fails by itself, with the signal that a stop would begin with: nothing that
+    /// requires it is stopped for that. One that has no main process has to be stopped.
+    fn fail(&mut self, service: ServiceId) -> Result<(), Fault> {
+        let said = self.asked(service, &["show", "--property=KillSignal"])?;
+        let mut signals = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("KillSignal="));
+        let signal = signals.next().and_then(|number| number.parse::<u8>().ok());
+        let signal = signal.unwrap_or(TERM);
+        let signal = format!("--signal={signal}");
+        match self.ask(service, &["kill", "--kill-who=main", &signal]) {
+            Err(systemctl::REFUSED) => self.ask(service, &["stop", "--no-block"]),
+            Ok(()) => {
+                // One that was stopped by a signal hears it now; it may as well be gone.
+                let _ = self.ask(service, &["kill", "--kill-who=main", "--signal=SIGCONT"]);
+                Ok(())
+            }
+            outcome => outcome,
         }
     }
 

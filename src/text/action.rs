@@ -88,6 +88,7 @@ fn signal_kind(signal: Signal) -> &'static str {
         Signal::Stop => "stop",
         Signal::Kill => "kill",
         Signal::Abort => "abort",
+        Signal::Restart => "restart",
     }
 }
 

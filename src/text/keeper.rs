@@ -1,7 +1,7 @@
 //! Services whose process somebody else keeps, in words.
 
 use super::describe::{Fields, Value, cause, count};
-use super::quantity::for_people;
+use super::quantity::{for_people, seconds};
 use super::sentence::fault_sentence;
 use super::words::{exit, fault, flag, health_word, obstacle_word};
 use crate::core::fact::{Health, Obstacle, Standing};
@@ -23,7 +23,7 @@ pub fn keeper_word(keeper: &Keeper) -> &'static str {
 /// What it is called there.
 pub fn name_there(keeper: &Keeper) -> &str {
     match keeper {
-        Keeper::Systemd { unit } => unit,
+        Keeper::Systemd { unit, .. } => unit,
         Keeper::Engine { container, .. } => container,
     }
 }
@@ -163,6 +163,7 @@ pub(super) fn standing(standing: &Standing) -> String {
             pid,
             again,
             health,
+            patience,
         } => {
             let (life, pid) = (life.0, pid.number());
             let health = match health {
@@ -171,7 +172,9 @@ pub(super) fn standing(standing: &Standing) -> String {
                     format!(" health={}", health_word(*health))
                 }
             };
-            format!("up life={life:x} pid={pid} again={again}{health}")
+            let patience = patience.map(|time| format!(" patience={}", seconds(time)));
+            let patience = patience.unwrap_or_default();
+            format!("up life={life:x} pid={pid} again={again}{health}{patience}")
         }
         Standing::Coming { pid, after } => {
             let pid = pid.map_or_else(|| "none".to_owned(), |pid| pid.number().to_string());
@@ -202,6 +205,8 @@ mod tests {
     fn keeper() -> Keeper {
         Keeper::Systemd {
             unit: "web.service".into(),
+            own_start: true,
+            own_stop: true,
         }
     }
 

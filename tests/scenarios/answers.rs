@@ -12,10 +12,11 @@ use fieldwarden::units::Mono;
 use std::collections::BTreeMap;
 
 /// Words that can stand behind `answer`.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "start",
     "stop",
     "abort",
+    "restart",
     "kill",
     "arm",
     "pet",
@@ -104,8 +105,14 @@ impl Answers {
                     Signal::Stop => ("stop", 15),
                     Signal::Abort => ("abort", 6),
                     Signal::Kill => ("kill", 9),
+                    Signal::Restart => ("restart", 15),
                 };
-                let usual = Change::Exited(Exit::Signal(number));
+                let mut usual = Change::Exited(Exit::Signal(number));
+                if *signal == Signal::Restart {
+                    self.pids += 1;
+                    let pid = Pid::new(1000 + self.pids);
+                    usual = pid.map_or(usual, |pid| Change::Started { pid });
+                }
                 self.process(word, order, (*service, *run), Some(usual), settings)
             }
             Action::Arm { timeout } => {
@@ -198,7 +205,8 @@ impl Answers {
             }
             // Its keeper is asked, and says how it stands.
             None if settings.services[usize::from(service.0)].keeper.is_some() => {
-                let standing = self.usual_standing(usual.as_ref());
+                let told = word != "abort";
+                let standing = self.usual_standing(usual.as_ref(), told);
                 return vec![done(order.id), Fact::Kept { service, standing }];
             }
             None => usual,
@@ -212,17 +220,18 @@ impl Answers {
     }
 
     /// How a service stands with its keeper when what is usual has come of an order.
-    fn usual_standing(&self, usual: Option<&Change>) -> Standing {
+    fn usual_standing(&self, usual: Option<&Change>, told: bool) -> Standing {
         match usual {
             Some(Change::Started { pid }) => Standing::Up {
                 life: Life(u64::from(pid.number())),
                 pid: *pid,
                 again: 0,
                 health: Health::Untold,
+                patience: None,
             },
             Some(Change::Exited(exit)) => Standing::Down {
                 exit: *exit,
-                told: true,
+                told,
                 obstacle: None,
             },
             Some(_) | None => Standing::Going,

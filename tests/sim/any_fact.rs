@@ -40,7 +40,11 @@ impl Victim {
             let unit = "any.service".into();
             s.keeper = rng.chance(30).then(|| {
                 Box::new(match rng.chance(50) {
-                    true => Keeper::Systemd { unit },
+                    true => Keeper::Systemd {
+                        unit,
+                        own_start: rng.chance(50),
+                        own_stop: rng.chance(50),
+                    },
                     false => Keeper::Engine {
                         engine: Engine::Docker,
                         socket: "/run/docker.sock".into(),
@@ -189,6 +193,7 @@ fn standing(rng: &mut Rng) -> Standing {
             pid,
             again: rng.pick(&[0, 0, 1, u32::MAX]),
             health: rng.pick(&[Health::Untold, Health::Awaited, Health::Well, Health::Ill]),
+            patience: rng.pick(&[None, Some(Duration::ZERO), Some(Duration::from_secs(600))]),
         },
         (3, pid) => Standing::Coming {
             pid,

@@ -666,7 +666,7 @@ impl Checks {
                 format!("a signal to run {} of {name}, not {}", run.0, seen.run),
             )?;
             match signal {
-                Signal::Stop | Signal::Abort => seen.told = Some(v.now),
+                Signal::Stop | Signal::Abort | Signal::Restart => seen.told = Some(v.now),
                 Signal::Kill => {
                     let by_itself = seen.told.or(seen.killed).is_none() && seen.own.is_some();
                     seen.cut_short |= rushed && by_itself;

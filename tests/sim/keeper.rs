@@ -8,6 +8,7 @@
 //! | K3 | is one stopped because a daemon ends or is replaced |
 //! | K4 | is one started again more often than its window allows |
 //! | K5 | is one down that is to run, or unknown, long after the last fault |
+//! | K6 | is one stopped that is up, waits for nobody, and is to be restarted: that is done in one go |
 //!
 //! `SIM_KEEPERS=n` runs n seeds, `SIM_KEEPER=n` replays one and prints all of it.
 
@@ -15,7 +16,7 @@ use crate::fail;
 use crate::rng::Rng;
 use crate::series::Series;
 use fieldwarden::config;
-use fieldwarden::core::action::{Action, Actions, Signal};
+use fieldwarden::core::action::{Action, Actions, Reach, Signal};
 use fieldwarden::core::fact::{
     Asker, Change, Errno, Exit, Fact, Fault, Health, Life, Obstacle, OrderId, Pid, Pulse, Request,
     RunId, ServiceId, Standing, Thread, Ticket,
@@ -23,7 +24,7 @@ use fieldwarden::core::fact::{
 use fieldwarden::core::memo::{Left, Memo};
 use fieldwarden::core::note::Note;
 use fieldwarden::core::settings::Settings;
-use fieldwarden::core::{BootFacts, Core, Down, State, Wish};
+use fieldwarden::core::{BootFacts, Core, Down, State, View, Wish};
 use fieldwarden::trace::{action_line, fact_line, note_line};
 use fieldwarden::units::Mono;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,6 +50,12 @@ enum Does {
     Stops {
         until: u64,
         told: bool,
+        /// A restart in one go: it starts then.
+        again: bool,
+    },
+    /// It was told to end as one that fails.
+    Dies {
+        until: u64,
     },
     /// Its keeper is about to start it again by itself.
     Waits {
@@ -74,8 +81,13 @@ struct Unit {
 #[derive(Clone, Default)]
 struct Seen {
     heard: Option<Standing>,
+    life: Option<Life>,
     /// We have told its present life to end.
     ours: bool,
+    /// It was going down when somebody asked for it: that it runs again is no restart.
+    called: bool,
+    /// In a way after which its keeper starts it again.
+    returns: bool,
     /// It was heard of as up, and not as down since; or so an earlier daemon has left it.
     was_up: bool,
     left_alone: bool,
@@ -86,7 +98,7 @@ struct Seen {
 
 enum Ask {
     Start(OrderId, ServiceId),
-    Stop(OrderId, ServiceId, Signal),
+    Stop(OrderId, ServiceId, (Signal, Reach)),
 }
 
 struct World {
@@ -230,19 +242,25 @@ impl World {
         let exit = self
             .rng
             .pick(&[Exit::Code(1), Exit::Code(0), Exit::Signal(11)]);
-        let until = self.now + self.rng.range(50, 6_000);
-        let unit = &mut self.units[at];
-        if unit.does == Does::Runs {
-            (unit.exit, unit.told) = (exit, false);
-            unit.does = match unit.restarts_itself {
-                true => Does::Waits { until },
-                false => Does::Rests,
-            };
+        if self.units[at].does == Does::Runs {
+            self.end(at, exit);
         }
     }
 
+    /// It ends by itself.
+    fn end(&mut self, at: usize, exit: Exit) {
+        let until = self.now + self.rng.range(50, 6_000);
+        let unit = &mut self.units[at];
+        (unit.exit, unit.told) = (exit, false);
+        unit.does = match unit.restarts_itself {
+            true => Does::Waits { until },
+            false => Does::Rests,
+        };
+    }
+
     fn stop(&mut self, at: usize, until: u64, told: bool) {
-        self.units[at].does = Does::Stops { until, told };
+        let again = false;
+        self.units[at].does = Does::Stops { until, told, again };
     }
 
     fn start(&mut self, at: usize, until: u64) {
@@ -261,10 +279,15 @@ impl World {
                 unit.does = if fails { Does::Rests } else { Does::Runs };
                 unit.life = fresh;
             }
-            Does::Stops { until, told } if until <= now => {
+            Does::Stops { until, again, .. } if until <= now && again => {
+                let until = now + self.rng.range(50, 3_000);
+                self.start(at, until);
+            }
+            Does::Stops { until, told, .. } if until <= now => {
                 (unit.exit, unit.told) = (Exit::Signal(15), told);
                 unit.does = Does::Rests;
             }
+            Does::Dies { until } if until <= now => self.end(at, Exit::Signal(15)),
             Does::Waits { until } if until <= now => {
                 unit.again += 1;
                 unit.life = fresh;
@@ -278,11 +301,12 @@ impl World {
         let unit = &self.units[at];
         let pid = Pid::new(100 + u32::try_from(unit.life % 1_000_000).unwrap_or(0));
         match (unit.does, pid) {
-            (Does::Runs, Some(pid)) => Standing::Up {
+            (Does::Runs | Does::Dies { .. }, Some(pid)) => Standing::Up {
                 life: Life(unit.life),
                 pid,
                 again: unit.again,
                 health: Health::Untold,
+                patience: None,
             },
             (Does::Starts { .. }, pid) => Standing::Coming { pid, after: None },
             (Does::Waits { .. }, _) => Standing::Coming {
@@ -290,7 +314,7 @@ impl World {
                 after: Some(unit.exit),
             },
             (Does::Stops { .. }, _) => Standing::Going,
-            (Does::Rests | Does::Runs, _) => Standing::Down {
+            (Does::Rests | Does::Runs | Does::Dies { .. }, _) => Standing::Down {
                 exit: unit.exit,
                 told: unit.told,
                 obstacle: unit.masked.then_some(Obstacle::Masked),
@@ -425,7 +449,8 @@ impl World {
         if !silent || self.rng.chance(50) {
             self.obey(&ask, at);
         }
-        let refused = matches!(ask, Ask::Start(..)) && self.units[at].masked;
+        let starts = matches!(ask, Ask::Start(..) | Ask::Stop(_, _, (Signal::Restart, _)));
+        let refused = starts && self.units[at].masked;
         let outcome = match (silent, refused) {
             (true, _) => Err(Fault::Errno(Errno(110))),
             (false, true) => Err(Fault::Errno(Errno(125))),
@@ -448,11 +473,37 @@ impl World {
             Ask::Start(..) if self.units[at].masked => {}
             Ask::Start(..) => match does {
                 Does::Rests | Does::Stops { .. } | Does::Waits { .. } => self.start(at, soon),
-                Does::Starts { .. } | Does::Runs => {}
+                Does::Starts { .. } | Does::Runs | Does::Dies { .. } => {}
             },
-            Ask::Stop(_, _, Signal::Kill) => match does {
+            Ask::Stop(_, _, (Signal::Kill, _)) => match does {
                 Does::Rests => {}
                 _ => self.stop(at, self.now, true),
+            },
+            Ask::Stop(_, _, (Signal::Restart, _)) if self.units[at].masked => {}
+            Ask::Stop(_, _, (Signal::Restart, _)) => match does {
+                Does::Rests | Does::Waits { .. } => self.start(at, soon),
+                _ => {
+                    let until = if deaf { self.now + 60_000 } else { soon };
+                    let (told, again) = (true, true);
+                    self.units[at].does = Does::Stops { until, told, again };
+                }
+            },
+            Ask::Stop(_, _, (Signal::Abort, Reach::All)) => match does {
+                Does::Rests | Does::Waits { .. } => {}
+                // It goes on with what comes after its end.
+                Does::Stops { told, again, .. } => {
+                    let until = self.now;
+                    self.units[at].does = Does::Stops { until, told, again };
+                }
+                Does::Starts { .. } | Does::Runs | Does::Dies { .. } => {
+                    self.end(at, Exit::Signal(9));
+                }
+            },
+            Ask::Stop(_, _, (Signal::Abort, Reach::Main)) => match does {
+                Does::Starts { .. } | Does::Runs if !deaf => {
+                    self.units[at].does = Does::Dies { until: soon };
+                }
+                _ => {}
             },
             Ask::Stop(..) => match (does, deaf) {
                 (Does::Rests | Does::Stops { .. }, _) => {}
@@ -516,8 +567,14 @@ impl World {
                     self.asks.push_back(Ask::Start(order.id, service));
                 }
                 Action::Signal {
-                    service, signal, ..
-                } => self.asks.push_back(Ask::Stop(order.id, service, signal)),
+                    service,
+                    signal,
+                    reach,
+                    ..
+                } => {
+                    let how = (signal, reach);
+                    self.asks.push_back(Ask::Stop(order.id, service, how));
+                }
                 Action::Exit { services_left } => {
                     if !services_left {
                         for (_, memo) in self.memos.values_mut() {
@@ -555,15 +612,21 @@ impl World {
                     }
                     Standing::Unknown { .. } | Standing::Going => {}
                 }
-                if let (Some(Standing::Up { life: old, .. }), Standing::Up { life, .. }) =
-                    (&seen.heard, standing)
-                {
-                    seen.ours &= old == life;
+                if let Standing::Up { life, .. } = standing {
+                    let was_up = matches!(seen.heard, Some(Standing::Up { .. }));
+                    let same = seen.life.replace(*life) == Some(*life);
+                    seen.ours &= same || !was_up && !seen.returns;
                 }
                 seen.heard = Some(standing.clone());
             }
             Fact::Asked { request, .. } => match request {
                 Request::Start(_) | Request::Restart(_) => {
+                    let ends = |view: View| matches!(view.state, State::Stopping { .. });
+                    let views = self.core.iter().flat_map(Core::services);
+                    let called: Vec<bool> = views.map(ends).collect();
+                    for (seen, called) in self.seen.iter_mut().zip(called) {
+                        seen.called = called;
+                    }
                     // It may have others started, too.
                     for seen in &mut self.seen {
                         seen.left_alone = false;
@@ -586,7 +649,8 @@ impl World {
                 ..
             }
             | Note::ServiceStartFailed { service, .. } => {
-                self.seen[usize::from(service.0)].failed = true;
+                let seen = &mut self.seen[usize::from(service.0)];
+                seen.failed = !std::mem::take(&mut seen.called);
             }
             _ => {}
         }
@@ -617,12 +681,30 @@ impl World {
                     return Err(format!("K4: {} restarts of u{at}", seen.restarts.len()));
                 }
             }
-            Action::Signal { service, .. } => {
+            Action::Signal {
+                service, signal, ..
+            } => {
                 // In the step of the acceptance itself its time to get ready may be over.
                 if self.ending && !matches!(fact, Fact::Asked { .. }) {
                     return Err(format!("K3: u{} is stopped by {fact:?}", service.0));
                 }
-                self.seen[usize::from(service.0)].ours = true;
+                let at = usize::from(service.0);
+                let seen = &self.seen[at];
+                let up = matches!(seen.heard, Some(Standing::Up { .. })) && !self.late;
+                let asked = match fact {
+                    Fact::Asked { request, .. } => *request == Request::Restart(*service),
+                    _ => false,
+                };
+                let alone = self.settings.services[at].after.is_empty();
+                if asked && up && alone && *signal != Signal::Restart {
+                    return Err(format!("K6: u{at} is told {signal:?} for a restart"));
+                }
+                let there = up || seen.heard == Some(Standing::Going);
+                if *signal == Signal::Restart && !there {
+                    return Err(format!("K1: u{at} is restarted, {:?}", seen.heard));
+                }
+                let returns = matches!(signal, Signal::Restart | Signal::Abort);
+                (self.seen[at].ours, self.seen[at].returns) = (true, returns);
             }
             _ => {}
         }

@@ -242,9 +242,9 @@ impl World {
         let ignores = p.ignores_stop;
         let (exit, delay) = match signal {
             Signal::Kill => (Exit::Signal(9), self.rng.range(0, 10)),
-            Signal::Stop | Signal::Abort if ignores => return,
+            Signal::Stop | Signal::Restart | Signal::Abort if ignores => return,
             Signal::Abort => (Exit::Signal(6), self.rng.range(0, 300)),
-            Signal::Stop => {
+            Signal::Stop | Signal::Restart => {
                 let exits = [Exit::Signal(15), Exit::Code(0), Exit::Code(1)];
                 (self.rng.pick(&exits), self.rng.range(0, 900))
             }

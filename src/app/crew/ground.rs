@@ -221,7 +221,7 @@ impl Ground {
     /// Services that are units of systemd, and what they are called there.
     pub fn units(&self) -> Vec<(ServiceId, Box<str>)> {
         let unit = |(id, keeper)| match keeper {
-            Keeper::Systemd { unit } => Some((id, unit)),
+            Keeper::Systemd { unit, .. } => Some((id, unit)),
             Keeper::Engine { .. } => None,
         };
         self.kept_by(Thread::Keeper)

@@ -29,7 +29,7 @@ pub(super) fn look(
 ) {
     let mut seen: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for service in &config.settings.services {
-        let Some(Keeper::Systemd { unit }) = service.keeper.as_deref() else {
+        let Some(Keeper::Systemd { unit, .. }) = service.keeper.as_deref() else {
             continue;
         };
         let name = &*service.name;

@@ -1,6 +1,7 @@
 //! How a service stands that somebody else keeps.
 
 use super::{Exit, Fault, Pid};
+use std::time::Duration;
 
 /// Number of one life of a service there: two lives of one service have different ones, also over
 /// daemons.
@@ -21,6 +22,8 @@ pub enum Standing {
         again: u32,
         /// What its keeper thinks of it.
         health: Health,
+        /// Time that its keeper gives it to end, 0 to 10 min; `None` if that is not said.
+        patience: Option<Duration>,
     },
     /// It is on its way up, or its keeper is about to start it.
     Coming {

@@ -27,6 +27,11 @@ impl Service {
                 let run = (since, self.main());
                 self.tell_to_end(s, now, run, StopCause::Asked, Signal::Stop, out);
             }
+            State::Stopping {
+                since, pid, cause, ..
+            } if self.must_not_return() => {
+                self.tell_to_end(s, now, (since, pid), cause, Signal::Stop, out);
+            }
             State::Down { .. }
             | State::Stopping { .. }
             | State::Backoff { .. }
@@ -49,11 +54,11 @@ impl Service {
                 pid,
                 told,
                 cause,
-                killed: false,
-            } => {
+                killed,
+            } if !killed || self.must_not_return() => {
                 self.kill_run(now, since, pid, told, cause, out);
             }
-            State::Stopping { killed: true, .. }
+            State::Stopping { .. }
             | State::Down { .. }
             | State::Backoff { .. }
             | State::GaveUp { .. } => {}
@@ -133,7 +138,7 @@ impl Service {
             service: self.id,
             waited: now.since(told),
         });
-        self.signal(Signal::Kill, Reach::All, out);
+        self.signal(self.last_signal(), Reach::All, out);
         self.state = State::Stopping {
             since,
             pid,
@@ -162,12 +167,17 @@ impl Service {
         };
         self.account.extended = None;
         self.account.reloading = None;
+        let signal = match cause {
+            StopCause::Fault => self.how_to_fail(s, now, signal),
+            StopCause::Asked | StopCause::Own => signal,
+        };
+        self.said = signal;
         if s.stop_timeout.is_zero() {
             self.kill_run(now, since, pid, now, cause, out);
             return;
         }
         self.signal(signal, Reach::Main, out);
-        self.due = Some(now.after(s.stop_timeout));
+        self.due = Some(now.after(self.patience(s)));
     }
 
     /// Its main process, as far as it has one.

@@ -49,7 +49,9 @@ pub(super) struct Kept {
     /// Its life ended and another one was on its way, and we had not asked for that.
     replaced: bool,
     /// Times since then that its end was counted while its keeper waited to start it again.
-    counted: u32,
+    pub(super) counted: u32,
+    /// Time that its keeper gives it to end.
+    pub(super) patience: Option<Duration>,
     /// The daemon ends and leaves it as it is.
     let_go: bool,
 }
@@ -71,6 +73,7 @@ impl Service {
                 unheard: false,
                 replaced: false,
                 counted: 0,
+                patience: None,
                 let_go: false,
             })
         });
@@ -154,7 +157,9 @@ impl Service {
                 pid,
                 again,
                 health,
+                patience,
             } => {
+                kept.patience = patience;
                 self.seen_up(first, (life, pid, again), turn);
                 self.heed(health, turn);
             }
@@ -203,6 +208,9 @@ impl Service {
             State::Stopping { .. } if !another => self.set_main(pid),
             // It came up before its keeper could be told to end it.
             State::Stopping { pid: None, .. } if self.order.is_some() => self.set_main(pid),
+            State::Stopping { .. } if self.can_return() => {
+                self.return_alive(pid, turn);
+            }
             State::Stopping { .. } => {
                 self.exited(Exit::Unknown, turn);
                 self.take_up(false, turn);
@@ -233,6 +241,9 @@ impl Service {
             State::Starting { pid: None, .. } if pid.is_some() => {}
             // Its keeper has waited for long enough, and something else holds it up.
             State::Starting { pid: None, .. } if self.due.is_none() && after.is_none() => {}
+            State::Stopping { .. } if self.returns(pid, after) => {
+                self.return_from(after.unwrap_or(Exit::Unknown), turn);
+            }
             State::Starting { .. } | State::Stopping { .. } => {
                 return pid.into_iter().for_each(|pid| self.set_main(pid));
             }
@@ -248,7 +259,7 @@ impl Service {
             pid,
         };
         self.due = match (pid, after) {
-            (Some(_), _) => Some(turn.now.after(turn.s.start_timeout)),
+            (Some(_), _) => self.ready_by(turn.s, turn.now),
             // How long its keeper waits is for its owner to say.
             (None, Some(_)) => None,
             (None, None) => Some(turn.now.after(super::START_STUCK)),
@@ -327,6 +338,10 @@ impl Service {
     fn fell_unseen(&mut self, told: bool, turn: &mut Turn) {
         if told {
             return self.leave_alone(turn.out);
+        }
+        if self.wish == Wish::Rest {
+            // Somebody has had it stopped since.
+            return self.rest_in(Down::Stopped);
         }
         turn.out.note(Note::ServiceRecalled {
             service: self.id,
@@ -415,10 +430,14 @@ impl Service {
         self.restarts = self.restarts.saturating_add(1);
         let failures = self.backoff.failures();
         self.tell_kept(KeeperNote::RestartedElsewhere { failures }, turn.out);
+        // Whoever goes with it must not run on without it.
+        self.excused = excused;
+        self.fall(false);
+        self.excused = false;
     }
 
     /// Its process is there.
-    fn begin_life(&mut self, pid: Pid, turn: &mut Turn) {
+    pub(super) fn begin_life(&mut self, pid: Pid, turn: &mut Turn) {
         let State::Starting { since, .. } = self.state else {
             return;
         };

@@ -31,6 +31,9 @@ impl Service {
     /// Its order was not carried out.
     pub fn refused(&mut self, why: &Fault, turn: &mut Turn) {
         let unanswered = self.is_unanswered(why);
+        if !unanswered && self.is_not_restarted(why, turn) {
+            return;
+        }
         match self.state {
             State::Starting { pid: None, .. } if unanswered => {}
             State::Starting { pid: None, .. } => {

@@ -51,11 +51,12 @@ impl Service {
 
     /// Somebody listens to processes again: it gets all its time anew.
     pub fn be_heard(&mut self, s: &Settings, now: Mono) {
-        let tried = self.is_tried();
+        let (tried, patience, ready_by) =
+            (self.is_tried(), self.patience(s), self.ready_by(s, now));
         match &mut self.state {
             State::Starting { pid: Some(_), .. } if tried => {}
             State::Starting { pid: Some(_), .. } => {
-                self.due = self.account.extended.max(Some(now.after(s.start_timeout)));
+                self.due = self.account.extended.max(ready_by);
             }
             State::Up { beat, .. } => {
                 *beat = now;
@@ -63,7 +64,7 @@ impl Service {
                 self.due = self.up_due(s);
             }
             State::Stopping { killed: false, .. } => {
-                self.due = self.account.extended.max(Some(now.after(s.stop_timeout)));
+                self.due = self.account.extended.max(Some(now.after(patience)));
             }
             State::Starting { pid: None, .. }
             | State::Stopping { killed: true, .. }
@@ -172,7 +173,7 @@ impl Service {
                     self.due = Some(now.after(KILL_AGAIN));
                 } else if let Some(signal) = self.unsent {
                     self.signal(signal, Reach::Main, out);
-                    self.due = Some(now.after(s.stop_timeout));
+                    self.due = Some(now.after(self.patience(s)));
                 } else {
                     self.kill_run(now, since, pid, told, overrun(cause), out);
                 }

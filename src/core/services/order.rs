@@ -111,6 +111,12 @@ impl Services {
             return;
         }
         let state = self.services[at].state;
+        let s = &pass.settings.services[at];
+        let held_up = |b: &ServiceId| self.services[usize::from(b.0)].holds_up_others();
+        let free = kept && !s.after.iter().any(held_up);
+        if free && self.services[at].restart_in_one_go(s, pass.now, pass.out) {
+            return self.touch(id);
+        }
         self.services[at].stop(&pass.settings.services[at], pass.now, pass.out);
         if state != self.services[at].state {
             self.touch(id);

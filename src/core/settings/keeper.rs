@@ -9,6 +9,11 @@ pub enum Keeper {
     Systemd {
         /// Its name for the service: letters, digits, `:-_.\@`, ending in `.service`; at most 255.
         unit: Box<str>,
+        /// Nobody has said how long it may take to start: that is for its keeper to say.
+        own_start: bool,
+        /// Nobody has said how long it may take to stop: what its keeper gives it holds, if that is
+        /// more.
+        own_stop: bool,
     },
     /// A container engine.
     Engine {
@@ -48,6 +53,28 @@ impl Keeper {
             Keeper::Systemd { .. } => true,
             Keeper::Engine { unhealthy, .. } => *unhealthy == Unhealthy::Restart,
         }
+    }
+
+    /// Told to stop it, it stops others that hang on it there, and does not start them again with it.
+    pub fn drags_others(&self) -> bool {
+        matches!(self, Keeper::Systemd { .. })
+    }
+
+    /// How long it may take to start is for its keeper to say.
+    pub fn has_own_start(&self) -> bool {
+        matches!(
+            self,
+            Keeper::Systemd {
+                own_start: true,
+                ..
+            }
+        )
+    }
+
+    /// How long it may take to stop is for its keeper to say, if that is more than what holds by
+    /// default.
+    pub fn has_own_stop(&self) -> bool {
+        matches!(self, Keeper::Systemd { own_stop: true, .. })
     }
 
     /// Which thread asks it.

@@ -156,6 +156,7 @@ fn standing(state: &State, life: Life, again: u32) -> Option<Standing> {
                 pid,
                 again,
                 health: health(state),
+                patience: None,
             },
             None => Standing::Coming {
                 pid: None,
@@ -260,6 +261,7 @@ mod tests {
             pid,
             again,
             health,
+            ..
         } = web.standing
         else {
             panic!("{web:?}")

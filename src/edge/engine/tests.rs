@@ -86,6 +86,7 @@ impl Rig {
             order,
             service,
             signal,
+            reach: crate::core::action::Reach::All,
         });
     }
 
@@ -386,6 +387,8 @@ fn hosts_are_shared() {
     };
     let unit = Keeper::Systemd {
         unit: "web.service".into(),
+        own_start: true,
+        own_stop: true,
     };
     let kept = [
         (ServiceId(0), of("/a", "x")),

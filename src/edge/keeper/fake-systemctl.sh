@@ -12,5 +12,5 @@ shift 2
 echo "$*" >> "$here/asked"
 case $1 in
 show) cat "$here/show" ;;
-*) if [ -e "$here/refuse" ]; then echo "no" >&2; exit 1; fi ;;
+*) if grep -qxe "$1" -e all "$here/refuse" 2>/dev/null; then echo "no" >&2; exit 1; fi ;;
 esac

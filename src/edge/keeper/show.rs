@@ -8,6 +8,7 @@
 //! `service_enter_dead`, `service_stop`) and src/core/unit.c (`unit_notify`); the names of
 //! states: systemctl(1), `--state=help`.
 
+use super::span::span;
 use crate::core::fact::{Exit, Health, Life, Obstacle, Pid, Standing};
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ use std::collections::BTreeMap;
 pub(super) const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,InvocationID,MainPID,\
     ControlPID,NRestarts,Job,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,\
     ExecMainExitTimestampMonotonic,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic,\
-    InactiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup,Slice";
+    InactiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup,Slice,\
+    TimeoutStopUSec";
 
 /// What is known of a unit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,6 +102,7 @@ fn standing(of: &Properties<'_>, first: impl Fn() -> Option<Pid>) -> Option<Stan
                 pid,
                 again: u32::try_from(of.number("NRestarts")).unwrap_or(u32::MAX),
                 health: Health::Untold,
+                patience: span(of.text("TimeoutStopUSec")),
             },
             None => Standing::Down {
                 exit: Exit::Unknown,
@@ -214,7 +217,7 @@ mod tests {
         NRestarts=2\nExecMainCode=0\nExecMainStatus=0\nExecMainStartTimestampMonotonic=100\n\
         ExecMainExitTimestampMonotonic=0\nActiveEnterTimestampMonotonic=110\n\
         ActiveExitTimestampMonotonic=0\nControlGroup=/system.slice/web.service\n\
-        Slice=system.slice\n";
+        Slice=system.slice\nTimeoutStopUSec=1min 30s\n";
 
     fn with(changes: &[(&str, &str)]) -> Seen {
         let mut lines: Vec<String> = UP.lines().map(str::to_owned).collect();
@@ -252,6 +255,7 @@ mod tests {
             pid,
             again: 2,
             health: Health::Untold,
+            patience: Some(std::time::Duration::from_secs(90)),
         };
         assert_eq!(web.standing, up);
         assert_eq!(web.group.as_deref(), Some("/system.slice/web.service"));

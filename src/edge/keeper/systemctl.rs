@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: usize = 1 << 20;
 
 /// What is told of a question that was refused. Nothing of the kernel's is left of it.
-const REFUSED: Fault = Fault::Errno(Errno(libc::ECANCELED));
+pub(super) const REFUSED: Fault = Fault::Errno(Errno(libc::ECANCELED));
 
 const TIMED_OUT: Fault = Fault::Errno(Errno(libc::ETIMEDOUT));
 

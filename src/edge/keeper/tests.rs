@@ -131,6 +131,7 @@ fn up() -> Standing {
         pid,
         again: 0,
         health: Health::Untold,
+        patience: None,
     }
 }
 
@@ -259,6 +260,7 @@ fn our_own_stop_is_not_asked_for() {
         order,
         service,
         signal,
+        reach: Reach::Main,
     });
     assert_eq!(rig.next(), done(1, Ok(())));
     assert_eq!(rig.standing(), up());
@@ -302,6 +304,7 @@ fn kills_are_stops() {
             order,
             service,
             signal,
+            reach: Reach::All,
         });
     }
     let mut facts = vec![rig.next(), rig.next(), rig.next()];
@@ -319,12 +322,69 @@ fn kills_are_stops() {
     rig.end();
 }
 
+/// A restart is one, and takes nothing along; a unit that hangs ends as one that fails, by the signal that
+/// a stop of it begins with, and then by KILL, and is not stopped for that.
+#[test]
+fn restarts_and_failures_are_no_stops() {
+    let mut rig = rig(&(UP.to_owned() + "KillSignal=2\n"));
+    assert_eq!(rig.standing(), up());
+    let orders = [
+        (Signal::Restart, Reach::Main),
+        (Signal::Abort, Reach::Main),
+        (Signal::Abort, Reach::All),
+    ];
+    for (order, (signal, reach)) in (1..).map(OrderId).zip(orders) {
+        rig.give(KeeperOrder::Signal {
+            order,
+            service: WEB,
+            signal,
+            reach,
+        });
+        assert_eq!(rig.next(), done(order.0, Ok(())));
+        assert_eq!(rig.standing(), up());
+    }
+    let asked = [
+        "restart --no-block -- web.service",
+        "kill --kill-who=main --signal=2 -- web.service",
+        "kill --kill-who=main --signal=SIGCONT -- web.service",
+        "kill --signal=SIGKILL -- web.service",
+    ];
+    assert_eq!(rig.asked(), asked);
+    // An end after that is not ours: the journal tells whose it is.
+    rig.job("start");
+    rig.becomes(LEFT);
+    assert_eq!(rig.settled(), left(false));
+    rig.end();
+}
+
+/// One without a main process cannot be told to fail, and is stopped.
+#[test]
+fn what_cannot_fail_is_stopped() {
+    let mut rig = rig(UP);
+    assert_eq!(rig.standing(), up());
+    rig.write("refuse", "kill");
+    let (order, signal, reach) = (OrderId(1), Signal::Abort, Reach::Main);
+    rig.give(KeeperOrder::Signal {
+        order,
+        service: WEB,
+        signal,
+        reach,
+    });
+    assert_eq!(rig.next(), done(1, Ok(())));
+    let asked = [
+        "kill --kill-who=main --signal=15 -- web.service",
+        "stop --no-block -- web.service",
+    ];
+    assert_eq!(rig.asked(), asked);
+    rig.end();
+}
+
 /// A refusal is told as one, and what cannot be understood is not taken for news of a unit.
 #[test]
 fn refusals_and_nonsense() {
     let mut rig = rig(UP);
     assert_eq!(rig.standing(), up());
-    rig.write("refuse", "");
+    rig.write("refuse", "all");
     rig.give(KeeperOrder::Start {
         order: OrderId(9),
         service: WEB,

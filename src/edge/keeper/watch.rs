@@ -2,6 +2,7 @@
 //!
 //! The file `cgroup.events` of a group changes when its last process ends; the group itself comes and
 //! goes with its unit (kernel, Documentation/admin-guide/cgroup-v2.rst, "Un-populated Notification").
+//! And that one was unmasked or installed, by the directories in which units are defined.
 
 use super::show::Seen;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -22,17 +23,23 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Nothing is watched yet.
+    /// Watches for units that are defined in these places, or not any more; what of them is not there
+    /// is not watched. Of groups, which lie below `root`, none is watched yet.
     ///
     /// # Errors
     /// When the kernel gives no inotify.
-    pub fn new(root: &Path) -> io::Result<Watch> {
-        Ok(Watch {
+    pub fn new(root: &Path, places: &[&Path]) -> io::Result<Watch> {
+        let mut watch = Watch {
             inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
             root: root.to_owned(),
             watched: BTreeMap::new(),
             names: BTreeSet::new(),
-        })
+        };
+        for place in places {
+            let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
+            watch.add(place.to_path_buf(), flags | WatchFlags::ONLYDIR);
+        }
+        Ok(watch)
     }
 
     /// Watches what these units have by now. What cannot be watched is looked at now and then.
@@ -127,7 +134,7 @@ mod tests {
             slice: "system.slice".to_owned(),
             id: "web.service".to_owned(),
         };
-        let mut watch = Watch::new(root.path()).unwrap();
+        let mut watch = Watch::new(root.path(), &[]).unwrap();
         watch.follow(std::slice::from_ref(&seen));
         assert!(!watch.hear());
         fs::create_dir(slice.join("other.service")).unwrap();
@@ -143,6 +150,29 @@ mod tests {
         fs::write(slice.join("web.service/cgroup.events"), "populated 1\n").unwrap();
         watch.follow(std::slice::from_ref(&seen));
         fs::write(slice.join("web.service/cgroup.events"), "populated 0\n").unwrap();
+        assert!(watch.hear());
+    }
+
+    /// One that is masked, unmasked or installed is heard of; what else comes and goes there is not. A
+    /// place that is not there is none.
+    #[test]
+    fn what_is_defined_is_heard() {
+        let root = tempfile::tempdir().unwrap();
+        let (own, none) = (root.path().join("own"), root.path().join("none"));
+        fs::create_dir(&own).unwrap();
+        let mut watch = Watch::new(root.path(), &[&own, &none]).unwrap();
+        watch.names.insert("web.service".to_owned());
+        let masked = own.join("web.service");
+        std::os::unix::fs::symlink("/dev/null", &masked).unwrap();
+        assert!(watch.hear());
+        fs::write(own.join("other.service"), "").unwrap();
+        assert!(!watch.hear());
+        fs::remove_file(&masked).unwrap();
+        assert!(watch.hear());
+        // As packages install it.
+        fs::write(own.join("web.service.new"), "").unwrap();
+        assert!(!watch.hear());
+        fs::rename(own.join("web.service.new"), &masked).unwrap();
         assert!(watch.hear());
     }
 }

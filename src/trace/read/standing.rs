@@ -27,6 +27,10 @@ impl Line<'_, '_> {
                             health_named(&word).ok_or_else(|| expected(HEALTHS, &word))?
                         }
                     },
+                    patience: match self.words.has_key("patience") {
+                        false => None,
+                        true => Some(value::seconds(&self.words.keyed("patience", "DURATION")?)?),
+                    },
                 })
             }
             "coming" => Ok(Standing::Coming {

@@ -375,14 +375,20 @@ fn standing() -> impl Strategy<Value = Standing> {
     let health =
         prop::sample::select(&[Health::Untold, Health::Awaited, Health::Well, Health::Ill]);
     prop_oneof![
-        (any::<u64>(), pid(), any::<u32>(), health).prop_map(|(life, pid, again, health)| {
-            Standing::Up {
+        (
+            any::<u64>(),
+            pid(),
+            any::<u32>(),
+            health,
+            option::of(any::<Duration>())
+        )
+            .prop_map(|(life, pid, again, health, patience)| Standing::Up {
                 life: Life(life),
                 pid,
                 again,
                 health,
-            }
-        }),
+                patience,
+            }),
         (option::of(pid()), option::of(exit.clone()))
             .prop_map(|(pid, after)| Standing::Coming { pid, after }),
         Just(Standing::Going),
