@@ -7,6 +7,7 @@
 //! Never spawns, and never waits for a service, a card or the core's opinion.
 
 mod births;
+mod customs;
 mod ears;
 mod end;
 mod heed;
@@ -39,6 +40,7 @@ use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
 use crate::units::Mono;
 use births::Early;
+use customs::Customs;
 use ears::{Closed, Ears};
 use heir::{Coming, Heir};
 use rustix::event::epoll;
@@ -120,6 +122,8 @@ pub struct Children {
     spent: Vec<Arc<OwnedFd>>,
     heir: Heir,
     coming: Arc<Coming>,
+    /// What takes in messages that bring descriptors.
+    customs: Customs,
 }
 
 /// What an epoll event is about.
@@ -132,6 +136,7 @@ enum Key {
     Newline(u16),
     Stored(u16),
     Orphans,
+    Customs,
 }
 
 impl Key {
@@ -144,6 +149,7 @@ impl Key {
             Key::Newline(at) => 4 << 32 | u64::from(at),
             Key::Stored(at) => 5 << 32 | u64::from(at),
             Key::Orphans => 6 << 32,
+            Key::Customs => 7 << 32,
         })
     }
 
@@ -158,6 +164,7 @@ impl Key {
             4 => Some(Key::Newline(at)),
             5 => Some(Key::Stored(at)),
             6 => Some(Key::Orphans),
+            7 => Some(Key::Customs),
             _ => None,
         }
     }
@@ -187,6 +194,9 @@ impl Children {
             }
             store::watch(&epoll, at, &child.store);
         }
+        let customs = Customs::new()?;
+        let (link, told) = (customs.link(), epoll::EventFlags::IN);
+        epoll::add(&epoll, link, Key::Customs.data(), told)?;
         let awaited = children.iter().map(|_| AtomicBool::new(false)).collect();
         let slots = children
             .into_iter()
@@ -212,6 +222,7 @@ impl Children {
             spent: Vec::new(),
             heir: Heir::default(),
             coming: Arc::default(),
+            customs,
         })
     }
 
@@ -239,7 +250,7 @@ impl Children {
         }
         for slot in &mut self.slots {
             if let Some(socket) = slot.child.notify.take() {
-                notify::leave(socket);
+                notify::leave(&socket);
             }
             slot.child.store.leave(&slot.child.name);
         }
@@ -270,6 +281,7 @@ impl Children {
                 | Key::Former(_)
                 | Key::Newline(_)
                 | Key::Stored(_)
+                | Key::Customs
                 | Key::Orphans => None,
             });
             for (number, at) in ended.enumerate() {
@@ -287,11 +299,12 @@ impl Children {
             self.pass_news_on();
             for key in events.iter().filter_map(|e| Key::of(e.data)) {
                 match key {
-                    Key::Notify(at) => drop(self.hear(at)),
+                    Key::Notify(at) => self.hear(at),
                     Key::Former(at) => self.reap_former(at),
                     Key::Newline(at) => self.read_newline(at),
                     Key::Stored(at) => self.drop_dead(at),
                     Key::Orphans => self.hear_of_end(),
+                    Key::Customs => self.hear_customs(),
                     Key::Bell | Key::Run(_) => {}
                 }
             }

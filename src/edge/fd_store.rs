@@ -4,9 +4,10 @@
 //! holds the lock for longer than it takes to look at a list of a few dozen entries: the spawner, which
 //! may be suspended for minutes, takes its copies and lets go.
 
+use super::foreign::Foreign;
 use super::luggage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of a descriptor that was left without one, as with systemd.
@@ -26,7 +27,7 @@ pub struct Stored {
     /// Its name.
     pub name: Box<str>,
     /// Itself.
-    pub descriptor: Arc<OwnedFd>,
+    pub descriptor: Foreign,
     /// It is let go of when the other end is gone.
     polled: bool,
 }
@@ -65,9 +66,9 @@ impl FdStore {
         &self,
         most: u32,
         name: &str,
-        descriptor: OwnedFd,
+        descriptor: Foreign,
         polled: bool,
-    ) -> Result<Option<Arc<OwnedFd>>, OwnedFd> {
+    ) -> Result<Option<Foreign>, Foreign> {
         let Some(mut list) = self.list() else {
             return Err(descriptor);
         };
@@ -77,7 +78,6 @@ impl FdStore {
         if list.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
             return Err(descriptor);
         }
-        let descriptor = Arc::new(descriptor);
         list.push(Stored {
             name: name.into(),
             descriptor: descriptor.clone(),
@@ -87,9 +87,9 @@ impl FdStore {
     }
 
     /// It cannot be waited for, as a plain file cannot.
-    pub fn is_not_polled(&self, descriptor: &Arc<OwnedFd>) {
+    pub fn is_not_polled(&self, descriptor: &Foreign) {
         for stored in self.list().iter_mut().flat_map(|list| list.iter_mut()) {
-            if Arc::ptr_eq(&stored.descriptor, descriptor) {
+            if stored.descriptor.is(descriptor) {
                 stored.polled = false;
             }
         }
@@ -127,7 +127,7 @@ impl FdStore {
     pub fn leave(&self, service: &str) {
         for stored in self.clear() {
             // The spawner may have a copy, until it ends.
-            if let Ok(descriptor) = stored.descriptor.try_clone() {
+            if let Ok(descriptor) = stored.descriptor.as_fd().try_clone_to_owned() {
                 let polled = if stored.polled { POLLED } else { UNPOLLED };
                 let name = format!("{LEFT} {service} {polled} {}", stored.name);
                 luggage::put(name, descriptor);
@@ -140,7 +140,7 @@ impl FdStore {
         for (rest, descriptor) in luggage::take_all(&format!("{LEFT} {service} ")) {
             let (polled, name) = rest.split_once(' ').unwrap_or((UNPOLLED, UNNAMED));
             // What is beyond that is closed.
-            let _ = self.put(most, name, descriptor, polled == POLLED);
+            let _ = self.put(most, name, Foreign::new(descriptor), polled == POLLED);
         }
     }
 
@@ -158,17 +158,17 @@ impl Stored {
     }
 }
 
-fn has_hung_up(descriptor: &OwnedFd) -> bool {
+fn has_hung_up(descriptor: &Foreign) -> bool {
     let mut fds = [PollFd::new(descriptor, PollFlags::empty())];
     poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// Both lead to one open file, whatever their numbers are. Where the kernel does not tell, they count
 /// as different: then a service that leaves one again and again runs into its limit, and is told.
-fn is_same(one: &OwnedFd, other: &OwnedFd) -> bool {
+fn is_same(one: &Foreign, other: &Foreign) -> bool {
     const KCMP_FILE: libc::c_int = 0;
     let own = rustix::process::getpid().as_raw_nonzero().get();
-    let (one, other): (RawFd, RawFd) = (one.as_raw_fd(), other.as_raw_fd());
+    let (one, other): (RawFd, RawFd) = (one.as_fd().as_raw_fd(), other.as_fd().as_raw_fd());
     // SAFETY: the call compares two numbers of descriptors that are open here, and touches no memory.
     let compared = unsafe { libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, one, other) };
     compared == 0
@@ -179,9 +179,9 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
 
-    fn pair() -> (OwnedFd, UnixStream) {
+    fn pair() -> (Foreign, UnixStream) {
         let (one, other) = UnixStream::pair().unwrap();
-        (one.into(), other)
+        (Foreign::new(one.into()), other)
     }
 
     /// So many and no more; the same one is kept once; names take out what they name.
@@ -195,7 +195,7 @@ mod tests {
         );
         let store = FdStore::of(2);
         let ((a, _x), (b, _y), (c, _z)) = (pair(), pair(), pair());
-        let again = a.try_clone().unwrap();
+        let again = Foreign::new(a.as_fd().try_clone_to_owned().unwrap());
         assert!(store.put(2, "a", a, true).unwrap().is_some());
         assert!(store.put(2, "b", b, false).unwrap().is_none());
         assert!(store.put(2, "a", again, true).unwrap().is_none());

@@ -7,6 +7,7 @@
 //! Descriptors belong to a process, and so there is one luggage in it. It stays shut unless this
 //! process is to be handed over: then whatever is put in is dropped, as it would be anyway.
 
+use super::foreign;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use std::fmt::Write as _;
@@ -79,7 +80,9 @@ pub fn take_all(prefix: &str) -> Vec<(String, OwnedFd)> {
 /// Closes what nobody takes out whose name begins so.
 pub fn discard(prefixes: &[&str]) {
     for prefix in prefixes {
-        drop(take_all(prefix));
+        for (_, descriptor) in take_all(prefix) {
+            foreign::close(descriptor);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod engine;
 pub mod errand;
 pub mod fd_store;
 pub mod floor_file;
+pub mod foreign;
 pub mod gauge;
 pub mod gpio;
 pub mod guards;

@@ -3,6 +3,7 @@
 //! Never returns from an exec that went well; after one that did not, this program starts anew
 //! instead, by the copy that the kernel keeps of it, and goes on.
 
+use super::foreign;
 use super::luggage;
 use super::process;
 use super::systemd::Environment;
@@ -71,6 +72,7 @@ impl Successor {
     /// Puts it into the place of this program, with the luggage. Signals are to be blocked, and all
     /// threads to have ended: the kernel ends those that are left. Returns only if that failed.
     pub fn take_over(&self) -> io::Error {
+        foreign::leave();
         let luggage = match luggage::pack() {
             Ok(number) => number.to_string(),
             Err(e) => return e,

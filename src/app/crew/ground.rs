@@ -290,17 +290,17 @@ impl Ground {
                 }
             })
             .collect();
-        // Of services that are not configured any more.
-        luggage::discard(&["notify ", "store "]);
+        // Of services that are not configured any more; and what could not be closed.
+        luggage::discard(&["notify ", "store ", "foreign"]);
         children
     }
 
     /// The socket of a service. Without one it is not heard; the others and the machine are guarded.
-    fn listen(&self, name: &str) -> Option<OwnedFd> {
+    fn listen(&self, name: &str) -> Option<Arc<OwnedFd>> {
         let made = self.places.make_service(name);
         let socket = made.and_then(|()| children::listen(&self.places.notify(name)));
         let told = |e: &io::Error| log::error!("{name} will not be heard: {e}");
-        socket.inspect_err(told).ok()
+        socket.inspect_err(told).ok().map(Arc::new)
     }
 }
 

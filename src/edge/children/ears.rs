@@ -46,6 +46,12 @@ pub(super) struct Closed {
     service: ServiceId,
 }
 
+impl Closed {
+    pub(super) fn is_of(&self, at: u16) -> bool {
+        self.service.0 == at
+    }
+}
+
 impl Ears {
     /// One more message of the run; whether it was one too many.
     fn counts(&mut self, now: Mono) -> bool {
@@ -104,11 +110,16 @@ impl Children {
             return false;
         }
         let until = ears.since.after(SPAN);
+        self.rest_ears(at, until);
+        self.refuse(at, Refusal::Flood);
+        true
+    }
+
+    /// Lets no message of a service wake the thread until then.
+    pub(super) fn rest_ears(&mut self, at: u16, until: Mono) {
         let service = ServiceId(at);
         self.closed.push(Closed { until, service });
         self.close_ears(at);
-        self.refuse(at, Refusal::Flood);
-        true
     }
 
     /// Lets no message of a service wake the thread any more.

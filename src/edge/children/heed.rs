@@ -2,7 +2,8 @@
 //! to know, each thing as often as it is news.
 
 use super::message::Message;
-use super::notify::{self, Datagram, Sender};
+use super::customs::Heard;
+use super::notify::{self, Head, Sender};
 use super::{Children, Run, Slot, end};
 use crate::core::fact::{Change, Pid, Refusal, Said, ServiceId};
 use crate::edge::clock;
@@ -21,57 +22,56 @@ const BATCH: usize = 32;
 /// service look older by at most this share, and a flood of heartbeats cheap.
 const BEATS_PER_WINDOW: u32 = 20;
 
-/// Batches of messages that are read of a run that has ended. The kernel keeps 10 messages for a
-/// socket, systemd raises that to 512: all of them fit.
-const LAST_WORDS: usize = 16;
-
 impl Children {
-    /// Reads what a run has said before it ended: the next run has not said it.
-    pub(super) fn hear_last_words(&mut self, at: u16) {
-        let mut heeded = true;
-        for _ in 0..LAST_WORDS {
-            if heeded && self.hear(at) {
-                continue;
-            }
-            heeded = false;
-            let slot = self.slots.get(usize::from(at));
-            let Some(socket) = slot.and_then(|slot| slot.child.notify.as_ref()) else {
-                return;
-            };
-            let thrown_away = (0..BATCH).map_while(|_| notify::receive(socket.as_fd()));
-            if thrown_away.count() < BATCH {
-                return;
-            }
-        }
+    /// Reads a batch of messages.
+    pub(super) fn hear(&mut self, at: u16) {
+        let mut known = None;
+        let read = |_: &usize| self.hear_knowing(at, &mut known) == Heard::One;
+        let _batch = (0..BATCH).take_while(read).count();
     }
 
-    /// Reads a batch of messages; returns whether there may be more that can be read now.
-    pub(super) fn hear(&mut self, at: u16) -> bool {
-        let mut known = None;
-        for _ in 0..BATCH {
-            let Some(slot) = self.slots.get(usize::from(at)) else {
-                return false;
-            };
-            if slot.run.is_none() {
-                // It is kept for whoever will have said it: a run can speak before it is known here.
-                self.close_ears(at);
-                return false;
-            }
-            let socket = slot.child.notify.as_ref();
-            let Some(datagram) = socket.and_then(|socket| notify::receive(socket.as_fd())) else {
-                return false;
-            };
-            if !self.comes_from_run(at, datagram.sender, &mut known) {
-                let (pid, user) = (datagram.sender.pid, datagram.sender.uid);
-                self.refuse(at, Refusal::Stranger { pid, user });
-                continue;
-            }
-            self.heed(at, datagram);
-            if self.is_too_much(at) {
-                return false;
-            }
+    /// Reads one.
+    pub(super) fn hear_one(&mut self, at: u16) -> Heard {
+        self.hear_knowing(at, &mut None)
+    }
+
+    fn hear_knowing(&mut self, at: u16, known: &mut Option<(Sender, bool)>) -> Heard {
+        let Some(slot) = self.slots.get(usize::from(at)) else {
+            return Heard::Nothing;
+        };
+        // What is said without a run is kept for whoever will have said it: a run can speak before it is
+        // known here.
+        if slot.run.is_none() || self.is_taken_in(at) {
+            self.close_ears(at);
+            return Heard::Later;
         }
-        true
+        let Some(socket) = slot.child.notify.clone() else {
+            return Heard::Nothing;
+        };
+        let Some(head) = notify::look(socket.as_fd()) else {
+            return Heard::Nothing;
+        };
+        let stranger = !self.comes_from_run(at, head.sender, known);
+        if head.brings && !self.can_take_in(at, stranger) {
+            return Heard::Later;
+        }
+        if !head.brings {
+            notify::skip(socket.as_fd());
+        }
+        if stranger {
+            let (pid, user) = (head.sender.pid, head.sender.uid);
+            self.refuse(at, Refusal::Stranger { pid, user });
+        } else {
+            self.heed(at, &head);
+        }
+        if head.brings {
+            self.take_in(at, &head, stranger);
+        }
+        match !stranger && self.is_too_much(at) {
+            true => Heard::TooMuch,
+            false if head.brings => Heard::Later,
+            false => Heard::One,
+        }
     }
 
     /// Whether this sender is part of the run; asked once for all that it says in a row.
@@ -86,15 +86,15 @@ impl Children {
         is_of
     }
 
-    fn heed(&mut self, at: u16, datagram: Datagram) {
-        let message = match datagram.message {
+    fn heed(&mut self, at: u16, head: &Head) {
+        let message = match &head.message {
             Ok(message) => message,
-            Err(why) => return self.refuse(at, why),
+            Err(why) => return self.refuse(at, *why),
         };
         if message.barrier {
-            // All that was said before reaches the core before anything that is asked afterwards.
-            self.pass_news_on();
-            return drop(datagram.descriptors);
+            // All that was said before reaches the core before anything that is asked afterwards: when
+            // its descriptor is closed.
+            return self.pass_news_on();
         }
         if let Some(key) = message.wrong {
             self.refuse(at, Refusal::Value(key));
@@ -102,8 +102,8 @@ impl Children {
         if let Some(main) = message.main {
             self.change_main(at, main);
         }
-        self.take_course(at, &message);
-        self.change_store(at, &message, datagram.descriptors);
+        self.take_course(at, message);
+        self.change_store(at, message);
         self.take_rest(at, message);
     }
 
@@ -130,12 +130,12 @@ impl Children {
         }
     }
 
-    fn take_rest(&mut self, at: u16, message: Message) {
-        if let Some(text) = message.status {
+    fn take_rest(&mut self, at: u16, message: &Message) {
+        if let Some(text) = &message.status {
             let run = self.slots[usize::from(at)].run.as_mut();
-            if let Some(run) = run.filter(|run| run.status.as_ref() != Some(&text)) {
+            if let Some(run) = run.filter(|run| run.status.as_ref() != Some(text)) {
                 run.status = Some(text.clone());
-                self.say(at, Said::Status(text));
+                self.say(at, Said::Status(text.clone()));
             }
         }
         if let Some(errno) = message.errno {
@@ -159,7 +159,7 @@ impl Children {
         self.tell_of_run(at, Change::Said(said));
     }
 
-    fn tell_of_run(&mut self, at: u16, change: Change) {
+    pub(super) fn tell_of_run(&mut self, at: u16, change: Change) {
         let run = self.slots[usize::from(at)].run.as_ref();
         if let Some(run) = run.map(|run| run.record.run) {
             self.tell(ServiceId(at), run, change);
@@ -201,7 +201,7 @@ impl Children {
         }
     }
 
-    fn beat_is_news(&mut self, at: u16) -> bool {
+    pub(super) fn beat_is_news(&mut self, at: u16) -> bool {
         let slot = &mut self.slots[usize::from(at)];
         let own = slot.run.as_ref().and_then(|run| run.record.window);
         let Some(window) = own.unwrap_or(slot.child.heartbeat) else {

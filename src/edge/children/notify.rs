@@ -1,29 +1,25 @@
 //! Receives what services say on their notify sockets (the protocol of `sd_notify(3)`).
 //!
-//! Descriptors that come along are ours from then on: whoever gets a [`Datagram`] closes them by
-//! letting go of it. Closing the one of a `BARRIER=1` is the answer to it.
+//! A message is looked at where it lies: to receive descriptors that come along, or to throw them away,
+//! is for threads that may hang (`customs.rs`). Closing the one of a `BARRIER=1` is the answer to it.
 //!
 //! Never believes what a message says about its sender: the kernel's credentials count.
 
 use super::message::Message;
 use crate::core::fact::{Pid, Refusal};
 use crate::edge::luggage;
-use nix::cmsg_space;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
-    bind, recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt,
 };
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::net::{RecvFlags, recv};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 /// Longest message that is read, as with systemd. Nothing of a longer one counts.
 const LONGEST: usize = 4096;
-
-/// Descriptors that one message can bring (`SCM_MAX_FD`, include/net/scm.h).
-const MOST_DESCRIPTORS: usize = 253;
 
 /// Who sent a message, as the kernel tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,15 +30,15 @@ pub struct Sender {
     pub uid: u32,
 }
 
-/// What came at once.
+/// The next message in a socket, which is still in there.
 #[derive(Debug)]
-pub struct Datagram {
-    /// What was said, or why nothing of it counts.
+pub struct Head {
+    /// What it says, or why nothing of it counts.
     pub message: Result<Message, Refusal>,
     /// By whom.
     pub sender: Sender,
-    /// What came along.
-    pub descriptors: Vec<OwnedFd>,
+    /// Descriptors come along. Whoever receives them has to close them, and may hang with it.
+    pub brings: bool,
 }
 
 /// Makes the notify socket of a service, in place of one that an earlier daemon left.
@@ -69,8 +65,10 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Leaves the notify socket of a service to a successor in this process, with what is in it.
-pub fn leave(socket: OwnedFd) {
-    let socket = UnixDatagram::from(socket);
+pub fn leave(socket: &OwnedFd) {
+    let Ok(socket) = socket.try_clone().map(UnixDatagram::from) else {
+        return;
+    };
     let address = socket.local_addr().ok();
     if let Some(path) = address.as_ref().and_then(|address| address.as_pathname()) {
         luggage::put(name(path), socket.into());
@@ -88,47 +86,66 @@ fn name(path: &Path) -> String {
     format!("notify {}", path.display())
 }
 
-/// Reads the next message, if there is one.
-pub fn receive(socket: BorrowedFd<'_>) -> Option<Datagram> {
-    // What cannot be read is not waited for: there will be an event again.
-    receive_one(socket).ok()
-}
+/// Room for what the kernel tells of the sender, and for nothing else.
+const ROOM: usize = {
+    // SAFETY: the macro of old only adds numbers.
+    let room = unsafe { libc::CMSG_SPACE(size_of::<libc::ucred>() as u32) };
+    room as usize
+};
 
-fn receive_one(socket: BorrowedFd<'_>) -> nix::Result<Datagram> {
+/// Looks at the next message, if there is one, and leaves it where it is.
+pub fn look(socket: BorrowedFd<'_>) -> Option<Head> {
     let mut bytes = [0u8; LONGEST];
-    let mut control = cmsg_space!(UnixCredentials, [RawFd; MOST_DESCRIPTORS]);
-    let mut parts = [IoSliceMut::new(&mut bytes)];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let mut control = [0u64; ROOM.div_ceil(size_of::<u64>())];
+    let mut part = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: LONGEST,
+    };
+    // SAFETY: numbers and pointers, which may all be zero.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    (header.msg_iov, header.msg_iovlen) = (&raw mut part, 1);
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = ROOM as _;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
+    // SAFETY: the header leads to a buffer for the text and to one for the rest, each as long as it says,
+    // and both outlive the call.
+    let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
+    // What cannot be read is not waited for: there will be an event again.
+    let length = usize::try_from(length).ok()?;
     let mut sender = Sender {
         pid: None,
         uid: u32::MAX,
     };
-    let mut descriptors = Vec::new();
-    for message in received.cmsgs()? {
-        match message {
-            ControlMessageOwned::ScmCredentials(c) => {
-                sender.pid = u32::try_from(c.pid()).ok().and_then(Pid::new);
-                sender.uid = c.uid();
-            }
-            ControlMessageOwned::ScmRights(fds) => {
-                // SAFETY: the kernel has just made these descriptors for us, in answer to our
-                // `recvmsg`, and nobody else knows their numbers.
-                descriptors.extend(fds.iter().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }));
-            }
-            _ => {}
+    // SAFETY: the kernel has filled in the header; where it is of the kind that is asked for, what comes
+    // after it is a `ucred`, which is read wherever it lies.
+    unsafe {
+        let first = libc::CMSG_FIRSTHDR(&raw const header);
+        let tells = |first: &libc::cmsghdr| {
+            first.cmsg_level == libc::SOL_SOCKET && first.cmsg_type == libc::SCM_CREDENTIALS
+        };
+        if first.as_ref().is_some_and(tells) {
+            let who = libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned();
+            sender.pid = u32::try_from(who.pid).ok().and_then(Pid::new);
+            sender.uid = who.uid;
         }
     }
-    let (length, cut) = (received.bytes, received.flags.contains(MsgFlags::MSG_TRUNC));
-    let message = match cut {
-        true => Err(Refusal::TooLong),
-        false => Message::parse(&bytes[..length.min(LONGEST)]),
+    let message = match header.msg_flags & libc::MSG_TRUNC {
+        0 => Message::parse(&bytes[..length.min(LONGEST)]),
+        _ => Err(Refusal::TooLong),
     };
-    Ok(Datagram {
+    // There is room for no descriptor, so that none was made; a copy was let go of, and the message
+    // still has them.
+    let brings = header.msg_flags & libc::MSG_CTRUNC != 0;
+    Some(Head {
         message,
         sender,
-        descriptors,
+        brings,
     })
+}
+
+/// Throws away the next message, which brings no descriptors.
+pub fn skip(socket: BorrowedFd<'_>) {
+    let _read = recv(socket, &mut [0u8; 1][..], RecvFlags::DONTWAIT);
 }
 
 #[cfg(test)]
@@ -147,15 +164,18 @@ mod tests {
         client.send_to(b"READY=1", &path).unwrap();
         let long = [b"READY=1\nSTATUS=".as_slice(), &[b'x'; LONGEST]].concat();
         client.send_to(&long, &path).unwrap();
-        let got = receive(socket.as_fd()).unwrap();
+        let got = look(socket.as_fd()).unwrap();
+        assert!(!got.brings);
+        skip(socket.as_fd());
         let sender = Sender {
             pid: Pid::new(std::process::id()),
             uid: nix::unistd::geteuid().as_raw(),
         };
         assert_eq!(got.sender, sender);
         assert!(got.message.unwrap().ready);
-        let got = receive(socket.as_fd()).unwrap();
+        let got = look(socket.as_fd()).unwrap();
         assert_eq!(got.message, Err(Refusal::TooLong));
-        assert!(receive(socket.as_fd()).is_none());
+        skip(socket.as_fd());
+        assert!(look(socket.as_fd()).is_none());
     }
 }

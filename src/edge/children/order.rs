@@ -79,7 +79,7 @@ pub struct Child {
     /// Longest silence it may keep.
     pub heartbeat: Option<Duration>,
     /// Its notify socket, if it is to use one.
-    pub notify: Option<OwnedFd>,
+    pub notify: Option<Arc<OwnedFd>>,
     /// The FIFO to which it writes a newline when it is ready, if that is how it says so.
     pub newline: Option<PathBuf>,
     /// What it has left for its next run; the spawner has it too.

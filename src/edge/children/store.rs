@@ -2,11 +2,11 @@
 
 use super::message::Message;
 use super::{Children, Key};
-use crate::core::fact::{Refusal, Said};
+use crate::core::fact::Said;
 use crate::edge::fd_store::{FdStore, Stored, name_of};
+use crate::edge::foreign::Foreign;
 use rustix::event::epoll;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 /// Has what was left before this daemon began be waited for.
 pub(super) fn watch(epoll: &OwnedFd, at: u16, store: &FdStore) {
@@ -15,7 +15,7 @@ pub(super) fn watch(epoll: &OwnedFd, at: u16, store: &FdStore) {
     }
 }
 
-fn watch_one(epoll: &OwnedFd, at: u16, store: &FdStore, polled: &Arc<OwnedFd>) {
+pub(super) fn watch_one(epoll: &OwnedFd, at: u16, store: &FdStore, polled: &Foreign) {
     let (key, none) = (Key::Stored(at).data(), epoll::EventFlags::empty());
     if epoll::add(epoll, polled, key, none).is_err() {
         store.is_not_polled(polled);
@@ -23,28 +23,15 @@ fn watch_one(epoll: &OwnedFd, at: u16, store: &FdStore, polled: &Arc<OwnedFd>) {
 }
 
 impl Children {
-    /// Puts in what came along, or takes out what is named.
-    pub(super) fn change_store(&mut self, at: u16, message: &Message, fds: Vec<OwnedFd>) {
-        if !message.store && !message.remove {
+    /// Takes out what is named. What came along is put in when it is here.
+    pub(super) fn change_store(&mut self, at: u16, message: &Message) {
+        // A name has to be given: to let go of everything is not what anybody means by it.
+        let Some(name) = message.name.as_deref().filter(|_| message.remove) else {
             return;
-        }
-        let slot = &self.slots[usize::from(at)];
-        let (store, most) = (slot.child.store.clone(), slot.child.store_most);
+        };
+        let store = self.slots[usize::from(at)].child.store.clone();
         let before = store.count();
-        let name = name_of(message.name.as_deref());
-        if message.remove {
-            // A name has to be given: to let go of everything is not what anybody means by it.
-            let named = message.name.as_ref().map(|_| store.remove(name));
-            self.let_go(named.unwrap_or_default());
-        } else {
-            for fd in fds {
-                match store.put(most, name, fd, !message.unpolled) {
-                    Ok(None) => {}
-                    Ok(Some(polled)) => watch_one(&self.epoll, at, &store, &polled),
-                    Err(_closed) => self.refuse(at, Refusal::Store),
-                }
-            }
-        }
+        self.let_go(store.remove(name_of(Some(name))));
         self.tell_store(at, before);
     }
 
@@ -67,7 +54,7 @@ impl Children {
         }
     }
 
-    fn tell_store(&mut self, at: u16, before: u16) {
+    pub(super) fn tell_store(&mut self, at: u16, before: u16) {
         let now = self.slots[usize::from(at)].child.store.count();
         if now != before {
             self.say(at, Said::Kept(now));

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod customs;
+
 struct Stage {
     directory: tempfile::TempDir,
     children: Children,
@@ -33,7 +35,7 @@ fn stage() -> Stage {
         name: "web".into(),
         stop_signal: libc::SIGTERM,
         heartbeat: None,
-        notify: Some(notify),
+        notify: Some(Arc::new(notify)),
         newline: None,
         store: FdStore::of(2),
         store_most: 2,
@@ -107,6 +109,61 @@ impl Stage {
             Some(&to),
         )
         .unwrap();
+    }
+
+    /// Makes a stranger of this process.
+    fn estrange(&mut self, run: &Spawned) {
+        // This process leads no session of ours, but it is of the user whom we run as, and would be
+        // believed if nobody knew whose it is.
+        let own = Pid::new(std::process::id()).unwrap();
+        let sid = session::leader(own).unwrap_or_else(|| {
+            // In a namespace whose first process was put there by a session outside.
+            rustix::process::setsid().unwrap();
+            own
+        });
+        let mut other = record(2, run);
+        other.pid = sid;
+        let child = Child {
+            name: "db".into(),
+            stop_signal: libc::SIGTERM,
+            heartbeat: None,
+            notify: None,
+            newline: None,
+            store: FdStore::of(0),
+            store_most: 0,
+        };
+        let pidfd = Arc::new(run.pidfd.try_clone().unwrap());
+        self.children.slots.push(Slot {
+            child,
+            run: Some(Run::new(other, pidfd, true)),
+            former: Vec::new(),
+            ears: Ears::default(),
+            signal: None,
+            beat: None,
+        });
+    }
+
+    /// What the thread does until nothing is left to hear, and nothing is being taken in.
+    fn hear(&mut self) {
+        self.hear_until(|stage| !stage.wakes() && stage.children.customs.is_idle());
+    }
+
+    /// The same until that is so, or for a while.
+    fn hear_until(&mut self, enough: impl Fn(&Stage) -> bool) {
+        let begun = std::time::Instant::now();
+        loop {
+            self.children.hear(0);
+            self.children.hear_customs();
+            if enough(self) || begun.elapsed() > Duration::from_secs(20) {
+                return;
+            }
+            let mut link = [PollFd::new(self.children.customs.link(), PollFlags::IN)];
+            let moment = Timespec {
+                tv_sec: 0,
+                tv_nsec: 20_000_000,
+            };
+            poll(&mut link, Some(&moment)).unwrap();
+        }
     }
 
     /// What the thread does when a run of the service has ended.
@@ -236,7 +293,7 @@ fn last_words_are_those_of_the_run_that_said_them() {
 fn early_words_are_kept() {
     let mut stage = stage();
     stage.say(b"READY=1");
-    assert!(!stage.children.hear(0));
+    stage.children.hear(0);
     assert!(!stage.wakes(), "it would wake the thread again and again");
     let run = stage.born(1);
     assert!(stage.wakes());
@@ -456,34 +513,7 @@ fn a_window_of_its_own() {
 fn a_stranger_is_not_heeded_and_told_once() {
     let mut stage = stage();
     let run = stage.born(1);
-    // This process leads no session of ours, but it is of the user whom we run as, and would be
-    // believed if nobody knew whose it is.
-    let own = Pid::new(std::process::id()).unwrap();
-    let sid = session::leader(own).unwrap_or_else(|| {
-        // In a namespace whose first process was put there by a session outside.
-        rustix::process::setsid().unwrap();
-        own
-    });
-    let mut other = record(2, &run);
-    other.pid = sid;
-    let child = Child {
-        name: "db".into(),
-        stop_signal: libc::SIGTERM,
-        heartbeat: None,
-        notify: None,
-        newline: None,
-        store: FdStore::of(0),
-        store_most: 0,
-    };
-    let pidfd = Arc::new(run.pidfd.try_clone().unwrap());
-    stage.children.slots.push(Slot {
-        child,
-        run: Some(Run::new(other, pidfd, true)),
-        former: Vec::new(),
-        ears: Ears::default(),
-        signal: None,
-        beat: None,
-    });
+    stage.estrange(&run);
     for _ in 0..5 {
         stage.say(b"READY=1");
     }
@@ -621,7 +651,7 @@ fn a_barrier_is_let_go_in_its_turn() {
         poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
     };
     assert!(!closed());
-    stage.children.hear(0);
+    stage.hear();
     assert!(closed());
     assert_eq!(
         stage.facts.take().map(|_| ()),
@@ -642,7 +672,7 @@ fn descriptors_are_kept() {
     stage.say_with(b"FDSTORE=1\nFDNAME=a", &[a.into()]);
     stage.say_with(b"FDSTORE=1\nFDNAME=b\nFDPOLL=0", &[b.into()]);
     stage.say_with(b"FDSTORE=1", &[c.into()]);
-    stage.children.hear(0);
+    stage.hear();
     let expected = [(1, "started"), (1, "kept"), (1, "kept"), (1, "store")];
     assert_eq!(stage.told(), expected);
     kill(&run);
@@ -661,7 +691,7 @@ fn descriptors_are_kept() {
     assert!(!stage.wakes());
     assert_eq!(names(&stage), ["b"]);
     stage.say(b"FDSTOREREMOVE=1\nFDNAME=b");
-    stage.children.hear(0);
+    stage.hear();
     assert_eq!(stage.told(), [(2, "kept"), (2, "kept")]);
     assert_eq!(names(&stage), [""; 0]);
     kill(&next);

@@ -7,11 +7,11 @@
 
 use super::ring::EventRing;
 use super::{ASK_WITHIN, REQUEST_MAX, TAKE_WITHIN};
+use crate::edge::foreign::Caller;
 use crate::units::Mono;
 use rustix::event::epoll::EventFlags;
-use std::io::{ErrorKind, Read, Write};
+use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// Bytes of events that are fetched for a follower at a time. It bounds what a follower who does
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// One connection.
 pub(super) struct Client {
-    stream: UnixStream,
+    stream: Caller,
     /// User who connected.
     pub uid: u32,
     stage: Stage,
@@ -74,7 +74,7 @@ pub(super) enum Moved {
 }
 
 impl Client {
-    pub fn new(stream: UnixStream, uid: u32, now: Mono) -> Client {
+    pub fn new(stream: Caller, uid: u32, now: Mono) -> Client {
         Client {
             stream,
             uid,
@@ -153,8 +153,8 @@ impl Client {
                 Ok(0) if line.is_empty() => return Moved::Over,
                 Ok(0) => return Moved::CutShort,
                 Ok(count) => count,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Moved::Rests,
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(Errno::AGAIN) => return Moved::Rests,
+                Err(Errno::INTR) => continue,
                 Err(_) => return Moved::Over,
             };
             let got = &piece[..count];
@@ -196,7 +196,7 @@ impl Client {
     pub fn write(&mut self, events: &EventRing, now: Mono) -> Moved {
         match &mut self.stage {
             Stage::Asking(_) | Stage::Waiting(_) => Moved::Rests,
-            Stage::Taking(rest) => match rest.send(&mut self.stream) {
+            Stage::Taking(rest) => match rest.send(&self.stream) {
                 Sent::All | Sent::Gone => Moved::Over,
                 Sent::Part { .. } => Moved::Rests,
             },
@@ -222,7 +222,7 @@ impl Client {
                 (false, _) if turn == TURN => return Moved::Rests,
                 (false, _) => {}
             }
-            let sent = rest.send(&mut self.stream);
+            let sent = rest.send(&self.stream);
             // One who only asked for the past has one time for all of it.
             if upto.is_none() && !matches!(sent, Sent::Part { bytes: 0 }) {
                 self.since = now;
@@ -237,7 +237,7 @@ impl Client {
     }
 
     /// Tells it why it is sent away, as far as it takes that at once.
-    pub fn dismiss(mut self, line: &[u8]) {
+    pub fn dismiss(self, line: &[u8]) {
         let begun = match &self.stage {
             Stage::Asking(_) | Stage::Waiting(_) => false,
             // Anything now would land in the middle of something.
@@ -269,16 +269,16 @@ impl Rest {
         self.sent = 0;
     }
 
-    fn send(&mut self, stream: &mut UnixStream) -> Sent {
+    fn send(&mut self, stream: &Caller) -> Sent {
         let before = self.sent;
         while !self.is_empty() {
             match stream.write(&self.bytes[self.sent..]) {
                 Ok(count) => self.sent += count,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                Err(Errno::AGAIN) => {
                     let bytes = self.sent - before;
                     return Sent::Part { bytes };
                 }
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(Errno::INTR) => {}
                 Err(_) => return Sent::Gone,
             }
         }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -212,8 +213,27 @@ pub fn listen_unix(path: &Path) -> io::Result<UnixListener> {
     // Fails for a daemon that is neither root nor in the group; then only its own user gets in.
     let _ = std::os::unix::fs::chown(path, None, looking_group());
     fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+    take_no_descriptors(&socket);
     listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
+}
+
+/// Has the kernel refuse descriptors that are sent along, where it knows how to (Linux 6.16): none of
+/// those who connect has a reason to. Elsewhere they are never received.
+fn take_no_descriptors(socket: &OwnedFd) {
+    const SO_PASSRIGHTS: libc::c_int = 83;
+    let no: libc::c_int = 0;
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value is as long as it is said to be, and outlives the call.
+    unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw const no).cast(),
+            length,
+        )
+    };
 }
 
 /// The group whose members may look, if there is one.

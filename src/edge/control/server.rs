@@ -16,6 +16,7 @@ use crate::core::action;
 use crate::core::fact::{Asker, Fact, Request, Ticket};
 use crate::core::settings::Settings;
 use crate::edge::clock;
+use crate::edge::foreign::{self, Caller};
 use crate::edge::inbox::Inbox;
 use crate::edge::orders::Work;
 use crate::units::Mono;
@@ -24,7 +25,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -139,6 +140,9 @@ impl Server {
     /// Lets new clients in.
     fn admit(&mut self, now: Mono) {
         for _ in 0..ADMITTED {
+            if foreign::is_full() {
+                return self.close_for_a_while(now);
+            }
             match self.door.listener.accept() {
                 Ok((stream, _)) => self.admit_one(stream, now),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -151,15 +155,14 @@ impl Server {
     }
 
     fn admit_one(&mut self, stream: UnixStream, now: Mono) {
+        // Whatever it does not wait with is told at each call.
+        let stream = Caller::new(stream.into());
         let Ok(peer) = getsockopt(&stream, PeerCredentials) else {
             return;
         };
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
         if self.clients.len() >= CLIENTS_MAX && !self.make_room(now) {
             let busy = busy(format!("{CLIENTS_MAX} clients are connected"));
-            let _ = (&stream).write(&busy.line());
+            let _ = stream.write(&busy.line());
             return;
         }
         self.last_ticket += 1;

@@ -8,10 +8,11 @@
 use super::head::{Judged, Refusal, Trust, judge};
 use super::token::Token;
 use super::{ASK_WITHIN, CORE_WITHIN, HEAD_MAX, LEAVE_WITHIN, Sheet, TAKE_WITHIN, Wanted};
+use crate::edge::foreign::Caller;
 use crate::units::Mono;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{Shutdown, shutdown};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ const SLOW: Duration = Duration::from_secs(2);
 
 /// One connection.
 pub(super) struct Connection {
-    socket: OwnedFd,
+    socket: Caller,
     trust: Trust,
     stage: Stage,
     /// When it began its stage.
@@ -52,7 +53,7 @@ enum Stage {
 impl Connection {
     pub fn new(socket: OwnedFd, trust: Trust, now: Mono) -> Connection {
         Connection {
-            socket,
+            socket: Caller::new(socket),
             trust,
             stage: Stage::Asking(Vec::new()),
             since: now,
@@ -117,9 +118,9 @@ impl Connection {
         let mut more = true;
         while more {
             let room = PIECE.min(HEAD_MAX - head.len());
-            match recv(&self.socket, &mut piece[..room], RecvFlags::empty()) {
-                Ok((0, _)) => return false,
-                Ok((count, _)) => {
+            match self.socket.read(&mut piece[..room]) {
+                Ok(0) => return false,
+                Ok(count) => {
                     head.extend_from_slice(&piece[..count]);
                     more = count == room && head.len() < HEAD_MAX;
                 }
@@ -186,7 +187,7 @@ impl Connection {
             return true;
         };
         while *sent < answer.len() {
-            match send(&self.socket, &answer[*sent..], SendFlags::NOSIGNAL) {
+            match self.socket.write(&answer[*sent..]) {
                 Ok(count) => *sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return true,
@@ -200,12 +201,12 @@ impl Connection {
 }
 
 /// Reads what comes after the request. False when the client has closed, or sends too much.
-fn throw_away(socket: &OwnedFd, thrown: &mut usize) -> bool {
+fn throw_away(socket: &Caller, thrown: &mut usize) -> bool {
     let mut piece = [0u8; PIECE];
     while *thrown < REST_MAX {
-        match recv(socket, &mut piece[..], RecvFlags::empty()) {
-            Ok((0, _)) => return false,
-            Ok((count, _)) => *thrown += count,
+        match socket.read(&mut piece) {
+            Ok(0) => return false,
+            Ok(count) => *thrown += count,
             Err(Errno::INTR) => {}
             Err(e) => return e == Errno::AGAIN,
         }

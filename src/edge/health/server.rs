@@ -5,12 +5,12 @@ use super::doors::Doors;
 use super::{CONNECTIONS_MAX, CORE_WITHIN, FRESH, HealthOrder, Report, TICKET};
 use crate::core::fact::{Asker, Fact, Request};
 use crate::edge::clock;
+use crate::edge::foreign::{self, Caller};
 use crate::edge::inbox::Inbox;
 use crate::edge::orders::Work;
 use crate::units::Mono;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -145,6 +145,10 @@ impl Server {
 
     fn admit(&mut self, door: usize, now: Mono) {
         for _ in 0..ADMITTED {
+            if foreign::is_full() {
+                self.closed_until = Some(now.after(PAUSE));
+                return;
+            }
             match self.doors.accept(door) {
                 Ok(socket) => self.admit_one(door, socket, now),
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
@@ -163,7 +167,7 @@ impl Server {
             return;
         };
         if self.connections.len() >= CONNECTIONS_MAX && !self.make_room(now) {
-            let _ = send(&socket, &busy(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            let _ = Caller::new(socket).write(&busy());
             return;
         }
         let mut connection = Connection::new(socket, trust, now);

@@ -141,7 +141,7 @@ impl Spawning {
         let numbers = 3..;
         let kept = numbers.zip(&stored).map(|(number, stored)| Handed {
             number,
-            stream: Stream::To(stored.descriptor.clone()),
+            stream: Stream::To(stored.descriptor.shared()),
         });
         let mut handed: Vec<Handed> = kept.collect();
         let mut ours = None;

@@ -1,0 +1,281 @@
+//! Descriptors that others have sent, and sockets on which they may have: how to let go of them.
+//!
+//! To close one can take as long as its sender likes: a socket may linger for hours over what its peer
+//! does not read, a file may lie in a file system that is a program, and a socket may have others in its
+//! queue. So whoever must not wait lets a thread do it that does nothing else, is there only while there
+//! is something to close, and may hang.
+//!
+//! Safe direction: with all of them stuck, what is to be closed stays open, and nobody waits for it.
+
+use super::{luggage, thread};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, recv, recvmsg,
+    send, shutdown, sockopt,
+};
+use std::io::IoSliceMut;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Threads that may be at it. They are stuck only if somebody wants them to be.
+const MOST: usize = 4;
+
+/// Descriptors that may wait, beside those that are kept already: a small part of those that we may have.
+const FULL: usize = 128;
+
+/// What the luggage calls what could not be closed before the process was handed over.
+const LEFT: &str = "foreign";
+
+static DOOMED: Mutex<Doomed> = Mutex::new(Doomed {
+    waiting: Vec::new(),
+    threads: 0,
+});
+
+struct Doomed {
+    waiting: Vec<OwnedFd>,
+    threads: usize,
+}
+
+fn doomed() -> MutexGuard<'static, Doomed> {
+    // Whoever broke off has left it as it was between two calls.
+    DOOMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has a descriptor closed, and does not wait for it.
+pub fn close(descriptor: OwnedFd) {
+    let mut doomed = doomed();
+    doomed.waiting.push(descriptor);
+    if doomed.threads < MOST && thread::start("closer", close_all).is_ok() {
+        doomed.threads += 1;
+    }
+}
+
+/// So much waits to be closed that nothing more is to come in.
+pub fn is_full() -> bool {
+    doomed().waiting.len() >= FULL
+}
+
+fn close_all() {
+    loop {
+        let mut doomed = doomed();
+        let Some(next) = doomed.waiting.pop() else {
+            doomed.threads -= 1;
+            return;
+        };
+        drop(doomed);
+        close_here(next);
+    }
+}
+
+/// Closes a descriptor on a thread that may hang. A socket does not linger: nobody is served by that.
+pub fn close_here(descriptor: OwnedFd) {
+    // At 0 it does not, and resets the connection, which may be meant.
+    let lingers = sockopt::socket_linger(&descriptor).ok().flatten();
+    if lingers.is_some_and(|time| !time.is_zero()) {
+        let _gone = sockopt::set_socket_linger(&descriptor, None);
+    }
+    drop(descriptor);
+}
+
+/// Leaves what is not closed yet to a successor in this process: an exec would close it, and wait.
+pub fn leave() {
+    for descriptor in std::mem::take(&mut doomed().waiting) {
+        luggage::put(LEFT.to_owned(), descriptor);
+    }
+}
+
+/// One that is kept: whoever has it last has it closed by somebody else.
+#[derive(Clone, Debug)]
+pub struct Foreign(ManuallyDrop<Arc<OwnedFd>>);
+
+impl Foreign {
+    /// It is foreign from now on.
+    pub fn new(descriptor: OwnedFd) -> Foreign {
+        Foreign(ManuallyDrop::new(Arc::new(descriptor)))
+    }
+
+    /// Itself, for whoever may hang with it.
+    pub fn shared(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.0)
+    }
+
+    /// Both are one and the same.
+    pub fn is(&self, other: &Foreign) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl AsFd for Foreign {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        // SAFETY: this is the only place that takes it out, and nothing uses it afterwards.
+        let own = unsafe { ManuallyDrop::take(&mut self.0) };
+        if let Some(descriptor) = Arc::into_inner(own) {
+            close(descriptor);
+        }
+    }
+}
+
+/// A connection of somebody who may send descriptors along, which are not for us.
+///
+/// None of them is ever received. A message that has any stays in the socket, and what is in there when
+/// it is closed is closed with it: elsewhere.
+#[derive(Debug)]
+pub struct Caller(Option<OwnedFd>);
+
+impl Caller {
+    /// Takes over a connection.
+    pub fn new(socket: OwnedFd) -> Caller {
+        Caller(Some(socket))
+    }
+
+    /// Reads what has come, without waiting. Returns the number of bytes; 0 at the end.
+    ///
+    /// # Errors
+    /// What the kernel said; `EBADMSG` when descriptors came along.
+    pub fn read(&self, bytes: &mut [u8]) -> Result<usize, Errno> {
+        let mut parts = [IoSliceMut::new(bytes)];
+        let mut none = RecvAncillaryBuffer::default();
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let there = recvmsg(self, &mut parts, &mut none, flags)?;
+        if there.flags.contains(ReturnFlags::CTRUNC) {
+            return Err(Errno::BADMSG);
+        }
+        if there.bytes == 0 {
+            return Ok(0);
+        }
+        // Of what was seen just now, and has none with it.
+        let seen = &mut bytes[..there.bytes];
+        let (count, _) = recv(self, seen, RecvFlags::DONTWAIT)?;
+        Ok(count)
+    }
+
+    /// Writes what it takes now.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        send(self, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+    }
+}
+
+impl AsFd for Caller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Some(socket) => socket.as_fd(),
+            None => unreachable!("it is there until it is dropped"),
+        }
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let Some(socket) = self.0.take() else { return };
+        if sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX) && !is_empty(&socket) {
+            close(socket);
+        }
+    }
+}
+
+/// Nothing is in this socket, nor ever will be.
+fn is_empty(socket: &OwnedFd) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let _gone = shutdown(socket, Shutdown::Both);
+    matches!(recv(socket, &mut [0u8; 1][..], flags), Ok((0, _)))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    /// Who does not read. Without him the other end has nothing to linger for.
+    pub(crate) struct Lingering(#[expect(dead_code, reason = "only its end counts")] TcpStream);
+
+    /// A socket that takes an hour to close, unless whoever does not read is gone.
+    pub(crate) fn lingering() -> (OwnedFd, Lingering) {
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut ours = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let (theirs, _) = door.accept().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let bytes = vec![0; 1 << 20];
+        while ours.write(&bytes).is_ok() {}
+        let ours = OwnedFd::from(ours);
+        let hour = Duration::from_secs(3_600);
+        sockopt::set_socket_linger(&ours, Some(hour)).unwrap();
+        (ours, Lingering(theirs))
+    }
+
+    /// A socket that has such a one in its queue, where nobody can do anything about it.
+    pub(crate) fn nested() -> (OwnedFd, Lingering) {
+        let (inner, peer) = lingering();
+        let (one, other) = UnixStream::pair().unwrap();
+        send_with(&one, b"x", &inner);
+        (other.into(), peer)
+    }
+
+    /// Sends a descriptor along.
+    fn send_with(to: &impl AsRawFd, bytes: &[u8], along: &OwnedFd) {
+        use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+        let fds = [along.as_raw_fd()];
+        let with = [ControlMessage::ScmRights(&fds)];
+        let parts = [std::io::IoSlice::new(bytes)];
+        let flags = MsgFlags::empty();
+        sendmsg::<UnixAddr>(to.as_raw_fd(), &parts, &with, flags, None).unwrap();
+    }
+
+    fn promptly<T>(what: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = what();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        done
+    }
+
+    /// What comes along on a connection is never received, and nobody waits for its end; what is said
+    /// without is read as ever.
+    #[test]
+    fn a_caller_who_brings_something_holds_up_nobody() {
+        let (caller, ours) = UnixStream::pair().unwrap();
+        let ours = Caller::new(ours.into());
+        let mut bytes = [0; 64];
+        assert_eq!(ours.read(&mut bytes), Err(Errno::AGAIN));
+        (&caller).write_all(b"plain").unwrap();
+        assert_eq!(ours.read(&mut bytes), Ok(5));
+        assert_eq!(&bytes[..5], b"plain");
+        let (fd, peer) = nested();
+        send_with(&caller, b"with", &fd);
+        drop(fd);
+        promptly(|| {
+            assert_eq!(ours.read(&mut bytes), Err(Errno::BADMSG));
+            drop(ours);
+        });
+        drop(peer);
+        let (caller, ours) = UnixStream::pair().unwrap();
+        drop(caller);
+        assert_eq!(Caller::new(ours.into()).read(&mut bytes), Ok(0));
+    }
+
+    /// The last one that is kept is closed by somebody else.
+    #[test]
+    fn what_was_kept_is_closed_elsewhere() {
+        let (fd, peer) = nested();
+        let kept = Foreign::new(fd);
+        let again = kept.clone();
+        assert!(kept.is(&again));
+        promptly(|| drop((kept, again)));
+        drop(peer);
+        let (fd, other) = UnixStream::pair().unwrap();
+        drop(Foreign::new(fd.into()));
+        assert_eq!(std::io::Read::read(&mut &other, &mut [0; 1]).unwrap(), 0);
+    }
+}
