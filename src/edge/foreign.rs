@@ -193,11 +193,12 @@ fn is_empty(socket: &OwnedFd) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::edge::clock;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     /// Who does not read. Without him the other end has nothing to linger for.
     pub(crate) struct Lingering(#[expect(dead_code, reason = "only its end counts")] TcpStream);
@@ -235,9 +236,10 @@ pub(crate) mod tests {
     }
 
     fn promptly<T>(what: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
+        let begun = clock::now();
         let done = what();
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let took = clock::now().since(begun);
+        assert!(took < Duration::from_secs(5), "{took:?}");
         done
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod assault;
+mod foreign;
 mod health;
 mod hold;
 mod legacy;

@@ -16,9 +16,9 @@
 //! Safe direction: with as many threads stuck as there may be, a socket is not read further. Is that the
 //! deed of strangers, the service counts as alive meanwhile: nobody is to be ended for what others do.
 
+use super::Children;
 use super::message::Message;
 use super::notify::{self, Head};
-use super::Children;
 use crate::core::fact::{Change, Refusal};
 use crate::edge::fd_store::name_of;
 use crate::edge::foreign::{self, Foreign};
@@ -26,8 +26,8 @@ use crate::edge::{clock, thread};
 use crate::units::Mono;
 use nix::cmsg_space;
 use nix::sys::socket::{
-    CmsgIterator, ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, UnixCredentials, recvmsg,
-    sendmsg,
+    CmsgIterator, ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, UnixCredentials,
+    recvmsg, sendmsg,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::fcntl_get_seals;

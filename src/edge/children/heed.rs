@@ -1,8 +1,8 @@
 //! Carries out what a run says on its notify socket: what concerns this thread, and what the core has
 //! to know, each thing as often as it is news.
 
-use super::message::Message;
 use super::customs::Heard;
+use super::message::Message;
 use super::notify::{self, Head, Sender};
 use super::{Children, Run, Slot, end};
 use crate::core::fact::{Change, Pid, Refusal, Said, ServiceId};

@@ -124,7 +124,9 @@ pub fn look(socket: BorrowedFd<'_>) -> Option<Head> {
             first.cmsg_level == libc::SOL_SOCKET && first.cmsg_type == libc::SCM_CREDENTIALS
         };
         if first.as_ref().is_some_and(tells) {
-            let who = libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned();
+            let who = libc::CMSG_DATA(first)
+                .cast::<libc::ucred>()
+                .read_unaligned();
             sender.pid = u32::try_from(who.pid).ok().and_then(Pid::new);
             sender.uid = who.uid;
         }

@@ -150,11 +150,11 @@ impl Stage {
 
     /// The same until that is so, or for a while.
     fn hear_until(&mut self, enough: impl Fn(&Stage) -> bool) {
-        let begun = std::time::Instant::now();
+        let begun = clock::now();
         loop {
             self.children.hear(0);
             self.children.hear_customs();
-            if enough(self) || begun.elapsed() > Duration::from_secs(20) {
+            if enough(self) || clock::now().since(begun) > Duration::from_secs(20) {
                 return;
             }
             let mut link = [PollFd::new(self.children.customs.link(), PollFlags::IN)];

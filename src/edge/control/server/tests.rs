@@ -24,7 +24,9 @@ fn server(own_uid: u32, uid: u32) -> (Server, tempfile::TempDir) {
     .unwrap();
     server.own_uid = own_uid;
     let (ours, _theirs) = UnixStream::pair().unwrap();
-    server.clients.insert(1, Client::new(Caller::new(ours.into()), uid, Mono(0)));
+    server
+        .clients
+        .insert(1, Client::new(Caller::new(ours.into()), uid, Mono(0)));
     (server, dir)
 }
 
@@ -38,7 +40,9 @@ fn operators_may_act() {
     let halt = r#"{"v":1,"request":"halt","kind":"reboot"}"#;
     let may = |server: &mut Server, uid: u32| {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        server.clients.insert(1, Client::new(Caller::new(ours.into()), uid, Mono(0)));
+        server
+            .clients
+            .insert(1, Client::new(Caller::new(ours.into()), uid, Mono(0)));
         server.judge(1, halt.as_bytes()).is_ok()
     };
     let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
@@ -96,9 +100,10 @@ fn root_is_sent_away_last() {
     for (key, since) in [(2, 30), (3, 20)] {
         let (ours, their) = UnixStream::pair().unwrap();
         theirs.push(their);
-        server
-            .clients
-            .insert(key, Client::new(Caller::new(ours.into()), 1000, Mono(since)));
+        server.clients.insert(
+            key,
+            Client::new(Caller::new(ours.into()), 1000, Mono(since)),
+        );
     }
     for left in [vec![1, 2], vec![1], vec![]] {
         assert!(server.make_room(Mono(40)));
