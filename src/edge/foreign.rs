@@ -1,9 +1,9 @@
 //! Descriptors that others have sent, and sockets on which they may have: how to let go of them.
 //!
 //! To close one can take as long as its sender likes: a socket may linger for hours over what its peer
-//! does not read, a file may lie in a file system that is a program, and a socket may have others in its
-//! queue. So whoever must not wait lets a thread do it that does nothing else, is there only while there
-//! is something to close, and may hang.
+//! does not read, a file may lie in a file system that is a program, and a socket may have others in
+//! its queue. So whoever must not wait lets a thread do it that does nothing else, is there only while
+//! there is something to close, and may hang.
 //!
 //! Safe direction: with all of them stuck, what is to be closed stays open, and nobody waits for it.
 
@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Threads that may be at it. They are stuck only if somebody wants them to be.
 const MOST: usize = 4;
 
-/// Descriptors that may wait, beside those that are kept already: a small part of those that we may have.
+/// Descriptors that may wait, beside those that are kept already: a small part of those that we may
+/// have.
 const FULL: usize = 128;
 
 /// What the luggage calls what could not be closed before the process was handed over.

@@ -7,14 +7,15 @@
 //!
 //! To receive a descriptor, and be it to throw it away, means to close it, and that may take as long as
 //! its sender likes. So this thread only looks at the head of a socket, which costs nothing; what has
-//! descriptors is received where nobody waits, into a table of descriptors of its own: what lies in ours
-//! would be closed by every program that is started, and hold up all starts.
+//! descriptors is received where nobody waits, into a table of descriptors of its own: what lies in
+//! ours would be closed by every program that is started, and hold up all starts.
 //!
-//! What a run leaves for the next one is passed on over the *link*, if it is of a kind that can be closed
-//! by an exec and watched without asking anybody.
+//! What a run leaves for the next one is passed on over the *link*, if it is of a kind that can be
+//! closed by an exec and watched without asking anybody.
 //!
-//! Safe direction: with as many threads stuck as there may be, a socket is not read further. Is that the
-//! deed of strangers, the service counts as alive meanwhile: nobody is to be ended for what others do.
+//! Safe direction: with as many threads stuck as there may be, a socket is not read further. Is that
+//! the deed of strangers, the service counts as alive meanwhile: nobody is to be ended for what others
+//! do.
 
 use super::Children;
 use super::message::Message;
@@ -39,15 +40,15 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Messages of one run, or of all strangers together, that are taken in at a time. More than one, so that
-/// one that hangs is not the last.
+/// Messages of one run, or of all strangers together, that are taken in at a time. More than one, so
+/// that one that hangs is not the last.
 const MOST: usize = 2;
 
 /// How long a socket is left alone whose next message cannot be taken in.
 pub(super) const DEAF: Duration = Duration::from_millis(250);
 
-/// What is waited for of a run that has ended. Longer: a pet waits behind it. Shorter: on a busy machine
-/// what it left last does not reach the next run.
+/// What is waited for of a run that has ended. Longer: a pet waits behind it. Shorter: on a busy
+/// machine what it left last does not reach the next run.
 const LAST: Duration = Duration::from_millis(100);
 
 /// Descriptors that one message can bring (`SCM_MAX_FD`, include/net/scm.h).
@@ -61,8 +62,8 @@ const TAKEN: u16 = 0;
 /// The thread is over.
 const OVER: u16 = 1;
 
-/// Messages that are read at most of a run that has ended. The kernel keeps 10 for a socket, systemd raises
-/// that to 512: all of them fit.
+/// Messages that are read at most of a run that has ended. The kernel keeps 10 for a socket, systemd
+/// raises that to 512: all of them fit.
 const LAST_WORDS: usize = 512;
 
 /// What came of listening.
@@ -175,7 +176,8 @@ impl Children {
         self.customs.has(at)
     }
 
-    /// Whether a message with descriptors can be taken in; if not, the socket is left alone for a while.
+    /// Whether a message with descriptors can be taken in; if not, the socket is left alone for a
+    /// while.
     pub(super) fn can_take_in(&mut self, at: u16, stranger: bool) -> bool {
         if self.customs.has_room(at, stranger) {
             return true;
@@ -325,8 +327,8 @@ fn take_in(socket: &Arc<OwnedFd>, link: &Arc<OwnedFd>, number: u32, keep: bool) 
 
 /// Gives this thread descriptors of its own, and of those there are only these two.
 fn have_own_table(one: RawFd, other: RawFd) -> bool {
-    // SAFETY: nothing that this thread has or borrows is a descriptor other than these two, and they stay
-    // open. It changes no memory.
+    // SAFETY: nothing that this thread has or borrows is a descriptor other than these two, and they
+    // stay open. It changes no memory.
     if unsafe { libc::unshare(libc::CLONE_FILES) } != 0 {
         return false;
     }
@@ -354,8 +356,8 @@ fn descriptors(messages: CmsgIterator<'_>) -> Vec<OwnedFd> {
     let mut all = Vec::new();
     for message in messages {
         if let ControlMessageOwned::ScmRights(fds) = message {
-            // SAFETY: the kernel has just made these descriptors for us, in answer to our `recvmsg`, and
-            // nobody else knows their numbers.
+            // SAFETY: the kernel has just made these descriptors for us, in answer to our `recvmsg`,
+            // and nobody else knows their numbers.
             all.extend(fds.iter().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }));
         }
     }

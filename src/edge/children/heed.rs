@@ -39,8 +39,8 @@ impl Children {
         let Some(slot) = self.slots.get(usize::from(at)) else {
             return Heard::Nothing;
         };
-        // What is said without a run is kept for whoever will have said it: a run can speak before it is
-        // known here.
+        // What is said without a run is kept for whoever will have said it: a run can speak before it
+        // is known here.
         if slot.run.is_none() || self.is_taken_in(at) {
             self.close_ears(at);
             return Heard::Later;

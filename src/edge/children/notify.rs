@@ -107,8 +107,8 @@ pub fn look(socket: BorrowedFd<'_>) -> Option<Head> {
     header.msg_control = control.as_mut_ptr().cast();
     header.msg_controllen = ROOM as _;
     let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
-    // SAFETY: the header leads to a buffer for the text and to one for the rest, each as long as it says,
-    // and both outlive the call.
+    // SAFETY: the header leads to a buffer for the text and to one for the rest, each as long as it
+    // says, and both outlive the call.
     let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
     // What cannot be read is not waited for: there will be an event again.
     let length = usize::try_from(length).ok()?;
@@ -116,8 +116,8 @@ pub fn look(socket: BorrowedFd<'_>) -> Option<Head> {
         pid: None,
         uid: u32::MAX,
     };
-    // SAFETY: the kernel has filled in the header; where it is of the kind that is asked for, what comes
-    // after it is a `ucred`, which is read wherever it lies.
+    // SAFETY: the kernel has filled in the header; where it is of the kind that is asked for, what
+    // comes after it is a `ucred`, which is read wherever it lies.
     unsafe {
         let first = libc::CMSG_FIRSTHDR(&raw const header);
         let tells = |first: &libc::cmsghdr| {
