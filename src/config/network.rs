@@ -102,6 +102,16 @@ fn network(mut table: Table<'_, '_, '_>) -> Option<Watched> {
         table.report().error(span, what, help);
         return None;
     }
+    if let Some(vpn) = vpn.as_ref().filter(|vpn| interfaces.contains(&vpn.value)) {
+        let span = vpn.span.clone().unwrap_or(table.header());
+        let what = format!(
+            "{} is a link of `network.interfaces`, too",
+            quote(&vpn.value)
+        );
+        let help = "leave it out there: name the links that the VPN goes over".to_owned();
+        table.report().error(span, what, help);
+        return None;
+    }
     let every = every?.value;
     let core = Network {
         every,

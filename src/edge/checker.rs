@@ -5,7 +5,7 @@
 //! may take.
 
 use super::children::Births;
-use super::errand::{Errand, Hears};
+use super::errand::{Errand, Hears, Left};
 use super::inbox::Inbox;
 use super::spawner::errno;
 use super::successor::{self, Successor};
@@ -28,6 +28,7 @@ const LONGEST: usize = 4096;
 pub struct Checker {
     successor: Arc<Successor>,
     births: Births,
+    left: Arc<Left>,
     inbox: Inbox,
 }
 
@@ -43,6 +44,7 @@ impl Checker {
         Checker {
             successor,
             births,
+            left: Arc::default(),
             inbox,
         }
     }
@@ -85,7 +87,7 @@ impl Checker {
             // No end of ours waits for this thread, and the check ends by itself.
             quit: &never(),
         };
-        let (said, status) = errand.run(&self.births)?;
+        let (said, status) = errand.run(&self.births, &self.left)?;
         let text = String::from_utf8_lossy(&said).into_owned();
         Ok(match (status.success(), text.trim().is_empty()) {
             (true, _) => Checked::Good,

@@ -1,21 +1,35 @@
 //! Runs our own program for a moment: what only a short-lived process is to do.
 //!
-//! Never waits for it longer than it may take, nor once we end: then it is killed.
+//! Never waits for it longer than it may take, nor once we end: then it is killed. One that the kernel
+//! does not let go of, since it waits for a disk or a server on its behalf, is left, and no other is
+//! started until it is gone: they would pile up.
 
 use super::children::Births;
 use super::clock;
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Time between two looks at whether we end, while a child is at work. Longer: the end of the daemon
 /// waits for it, and has three seconds for all threads. Shorter: wake-ups, for as long as it works.
 const QUIT: Duration = Duration::from_millis(200);
+
+/// Time for a child to be gone once it was killed, or has nothing to say any more. Mostly it is so at
+/// once. Longer: the end of the daemon waits for it. Shorter: one on a slow card is taken for one that
+/// hangs.
+const GONE: Duration = Duration::from_secs(1);
+
+/// A child that was killed and is not gone.
+#[derive(Default)]
+pub struct Left(Mutex<Option<Child>>);
 
 /// Which of its streams is heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,19 +65,24 @@ pub fn is_over(quit: &Receiver<()>) -> bool {
 
 impl Errand<'_> {
     /// Runs it to its end; what it said, and how it ended. `births`: where the child is named, so that
-    /// nobody else reaps it.
+    /// nobody else reaps it; `left`: the one before, if it is not gone.
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`] if it took too long; [`io::ErrorKind::ConnectionAborted`] if we end;
-    /// what the kernel said.
-    pub fn run(&self, births: &Births) -> io::Result<(Vec<u8>, ExitStatus)> {
+    /// [`io::ErrorKind::TimedOut`] if it took too long; [`io::ErrorKind::ResourceBusy`] if the one
+    /// before is not gone; [`io::ErrorKind::ConnectionAborted`] if we end; what the kernel said.
+    pub fn run(&self, births: &Births, left: &Left) -> io::Result<(Vec<u8>, ExitStatus)> {
+        let mut left = left.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left
+            .take()
+            .and_then(|child| rid_of(child, Duration::ZERO, births));
+        if left.is_some() {
+            return Err(Errno::BUSY.into());
+        }
         let mut child = self.start(births)?;
-        let pid = i32::try_from(child.id()).unwrap_or(0);
         let outcome = self.hear(&mut child);
-        // One that has ended and was asked is reaped; what hangs is killed, and goes at once.
+        // One that has ended and was asked is reaped; what hangs is killed.
         let _ = child.kill();
-        let _ = child.wait();
-        births.others().remove(pid);
+        *left = rid_of(child, GONE, births);
         outcome
     }
 
@@ -97,7 +116,8 @@ impl Errand<'_> {
         };
         let said = said.ok_or(io::ErrorKind::BrokenPipe)??;
         // It has closed its end, which it does by ending.
-        Ok((said, child.wait()?))
+        let status = ended(child, GONE)?.ok_or(io::ErrorKind::TimedOut)?;
+        Ok((said, status))
     }
 
     fn read(&self, mut stream: impl Read + AsFd) -> io::Result<Vec<u8>> {
@@ -131,6 +151,35 @@ impl Errand<'_> {
     }
 }
 
+/// How it has ended; `None` if it has not within this time.
+fn ended(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
+    let end = clock::now().after(patience);
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    loop {
+        let left = end.since(clock::now());
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+            Ok(_) => return child.try_wait(),
+        }
+    }
+}
+
+/// It, if it is not gone within this time.
+fn rid_of(mut child: Child, patience: Duration, births: &Births) -> Option<Child> {
+    if matches!(ended(&mut child, patience), Ok(None)) {
+        return Some(child);
+    }
+    births
+        .others()
+        .remove(i32::try_from(child.id()).unwrap_or(0));
+    None
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -157,6 +206,15 @@ pub(super) mod tests {
     }
 
     fn shell(script: &str, patience: Duration, quit: &Receiver<()>) -> io::Result<Vec<u8>> {
+        shell_after(&Left::default(), script, patience, quit)
+    }
+
+    fn shell_after(
+        left: &Left,
+        script: &str,
+        patience: Duration,
+        quit: &Receiver<()>,
+    ) -> io::Result<Vec<u8>> {
         let errand = Errand {
             program: "/bin/sh".as_ref(),
             arguments: &["-c".into(), script.into()],
@@ -166,7 +224,7 @@ pub(super) mod tests {
             longest: 4,
             quit,
         };
-        errand.run(&births()).map(|(said, _)| said)
+        errand.run(&births(), left).map(|(said, _)| said)
     }
 
     /// It is heard to its end, but not for longer than it may take.
@@ -176,6 +234,37 @@ pub(super) mod tests {
         assert_eq!(shell("echo 123456", long, &never()).unwrap(), b"1234");
         let late = shell("echo 1; exec sleep 60", Duration::from_millis(50), &never());
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// One that does not go is not waited for, and nothing is started beside it; once it is gone it is
+    /// reaped, and the next one runs.
+    #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "stands in for a child that hangs"
+    )]
+    fn one_that_does_not_go_is_left() {
+        let mut hangs = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let waited = ended(&mut hangs, Duration::from_millis(20)).unwrap();
+        assert_eq!(waited, None);
+        let left = Left(Mutex::new(Some(hangs)));
+        let long = Duration::from_secs(60);
+        let beside = shell_after(&left, "echo 1", long, &never()).unwrap_err();
+        assert_eq!(beside.kind(), io::ErrorKind::ResourceBusy);
+        let mut hangs = left.0.lock().unwrap().take().unwrap();
+        hangs.kill().unwrap();
+        assert!(ended(&mut hangs, long).unwrap().is_some());
+        *left.0.lock().unwrap() = Some(hangs);
+        let after = shell_after(&left, "echo 1", long, &never()).unwrap();
+        assert_eq!(after, b"1\n");
+        assert!(left.0.lock().unwrap().is_none());
+    }
+
+    /// One that has nothing to say any more and stays is killed.
+    #[test]
+    fn silence_is_no_end() {
+        let stays = shell("exec >&-; sleep 60", Duration::from_secs(60), &never());
+        assert_eq!(stays.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     /// Nobody waits for a child once the daemon ends: it is killed and reaped, and leaves no zombie to

@@ -41,11 +41,12 @@ pub enum Dated {
 
 /// Does what the errand says, and tells of each thing as soon as it is known.
 pub fn run(errand: &Errand, mut tell: impl FnMut(Finding)) {
-    for (number, dated) in &errand.files {
-        tell(Finding::Dated(*number, look(dated)));
-    }
     if let Some(plan) = &errand.plan {
         tell(Finding::Uplink(walk(plan)));
+    }
+    // A file may lie on a disk that hangs.
+    for (number, dated) in &errand.files {
+        tell(Finding::Dated(*number, look(dated)));
     }
 }
 
@@ -70,7 +71,7 @@ fn walk(plan: &UplinkPlan) -> Uplink {
         uplink.put(step, found);
     }
     let out = uplink.found().any(|at| at == (Step::Route, Found::Well));
-    ask_around(plan, &links, out, &mut uplink);
+    ask_around(root, plan, (&links, out), &mut uplink);
     // Only who was sent something lately is known: what the kernel knew before may be as old as the
     // last outage.
     let asked = [Step::Name, Step::Peer].map(|step| uplink.found().any(|(known, _)| known == step));
@@ -84,12 +85,12 @@ fn walk(plan: &UplinkPlan) -> Uplink {
 }
 
 /// Asks all who have to answer. `out`: a default route leads out.
-fn ask_around(plan: &UplinkPlan, links: &Links, out: bool, uplink: &mut Uplink) {
+fn ask_around(root: &Path, plan: &UplinkPlan, (links, out): (&Links, bool), uplink: &mut Uplink) {
     if let Some(name) = plan.name.as_ref().filter(|_| out) {
         uplink.put(Step::Name, resolve::look_up(name, plan.timeout + RESOLVER));
     }
     if let Some(vpn) = &plan.vpn {
-        let (found, handshake) = links.vpn(vpn);
+        let (found, handshake) = links.vpn(root, vpn);
         uplink.put(Step::Vpn, found);
         uplink.handshake = handshake;
         // Those behind one that cannot be told are asked: they may tell that it is broken.

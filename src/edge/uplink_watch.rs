@@ -5,7 +5,7 @@
 
 use super::children::Births;
 use super::clock;
-use super::errand::{self, Hears};
+use super::errand::{self, Hears, Left};
 use super::senses::Look;
 use super::uplink::{Dated, Errand, Finding, RESOLVER};
 use crate::config::{Ends, UplinkPlan};
@@ -48,6 +48,10 @@ pub struct UplinkWatch {
     expiries: Vec<Ends>,
     births: Births,
     due: (Mono, Mono),
+    /// What was looked at last is the way out.
+    way_last: bool,
+    /// Children that looked at the way out, and at what expires, and that are not gone.
+    left: (Left, Left),
 }
 
 impl UplinkWatch {
@@ -66,14 +70,27 @@ impl UplinkWatch {
             expiries,
             births,
             due,
+            way_last: false,
+            left: Default::default(),
         }
     }
 
-    /// Has looked at whatever is due. `quit`: closed when we end; then nothing is told of a look that
-    /// was under way.
+    /// Whether the way out is looked at now, and what expires: one at a time, since a file may lie on a
+    /// disk that hangs. The way out goes first, but not twice.
+    fn choose(&mut self, now: Mono) -> (bool, bool) {
+        let out = self.plan.is_some() && now >= self.due.0;
+        let dates = !self.expiries.is_empty() && now >= self.due.1;
+        let dates = dates && !(out && !self.way_last);
+        let out = out && !dates;
+        self.way_last = out;
+        (out, dates)
+    }
+
+    /// Has looked at what is due. `quit`: closed when we end; then nothing is told of a look that was
+    /// under way.
     pub fn look(&mut self, quit: &Receiver<()>) -> Look {
         let now = clock::now();
-        let (out, dates) = (now >= self.due.0, now >= self.due.1);
+        let (out, dates) = self.choose(now);
         let errand = Errand {
             plan: self.plan.clone().filter(|_| out),
             files: if dates { self.files() } else { Vec::new() },
@@ -102,9 +119,10 @@ impl UplinkWatch {
         if dates {
             self.due.1 = now.after(if failed { AGAIN } else { EXPIRIES });
         }
-        let first = match self.plan {
-            Some(_) => self.due.0.min(self.due.1),
-            None => self.due.1,
+        let first = match (self.plan.is_some(), self.expiries.is_empty()) {
+            (true, true) => self.due.0,
+            (true, false) => self.due.0.min(self.due.1),
+            (false, _) => self.due.1,
         };
         // Not zero, or it would turn round and round while a clock stands.
         let next = first.since(clock::now()).max(Duration::from_secs(1));
@@ -172,7 +190,11 @@ impl UplinkWatch {
             longest: SAID,
             quit,
         };
-        let (said, status) = child.run(&self.births).map_err(|e| fault(&e))?;
+        let left = match errand.plan {
+            Some(_) => &self.left.0,
+            None => &self.left.1,
+        };
+        let (said, status) = child.run(&self.births, left).map_err(|e| fault(&e))?;
         let said = String::from_utf8_lossy(&said);
         let findings: Option<Vec<Finding>> = said.lines().map(Finding::read).collect();
         findings
@@ -269,6 +291,35 @@ mod tests {
         let (ours, quit) = bounded(0);
         drop(ours);
         assert_eq!(watch.look(&quit).facts, []);
+    }
+
+    /// The way out is looked at first and alone; what expires waits for one such look, however long
+    /// they take.
+    #[test]
+    fn one_at_a_time() {
+        let plan = UplinkPlan {
+            every: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            interfaces: Vec::new(),
+            name: None,
+            vpn: None,
+            peer: None,
+            ssh: None,
+        };
+        let births = errand::tests::births;
+        let ends = vec![Ends::Certificates("/a".into())];
+        let mut watch = UplinkWatch::new(Some((plan.clone(), NETWORK)), ends.clone(), births());
+        let (way, dates, neither) = ((true, false), (false, true), (false, false));
+        // Both are due all the time.
+        let chosen = [(); 4].map(|()| watch.choose(Mono(0)));
+        assert_eq!(chosen, [way, dates, way, dates]);
+        watch.due = (Mono(5), Mono(9));
+        let chosen = [4, 5, 9, 9].map(|now| watch.choose(Mono(now)));
+        assert_eq!(chosen, [neither, way, dates, way]);
+        let mut alone = UplinkWatch::new(Some((plan, NETWORK)), Vec::new(), births());
+        assert_eq!([(); 2].map(|()| alone.choose(Mono(0))), [way, way]);
+        let mut files = UplinkWatch::new(None, ends, births());
+        assert_eq!([(); 2].map(|()| files.choose(Mono(0))), [dates, dates]);
     }
 
     /// What a child could not be had for is lost, and nothing else.

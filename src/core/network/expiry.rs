@@ -35,8 +35,9 @@ enum Range {
 #[derive(Default)]
 pub(super) struct Expiry {
     last: Last<Wall>,
-    /// The latest judgement, which stands while nobody can vouch for the time.
-    range: Option<Range>,
+    /// The latest judgement, which stands while nobody can vouch for the time, and the end that it was
+    /// about.
+    range: Option<(Range, Wall)>,
 }
 
 impl Expiry {
@@ -63,8 +64,8 @@ impl Expiry {
         } else {
             Range::Far
         };
-        let before = self.range.replace(range);
-        if before == Some(range) {
+        let before = self.range.replace((range, ends));
+        if before.is_some_and(|(before, _)| before == range) {
             return;
         }
         let expiry = id;
@@ -74,8 +75,8 @@ impl Expiry {
             left,
         };
         let note = match range {
-            // That it is far from its end from the beginning is no news.
-            Range::Far if before.is_none() => return,
+            // That it is far from its end from the beginning is no news; nor that a clock was ahead.
+            Range::Far if before.is_none_or(|(_, before)| before == ends) => return,
             Range::Far => NetworkNote::ExpiryFar { expiry, left },
             Range::Near => near(Verdict::Warn),
             Range::Urgent => near(Verdict::Critical),
@@ -88,7 +89,7 @@ impl Expiry {
     }
 
     pub fn verdict(&self) -> Verdict {
-        let known = match self.range {
+        let known = match self.range.map(|(range, _)| range) {
             Some(Range::Far) => Verdict::Ok,
             Some(Range::Near) => Verdict::Warn,
             Some(Range::Urgent | Range::Over) => Verdict::Critical,

@@ -46,7 +46,7 @@ impl Links {
     pub fn below(root: &Path, plan: &UplinkPlan) -> io::Result<Links> {
         let mut links: BTreeMap<String, Link> = BTreeMap::new();
         for seen in getifaddrs()? {
-            let link = links.entry(seen.interface_name).or_default();
+            let link = links.entry(link_of(&seen.interface_name)).or_default();
             let up = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING;
             link.up = seen.flags.contains(up);
             link.own = seen.flags.contains(InterfaceFlags::IFF_LOOPBACK);
@@ -143,12 +143,13 @@ impl Links {
         }
     }
 
-    /// The VPN's interface, and the age of its latest handshake, if it tells.
-    pub fn vpn(&self, name: &str) -> (Found, Option<Duration>) {
+    /// The VPN's interface, and the age of its latest handshake, if the kernel tells, whose `/sys` is
+    /// below `root`.
+    pub fn vpn(&self, root: &Path, name: &str) -> (Found, Option<Duration>) {
         match self.links.get(name) {
             None => (Found::Missing, None),
             Some(link) if !link.up => (Found::Down, None),
-            Some(_) => match wireguard::handshake(name) {
+            Some(_) => match wireguard::handshake(root, name) {
                 wireguard::Handshake::Ago(age) => (Found::Well, Some(age)),
                 wireguard::Handshake::Never => (Found::Silent, None),
                 // It is of another kind, or the kernel will never tell us.
@@ -163,6 +164,12 @@ impl Links {
         let owns = |(_, link): &(&String, &Link)| link.addresses.contains(&address);
         self.links.iter().find(owns).map(|(name, _)| name.as_str())
     }
+}
+
+/// An address with a label of its own is told under that: `eth0:1`.
+fn link_of(label: &str) -> String {
+    let (link, _) = label.split_once(':').unwrap_or((label, ""));
+    link.to_owned()
 }
 
 /// An address that is good beyond its own link.
@@ -300,6 +307,12 @@ IP address       HW type     Flags       HW address            Mask     Device
         // One over a link that is down, or not named, leads nowhere.
         assert_eq!(of(&[], &[dead, ("wlan0", None)]), Some(Silent));
         assert_eq!(of(&["eth0"], &[dead, ("wwan0", None)]), Some(Silent));
+    }
+
+    #[test]
+    fn a_label_is_of_its_link() {
+        let names = ["wg0:1", "eth0", "eth0.7"].map(link_of);
+        assert_eq!(names, ["wg0", "eth0", "eth0.7"]);
     }
 
     #[test]
