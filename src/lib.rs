@@ -11,6 +11,7 @@ pub mod health;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
 pub mod journal;
+pub mod sorted;
 pub mod status;
 pub mod text;
 pub mod trace;

@@ -95,9 +95,10 @@ const NOT_IN_CORE: [&str; 24] = [
 ];
 
 /// What a module may use of the others. `core::{..}` alone is the whole of it.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("units", &[]),
-    ("core", &["units", "core"]),
+    ("sorted", &[]),
+    ("core", &["units", "sorted", "core"]),
     ("chip", &["units", "core::fact", "chip"]),
     (
         "config",
@@ -122,6 +123,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
         "edge",
         &[
             "units",
+            "sorted",
             "core::action",
             "core::fact",
             "core::intent",
@@ -141,8 +143,8 @@ const LAYERS: [(&str, &[&str]); 11] = [
     (
         "app",
         &[
-            "units", "core", "config", "text", "trace", "journal", "status", "health", "edge",
-            "app",
+            "units", "sorted", "core", "config", "text", "trace", "journal", "status", "health",
+            "edge", "app",
         ],
     ),
 ];

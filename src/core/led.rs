@@ -23,9 +23,9 @@ use super::light::{LedState, Light};
 use super::note::Note;
 use super::picture::{Ending, Verdict};
 use super::{Pass, Policy};
+use crate::sorted::Map;
 use crate::units::Mono;
 use state::Start;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is better must have been so for this long: two rhythms, so that it can be counted. Longer: a
@@ -53,7 +53,7 @@ pub(crate) struct Led {
     /// What the picture comes to now.
     state: Option<LedState>,
     /// What it came to in the last ten seconds that was worse, and until when.
-    lately: BTreeMap<LedState, Mono>,
+    lately: Map<LedState, Mono>,
     /// The worst of those.
     target: Option<LedState>,
     demand: Option<Demand>,
@@ -126,7 +126,7 @@ impl Led {
         }
         self.lately
             .retain(|worse, at| *worse > state && pass.now < at.after(CALM));
-        let worst = self.lately.last_key_value();
+        let worst = self.lately.last();
         self.target = Some(worst.map_or(state, |(worse, _)| *worse));
         if let Some(demand) = self.demand
             && (pass.now >= demand.until || self.target > demand.instead_of)
@@ -291,7 +291,7 @@ impl Policy for Led {
             Some(retry) => Some(retry).filter(|_| self.order.is_none()),
             None => self.renew(),
         };
-        let better = self.lately.last_key_value();
+        let better = self.lately.last();
         let better = better.map(|(_, at)| at.after(CALM));
         let demand = self.demand.map(|demand| demand.until);
         [again, better, demand, self.start.until()]

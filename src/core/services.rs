@@ -31,6 +31,7 @@ use super::picture::{Ending, Shed};
 use super::service::{Service, Turn};
 use super::settings::{Class, Settings};
 use super::{Pass, Policy};
+use crate::sorted::{Map, Set};
 use crate::units::Mono;
 use bars::Needs;
 use budget::Budget;
@@ -41,7 +42,7 @@ pub use jobs::JobView;
 use jobs::Jobs;
 use legacy::Legacy;
 use probes::Probes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use strain::Strains;
 pub use timetable::Plan as JobPlan;
 pub use view::View;
@@ -61,11 +62,11 @@ pub(crate) struct Services {
     jobs: Jobs,
     /// For each service, those that come after it.
     followers: Vec<Vec<ServiceId>>,
-    timers: BTreeSet<(Mono, ServiceId)>,
+    timers: Set<(Mono, ServiceId)>,
     registered: Vec<Option<Mono>>,
     probes: Probes,
     /// Whose order it is, as far as a service waits for its outcome.
-    orders: BTreeMap<OrderId, ServiceId>,
+    orders: Map<OrderId, ServiceId>,
     ordered: Vec<Option<OrderId>>,
     legacy: Legacy,
     budget: Budget,
@@ -120,10 +121,10 @@ impl Services {
             groups: Groups::of(settings),
             jobs: Jobs::of(&settings.services),
             followers,
-            timers: BTreeSet::new(),
+            timers: Set::new(),
             registered: vec![None; n],
             probes: Probes::of(&settings.services),
-            orders: BTreeMap::new(),
+            orders: Map::new(),
             ordered: vec![None; n],
             legacy: Legacy::new(n),
             budget: Budget::default(),

@@ -11,8 +11,8 @@ use super::fact::{Fact, Pulse, Thread};
 use super::note::Note;
 use super::picture::Verdict;
 use super::{Pass, Policy};
+use crate::sorted::Map;
 use crate::units::Mono;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time between two roll calls. Each costs a wake-up per thread; a non-essential thread that is
@@ -32,7 +32,7 @@ const CALLED: [Thread; 6] = [
 /// State of the policy.
 #[derive(Default)]
 pub(crate) struct Threads {
-    late: BTreeMap<Thread, Mono>,
+    late: Map<Thread, Mono>,
     next_call: Option<Mono>,
 }
 

@@ -38,6 +38,7 @@ use super::run_record::RunRecord;
 use super::run_table::RunTable;
 use crate::core::action::{Reach, Signal};
 use crate::core::fact::{Change, Fact, OrderId, RunId, ServiceId};
+use crate::sorted::Map;
 use crate::units::Mono;
 use births::Early;
 use customs::Customs;
@@ -46,7 +47,6 @@ use heir::{Coming, Heir};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process;
-use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -320,7 +320,7 @@ impl Children {
     fn take_orders(&mut self, work: &Work<ChildOrder>) -> bool {
         work.silence();
         // They can wait for the others, and of several about one service only the latest counts.
-        let mut memos = BTreeMap::new();
+        let mut memos = Map::new();
         let (mut remembered, mut quit) = (0, false);
         while !quit && let Some(order) = work.take() {
             match order {

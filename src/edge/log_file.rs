@@ -18,10 +18,10 @@ use super::thread;
 use crate::config::Command;
 use crate::core::fact::ServiceId;
 use crate::core::settings::Service;
+use crate::sorted::Map;
 use crate::units::Mono;
 use crossbeam_channel::{Receiver, bounded};
 use rustix::fs::{Mode, OFlags};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ impl LogFiles {
             let capped = Capped::new(&plan.directory, name, *most);
             (*service, capped)
         });
-        let files: BTreeMap<ServiceId, Capped> = files.collect();
+        let files: Map<ServiceId, Capped> = files.collect();
         let counter = waiting.clone();
         thread::start("files", move || {
             // Whoever waits for the end hears that this is gone.
@@ -148,7 +148,7 @@ pub fn form(now: Mono, wall: jiff::Timestamp, text: &str, into: &mut Vec<u8>) {
 }
 
 /// The files thread: until nobody can hand over any more.
-fn keep_all(mut files: BTreeMap<ServiceId, Capped>, batches: &Taker<Batch>, waiting: &AtomicUsize) {
+fn keep_all(mut files: Map<ServiceId, Capped>, batches: &Taker<Batch>, waiting: &AtomicUsize) {
     while let Ok(Batch { service, text }) = batches.take() {
         if let Some(file) = files.get_mut(&service) {
             file.keep(&text, clock::now());

@@ -4,7 +4,7 @@
 //! options* belong to one place, the *super options* to the file system behind it. Never touches
 //! the file systems themselves, so it cannot hang with a card.
 
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ pub fn worth_watching(table: &[Mount]) -> Vec<PathBuf> {
         let length = mount.point.as_os_str().len();
         (below_root, !mount.whole, length, mount.point.clone())
     });
-    let mut seen = BTreeSet::new();
+    let mut seen = Set::new();
     wanted.retain(|mount| seen.insert(mount.device));
     let mut points: Vec<PathBuf> = wanted.into_iter().map(|m| m.point.clone()).collect();
     points.sort();

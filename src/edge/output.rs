@@ -15,10 +15,10 @@ use super::orders::{Orders, Work};
 use super::places::Places;
 use super::service_log::{self, ServiceLog};
 use crate::core::fact::ServiceId;
+use crate::sorted::Map;
 use crate::units::Mono;
 use rustix::event::epoll;
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -34,6 +34,10 @@ const LONGEST: usize = 2048;
 
 /// Read from one FIFO before the others get their turn; the default size of a FIFO.
 const CHUNK: usize = 64 * 1024;
+
+/// Room for a chunk, and so much more that the allocator maps it by itself (by default from 128 KiB on):
+/// of that only the pages that a service has ever filled are in memory.
+const ROOM: usize = 4 * CHUNK;
 
 /// Pause after a turn in which some FIFO was full or lines were left out. It bounds what a flood
 /// costs to ten chunks a second for each flooding service, whether it comes in large pieces or in
@@ -112,7 +116,7 @@ impl Taps {
 /// The output thread's own state.
 pub struct Output {
     /// By the number of the service.
-    sources: BTreeMap<u64, Source>,
+    sources: Map<u64, Source>,
     places: Places,
     services: usize,
     /// Where lines are kept on the card, if any are.
@@ -129,13 +133,13 @@ impl Output {
     pub fn new(places: Places, services: usize, files: Option<LogFiles>) -> io::Result<Output> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         Ok(Output {
-            sources: BTreeMap::new(),
+            sources: Map::new(),
             places,
             services,
             files,
             epoll,
             // Not filled with zeros: pages that no flood touches cost nothing.
-            buffer: Vec::with_capacity(CHUNK),
+            buffer: vec![0; ROOM],
         })
     }
 
@@ -281,13 +285,12 @@ impl Source {
 
     /// Reads one chunk; returns whether the service writes too much: more than a chunk at once, or
     /// more lines than it is allowed.
-    fn drain(&mut self, buffer: &mut Vec<u8>, now: Mono) -> bool {
-        buffer.clear();
-        if rustix::io::read(&self.fifo, rustix::buffer::spare_capacity(buffer)).is_err() {
+    fn drain(&mut self, buffer: &mut [u8], now: Mono) -> bool {
+        let Ok(length) = rustix::io::read(&self.fifo, &mut buffer[..CHUNK]) else {
             return false;
-        }
-        let mut flooded = buffer.len() >= CHUNK;
-        let mut rest = buffer.as_slice();
+        };
+        let mut flooded = length >= CHUNK;
+        let mut rest = &buffer[..length];
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             self.partial.extend_from_slice(&rest[..end]);
             flooded |= !self.tell(now);
@@ -401,7 +404,7 @@ mod tests {
         let text = [&[b'x'; 2 * LONGEST + 1][..], b"\nnext\n\nrest"].concat();
         rustix::io::write(&writer, &text).unwrap();
         let (_dir, mut source) = source(fifo);
-        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        source.drain(&mut [0; CHUNK], Mono(1000));
         assert_eq!(source.used, 3 + 1 + 1);
         assert_eq!(source.partial, b"rest");
     }
@@ -453,7 +456,7 @@ mod tests {
         }));
         let left_out = |source: &Source| source.filed.as_ref().map(|filed| filed.left_out);
         rustix::io::write(&write, b"one\ntwo\n").unwrap();
-        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        source.drain(&mut [0; CHUNK], Mono(1000));
         let plan = log_file::tests::plan(dir.path(), ServiceId(0));
         let files = LogFiles::begin(&plan).unwrap().unwrap();
         source.file(0, Mono(1000), Some(&files));
@@ -471,7 +474,7 @@ mod tests {
         );
 
         rustix::io::write(&write, b"three\nfour\n").unwrap();
-        source.drain(&mut Vec::with_capacity(CHUNK), Mono(1000));
+        source.drain(&mut [0; CHUNK], Mono(1000));
         let (stalled, _taker) = log_file::tests::nobody_takes();
         let full = "x".repeat(256 * 1024);
         assert!(stalled.put(ServiceId(0), full.into_bytes()));
@@ -484,7 +487,7 @@ mod tests {
     fn small_pieces_can_be_a_flood() {
         let (read, write) = rustix::pipe::pipe().unwrap();
         let (_dir, mut source) = source(read);
-        let mut buffer = Vec::with_capacity(CHUNK);
+        let mut buffer = vec![0; CHUNK];
         let mut say = |lines: usize, now| {
             rustix::io::write(&write, "x\n".repeat(lines).as_bytes()).unwrap();
             (source.drain(&mut buffer, Mono(now)), source.left_out)

@@ -14,7 +14,7 @@ mod share;
 use super::lock::lock;
 use crate::config::CgroupChoice;
 use crate::core::fact::Pid;
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -36,7 +36,7 @@ const LEAF: &str = "run-";
 pub struct Pool {
     directory: PathBuf,
     /// How often the processes of a service were killed together.
-    kills: Arc<Mutex<BTreeMap<Box<str>, u64>>>,
+    kills: Arc<Mutex<Map<Box<str>, u64>>>,
     /// Leaves of probes that were made.
     probes: Arc<AtomicU64>,
     /// Held for as long as the daemon lives: a second one would take our services for its own, and

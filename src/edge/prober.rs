@@ -27,11 +27,11 @@ use super::orders::{Orders, Work};
 use super::spawner::{SpawnOrder, spawner_of};
 use crate::config::{ProbePlan, Way};
 use crate::core::fact::{Change, Errno, Fact, Ill, Pid, ProbeKind, Probed, RunId, ServiceId};
+use crate::sorted::Map;
 use crate::units::Mono;
 use child::End;
 use file::Watched;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -111,11 +111,11 @@ impl Flight {
 
 /// The prober thread's own state.
 pub struct Prober {
-    plans: BTreeMap<ProbeKey, ProbePlan>,
+    plans: Map<ProbeKey, ProbePlan>,
     flights: Vec<Flight>,
-    files: BTreeMap<ProbeKey, Watched>,
+    files: Map<ProbeKey, Watched>,
     /// The latest answers.
-    answered: BTreeMap<ProbeKey, (RunId, Probed)>,
+    answered: Map<ProbeKey, (RunId, Probed)>,
     spawners: [Orders<SpawnOrder>; 2],
     inbox: Inbox,
 }
@@ -123,15 +123,15 @@ pub struct Prober {
 impl Prober {
     /// Ready to make these probes.
     pub fn new(
-        plans: BTreeMap<ProbeKey, ProbePlan>,
+        plans: Map<ProbeKey, ProbePlan>,
         spawners: [Orders<SpawnOrder>; 2],
         inbox: Inbox,
     ) -> Prober {
         Prober {
             plans,
             flights: Vec::new(),
-            files: BTreeMap::new(),
-            answered: BTreeMap::new(),
+            files: Map::new(),
+            answered: Map::new(),
             spawners,
             inbox,
         }

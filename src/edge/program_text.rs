@@ -7,7 +7,7 @@
 //! paths, such as the halt, is in memory before it is needed, whether it ran before or not. Constants
 //! and the C library come back when they are touched.
 
-use super::process::page_size;
+use super::process::{self, page_size};
 use std::ffi::{c_int, c_void};
 
 // Defined in `link/daemon.ld`: first and last of the code that is kept.
@@ -19,9 +19,19 @@ unsafe extern "C" {
 /// Brings pages into memory: Linux 5.14. Kernel: `include/uapi/asm-generic/mman-common.h`.
 const POPULATE_READ: c_int = 22;
 
+/// Memory of the process that is ours stays where it is, but for what only the start has needed.
+pub fn settle() {
+    let_go();
+    process::give_back_heap();
+    if let Err(e) = process::lock_memory() {
+        log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
+    }
+    keep();
+}
+
 /// Lets go of the program's code and constants, but for what is kept. What is touched comes back from
 /// the page cache. Old kernels may refuse, and then memory stays as it is.
-pub fn let_go() {
+fn let_go() {
     let (first, last) = code();
     let around = |(start, end): (usize, usize)| [(start, end.min(first)), (start.max(last), end)];
     for (start, end) in unwritable_parts().into_iter().flat_map(around) {
@@ -36,7 +46,7 @@ pub fn let_go() {
 
 /// Brings what a daemon needs of the code into memory, to stay if memory is locked. An old kernel
 /// refuses, and then it comes when it is needed.
-pub fn keep() {
+fn keep() {
     let (start, end) = code();
     // SAFETY: this changes no contents of memory.
     let _ = unsafe { advise(start, end, POPULATE_READ) };

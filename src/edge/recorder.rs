@@ -15,10 +15,10 @@ use crate::core::fact::{Change, Fact, Pid, Reading, RunId, Said, ServiceId, Sour
 use crate::core::note::{Note, Severity};
 use crate::core::settings::Settings;
 use crate::journal::{Directory, Journal, Stamp, Trust};
+use crate::sorted::Map;
 use crate::text;
 use crate::trace::{Ring, step_lines};
 use crate::units::Mono;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub struct Recorder {
 }
 
 /// Run, main process, and whether it has said that it is ready.
-type Alive = BTreeMap<ServiceId, (RunId, Pid, bool)>;
+type Alive = Map<ServiceId, (RunId, Pid, bool)>;
 
 /// The facts from which a replay of the next file begins.
 fn checkpoint(alive: &Alive, at: Mono) -> Vec<(Mono, Fact)> {
@@ -204,7 +204,7 @@ impl Recorder {
     fn keep_jobs(&self, batch: &Batch) {
         let Some(files) = &self.jobs else { return };
         let pasts = batch.entries.iter().flat_map(|e| &e.answer.pasts);
-        let latest: BTreeMap<_, _> = pasts.copied().collect();
+        let latest: Map<_, _> = pasts.copied().collect();
         for (service, past) in latest {
             let change = Change::Remembered(past);
             if let Err(e) = files.keep(service, change, &self.settings) {

@@ -17,6 +17,7 @@ use super::places::Places;
 use super::run_record::{self, RunRecord};
 use crate::config::Fingerprint;
 use crate::core::fact::ServiceId;
+use crate::sorted::Map;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -143,11 +144,11 @@ impl RunTable {
     ///
     /// # Errors
     /// What the kernel said; or that a line is too long, which none of ours is.
-    pub fn remember(&self, lines: &BTreeMap<ServiceId, Box<str>>) -> io::Result<()> {
-        let rows = lines
-            .iter()
-            .map(|(service, line)| (self.row(*service), line));
-        let rows: BTreeMap<Option<usize>, &Box<str>> = rows.collect();
+    pub fn remember(&self, lines: &Map<ServiceId, Box<str>>) -> io::Result<()> {
+        let mut rows = Map::with_capacity(lines.len());
+        for (service, line) in lines {
+            rows.insert(self.row(*service), line);
+        }
         let mut outcome = Ok(());
         let (mut first, mut text) = (0, Vec::new());
         for (row, line) in rows {
@@ -360,7 +361,7 @@ mod tests {
         RunRecord::new(RunId(number), pid, 99, false)
     }
 
-    fn lines(lines: &[(u16, &str)]) -> BTreeMap<ServiceId, Box<str>> {
+    fn lines(lines: &[(u16, &str)]) -> Map<ServiceId, Box<str>> {
         let lines = lines.iter();
         lines
             .map(|(at, line)| (ServiceId(*at), (*line).into()))

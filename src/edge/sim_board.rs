@@ -14,8 +14,8 @@ pub use watchdog::{Bite, Record, SimDriver, SimWatchdog, TimeSource};
 
 use crate::core::fact::{Errno, Fact, Fault, MountId, Reading, Source};
 use crate::core::light::LedState;
+use crate::sorted::Map;
 use crate::units::{MilliCelsius, Mono, Permille};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vitals::Body;
@@ -55,7 +55,7 @@ struct World {
     chip: Chip,
     body: Body,
     /// Readings that fail, and why.
-    silent: BTreeMap<Source, Fault>,
+    silent: Map<Source, Fault>,
     /// What the status LED shows.
     shown: Option<LedState>,
     /// The status LED refuses, and why.
@@ -77,7 +77,7 @@ impl SimBoard {
             now,
             chip: Chip::default(),
             body: Body::new(seed, now),
-            silent: BTreeMap::new(),
+            silent: Map::new(),
             shown: None,
             lamp_fault: None,
         };

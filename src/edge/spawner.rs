@@ -29,8 +29,8 @@ use super::spawn::{self, Limit, Program, SpawnError, Spawned, Spawner};
 use crate::config::accounts::Account;
 use crate::config::{Command, Fingerprint, Output};
 use crate::core::fact::{Change, Errno, Fact, Lack, Pid, Reading, RunId, ServiceId, Stage};
+use crate::sorted::Set;
 use rights::Roster;
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -132,7 +132,7 @@ pub struct Spawning {
     /// Where programs of probes go, where there are any.
     prober: Option<Orders<ProberOrder>>,
     /// Services whose leftovers of probes were ended.
-    tidied: BTreeSet<ServiceId>,
+    tidied: Set<ServiceId>,
     inbox: Inbox,
 }
 
@@ -175,7 +175,7 @@ impl Spawning {
                 taps: taps.clone(),
                 births: births.clone(),
                 prober: prober.clone(),
-                tidied: BTreeSet::new(),
+                tidied: Set::new(),
                 inbox: inbox.clone(),
             }
         };

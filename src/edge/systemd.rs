@@ -18,8 +18,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Variables that init sets for us and that would make a child speak in our name, listen to our
-/// sockets, take our log for its own or write to our directories.
-const OURS: [&str; 17] = [
+/// sockets, take our log for its own, write to our directories or save memory as we do.
+const OURS: [&str; 18] = [
+    "GLIBC_TUNABLES",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",

@@ -30,7 +30,7 @@ use crate::edge::spawner::{self, Recipe, Recipes};
 use crate::edge::stop_file::StopFile;
 use crate::edge::systemd::Environment;
 use crate::edge::{clock, mountinfo, process};
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -259,7 +259,7 @@ impl Ground {
     }
 
     /// How each probe is made.
-    pub fn probe_plans(&self) -> BTreeMap<ProbeKey, ProbePlan> {
+    pub fn probe_plans(&self) -> Map<ProbeKey, ProbePlan> {
         let services = (0u16..).map(ServiceId).zip(&self.commands);
         let plans = services.flat_map(|(id, command)| command.probes.iter().map(move |p| (id, p)));
         plans

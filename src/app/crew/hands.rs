@@ -35,10 +35,10 @@ use crate::edge::successor::Successor;
 use crate::edge::uplink_watch::UplinkWatch;
 use crate::edge::{clock, logging, luggage, senses, thread};
 use crate::journal::{Journal, newest_synced};
+use crate::sorted::Map;
 use crate::trace::Ring;
 use crate::units::Wall;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,7 +208,7 @@ impl Hands {
     /// Plans come before recipes: these take along the commands in which both are told.
     pub(super) fn man_services(
         &mut self,
-        (plans, kin, recipes): (BTreeMap<ProbeKey, ProbePlan>, Vec<Child>, Recipes),
+        (plans, kin, recipes): (Map<ProbeKey, ProbePlan>, Vec<Child>, Recipes),
         ground: &Ground,
         queues: &Queues,
         works: ServiceWorks,

@@ -5,8 +5,8 @@ use crate::app::AppError;
 use crate::config::Config;
 use crate::edge::config_copy::{self, ConfigCopies, USUAL_STATE};
 use crate::edge::places::Places;
+use crate::edge::program_text;
 use crate::edge::starts;
-use crate::edge::{process, program_text};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::fs::File;
 use std::path::Path;
@@ -39,7 +39,11 @@ impl Hands {
         let quit = quit.clone();
         self.man("stability", move || {
             let lives = |time| quit.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-            let settle = if own_process { settle_memory } else { || () };
+            let settle = if own_process {
+                program_text::settle
+            } else {
+                || ()
+            };
             grow_old(lives, copies, settle, &resets);
         })
     }
@@ -68,16 +72,6 @@ fn grow_old(
     if lives(starts::STABLE) {
         starts::forget_resets(resets);
     }
-}
-
-/// Memory of the process that is ours stays where it is, but for what only the start has needed.
-fn settle_memory() {
-    program_text::let_go();
-    process::give_back_heap();
-    if let Err(e) = process::lock_memory() {
-        log::warn!("memory is not locked: {e}; raise LimitMEMLOCK= of the unit");
-    }
-    program_text::keep();
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 
 use crate::core::fact::ServiceId;
 use crate::core::settings::Service as Settings;
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Map;
+use std::collections::VecDeque;
 
 /// Jobs with one word.
 #[derive(Default)]
@@ -20,12 +21,12 @@ struct Exclusive {
 pub(super) struct Exclusives {
     all: Vec<Exclusive>,
     /// To which each belongs.
-    places: BTreeMap<ServiceId, usize>,
+    places: Map<ServiceId, usize>,
 }
 
 impl Exclusives {
     pub fn of(services: &[Settings]) -> Exclusives {
-        let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut words: Map<&str, usize> = Map::new();
         let mut exclusives = Exclusives::default();
         for (id, s) in (0u16..).map(ServiceId).zip(services) {
             let Some(word) = s.job.as_ref().and_then(|job| job.exclusive.as_deref()) else {

@@ -17,8 +17,8 @@ use crate::core::note::{JobNote, Note};
 use crate::core::picture::{Picture, Verdict};
 use crate::core::service::{Bar, Service, Wish};
 use crate::core::settings::{Hindrance, Job, Schedule, Service as Settings};
+use crate::sorted::{Map, Set};
 use crate::units::Mono;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How a job stands, for those who ask.
@@ -47,14 +47,14 @@ struct Entry {
 /// All jobs.
 #[derive(Default)]
 pub(super) struct Jobs {
-    all: BTreeMap<ServiceId, Entry>,
+    all: Map<ServiceId, Entry>,
     exclusives: Exclusives,
     hindered: [bool; Hindrance::ALL.len()],
     sight: Sight,
     /// What the times of calendars were found out by.
     gone_by: Sight,
     /// Those that have changed.
-    dirty: BTreeSet<ServiceId>,
+    dirty: Set<ServiceId>,
     /// The earliest time at which one of them wants to be looked at.
     due: Option<Mono>,
     worst: Option<Verdict>,

@@ -4,14 +4,14 @@ use super::{Course, Services};
 use crate::core::action::Actions;
 use crate::core::fact::ServiceId;
 use crate::core::service::Digest;
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 /// What a successor was last left.
 pub(super) struct Legacy {
     /// About each service, in short.
     digests: Vec<Option<Digest>>,
     /// Services about which it has to be left something else.
-    changed: BTreeSet<ServiceId>,
+    changed: Set<ServiceId>,
     /// The daemon ends: nothing more is left.
     closed: bool,
 }
@@ -20,7 +20,7 @@ impl Legacy {
     pub fn new(services: usize) -> Legacy {
         Legacy {
             digests: vec![None; services],
-            changed: BTreeSet::new(),
+            changed: Set::new(),
             closed: false,
         }
     }

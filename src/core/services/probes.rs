@@ -11,13 +11,13 @@ use crate::core::note::{NetworkNote, Note};
 use crate::core::picture::Repair;
 use crate::core::service::{Service, Wish};
 use crate::core::settings::{Remedy, Service as Settings, Settings as All};
+use crate::sorted::{Map, Set};
 use crate::units::Mono;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// When services are to be probed.
 pub(super) struct Probes {
-    timers: BTreeSet<(Mono, ServiceId)>,
-    registered: BTreeMap<ServiceId, Mono>,
+    timers: Set<(Mono, ServiceId)>,
+    registered: Map<ServiceId, Mono>,
     /// Services with a probe that depends on the network.
     networked: Vec<ServiceId>,
     /// The network is gone, as far as it was known last.
@@ -29,8 +29,8 @@ impl Probes {
         let ids = (0u16..).map(ServiceId).zip(settings);
         let networked = ids.filter(|(_, s)| is_networked(s)).map(|(id, _)| id);
         Probes {
-            timers: BTreeSet::new(),
-            registered: BTreeMap::new(),
+            timers: Set::new(),
+            registered: Map::new(),
             networked: networked.collect(),
             cut_off: false,
         }
@@ -50,7 +50,9 @@ impl Probes {
             if let Some(before) = before {
                 self.timers.remove(&(before, id));
             }
-            self.timers.extend(due.map(|due| (due, id)));
+            if let Some(due) = due {
+                self.timers.insert((due, id));
+            }
         }
     }
 }

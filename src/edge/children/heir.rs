@@ -6,10 +6,10 @@
 
 use super::{ChildOrder, Children, Key};
 use crate::edge::orders::{Orders, Work};
+use crate::sorted::Set;
 use rustix::event::epoll;
 use rustix::process::{self, Pid, WaitId, WaitIdOptions};
 use signal_hook::consts::SIGCHLD;
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 64;
 
 /// Children of this process that another thread of ours reaps.
 #[derive(Clone, Default)]
-pub struct Others(Arc<Mutex<BTreeSet<i32>>>);
+pub struct Others(Arc<Mutex<Set<i32>>>);
 
 impl Others {
     /// This process is one of them, until it is reaped.
@@ -37,7 +37,7 @@ impl Others {
         self.numbers().contains(&pid)
     }
 
-    fn numbers(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+    fn numbers(&self) -> MutexGuard<'_, Set<i32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,9 +6,9 @@ use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
 use crate::core::fact::{HaltKind, Request, ServiceId};
 use crate::core::settings::Settings;
+use crate::sorted::Map;
 use crate::text::{halt_kind_named, led_named, nearest};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
 }
 
 /// The keys of a request. Nothing that a client sends can nest, so reading it cannot recurse.
-type Keys = BTreeMap<String, Scalar>;
+type Keys = Map<String, Scalar>;
 
 /// The value of a key.
 enum Scalar {

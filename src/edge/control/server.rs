@@ -19,13 +19,14 @@ use crate::edge::clock;
 use crate::edge::foreign::{self, Caller};
 use crate::edge::inbox::Inbox;
 use crate::edge::orders::Work;
+use crate::sorted::Map;
 use crate::units::Mono;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -53,11 +54,11 @@ pub(super) struct Server {
     work: Work<ControlOrder>,
     events: Arc<EventRing>,
     /// By the number of their ticket.
-    clients: BTreeMap<u64, Client>,
+    clients: Map<u64, Client>,
     last_ticket: u64,
     /// Requests that the core has and has not answered, and when we stop to count on it. They stay
     /// here when their client leaves: so the inbox never holds more of ours than there are clients.
-    open: BTreeMap<u64, Mono>,
+    open: Map<u64, Mono>,
     /// Nobody is let in before this.
     closed_until: Option<Mono>,
     /// The user we run as.
@@ -85,9 +86,9 @@ impl Server {
             inbox: control.inbox,
             work: control.work,
             events: control.events,
-            clients: BTreeMap::new(),
+            clients: Map::new(),
             last_ticket: 0,
-            open: BTreeMap::new(),
+            open: Map::new(),
             closed_until: None,
             own_uid: rustix::process::geteuid().as_raw(),
             operators: control.operators,

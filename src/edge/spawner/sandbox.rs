@@ -5,7 +5,7 @@ use crate::config;
 use crate::core::fact::Stage;
 use crate::edge::places::Places;
 use crate::edge::spawn::{Access, BadProgram, Program, SECRET_MAX, Sandbox};
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub(super) fn apply(
 /// all has to be known as that, and which of two paths says it more exactly is seen only so. One that
 /// is not there stays as it is, and the start fails at it. Where two lead to one place, it is
 /// read-only.
-fn resolved(read_only: &[PathBuf], writable: &[PathBuf]) -> BTreeMap<PathBuf, Access> {
+fn resolved(read_only: &[PathBuf], writable: &[PathBuf]) -> Map<PathBuf, Access> {
     let lead = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     let writable = writable.iter().map(|path| (lead(path), Access::AsBefore));
     let read_only = read_only.iter().map(|path| (lead(path), Access::ReadOnly));
@@ -111,7 +111,7 @@ mod tests {
         symlink("/", at("all")).unwrap();
         for root in [PathBuf::from("//"), PathBuf::from("/."), at("all")] {
             let found = resolved(&[root], &[]);
-            assert_eq!(found, BTreeMap::from([("/".into(), Access::ReadOnly)]));
+            assert_eq!(found, Map::from_iter([("/".into(), Access::ReadOnly)]));
         }
         let found = resolved(&[at("lib")], &[at("usr"), at("usr/lib"), at("gone")]);
         let real = directory.path().canonicalize().unwrap();
@@ -120,6 +120,6 @@ mod tests {
             (real.join("usr"), Access::AsBefore),
             (real.join("usr/lib"), Access::ReadOnly),
         ];
-        assert_eq!(found, BTreeMap::from(wanted));
+        assert_eq!(found, Map::from_iter(wanted));
     }
 }

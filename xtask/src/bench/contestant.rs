@@ -65,6 +65,9 @@ pub fn floor(program: &Path) -> Contestant {
     }
 }
 
+/// What the shipped unit starts it with, and what it holds.
+const AS_THE_UNIT: [&str; 2] = ["GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"];
+
 /// Ours, with its shipped defaults but for where it keeps things and its simulated devices.
 pub fn fieldwarden(name: &'static str, program: &Path) -> Contestant {
     Contestant {
@@ -74,7 +77,7 @@ pub fn fieldwarden(name: &'static str, program: &Path) -> Contestant {
             let config = setup.directory.join("fieldwarden.toml");
             vec!["run".into(), "--config".into(), config.into()]
         },
-        environment: Vec::new(),
+        environment: vec![AS_THE_UNIT.map(Into::into).into()],
         configure: |setup| {
             let directory = setup.directory.display();
             let mut text = format!(
