@@ -1,15 +1,14 @@
 //! Reads one request. The text comes from anybody who may connect.
 
 mod hold;
+mod object;
 
 use super::answer::{Code, Refusal};
 use super::{REQUEST_MAX, VERSION};
 use crate::core::fact::{HaltKind, Request, ServiceId};
 use crate::core::settings::Settings;
-use crate::sorted::Map;
 use crate::text::{halt_kind_named, led_named, nearest};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use std::fmt;
+use object::{Keys, Object, Scalar};
 use std::time::Duration;
 
 /// Events of the past that can be asked for: as many as are kept.
@@ -60,7 +59,7 @@ impl Wanted {
 /// Reads a line, without its line feed.
 pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> {
     let bad = |what: String| Refusal::new(Code::BadRequest, what, EXAMPLE);
-    let mut keys: Keys = serde_json::from_slice(line)
+    let Object(mut keys) = serde_json::from_slice(line)
         .map_err(|e| bad(format!("the request is not one flat JSON object: {e}")))?;
     version(&mut keys)?;
     let Some(Scalar::Text(verb)) = keys.remove("request") else {
@@ -84,38 +83,6 @@ pub(super) fn read(line: &[u8], settings: &Settings) -> Result<Wanted, Refusal> 
     match keys.keys().next() {
         None => Ok(wanted),
         Some(key) => Err(bad(format!("{verb} does not know the key {}", quote(key)))),
-    }
-}
-
-/// The keys of a request. Nothing that a client sends can nest, so reading it cannot recurse.
-type Keys = Map<String, Scalar>;
-
-/// The value of a key.
-enum Scalar {
-    Text(String),
-    Count(u64),
-    Flag(bool),
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Scalar;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, a number from 0 on, true or false")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(text.to_owned()))
-            }
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar::Count(number))
-            }
-            fn visit_bool<E: Error>(self, yes: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Flag(yes))
-            }
-        }
-        deserializer.deserialize_any(Reader)
     }
 }
 
