@@ -1,8 +1,8 @@
 //! Maps and sets for what a running daemon has a few dozen of: lists that are kept in order.
 //!
-//! The ordered maps of the standard library bring 4 to 6 KiB of code for each kind of key and value, and
-//! what a daemon may need stays in memory (`link/daemon.ld`). With some thousand entries of some dozen
-//! bytes an insertion still takes less than the system call that it goes with
+//! The ordered maps of the standard library bring 4 to 6 KiB of code for each kind of key and value,
+//! and what a daemon may need stays in memory (`link/daemon.ld`). With some thousand entries of some
+//! dozen bytes an insertion still takes less than the system call that it goes with
 //! (docs/decisions/0017-small-code.md).
 
 use std::borrow::Borrow;

@@ -42,7 +42,6 @@ pub use jobs::JobView;
 use jobs::Jobs;
 use legacy::Legacy;
 use probes::Probes;
-use std::collections::VecDeque;
 use strain::Strains;
 pub use timetable::Plan as JobPlan;
 pub use view::View;
@@ -71,9 +70,9 @@ pub(crate) struct Services {
     legacy: Legacy,
     budget: Budget,
     /// Services whose neighbours may have to move.
-    moved: VecDeque<ServiceId>,
+    moved: std::collections::VecDeque<ServiceId>,
     /// Services of which others may be barred, or not any more.
-    leant_on: VecDeque<ServiceId>,
+    leant_on: std::collections::VecDeque<ServiceId>,
     count: Count,
     begun: bool,
     course: Course,
@@ -128,8 +127,8 @@ impl Services {
             ordered: vec![None; n],
             legacy: Legacy::new(n),
             budget: Budget::default(),
-            moved: VecDeque::new(),
-            leant_on: VecDeque::new(),
+            moved: std::collections::VecDeque::new(),
+            leant_on: std::collections::VecDeque::new(),
             count: Count::default(),
             begun: false,
             course: Course::Kept,

@@ -35,8 +35,8 @@ const LONGEST: usize = 2048;
 /// Read from one FIFO before the others get their turn; the default size of a FIFO.
 const CHUNK: usize = 64 * 1024;
 
-/// Room for a chunk, and so much more that the allocator maps it by itself (by default from 128 KiB on):
-/// of that only the pages that a service has ever filled are in memory.
+/// Room for a chunk, and so much more that the allocator maps it by itself (by default from 128 KiB
+/// on): of that only the pages that a service has ever filled are in memory.
 const ROOM: usize = 4 * CHUNK;
 
 /// Pause after a turn in which some FIFO was full or lines were left out. It bounds what a flood
