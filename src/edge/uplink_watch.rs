@@ -80,7 +80,7 @@ impl UplinkWatch {
     fn choose(&mut self, now: Mono) -> (bool, bool) {
         let out = self.plan.is_some() && now >= self.due.0;
         let dates = !self.expiries.is_empty() && now >= self.due.1;
-        let dates = dates && !(out && !self.way_last);
+        let dates = dates && (!out || self.way_last);
         let out = out && !dates;
         self.way_last = out;
         (out, dates)
