@@ -347,6 +347,25 @@ fn deadlines_are_shortened_and_given_back() {
     assert_eq!(due(&set), Duration::from_secs(2));
 }
 
+/// A daemon that was held up gives what it has to hear a moment to arrive, also at a deadline that was
+/// shortened, and comes to an end with that.
+#[test]
+fn a_shortened_deadline_has_its_last_call() {
+    let mut set = Set::up();
+    set.picture.ending = Ending::Halting { overran: false };
+    set.picture.stop_fit = Some(Fit::Within(200));
+    set.give(&Fact::Tick);
+    for late in [2_500, 500, 500] {
+        set.now = set.now.after(Duration::from_millis(late));
+        assert_eq!(set.give(&Fact::Tick), "", "{late}");
+    }
+    set.now = set.now.after(Duration::from_millis(500));
+    assert_eq!(
+        set.give(&Fact::Tick),
+        "kill gallery, kill logger, kill uplink"
+    );
+}
+
 /// There may be a thousand services on a small machine: what is known and decided of each.
 #[test]
 fn a_service_takes_little_room() {
