@@ -4,10 +4,10 @@
 //! judge derives from the same facts what may be asked for, and knows nothing of how the core decides.
 
 use crate::rng::Rng;
+use fieldwarden::core::Core;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{CapId, Errno, Fact, Fault, Freed, OrderId, Reading, Swap};
 use fieldwarden::core::picture::Shed;
-use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{Mono, Permille};
 
 const CONFIG: &str = "[watchdog]\nowner = \"nobody\"\n[vitals]\nshed_memory = true\n\
@@ -15,14 +15,7 @@ const CONFIG: &str = "[watchdog]\nowner = \"nobody\"\n[vitals]\nshed_memory = tr
 const MAX: u64 = 1 << 20;
 
 fn core() -> Core {
-    let loaded = fieldwarden::config::parse("guards.toml", CONFIG);
-    let settings = loaded.unwrap_or_else(|p| panic!("{p}")).config.settings;
-    let boot = BootFacts {
-        seed: 1,
-        init_watchdog: None,
-        first: true,
-    };
-    Core::new(settings, boot)
+    crate::core_of(CONFIG, 1)
 }
 
 fn swap(busy: bool) -> Reading {

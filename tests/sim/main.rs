@@ -277,3 +277,15 @@ fn fail(outcome: &Outcome, tell: fn(u64, &str) -> String) {
     }
     panic!("{}", tell(*seed, why));
 }
+
+/// A core of its own with this configuration, in the first daemon of a boot.
+fn core_of(text: &str, seed: u64) -> fieldwarden::core::Core {
+    let loaded = fieldwarden::config::parse("small.toml", text);
+    let settings = loaded.unwrap_or_else(|p| panic!("{p}")).config.settings;
+    let boot = fieldwarden::core::BootFacts {
+        seed,
+        init_watchdog: None,
+        first: true,
+    };
+    fieldwarden::core::Core::new(settings, boot)
+}

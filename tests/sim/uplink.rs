@@ -3,11 +3,11 @@
 //! A core of its own that is told looks by chance. The judge counts them by itself.
 
 use crate::rng::Rng;
+use fieldwarden::core::Core;
 use fieldwarden::core::action::{Action, Actions};
 use fieldwarden::core::fact::{Fact, Fault, Found, Pulse, Reading, Source, Step, Thread, Uplink};
 use fieldwarden::core::note::{NetworkNote, Note};
 use fieldwarden::core::picture::Verdict;
-use fieldwarden::core::{BootFacts, Core};
 use fieldwarden::units::{MilliCelsius, Mono, Permille};
 use std::time::Duration;
 
@@ -15,14 +15,7 @@ const CONFIG: &str = "[watchdog]\nowner = \"nobody\"\n[storage]\nmounts = []\n\
     [network]\nname = \"example.org\"\nvpn = \"wg0\"\nfailures = 4\n";
 
 fn core() -> Core {
-    let loaded = fieldwarden::config::parse("uplink.toml", CONFIG);
-    let settings = loaded.unwrap_or_else(|p| panic!("{p}")).config.settings;
-    let boot = BootFacts {
-        seed: 1,
-        init_watchdog: None,
-        first: true,
-    };
-    Core::new(settings, boot)
+    crate::core_of(CONFIG, 1)
 }
 
 /// How the machine stands, but for the watchdog that nobody has here.
