@@ -181,3 +181,50 @@ fn drags_others(s: &Settings) -> bool {
     let keeper = s.keeper.as_ref();
     keeper.is_some_and(|keeper| keeper.drags_others())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fact::{Health, Life, ServiceId, Standing};
+    use crate::core::settings::Keeper;
+
+    /// A unit of which nobody has said how long it may take to stop has what systemd gives it: from the
+    /// beginning, and once a battery that was short is not any more.
+    #[test]
+    fn its_own_time_to_stop_holds() {
+        let mut s = Settings::named("db");
+        let of = |own_stop| Keeper::Systemd {
+            unit: "db.service".into(),
+            own_start: true,
+            own_stop,
+        };
+        for (own_stop, seconds) in [(true, 90), (false, 10)] {
+            s.keeper = Some(Box::new(of(own_stop)));
+            let (now, mut out) = (Mono(1_000_000), Actions::default());
+            let mut service = Service::of(ServiceId(0), &s);
+            let up = Standing::Up {
+                life: Life(1),
+                pid: Pid::new(7).unwrap(),
+                again: 0,
+                health: Health::Untold,
+                patience: Some(Duration::from_secs(90)),
+            };
+            let mut turn = Turn {
+                s: &s,
+                now,
+                jitter: 0,
+                excuse: None,
+                out: &mut out,
+            };
+            service.stand(&up, &mut turn);
+            service.want_rest();
+            service.stop(&s, now, &mut out);
+            let own = Some(now.after(Duration::from_secs(seconds)));
+            assert_eq!(service.due, own);
+            service.hurry(Duration::from_secs(3));
+            assert_eq!(service.due, Some(now.after(Duration::from_secs(3))));
+            service.stop_at_ease(&s);
+            assert_eq!(service.due, own);
+        }
+    }
+}

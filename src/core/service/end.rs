@@ -106,7 +106,7 @@ impl Service {
     /// It gets all of its time to end: the battery is short no more.
     pub fn stop_at_ease(&mut self, s: &Settings) {
         if let Some((told, _)) = self.ends_by() {
-            let own = told.after(s.stop_timeout);
+            let own = told.after(self.patience(s));
             self.due = self.account.extended.max(Some(own));
         }
     }
