@@ -309,12 +309,9 @@ impl Children {
 
 /// The thread.
 fn take_in(socket: &Arc<OwnedFd>, link: &Arc<OwnedFd>, number: u32, keep: bool) {
-    // Without memory for that nothing is received, and it is tried again.
-    let own_table = have_own_table(socket.as_raw_fd(), link.as_raw_fd());
-    let all = match own_table {
-        true => receive_descriptors(socket).unwrap_or_default(),
-        false => Vec::new(),
-    };
+    // Without one it does with ours: starts may then wait for what hangs, but services are heard.
+    have_own_table(socket.as_raw_fd(), link.as_raw_fd());
+    let all = receive_descriptors(socket).unwrap_or_default();
     let (good, bad): (Vec<_>, Vec<_>) = all.into_iter().partition(|fd| keep && is_plain(fd));
     let refused = u16::try_from(bad.len()).unwrap_or(u16::MAX);
     tell_link(link, number, TAKEN, refused, &good);
@@ -326,20 +323,19 @@ fn take_in(socket: &Arc<OwnedFd>, link: &Arc<OwnedFd>, number: u32, keep: bool) 
 }
 
 /// Gives this thread descriptors of its own, and of those there are only these two.
-fn have_own_table(one: RawFd, other: RawFd) -> bool {
-    // SAFETY: nothing that this thread has or borrows is a descriptor other than these two, and they
-    // stay open. It changes no memory.
-    if unsafe { libc::unshare(libc::CLONE_FILES) } != 0 {
-        return false;
-    }
+pub(super) fn have_own_table(one: RawFd, other: RawFd) {
     let (low, high) = (one.min(other), one.max(other));
-    for (first, last) in [(0, low - 1), (low + 1, high - 1), (high + 1, RawFd::MAX)] {
-        if first <= last {
-            // SAFETY: as above. Where the kernel does not know it, they stay open until this is over.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    let close = |first: RawFd, last: RawFd, flags: libc::c_uint| {
+        // SAFETY: nothing that this thread has or borrows is a descriptor other than these two, and
+        // they stay open. It changes no memory.
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
+    };
+    // Not `unshare`, which engines of containers refuse to all who may not do what else it does.
+    if close(high + 1, RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) {
+        for (first, last) in [(0, low - 1), (low + 1, high - 1)] {
+            let _none = first > last || close(first, last, 0);
         }
     }
-    true
 }
 
 /// Receives a message; what it says is known already.

@@ -1,7 +1,9 @@
 //! Descriptors that take long to close, which anybody may send along.
 
+use super::super::customs;
 use super::*;
 use crate::edge::foreign::tests::{Lingering, lingering, nested};
+use std::os::fd::RawFd;
 
 /// Far below what closing one of them takes, and far above what a busy machine needs.
 const PROMPT: Duration = Duration::from_secs(5);
@@ -109,6 +111,27 @@ fn files_are_not_kept() {
     assert_eq!(stage.told(), [(1, "kept"), (1, "kept")]);
     kill(&run);
     stage.reap();
+}
+
+/// The thread that takes something in has a table of its own, with nothing of ours but what it needs.
+#[test]
+fn what_is_taken_in_does_not_lie_in_our_table() {
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let kept = std::fs::File::open("/dev/null").unwrap();
+    let numbers = [one.as_raw_fd(), other.as_raw_fd()];
+    let its = std::thread::spawn(move || {
+        customs::have_own_table(numbers[0], numbers[1]);
+        let entries = std::fs::read_dir("/proc/thread-self/fd").unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .map(|name| name.parse().unwrap())
+            .collect::<Vec<RawFd>>()
+    });
+    let its = its.join().unwrap();
+    assert!(numbers.iter().all(|number| its.contains(number)), "{its:?}");
+    // With the one by which they were listed.
+    assert_eq!(its.len(), 3, "{its:?}");
+    assert!(kept.metadata().is_ok() && one.local_addr().is_ok());
 }
 
 impl Stage {
