@@ -218,12 +218,12 @@ impl Bridge {
         if self.core.picture().handing_over {
             legacy::keep_signal(&fact);
         }
-        let looks = self.is_look(&fact, now);
+        let looks = self.look(&fact, now);
         self.core.step(now, &fact, out);
         for order in &out.orders {
             self.dispatch(now, order);
         }
-        if looks && changes_nothing(out) {
+        if looks.is_some_and(|ticket| changes_nothing(out, ticket)) {
             out.clear();
             return;
         }

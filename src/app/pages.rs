@@ -3,8 +3,8 @@
 
 use super::Bridge;
 use crate::core::action::{Action, Actions, Order};
-use crate::core::fact::{Fact, Fault};
-use crate::edge::health::{HealthOrder, Page, Report, Sheet, TICKET, Wanted};
+use crate::core::fact::{Fact, Fault, Request, Ticket};
+use crate::edge::health::{HealthOrder, Page, Report, Sheet, Wanted};
 use crate::edge::process;
 use crate::health::{self, Own};
 use crate::status::Status;
@@ -30,19 +30,27 @@ impl Bridge {
 }
 
 impl Bridge {
-    /// Somebody looks at the health endpoint, and the core has nothing else to do now. If it has, what
-    /// comes of that belongs into the record as any other pass does.
-    pub(super) fn is_look(&mut self, fact: &Fact, now: Mono) -> bool {
-        let looks = matches!(fact, Fact::Asked { ticket, .. } if *ticket == TICKET);
-        looks && self.core.deadline().is_none_or(|due| due > now)
+    /// Who looks at how everything stands, if that is all: the core has nothing else to do now. If it
+    /// has, what comes of that belongs into the record as any other pass does.
+    pub(super) fn look(&self, fact: &Fact, now: Mono) -> Option<Ticket> {
+        let Fact::Asked {
+            ticket,
+            request: Request::Status,
+            ..
+        } = fact
+        else {
+            return None;
+        };
+        let idle = self.core.deadline().is_none_or(|due| due > now);
+        idle.then_some(*ticket)
     }
 }
 
 /// Nothing came of it but an answer to who looked. It is recorded nowhere: else whoever may look could
 /// fill the trace with that until nothing else is in it. A replay numbers orders anew.
-pub(super) fn changes_nothing(out: &Actions) -> bool {
+pub(super) fn changes_nothing(out: &Actions, looks: Ticket) -> bool {
     let answers =
-        |order: &Order| matches!(&order.action, Action::Reply { ticket, .. } if *ticket == TICKET);
+        |order: &Order| matches!(&order.action, Action::Reply { ticket, .. } if *ticket == looks);
     let silent = out.notes.is_empty() && out.memos.is_empty() && out.pasts.is_empty();
     let silent = silent && out.stops.is_empty();
     silent && out.orders.iter().all(answers)

@@ -119,11 +119,12 @@ fn unescaped(text: &str) -> String {
         let number = after.get(1..=digits).filter(|_| digits > 0);
         let number = number.and_then(|number| u32::from_str_radix(number, 16).ok());
         match number.and_then(char::from_u32) {
-            Some(c) => {
+            // A line that ended there would hide what comes before it.
+            Some(c) if !c.is_control() => {
                 plain.push(c);
                 rest = &after[digits + 1..];
             }
-            None => {
+            Some(_) | None => {
                 plain.push('\\');
                 rest = after;
             }
@@ -176,8 +177,9 @@ fn mentions(text: &str, name: &str) -> bool {
             !before.ends_with(part) && !after.starts_with(part) && rest.starts_with(ends)
         })
     };
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    lines.filter(|line| !line.starts_with('#')).any(in_line)
+    // What looks like a comment may be within a text of several lines, and so it counts.
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.any(in_line)
 }
 
 #[cfg(test)]
@@ -197,13 +199,14 @@ mod tests {
             "[service]\nweb = { user = \"www\" }\n",
             "[service]\nweb.user = \"www\"\n",
             "service = { db = { user = \"db\" }, \"web\" = { user = \"www\" } }",
+            "# [service.web]\n",
         ] {
             assert!(mentions(text, "web"), "{text}");
         }
         for text in [
             "[service.web2]\nuser = \"www\"\n",
             "[service.my-web]\nafter = [\"web\"]\n",
-            "# [service.web]\n[service.db]\ncommand = [\"/bin/web\"]\nwants = [\n\"web\",\n]\n",
+            "# web\n[service.db]\ncommand = [\"/bin/web\"]\nwants = [\n\"web\",\n]\n",
         ] {
             assert!(!mentions(text, "web"), "{text}");
         }
@@ -253,6 +256,15 @@ mod tests {
             let text = format!("[service.\"{name}\"]\nnice = 1\n");
             fs::write(dir.path().join("conf.d/1.toml"), text).unwrap();
             assert!(LeftOut::of(&main, &[]).mention("web"), "{name}");
+        }
+        for text in [
+            "service = { x = { command = [\"/bin/sh\", \"-c\", \"\"\"\n# a\"\"\"] }, \
+             web = { user = \"www\" } }\n",
+            "service = { x = { command = [\"/bin/echo\", \"\\u000a#\"] }, \
+             \"w\\u0065b\" = { user = \"www\" } }\n",
+        ] {
+            fs::write(dir.path().join("conf.d/1.toml"), text).unwrap();
+            assert!(LeftOut::of(&main, &[]).mention("web"), "{text}");
         }
         let marked = "\u{feff}[service.web]\nnice = 1\n";
         fs::write(dir.path().join("conf.d/1.toml"), marked).unwrap();

@@ -1,5 +1,6 @@
 //! Columns that line up, with colours that do not count.
 
+use crate::text::plain;
 use anstyle::Style;
 
 /// One cell: a text in one style.
@@ -36,16 +37,7 @@ impl Cell {
 
 /// Text without control characters and without those that change the direction of what follows.
 pub(super) fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || turns(c) { '?' } else { c };
-    text.chars().map(shown).collect()
-}
-
-/// It changes the direction in which what follows is written.
-fn turns(c: char) -> bool {
-    matches!(
-        c,
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    )
+    plain(text).into_owned()
 }
 
 /// Rows as lines: every column as wide as its widest cell, two blanks between them, no blanks at

@@ -17,6 +17,7 @@ use super::keeper;
 use super::led;
 use super::legacy::recalled;
 use super::notify;
+use super::plain::plain;
 use super::probe;
 use super::quantity::{for_people, hundredths, percent};
 use super::signal_word;
@@ -51,7 +52,7 @@ impl Speaker<'_> {
     /// One match over everything that can be said, and therefore long.
     fn sentence(&self, note: &Note) -> String {
         let name = |service| self.0.name(service);
-        let mount = |mount| self.0.mount(mount);
+        let mount = |mount| plain(self.0.mount(mount));
         match note {
             Note::Began { services, adopted } => began(*services, *adopted),
             Note::Ending { by } => format!("ending: {} asked to stop all services", person(*by)),
@@ -282,7 +283,7 @@ impl Speaker<'_> {
                 verdict,
                 mount: at,
                 errors,
-            } => storage::errors(*verdict, mount(*at), *errors),
+            } => storage::errors(*verdict, &mount(*at), *errors),
             Note::ClockSynced => "the clock is synchronised".to_owned(),
             Note::ClockUnsynced => {
                 "the clock is not synchronised any more: wall times may drift".to_owned()
@@ -358,7 +359,7 @@ impl Speaker<'_> {
             Source::Floor => "what is known to be past".to_owned(),
             Source::Mains => "the state of mains".to_owned(),
             Source::Throttle => "the firmware's throttle flags".to_owned(),
-            Source::Mount(mount) => format!("file system {}", self.0.mount(mount)),
+            Source::Mount(mount) => format!("file system {}", plain(self.0.mount(mount))),
             Source::Watchdog => "the hardware watchdog".to_owned(),
             Source::Marker => "the marker of the daemon before this one".to_owned(),
             Source::Gauge => "the battery's gauge".to_owned(),

@@ -5,6 +5,7 @@
 //! in it: what cannot be true is told, and everything that is kept is bounded.
 
 use crate::core::fact::{Errno, NotifyKey, Pid, Refusal, Said};
+use crate::text::shown;
 use crate::units::Mono;
 use std::time::Duration;
 
@@ -154,7 +155,7 @@ fn number(value: &[u8]) -> Option<u64> {
 fn harmless(text: &str) -> Box<str> {
     let mut kept = String::with_capacity(text.len().min(Said::STATUS_MAX));
     for c in text.trim().chars() {
-        let c = if c.is_control() { '?' } else { c };
+        let c = shown(c);
         if kept.len() + c.len_utf8() > Said::STATUS_MAX {
             break;
         }

@@ -160,19 +160,35 @@ impl Server {
         let Ok(peer) = getsockopt(&stream, PeerCredentials) else {
             return;
         };
-        if self.clients.len() >= CLIENTS_MAX && !self.make_room(now) {
+        self.admit_as(stream, peer.uid(), now);
+    }
+
+    fn admit_as(&mut self, stream: Caller, uid: u32, now: Mono) {
+        if self.clients.len() >= self.places(uid) && !self.make_room(now) {
             let busy = busy(format!("{CLIENTS_MAX} clients are connected"));
             let _ = stream.write(&busy.line());
             return;
         }
         self.last_ticket += 1;
-        let (key, client) = (self.last_ticket, Client::new(stream, peer.uid(), now));
+        let (key, client) = (self.last_ticket, Client::new(stream, uid, now));
         let data = EventData::new_u64(key);
         if epoll::add(&self.epoll, client.fd(), data, client.interest).is_ok() {
             self.clients.insert(key, client);
             // What it wants is mostly there already; and then it cannot be taken for an idle one.
             self.move_client(key, EventFlags::IN, now);
         }
+    }
+
+    /// How many there may be where this user is one more: some places are kept for those who may act, so
+    /// that whoever may only look cannot keep them away.
+    fn places(&mut self, uid: u32) -> usize {
+        const KEPT: usize = 4;
+        let others = CLIENTS_MAX - KEPT;
+        if self.clients.len().max(self.open.len()) < others {
+            return CLIENTS_MAX;
+        }
+        self.look_up_operators();
+        if self.may_act(uid) { CLIENTS_MAX } else { others }
     }
 
     /// Sends away the client that has been idle for longest, those who may act last.
@@ -287,7 +303,7 @@ impl Server {
             Wanted::Events { follow: true, .. } if followers >= FOLLOWERS_MAX => {
                 Err(busy(format!("{FOLLOWERS_MAX} clients follow events")))
             }
-            Wanted::Core(_) if self.open.len() >= CLIENTS_MAX => {
+            Wanted::Core(_) if self.open.len() >= self.places(uid) => {
                 let what = "the core has not answered the last requests yet";
                 Err(busy(what.to_owned()))
             }

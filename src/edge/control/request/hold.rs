@@ -4,7 +4,7 @@ use super::super::answer::{Code, Refusal};
 use super::{EXAMPLE, Keys, Scalar};
 use crate::core::fact::{Hold, Request};
 use crate::core::settings::Settings;
-use crate::text::for_people;
+use crate::text::{for_people, misleads};
 use std::time::Duration;
 
 /// A hold for so many `seconds`, with its `reason`.
@@ -52,14 +52,6 @@ fn reason(text: &str) -> Result<Box<str>, Refusal> {
             c.escape_default()
         )),
     }
-}
-
-/// It ends a line, moves the cursor, or has text read backwards (Unicode Standard Annex 9).
-fn misleads(c: char) -> bool {
-    let lines = matches!(c, '\u{2028}' | '\u{2029}');
-    let marks = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}');
-    let order = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || lines || marks || order
 }
 
 #[cfg(test)]

@@ -129,6 +129,46 @@ fn open_requests_are_bounded() {
     assert!(server.open.is_empty());
 }
 
+/// Users who may only look fill all places that they may have, and none of them is idle: root comes in
+/// all the same, and what root asks is done, however much of theirs is under way.
+#[test]
+fn places_are_kept_for_those_who_may_act() {
+    let (mut server, dir) = server(0, 1000);
+    server.settings = Arc::new({
+        let mut settings = Settings::nothing();
+        settings.services = crate::edge::control::request::tests::services(&["web"]);
+        settings
+    });
+    let socket = dir.path().join(SOCKET);
+    let mut held = Vec::new();
+    let mut knock = |server: &mut Server, uid: u32| {
+        held.push(UnixStream::connect(&socket).unwrap());
+        let (stream, _) = server.door.listener.accept().unwrap();
+        let before = server.last_ticket;
+        server.admit_as(Caller::new(stream.into()), uid, Mono(0));
+        let client = server.clients.get_mut(&server.last_ticket);
+        client.filter(|_| server.last_ticket > before).map(|client| {
+            client.wait(CORE_WITHIN, Mono(0));
+            server.open.insert(server.last_ticket, Mono(10));
+        })
+    };
+    let taken = (0..40).filter_map(|_| knock(&mut server, 1000)).count();
+    assert!(taken < CLIENTS_MAX, "{taken} of them");
+    assert!(knock(&mut server, 0).is_some(), "root is kept out");
+    let status = br#"{"v":1,"request":"status"}"#;
+    let restart = br#"{"v":1,"request":"restart","service":"web"}"#;
+    for ticket in 100..100 + CLIENTS_MAX as u64 {
+        if let Err(busy) = server.judge(1, status) {
+            assert_eq!(busy.code, Code::Busy);
+            break;
+        }
+        server.open.insert(ticket, Mono(10));
+    }
+    let root = server.last_ticket;
+    assert!(server.judge(root, restart).is_ok());
+    assert_eq!(server.judge(1, status).unwrap_err().code, Code::Busy);
+}
+
 /// The configuration is for those alone who could read its files: not for operators.
 #[test]
 fn a_configuration_is_not_for_everybody() {
