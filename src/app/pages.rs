@@ -32,7 +32,7 @@ impl Bridge {
 impl Bridge {
     /// Who looks at how everything stands, if that is all: the core has nothing else to do now. If it
     /// has, what comes of that belongs into the record as any other pass does.
-    pub(super) fn look(&self, fact: &Fact, now: Mono) -> Option<Ticket> {
+    pub(super) fn look(&mut self, fact: &Fact, now: Mono) -> Option<Ticket> {
         let Fact::Asked {
             ticket,
             request: Request::Status,

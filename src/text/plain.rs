@@ -30,7 +30,10 @@ mod tests {
     /// What moves the cursor, ends the line or turns the text round is not shown; letters are.
     #[test]
     fn what_misleads_is_not_shown() {
-        assert_eq!(plain("/srv/\u{1b}[2J\u{202e}x\u{2066}\u{61c}\n"), "/srv/?[2J?x???");
+        assert_eq!(
+            plain("/srv/\u{1b}[2J\u{202e}x\u{2066}\u{61c}\n"),
+            "/srv/?[2J?x???"
+        );
         assert!(matches!(plain("/srv/\u{e9} \u{5d0}"), Cow::Borrowed(_)));
     }
 }

@@ -188,7 +188,11 @@ impl Server {
             return CLIENTS_MAX;
         }
         self.look_up_operators();
-        if self.may_act(uid) { CLIENTS_MAX } else { others }
+        if self.may_act(uid) {
+            CLIENTS_MAX
+        } else {
+            others
+        }
     }
 
     /// Sends away the client that has been idle for longest, those who may act last.

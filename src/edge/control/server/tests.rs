@@ -139,7 +139,7 @@ fn places_are_kept_for_those_who_may_act() {
         settings.services = crate::edge::control::request::tests::services(&["web"]);
         settings
     });
-    let socket = dir.path().join(SOCKET);
+    let socket = dir.path().join(crate::edge::control::SOCKET);
     let mut held = Vec::new();
     let mut knock = |server: &mut Server, uid: u32| {
         held.push(UnixStream::connect(&socket).unwrap());
@@ -147,10 +147,12 @@ fn places_are_kept_for_those_who_may_act() {
         let before = server.last_ticket;
         server.admit_as(Caller::new(stream.into()), uid, Mono(0));
         let client = server.clients.get_mut(&server.last_ticket);
-        client.filter(|_| server.last_ticket > before).map(|client| {
-            client.wait(CORE_WITHIN, Mono(0));
-            server.open.insert(server.last_ticket, Mono(10));
-        })
+        client
+            .filter(|_| server.last_ticket > before)
+            .map(|client| {
+                client.wait(CORE_WITHIN, Mono(0));
+                server.open.insert(server.last_ticket, Mono(10));
+            })
     };
     let taken = (0..40).filter_map(|_| knock(&mut server, 1000)).count();
     assert!(taken < CLIENTS_MAX, "{taken} of them");
