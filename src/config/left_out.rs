@@ -199,14 +199,13 @@ mod tests {
             "[service]\nweb = { user = \"www\" }\n",
             "[service]\nweb.user = \"www\"\n",
             "service = { db = { user = \"db\" }, \"web\" = { user = \"www\" } }",
-            "# [service.web]\n",
         ] {
             assert!(mentions(text, "web"), "{text}");
         }
         for text in [
             "[service.web2]\nuser = \"www\"\n",
             "[service.my-web]\nafter = [\"web\"]\n",
-            "# web\n[service.db]\ncommand = [\"/bin/web\"]\nwants = [\n\"web\",\n]\n",
+            "# [service.web]\n[service.db]\ncommand = [\"/bin/web\"]\nwants = [\n\"web\",\n]\n",
         ] {
             assert!(!mentions(text, "web"), "{text}");
         }

@@ -179,8 +179,8 @@ impl Server {
         }
     }
 
-    /// How many there may be where this user is one more: some places are kept for those who may act, so
-    /// that whoever may only look cannot keep them away.
+    /// How many there may be where this user is one more: some places are kept for those who may act,
+    /// so that whoever may only look cannot keep them away.
     fn places(&mut self, uid: u32) -> usize {
         const KEPT: usize = 4;
         let others = CLIENTS_MAX - KEPT;
