@@ -344,7 +344,7 @@ fn looking_is_not_traced() {
     }
     rig.ask_about("stop", Some("web"));
     rig.until("what is asked otherwise is traced", |rig| {
-        !rig.traced(" stop service=").is_empty()
+        !rig.traced(" stop web").is_empty()
     });
     rig.signal(nix::sys::signal::Signal::SIGTERM);
     assert!(rig.wait().success());
