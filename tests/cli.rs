@@ -1,6 +1,7 @@
 //! The built program, as people and scripts see it: what it prints where, and its exit codes.
 //!
-//! The transcripts are in `tests/cli/*.txt`. In them, `$` begins a command, `>` is a line of
+//! The transcripts are in `tests/cli/*.txt`. In them, `$` begins a command, `~` one that is given again
+//! for a while, because events are told a moment after what they tell of; `>` is a line of
 //! standard output, `!` one of standard error, `?` an exit code other than 0. `@ NAME` begins a
 //! file, whose lines follow after `|`; `@daemon NAME` runs a daemon with that file as its
 //! configuration until the end of the transcript. `[..]` stands for anything in a line, and

@@ -2,6 +2,11 @@
 
 use crate::daemon::{Place, config_with};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a command is given again, and how often.
+const PATIENCE: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Any text within a line.
 const SOME: &str = "[..]";
@@ -40,9 +45,14 @@ pub fn run(file: &Path) -> Result<(), String> {
             }
             let body: Vec<&str> = content.iter().map(|l| unmark(l)).collect();
             place.write(name, &with_head(&body.join("\n")));
-        } else if let Some(command) = line.strip_prefix("$ fieldwarden") {
+        } else if let Some((patient, command)) = command_of(line) {
             let expected = block(&['>', '!', '?']);
-            let actual = outcome(&place, command);
+            let begun = Instant::now();
+            let mut actual = outcome(&place, command);
+            while patient && begun.elapsed() < PATIENCE && !matches(&expected, &actual) {
+                std::thread::sleep(AGAIN);
+                actual = outcome(&place, command);
+            }
             let same = matches(&expected, &actual);
             for line in if same { &expected } else { &actual } {
                 out.push_str(&format!("{line}\n"));
@@ -67,6 +77,12 @@ pub fn run(file: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{}:\n{}", file.display(), failures.join("\n")))
+}
+
+/// The command of a line, and whether it is given again until it comes out as it is written.
+fn command_of(line: &str) -> Option<(bool, &str)> {
+    let once = line.strip_prefix("$ fieldwarden").map(|c| (false, c));
+    once.or_else(|| Some((true, line.strip_prefix("~ fieldwarden")?)))
 }
 
 /// A line without its mark.
