@@ -19,7 +19,11 @@ unsafe extern "C" {
 /// Brings pages into memory: Linux 5.14. Kernel: `include/uapi/asm-generic/mman-common.h`.
 const POPULATE_READ: c_int = 22;
 
-/// Memory of the process that is ours stays where it is, but for what only the start has needed.
+/// Lets go of pages, also of those that are locked: Linux 5.18. The same file.
+const DONTNEED_LOCKED: c_int = 24;
+
+/// Memory of the process that is ours stays where it is, but for what was needed once: by the start, or
+/// by what is done seldom. An old kernel lets go only of what is not locked yet.
 pub fn settle() {
     let_go();
     process::give_back_heap();
@@ -38,9 +42,13 @@ fn let_go() {
         if start >= end {
             continue;
         }
-        // SAFETY: these pages are a private mapping of the program's file that nobody can write to, so
-        // what comes back when they are touched is what was there.
-        let _ = unsafe { advise(start, end, libc::MADV_DONTNEED) };
+        for advice in [DONTNEED_LOCKED, libc::MADV_DONTNEED] {
+            // SAFETY: these pages are a private mapping of the program's file that nobody can write to,
+            // so what comes back when they are touched is what was there.
+            if unsafe { advise(start, end, advice) } == 0 {
+                break;
+            }
+        }
     }
 }
 

@@ -68,9 +68,11 @@ fn grow_old(
     }
     if let Some(copies) = copies {
         copies.keep_lasting();
+        settle();
     }
     if lives(starts::STABLE) {
         starts::forget_resets(resets);
+        settle();
     }
 }
 
