@@ -62,6 +62,17 @@ impl Fingerprint {
         Fingerprint::of_number(ink.0)
     }
 
+    /// That of a service and of what ends it: how long it takes to stop hangs on both.
+    pub fn of_stop(service: &Service, command: &Command) -> Fingerprint {
+        let mut ink = Ink::new();
+        ink.number("run", Fingerprint::of(service, command).0.get());
+        ink.field("stop_signal", format!("{:?}", command.stop_signal));
+        // Who keeps it, and under which name there. If a later version has other words for it, what was
+        // learned is learned anew.
+        ink.field("keeper", format!("{:?}", service.keeper));
+        Fingerprint::of_number(ink.0)
+    }
+
     /// There is one that stands for two numbers, so that none takes room in a record.
     fn of_number(number: u64) -> Fingerprint {
         Fingerprint(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
@@ -221,6 +232,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn fingerprint(keys: &str) -> Fingerprint {
+        by(keys, Fingerprint::of)
+    }
+
+    fn by(keys: &str, of: impl Fn(&Service, &Command) -> Fingerprint) -> Fingerprint {
         let command = match keys.contains("command") {
             true => "",
             false => "command = [\"/bin/web\"]\n",
@@ -228,7 +243,20 @@ mod tests {
         let text = format!("[service.web]\n{command}{keys}\n");
         let config = parse("test", &text).unwrap().config;
         let service = config.settings.services.first().unwrap();
-        Fingerprint::of(service, config.wiring.commands.first().unwrap())
+        of(service, config.wiring.commands.first().unwrap())
+    }
+
+    /// Another signal that ends a service may take it longer, and another unit is another program; how it
+    /// is run is the same.
+    #[test]
+    fn what_ends_it_counts_for_its_stop() {
+        let quick = "stop_signal = \"QUIT\"";
+        let slow = "stop_signal = \"INT\"";
+        assert_eq!(fingerprint(quick), fingerprint(slow));
+        let stop = |keys| by(keys, Fingerprint::of_stop);
+        assert_ne!(stop(quick), stop(slow));
+        assert_eq!(stop(quick), stop(quick));
+        assert_ne!(stop(quick), fingerprint(quick));
     }
 
     /// A later version that gives another number here restarts every service once for nothing.

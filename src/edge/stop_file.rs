@@ -112,7 +112,9 @@ impl StopFile {
         }
         (self.written, self.news) = (Some(now), false);
         let text = self.text(settings);
-        match write_whole(&self.path, text.as_bytes()) {
+        let outcome = write_whole(&self.path, text.as_bytes());
+        self.news = outcome.is_err();
+        match outcome {
             Ok(()) => self.told = false,
             Err(e) if !self.told => {
                 self.told = true;
@@ -246,5 +248,11 @@ mod tests {
         file.learn(ServiceId(0), times("0.1"));
         file.write(Mono(0), false, &settings());
         assert_eq!(file.found(&settings()), []);
+        // What could not be written is written when there is a disk again.
+        std::fs::create_dir(dir.path().join("none")).unwrap();
+        file.write(Mono(1), false, &settings());
+        assert_eq!(file.found(&settings()), [], "too soon");
+        file.write(Mono(2), true, &settings());
+        assert_eq!(file.found(&settings()).len(), 1);
     }
 }

@@ -105,7 +105,7 @@ impl Ground {
         let marker = marker.or_in(&plan.refuges);
         let jobs = JobFiles::new(&places, &wiring.state_dir, &boot_id);
         let how = settings.services.iter().zip(&commands);
-        let how = how.map(|(service, command)| Fingerprint::of(service, command));
+        let how = how.map(|(service, command)| Fingerprint::of_stop(service, command));
         let stops = StopFile::new(&wiring.state_dir, how);
         let found = before::found(plan, &marker);
         Ok(Ground {

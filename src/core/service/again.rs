@@ -162,10 +162,12 @@ impl Service {
     }
 
     /// Time that it has to end in. Where nobody has said so, it is what its keeper gives it, if that is
-    /// more than what holds by default.
+    /// more than what holds by default; and what holds by default while the machine goes down or cannot
+    /// afford it, because others wait for their turn then and the battery for nobody.
     pub(super) fn patience(&self, s: &Settings) -> Duration {
         let own = self.kept.as_ref().and_then(|kept| kept.patience);
         let own = own.filter(|_| s.keeper.as_ref().is_some_and(|k| k.has_own_stop()));
+        let own = own.filter(|_| !self.held);
         own.map_or(s.stop_timeout, |own| own.max(s.stop_timeout))
     }
 
@@ -225,6 +227,13 @@ mod tests {
             assert_eq!(service.due, Some(now.after(Duration::from_secs(3))));
             service.stop_at_ease(&s);
             assert_eq!(service.due, own);
+            // The machine goes down a second later: others wait for their turn.
+            let later = now.after(Duration::from_secs(1));
+            service.hold(true);
+            service.go_down(&s, later);
+            let ours = Some(later.after(s.stop_timeout)).min(own);
+            assert_eq!(service.due, ours);
+            assert_eq!(service.patience(&s), s.stop_timeout);
         }
     }
 }

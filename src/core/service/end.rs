@@ -103,6 +103,16 @@ impl Service {
         }
     }
 
+    /// The machine goes down while it ends already: what its keeper would give it beside its deadline is
+    /// over.
+    pub fn go_down(&mut self, s: &Settings, now: Mono) {
+        if let Some((_, due)) = self.ends_by()
+            && self.kept.is_some()
+        {
+            self.due = Some(due.min(now.after(s.stop_timeout)));
+        }
+    }
+
     /// It gets all of its time to end: the battery is short no more.
     pub fn stop_at_ease(&mut self, s: &Settings) {
         if let Some((told, _)) = self.ends_by() {

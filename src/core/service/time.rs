@@ -172,6 +172,14 @@ impl Service {
                     self.signal(Signal::Kill, Reach::All, out);
                     self.due = Some(now.after(KILL_AGAIN));
                 } else if let Some(signal) = self.unsent {
+                    // Nobody has heard it before: its time begins now, also for whoever hurries it.
+                    self.state = State::Stopping {
+                        since,
+                        pid,
+                        told: now,
+                        cause,
+                        killed,
+                    };
                     self.signal(signal, Reach::Main, out);
                     self.due = Some(now.after(self.patience(s)));
                 } else {

@@ -110,7 +110,7 @@ impl Services {
         if busy && !self.is_rushed() {
             return;
         }
-        let state = self.services[at].state;
+        let before = (self.services[at].state, self.services[at].order);
         let s = &pass.settings.services[at];
         let held_up = |b: &ServiceId| self.services[usize::from(b.0)].holds_up_others();
         let free = kept && !s.after.iter().any(held_up);
@@ -118,7 +118,7 @@ impl Services {
             return self.touch(id);
         }
         self.services[at].stop(&pass.settings.services[at], pass.now, pass.out);
-        if state != self.services[at].state {
+        if before != (self.services[at].state, self.services[at].order) {
             self.touch(id);
         }
     }
@@ -190,8 +190,10 @@ impl Services {
         if matches!(self.course, Course::Kept | Course::Stopped { .. }) {
             self.course = Course::Held { rushed: false };
             self.stop_in_turn(|service| {
+                let s = &pass.settings.services[usize::from(service.id.0)];
                 service.let_go(false);
                 service.hold(true);
+                service.go_down(s, pass.now);
             });
         }
         if overran && self.course == (Course::Held { rushed: false }) {
