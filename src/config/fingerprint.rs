@@ -246,8 +246,8 @@ mod tests {
         of(service, config.wiring.commands.first().unwrap())
     }
 
-    /// Another signal that ends a service may take it longer, and another unit is another program; how it
-    /// is run is the same.
+    /// Another signal that ends a service may take it longer, and another unit is another program; how
+    /// it is run is the same.
     #[test]
     fn what_ends_it_counts_for_its_stop() {
         let quick = "stop_signal = \"QUIT\"";

@@ -103,8 +103,8 @@ impl Service {
         }
     }
 
-    /// The machine goes down while it ends already: what its keeper would give it beside its deadline is
-    /// over.
+    /// The machine goes down while it ends already: what its keeper would give it beside its deadline
+    /// is over.
     pub fn go_down(&mut self, s: &Settings, now: Mono) {
         if let Some((_, due)) = self.ends_by()
             && self.kept.is_some()

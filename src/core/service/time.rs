@@ -172,22 +172,22 @@ impl Service {
                     self.signal(Signal::Kill, Reach::All, out);
                     self.due = Some(now.after(KILL_AGAIN));
                 } else if let Some(signal) = self.unsent {
-                    // Nobody has heard it before: its time begins now, also for whoever hurries it.
-                    self.state = State::Stopping {
-                        since,
-                        pid,
-                        told: now,
-                        cause,
-                        killed,
-                    };
-                    self.signal(signal, Reach::Main, out);
-                    self.due = Some(now.after(self.patience(s)));
+                    self.tell_again(s, now, signal, out);
                 } else {
                     self.kill_run(now, since, pid, told, overrun(cause), out);
                 }
             }
             State::Down { .. } => {}
         }
+    }
+
+    /// Nobody has heard it before: its time begins now, also for whoever hurries it.
+    fn tell_again(&mut self, s: &Settings, now: Mono, signal: Signal, out: &mut Actions) {
+        if let State::Stopping { told, .. } = &mut self.state {
+            *told = now;
+        }
+        self.signal(signal, Reach::Main, out);
+        self.due = Some(now.after(self.patience(s)));
     }
 
     fn end_overrun(&mut self, s: &Settings, now: Mono, run: (Mono, Pid), out: &mut Actions) {
