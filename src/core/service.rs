@@ -239,6 +239,8 @@ pub(crate) struct Service {
     recalled_progress: Progress,
     /// Its latest run was begun otherwise than it is configured now.
     redefined: bool,
+    /// When it was heard that it is to end, if that was said in vain before.
+    heard: Option<Mono>,
     /// When it wants to be looked at.
     pub due: Option<Mono>,
 }
@@ -279,6 +281,7 @@ impl Service {
             recalled: None,
             recalled_progress: Progress::FULL,
             redefined: false,
+            heard: None,
             due: None,
         }
     }

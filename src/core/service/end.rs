@@ -121,14 +121,14 @@ impl Service {
         }
     }
 
-    /// When it was told to end, and when it is killed if it has not.
+    /// When it was told to end, so that somebody has heard it, and when it is killed if it has not.
     fn ends_by(&self) -> Option<(Mono, Mono)> {
         match self.state {
             State::Stopping {
                 told,
                 killed: false,
                 ..
-            } if self.unsent.is_none() => Some((told, self.due?)),
+            } if self.unsent.is_none() => Some((self.heard.unwrap_or(told), self.due?)),
             State::Stopping { .. }
             | State::Down { .. }
             | State::Starting { .. }
@@ -180,6 +180,7 @@ impl Service {
         };
         self.account.extended = None;
         self.account.reloading = None;
+        self.heard = None;
         let signal = match cause {
             StopCause::Fault => self.how_to_fail(s, now, signal),
             StopCause::Asked | StopCause::Own => signal,

@@ -183,9 +183,7 @@ impl Service {
 
     /// Nobody has heard it before: its time begins now, also for whoever hurries it.
     fn tell_again(&mut self, s: &Settings, now: Mono, signal: Signal, out: &mut Actions) {
-        if let State::Stopping { told, .. } = &mut self.state {
-            *told = now;
-        }
+        self.heard = Some(now);
         self.signal(signal, Reach::Main, out);
         self.due = Some(now.after(self.patience(s)));
     }
