@@ -248,6 +248,7 @@ impl Children {
         if !luggage::is_open() {
             return;
         }
+        self.finish_customs();
         for slot in &mut self.slots {
             if let Some(socket) = slot.child.notify.take() {
                 notify::leave(&socket);

@@ -34,8 +34,15 @@ static DOOMED: Mutex<Doomed> = Mutex::new(Doomed {
 });
 
 struct Doomed {
-    waiting: Vec<OwnedFd>,
+    /// Also whether a caller has left it.
+    waiting: Vec<(OwnedFd, bool)>,
     threads: usize,
+}
+
+impl Doomed {
+    fn is_full_of_callers(&self) -> bool {
+        self.waiting.iter().filter(|(_, is_of)| *is_of).count() >= FULL
+    }
 }
 
 fn doomed() -> MutexGuard<'static, Doomed> {
@@ -45,22 +52,32 @@ fn doomed() -> MutexGuard<'static, Doomed> {
 
 /// Has a descriptor closed, and does not wait for it.
 pub fn close(descriptor: OwnedFd) {
+    have_closed(descriptor, false);
+}
+
+fn have_closed(descriptor: OwnedFd, is_of_caller: bool) {
     let mut doomed = doomed();
-    doomed.waiting.push(descriptor);
+    doomed.waiting.push((descriptor, is_of_caller));
     if doomed.threads < MOST && thread::start("closer", close_all).is_ok() {
         doomed.threads += 1;
     }
 }
 
-/// So much waits to be closed that nothing more is to come in.
+/// So much waits to be closed that nothing more is to be kept.
 pub fn is_full() -> bool {
     doomed().waiting.len() >= FULL
+}
+
+/// So much of it was left by callers that no more of them are to come in. What others leave counts for
+/// nothing here: a service is not to keep away those who ask and act.
+pub fn is_full_of_callers() -> bool {
+    doomed().is_full_of_callers()
 }
 
 fn close_all() {
     loop {
         let mut doomed = doomed();
-        let Some(next) = doomed.waiting.pop() else {
+        let Some((next, _)) = doomed.waiting.pop() else {
             doomed.threads -= 1;
             return;
         };
@@ -81,7 +98,7 @@ pub fn close_here(descriptor: OwnedFd) {
 
 /// Leaves what is not closed yet to a successor in this process: an exec would close it, and wait.
 pub fn leave() {
-    for descriptor in std::mem::take(&mut doomed().waiting) {
+    for (descriptor, _) in std::mem::take(&mut doomed().waiting) {
         luggage::put(LEFT.to_owned(), descriptor);
     }
 }
@@ -133,6 +150,10 @@ pub struct Caller(Option<OwnedFd>);
 impl Caller {
     /// Takes over a connection.
     pub fn new(socket: OwnedFd) -> Caller {
+        if sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX) {
+            // A byte out of band is passed over when we look, and closed with all it brings when we read.
+            let _inline = sockopt::set_socket_oobinline(&socket, true);
+        }
         Caller(Some(socket))
     }
 
@@ -179,7 +200,7 @@ impl Drop for Caller {
     fn drop(&mut self) {
         let Some(socket) = self.0.take() else { return };
         if sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX) && !is_empty(&socket) {
-            close(socket);
+            have_closed(socket, true);
         }
     }
 }
@@ -195,6 +216,7 @@ fn is_empty(socket: &OwnedFd) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::edge::clock;
+    use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
@@ -222,18 +244,21 @@ pub(crate) mod tests {
     pub(crate) fn nested() -> (OwnedFd, Lingering) {
         let (inner, peer) = lingering();
         let (one, other) = UnixStream::pair().unwrap();
-        send_with(&one, b"x", &inner);
+        send_with(&one, b"x", &inner, MsgFlags::empty()).unwrap();
         (other.into(), peer)
     }
 
     /// Sends a descriptor along.
-    fn send_with(to: &impl AsRawFd, bytes: &[u8], along: &OwnedFd) {
-        use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+    fn send_with(
+        to: &impl AsRawFd,
+        bytes: &[u8],
+        along: &OwnedFd,
+        flags: MsgFlags,
+    ) -> nix::Result<usize> {
         let fds = [along.as_raw_fd()];
         let with = [ControlMessage::ScmRights(&fds)];
         let parts = [std::io::IoSlice::new(bytes)];
-        let flags = MsgFlags::empty();
-        sendmsg::<UnixAddr>(to.as_raw_fd(), &parts, &with, flags, None).unwrap();
+        sendmsg::<UnixAddr>(to.as_raw_fd(), &parts, &with, flags, None)
     }
 
     fn promptly<T>(what: impl FnOnce() -> T) -> T {
@@ -256,7 +281,7 @@ pub(crate) mod tests {
         assert_eq!(ours.read(&mut bytes), Ok(5));
         assert_eq!(&bytes[..5], b"plain");
         let (fd, peer) = nested();
-        send_with(&caller, b"with", &fd);
+        send_with(&caller, b"with", &fd, MsgFlags::empty()).unwrap();
         drop(fd);
         promptly(|| {
             assert_eq!(ours.read(&mut bytes), Err(Errno::BADMSG));
@@ -266,6 +291,50 @@ pub(crate) mod tests {
         let (caller, ours) = UnixStream::pair().unwrap();
         drop(caller);
         assert_eq!(Caller::new(ours.into()).read(&mut bytes), Ok(0));
+    }
+
+    /// Nor does it with a byte out of band, which others let pass when they look.
+    #[test]
+    fn what_comes_out_of_band_holds_up_nobody() {
+        for (plain, is_read) in [("", true), ("plain", true), ("", false), ("plain", false)] {
+            let (caller, ours) = UnixStream::pair().unwrap();
+            (&caller).write_all(plain.as_bytes()).unwrap();
+            let (fd, peer) = nested();
+            match send_with(&caller, b"x", &fd, MsgFlags::MSG_OOB) {
+                // There is no such thing in older kernels.
+                Err(nix::errno::Errno::EOPNOTSUPP) => return,
+                sent => assert_eq!(sent, Ok(1)),
+            }
+            drop(fd);
+            promptly(|| {
+                let ours = Caller::new(ours.into());
+                let mut bytes = [0; 64];
+                let mut read = || ours.read(&mut bytes);
+                if is_read {
+                    let first = read();
+                    let is_plain = !plain.is_empty() && first == Ok(plain.len());
+                    let brings = if is_plain { read() } else { first };
+                    assert_eq!(brings, Err(Errno::BADMSG));
+                }
+                drop(ours);
+            });
+            drop(peer);
+        }
+    }
+
+    /// What services leave keeps away nobody who asks.
+    #[test]
+    fn only_callers_keep_away_callers() {
+        let one = OwnedFd::from(UnixStream::pair().unwrap().0);
+        let some = |is_of| (0..FULL).map(move |_| is_of);
+        let full_of = |is_of: bool| Doomed {
+            waiting: some(is_of)
+                .map(|is_of| (one.try_clone().unwrap(), is_of))
+                .collect(),
+            threads: 0,
+        };
+        assert!(!full_of(false).is_full_of_callers());
+        assert!(full_of(true).is_full_of_callers());
     }
 
     /// The last one that is kept is closed by somebody else.

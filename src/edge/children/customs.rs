@@ -60,7 +60,9 @@ const LINK: usize = 8;
 /// The message is out of the socket.
 const TAKEN: u16 = 0;
 /// The thread is over.
-const OVER: u16 = 1;
+pub(super) const OVER: u16 = 1;
+/// It is over, and the message is still in the socket.
+pub(super) const FAILED: u16 = 2;
 
 /// Messages that are read at most of a run that has ended. The kernel keeps 10 for a socket, systemd
 /// raises that to 512: all of them fit.
@@ -97,6 +99,9 @@ pub(super) struct Customs {
     theirs: Arc<OwnedFd>,
     errands: Vec<Errand>,
     last: u32,
+    /// There are no threads any more.
+    #[cfg(test)]
+    pub(super) starved: bool,
 }
 
 impl Customs {
@@ -113,6 +118,8 @@ impl Customs {
             theirs: Arc::new(theirs),
             errands: Vec::new(),
             last: 0,
+            #[cfg(test)]
+            starved: false,
         })
     }
 
@@ -131,6 +138,35 @@ impl Customs {
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.errands.is_empty()
+    }
+
+    /// A thread of this service that says no more than this.
+    #[cfg(test)]
+    pub fn feign(&mut self, at: u16, what: u16) {
+        let number = self.feign_stuck(at);
+        tell_link(&self.theirs, number, what, 0, &[]).unwrap();
+    }
+
+    /// A thread of this service that says nothing.
+    #[cfg(test)]
+    pub fn feign_stuck(&mut self, at: u16) -> u32 {
+        self.last = self.last.wrapping_add(1);
+        let (number, left) = (self.last, Some(("x".into(), true)));
+        self.errands.push(Errand {
+            number,
+            at,
+            stranger: false,
+            taken: false,
+            left,
+        });
+        number
+    }
+
+    /// What is being taken in for this service is not kept any more.
+    pub(super) fn keep_nothing(&mut self, at: u16) {
+        for errand in self.errands.iter_mut().filter(|e| e.at == at) {
+            errand.left = None;
+        }
     }
 
     /// A thread is about to receive from the socket of this service, and nobody else may.
@@ -156,6 +192,10 @@ impl Customs {
         let (number, keep) = (self.last, left.is_some());
         let (socket, link) = (Arc::clone(socket), Arc::clone(&self.theirs));
         let body = move || take_in(&socket, &link, number, keep);
+        #[cfg(test)]
+        if self.starved {
+            return false;
+        }
         if thread::start("customs", body).is_err() {
             return false;
         }
@@ -193,20 +233,23 @@ impl Children {
         }
     }
 
-    /// Has the message at the head of the socket taken in, which brings descriptors.
-    pub(super) fn take_in(&mut self, at: u16, head: &Head, stranger: bool) {
+    /// Has the message at the head of the socket taken in, which brings descriptors. Returns whether it
+    /// will be: if not it is still there, and nothing of it has been heard.
+    pub(super) fn take_in(&mut self, at: u16, head: &Head, stranger: bool) -> bool {
         let slot = &self.slots[usize::from(at)];
         let Some(socket) = slot.child.notify.clone() else {
-            return;
+            return false;
         };
         let message = head.message.as_ref().ok().filter(|_| !stranger);
         let wanted = |m: &&Message| m.store && !m.remove && !m.barrier && !foreign::is_full();
         let left = message.filter(wanted);
         let left = left.map(|m| (name_of(m.name.as_deref()).into(), !m.unpolled));
-        match self.customs.begin(at, &socket, stranger, left) {
+        let begun = self.customs.begin(at, &socket, stranger, left);
+        match begun {
             true => self.close_ears(at),
             false => self.turn_deaf(at, stranger),
         }
+        begun
     }
 
     /// What the threads have to say.
@@ -216,14 +259,21 @@ impl Children {
             let Some(place) = errands.iter().position(|e| e.number == number) else {
                 continue;
             };
-            if what == OVER {
+            let errand = &mut errands[place];
+            let (at, was_taken) = (errand.at, std::mem::replace(&mut errand.taken, true));
+            let left = errand.left.take();
+            if what != TAKEN {
                 errands.swap_remove(place);
+            }
+            if was_taken {
                 continue;
             }
-            let errand = &mut errands[place];
-            errand.taken = true;
-            let at = errand.at;
-            if let Some((name, polled)) = errand.left.take() {
+            if what == FAILED {
+                // It will be heard once more, and whoever has no memory now is not asked at once.
+                self.rest_ears(at, clock::now().after(DEAF));
+                continue;
+            }
+            if let Some((name, polled)) = left {
                 self.keep(at, (&name, polled), fds, refused);
             }
             let rests = self.closed.iter().any(|closed| closed.is_of(at));
@@ -233,9 +283,16 @@ impl Children {
         }
     }
 
-    /// Waits for a thread that is at the socket of a service whose run has ended, until then.
-    fn wait_for_customs(&mut self, at: u16, until: Mono) {
-        while self.is_taken_in(at) {
+    /// Waits for the threads that are at a socket, for a moment: who takes over from us does not hear
+    /// them.
+    pub(super) fn finish_customs(&mut self) {
+        let until = clock::now().after(LAST);
+        self.wait_for_customs(until, |e| !e.taken);
+    }
+
+    /// Waits until there are no such threads, or until then.
+    fn wait_for_customs(&mut self, until: Mono, such: impl Fn(&Errand) -> bool) {
+        while self.customs.errands.iter().any(&such) {
             let left = until.since(clock::now());
             let mut link = [PollFd::new(&self.customs.link, PollFlags::IN)];
             let patience = rustix::event::Timespec::try_from(left).ok();
@@ -252,7 +309,7 @@ impl Children {
         let until = clock::now().after(LAST);
         let mut too_much = false;
         for _ in 0..LAST_WORDS {
-            self.wait_for_customs(at, until);
+            self.wait_for_customs(until, |e| e.at == at && !e.taken);
             let heard = match too_much {
                 false => self.hear_one(at),
                 true => self.throw_one_away(at),
@@ -289,12 +346,12 @@ impl Children {
     }
 
     /// Puts in what a run has left.
-    fn keep(&mut self, at: u16, (name, polled): (&str, bool), fds: Vec<OwnedFd>, refused: u16) {
+    fn keep(&mut self, at: u16, (name, polled): (&str, bool), fds: Vec<Foreign>, refused: u16) {
         let slot = &self.slots[usize::from(at)];
         let (store, most) = (slot.child.store.clone(), slot.child.store_most);
         let before = store.count();
         for fd in fds {
-            match store.put(most, name, Foreign::new(fd), polled) {
+            match store.put(most, name, fd, polled) {
                 Ok(None) => {}
                 Ok(Some(polled)) => super::store::watch_one(&self.epoll, at, &store, &polled),
                 Err(_closed) => self.refuse(at, Refusal::Store),
@@ -308,18 +365,30 @@ impl Children {
 }
 
 /// The thread.
-fn take_in(socket: &Arc<OwnedFd>, link: &Arc<OwnedFd>, number: u32, keep: bool) {
+pub(super) fn take_in(socket: &OwnedFd, link: &OwnedFd, number: u32, keep: bool) {
     // Without one it does with ours: starts may then wait for what hangs, but services are heard.
     have_own_table(socket.as_raw_fd(), link.as_raw_fd());
-    let all = receive_descriptors(socket).unwrap_or_default();
+    let Ok(all) = receive_descriptors(socket) else {
+        let _nobody = tell_link(link, number, FAILED, 0, &[]);
+        return;
+    };
     let (good, bad): (Vec<_>, Vec<_>) = all.into_iter().partition(|fd| keep && is_plain(fd));
     let refused = u16::try_from(bad.len()).unwrap_or(u16::MAX);
-    tell_link(link, number, TAKEN, refused, &good);
+    tell_taken(link, number, refused, &good);
     drop(good);
     for descriptor in bad {
         foreign::close_here(descriptor);
     }
-    tell_link(link, number, OVER, 0, &[]);
+    let _nobody = tell_link(link, number, OVER, 0, &[]);
+}
+
+/// Says what came along. Cannot it be sent on, as there are too many under way or there is no memory,
+/// all of it is refused.
+pub(super) fn tell_taken(link: &OwnedFd, number: u32, refused: u16, good: &[OwnedFd]) {
+    if tell_link(link, number, TAKEN, refused, good).is_err() {
+        let more = u16::try_from(good.len()).unwrap_or(u16::MAX);
+        let _nobody = tell_link(link, number, TAKEN, refused.saturating_add(more), &[]);
+    }
 }
 
 /// Gives this thread descriptors of its own, and of those there are only these two.
@@ -345,7 +414,8 @@ fn receive_descriptors(socket: &OwnedFd) -> nix::Result<Vec<OwnedFd>> {
     let mut control = cmsg_space!(UnixCredentials, [RawFd; MOST_DESCRIPTORS]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-    Ok(descriptors(got.cmsgs()?))
+    // It is out of the socket, whatever can be made of it.
+    Ok(got.cmsgs().map(descriptors).unwrap_or_default())
 }
 
 fn descriptors(messages: CmsgIterator<'_>) -> Vec<OwnedFd> {
@@ -388,7 +458,14 @@ fn is_plain(descriptor: &OwnedFd) -> bool {
     }
 }
 
-fn tell_link(link: &OwnedFd, number: u32, what: u16, refused: u16, good: &[OwnedFd]) {
+/// Fails when nobody listens any more, or when what is good cannot be sent.
+fn tell_link(
+    link: &OwnedFd,
+    number: u32,
+    what: u16,
+    refused: u16,
+    good: &[OwnedFd],
+) -> nix::Result<usize> {
     let [a, b, c, d] = number.to_ne_bytes();
     let ([e, f], [g, h]) = (what.to_ne_bytes(), refused.to_ne_bytes());
     let bytes = [a, b, c, d, e, f, g, h];
@@ -396,12 +473,11 @@ fn tell_link(link: &OwnedFd, number: u32, what: u16, refused: u16, good: &[Owned
     let with = [ControlMessage::ScmRights(&fds)];
     let with: &[_] = if fds.is_empty() { &[] } else { &with };
     let (parts, flags) = ([IoSlice::new(&bytes)], MsgFlags::MSG_NOSIGNAL);
-    // Fails when nobody listens any more.
-    let _ = sendmsg::<UnixAddr>(link.as_raw_fd(), &parts, with, flags, None);
+    sendmsg::<UnixAddr>(link.as_raw_fd(), &parts, with, flags, None)
 }
 
 /// The next thing that a thread has to say: its number, what it is, what was refused, what is kept.
-fn hear_link(link: &OwnedFd) -> Option<(u32, u16, u16, Vec<OwnedFd>)> {
+pub(super) fn hear_link(link: &OwnedFd) -> Option<(u32, u16, u16, Vec<Foreign>)> {
     let mut bytes = [0u8; LINK];
     let mut parts = [IoSliceMut::new(&mut bytes)];
     let mut control = cmsg_space!([RawFd; MOST_DESCRIPTORS]);
@@ -409,6 +485,8 @@ fn hear_link(link: &OwnedFd) -> Option<(u32, u16, u16, Vec<OwnedFd>)> {
     let got = recvmsg::<()>(link.as_raw_fd(), &mut parts, Some(&mut control), flags).ok()?;
     let whole = got.bytes == LINK;
     let fds = got.cmsgs().map(descriptors).unwrap_or_default();
+    // What is not kept is not closed here: it may linger.
+    let fds = fds.into_iter().map(Foreign::new).collect();
     let [a, b, c, d, e, f, g, h] = bytes;
     let number = u32::from_ne_bytes([a, b, c, d]);
     let (what, refused) = (u16::from_ne_bytes([e, f]), u16::from_ne_bytes([g, h]));

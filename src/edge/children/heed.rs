@@ -55,17 +55,23 @@ impl Children {
         if head.brings && !self.can_take_in(at, stranger) {
             return Heard::Later;
         }
-        if !head.brings {
-            notify::skip(socket.as_fd());
+        match head.brings {
+            false => notify::skip(socket.as_fd()),
+            true => {
+                if !stranger && head.message.as_ref().is_ok_and(|m| m.barrier) {
+                    // Before its descriptor can be closed.
+                    self.pass_news_on();
+                }
+                if !self.take_in(at, &head, stranger) {
+                    return Heard::Later;
+                }
+            }
         }
         if stranger {
             let (pid, user) = (head.sender.pid, head.sender.uid);
             self.refuse(at, Refusal::Stranger { pid, user });
         } else {
             self.heed(at, &head);
-        }
-        if head.brings {
-            self.take_in(at, &head, stranger);
         }
         match !stranger && self.is_too_much(at) {
             true => Heard::TooMuch,

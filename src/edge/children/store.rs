@@ -51,6 +51,8 @@ impl Children {
         if let Some(slot) = self.slots.get(usize::from(at)) {
             let all = slot.child.store.clear();
             self.let_go(all);
+            // Nor is what a thread still has in hand kept for it.
+            self.customs.keep_nothing(at);
         }
     }
 

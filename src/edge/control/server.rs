@@ -140,7 +140,7 @@ impl Server {
     /// Lets new clients in.
     fn admit(&mut self, now: Mono) {
         for _ in 0..ADMITTED {
-            if foreign::is_full() {
+            if foreign::is_full_of_callers() {
                 return self.close_for_a_while(now);
             }
             match self.door.listener.accept() {
@@ -450,14 +450,21 @@ impl Server {
     }
 
     fn dismiss(&mut self, key: u64, refusal: &Refusal) {
-        if let Some(client) = self.clients.remove(&key) {
+        if let Some(client) = self.let_go(key) {
             client.dismiss(&refusal.line());
         }
     }
 
-    /// Lets a client go. Closing its socket takes it out of epoll too.
+    /// Lets a client go.
     fn forget(&mut self, key: u64) {
-        self.clients.remove(&key);
+        drop(self.let_go(key));
+    }
+
+    fn let_go(&mut self, key: u64) -> Option<Client> {
+        let client = self.clients.remove(&key)?;
+        // Its socket may stay open until somebody else has closed it, and would be told of for ever.
+        let _gone = epoll::delete(&self.epoll, client.fd());
+        Some(client)
     }
 }
 

@@ -145,7 +145,7 @@ impl Server {
 
     fn admit(&mut self, door: usize, now: Mono) {
         for _ in 0..ADMITTED {
-            if foreign::is_full() {
+            if foreign::is_full_of_callers() {
                 self.closed_until = Some(now.after(PAUSE));
                 return;
             }

@@ -134,6 +134,131 @@ fn what_is_taken_in_does_not_lie_in_our_table() {
     assert!(kept.metadata().is_ok() && one.local_addr().is_ok());
 }
 
+/// What cannot be sent on by the thread is refused, and it says so.
+#[test]
+fn what_cannot_be_passed_on_is_refused() {
+    let (link, theirs) = link();
+    let one = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+    // One more than the kernel takes.
+    let many: Vec<OwnedFd> = (0..254).map(|_| one.try_clone().unwrap()).collect();
+    customs::tell_taken(&theirs, 7, 2, &many);
+    let (number, _, refused, kept) = customs::hear_link(&link).unwrap();
+    assert_eq!((number, refused, kept.len()), (7, 256, 0));
+    customs::tell_taken(&theirs, 8, 2, &many[..3]);
+    let (number, _, refused, kept) = customs::hear_link(&link).unwrap();
+    assert_eq!((number, refused, kept.len()), (8, 2, 3));
+}
+
+/// A thread that has received nothing says that.
+#[test]
+fn a_thread_that_fails_says_so() {
+    let (link, theirs) = link();
+    let (socket, _other) = UnixDatagram::pair().unwrap();
+    let socket = OwnedFd::from(socket);
+    let thread = std::thread::spawn(move || customs::take_in(&socket, &theirs, 7, true));
+    thread.join().unwrap();
+    let (number, what, ..) = customs::hear_link(&link).unwrap();
+    assert_eq!((number, what), (7, customs::FAILED));
+}
+
+/// A service is listened to again when a thread has ended without a word of its message; one that has
+/// failed is followed by a rest.
+#[test]
+fn a_thread_that_is_lost_leaves_no_service_unheard() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    stage.told();
+    for what in [customs::OVER, customs::FAILED] {
+        stage.children.customs.feign(0, what);
+        stage.say(b"READY=1");
+        stage.children.hear(0);
+        assert_eq!(stage.told(), []);
+        stage.children.hear_customs();
+        assert!(stage.children.customs.is_idle());
+        if what == customs::FAILED {
+            assert!(!stage.wakes(), "it rests");
+            assert!(stage.children.patience().is_some());
+            stage.say(b"STATUS=x");
+            stage.open_ears();
+        }
+        assert!(stage.wakes());
+        stage.hear();
+        let expected: &[_] = match what {
+            customs::OVER => &[(1, "ready")],
+            _ => &[(1, "status")],
+        };
+        assert_eq!(stage.told(), expected);
+    }
+    kill(&run);
+    stage.reap();
+}
+
+/// Without a thread a message that brings something is not heard at all, so that it is heard once.
+#[test]
+fn what_cannot_be_taken_in_is_not_heard_yet() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    stage.told();
+    stage.children.customs.starved = true;
+    let (fd, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    stage.say_with(b"ERRNO=2", &[fd.into()]);
+    for _ in 0..3 {
+        stage.children.hear(0);
+        assert_eq!(stage.told(), []);
+        stage.open_ears();
+    }
+    stage.children.customs.starved = false;
+    stage.hear();
+    assert_eq!(stage.told(), [(1, "errno")]);
+    kill(&run);
+    stage.reap();
+}
+
+/// What is taken in when the process is handed over reaches the successor.
+#[test]
+fn what_is_under_way_is_waited_for() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    let (fd, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    stage.say_with(b"FDSTORE=1\nFDNAME=a", &[fd.into()]);
+    stage.children.hear(0);
+    let store = stage.children.slots[0].child.store.clone();
+    assert_eq!(store.count(), 0);
+    promptly(|| stage.children.finish_customs());
+    assert_eq!(store.count(), 1);
+    // Not for longer than a moment.
+    stage.children.customs.feign_stuck(0);
+    promptly(|| stage.children.finish_customs());
+    kill(&run);
+    stage.reap();
+}
+
+/// What comes when the service is not to run any more is not kept.
+#[test]
+fn what_comes_too_late_is_not_kept() {
+    let mut stage = stage();
+    let run = stage.born(1);
+    let (fd, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    stage.say_with(b"FDSTORE=1\nFDNAME=a", &[fd.into()]);
+    stage.children.hear(0);
+    stage.children.empty_store(0);
+    stage.hear_until(|stage| stage.children.customs.is_idle());
+    assert_eq!(stage.children.slots[0].child.store.count(), 0);
+    let mut other = other;
+    other.set_read_timeout(Some(PROMPT)).unwrap();
+    let end = std::io::Read::read(&mut other, &mut [0; 1]).unwrap();
+    assert_eq!(end, 0, "it is closed");
+    kill(&run);
+    stage.reap();
+}
+
+/// Both ends of a link.
+fn link() -> (OwnedFd, OwnedFd) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    let flags = SocketFlags::CLOEXEC;
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+}
+
 impl Stage {
     /// Threads that have taken something in and are not done.
     fn customs_hang(&self) -> usize {

@@ -58,6 +58,28 @@ fn operators_may_act() {
     assert!(!may(&mut server, 1000) && may(&mut server, 1003));
 }
 
+/// A socket that is not closed yet when its client is let go is not told of again and again.
+#[test]
+fn who_is_let_go_is_not_told_of() {
+    let (mut server, _dir) = server(0, 0);
+    for is_told_why in [false, true] {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let _open = ours.try_clone().unwrap();
+        server.admit_as(Caller::new(ours.into()), 0, Mono(0));
+        let key = server.last_ticket;
+        match is_told_why {
+            false => server.forget(key),
+            true => server.dismiss(key, &too_slow()),
+        }
+        assert!(!server.clients.contains_key(&key));
+        drop(theirs);
+        let mut told: Vec<Event> = Vec::with_capacity(8);
+        let spare = rustix::buffer::spare_capacity(&mut told);
+        epoll::wait(&server.epoll, spare, Some(&Timespec::default())).unwrap();
+        assert!(told.iter().all(|event| event.data.u64() != key));
+    }
+}
+
 /// Everybody who may connect may look; only root and the daemon's own user may act.
 #[test]
 fn only_root_and_the_own_user_may_act() {
