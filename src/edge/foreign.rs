@@ -8,6 +8,7 @@
 //! Safe direction: with all of them stuck, what is to be closed stays open, and nobody waits for it.
 
 use super::{luggage, thread};
+use crossbeam_channel::bounded;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, Shutdown, recv, recvmsg,
@@ -15,7 +16,7 @@ use rustix::net::{
 };
 use std::io::IoSliceMut;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Threads that may be at it. They are stuck only if somebody wants them to be.
@@ -86,14 +87,69 @@ fn close_all() {
     }
 }
 
-/// Closes a descriptor on a thread that may hang. A socket does not linger: nobody is served by that.
-pub fn close_here(descriptor: OwnedFd) {
+/// Closes a descriptor on a thread that may hang. Sockets do not keep it: what a thread has for itself
+/// is closed at its end, and whoever ends does not linger.
+fn close_here(descriptor: OwnedFd) {
+    if !is_socket(&descriptor) {
+        return drop(descriptor);
+    }
+    let number = descriptor.as_raw_fd();
+    let (tell, told) = bounded(1);
+    let (end, until) = bounded::<()>(0);
+    let helper = thread::start("closer-end", move || {
+        // With all that is below it: to close that here may mean to close the last one, and to linger.
+        let _gone = tell.send(leave_table(number));
+        let _ended = until.recv();
+    });
+    match helper {
+        Ok(helper) if told.recv() == Ok(true) => {
+            // Not the last one.
+            drop(descriptor);
+            drop(end);
+            let _ended = helper.join();
+        }
+        _ => close_unlingering(descriptor),
+    }
+}
+
+/// Whether that is a socket.
+pub fn is_socket(descriptor: &OwnedFd) -> bool {
+    sockopt::socket_type(descriptor).is_ok()
+}
+
+/// Closes a socket here. It does not linger, but what is in its queue may.
+pub fn close_unlingering(descriptor: OwnedFd) {
     // At 0 it does not, and resets the connection, which may be meant.
     let lingers = sockopt::socket_linger(&descriptor).ok().flatten();
     if lingers.is_some_and(|time| !time.is_zero()) {
         let _gone = sockopt::set_socket_linger(&descriptor, None);
     }
     drop(descriptor);
+}
+
+/// Gives this thread descriptors of its own, and of those there are only these two. Returns whether it
+/// has.
+pub fn have_own_table(one: RawFd, other: RawFd) -> bool {
+    let (low, high) = (one.min(other), one.max(other));
+    let is_own = leave_table(high);
+    if is_own {
+        for (first, last) in [(0, low - 1), (low + 1, high - 1)] {
+            let _none = first > last || close_range(first, last, 0);
+        }
+    }
+    is_own
+}
+
+/// Gives this thread a copy of our table of descriptors, up to this one. Returns whether it has.
+fn leave_table(last: RawFd) -> bool {
+    // Not `unshare`, which engines of containers refuse to all who may not do what else it does.
+    close_range(last + 1, RawFd::MAX, libc::CLOSE_RANGE_UNSHARE)
+}
+
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> bool {
+    // SAFETY: it changes no memory, and no table but one that this thread has for itself from then on.
+    // What is closed there is nothing that the thread has or borrows.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
 }
 
 /// Leaves what is not closed yet to a successor in this process: an exec would close it, and wait.
@@ -151,7 +207,7 @@ impl Caller {
     /// Takes over a connection.
     pub fn new(socket: OwnedFd) -> Caller {
         if sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX) {
-            // A byte out of band is passed over when we look, and closed with all it brings when we read.
+            // Else a look passes over a byte out of band, and a read closes what it brings.
             let _inline = sockopt::set_socket_oobinline(&socket, true);
         }
         Caller(Some(socket))
@@ -219,7 +275,6 @@ pub(crate) mod tests {
     use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
@@ -320,6 +375,24 @@ pub(crate) mod tests {
             });
             drop(peer);
         }
+    }
+
+    /// Whoever closes a socket with something in it that lingers is not kept by it, and it is closed.
+    #[test]
+    fn what_lingers_does_not_keep_who_closes_it() {
+        let (inner, peer) = lingering();
+        let (mut one, other) = UnixStream::pair().unwrap();
+        send_with(&one, b"x", &inner, MsgFlags::empty()).unwrap();
+        drop(inner);
+        promptly(|| close_here(other.into()));
+        one.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let end = std::io::Read::read(&mut one, &mut [0; 1]);
+        let is_reset = |e: &std::io::Error| e.kind() == std::io::ErrorKind::ConnectionReset;
+        assert!(
+            end.as_ref().is_ok_and(|n| *n == 0) || end.as_ref().is_err_and(is_reset),
+            "{end:?}"
+        );
+        drop(peer);
     }
 
     /// What services leave keeps away nobody who asks.

@@ -22,7 +22,7 @@ use super::message::Message;
 use super::notify::{self, Head};
 use crate::core::fact::{Change, Refusal};
 use crate::edge::fd_store::name_of;
-use crate::edge::foreign::{self, Foreign};
+use crate::edge::foreign::{self, Foreign, is_socket};
 use crate::edge::{clock, thread};
 use crate::units::Mono;
 use nix::cmsg_space;
@@ -128,10 +128,23 @@ impl Customs {
         &self.link
     }
 
-    /// Threads that hang, or are not done yet.
+    /// As many threads hang as may.
     #[cfg(test)]
-    pub fn hang(&self) -> usize {
-        self.errands.iter().filter(|e| e.taken).count()
+    pub fn feign_hanging(&mut self, at: u16, stranger: bool) {
+        for _ in 0..MOST {
+            self.feign_stuck(at);
+        }
+        for errand in &mut self.errands {
+            (errand.taken, errand.stranger) = (true, stranger);
+        }
+    }
+
+    /// All those are through.
+    #[cfg(test)]
+    pub fn end_feigned(&mut self) {
+        for errand in &self.errands {
+            tell_link(&self.theirs, errand.number, OVER, 0, &[]).unwrap();
+        }
     }
 
     /// There is no thread.
@@ -367,7 +380,7 @@ impl Children {
 /// The thread.
 pub(super) fn take_in(socket: &OwnedFd, link: &OwnedFd, number: u32, keep: bool) {
     // Without one it does with ours: starts may then wait for what hangs, but services are heard.
-    have_own_table(socket.as_raw_fd(), link.as_raw_fd());
+    let is_own = foreign::have_own_table(socket.as_raw_fd(), link.as_raw_fd());
     let Ok(all) = receive_descriptors(socket) else {
         let _nobody = tell_link(link, number, FAILED, 0, &[]);
         return;
@@ -375,9 +388,15 @@ pub(super) fn take_in(socket: &OwnedFd, link: &OwnedFd, number: u32, keep: bool)
     let (good, bad): (Vec<_>, Vec<_>) = all.into_iter().partition(|fd| keep && is_plain(fd));
     let refused = u16::try_from(bad.len()).unwrap_or(u16::MAX);
     tell_taken(link, number, refused, &good);
-    drop(good);
-    for descriptor in bad {
-        foreign::close_here(descriptor);
+    let (sockets, others): (Vec<_>, Vec<_>) = good.into_iter().chain(bad).partition(is_socket);
+    // They may hang: as long as one does the thread counts, and there are no more than there may be.
+    drop(others);
+    for socket in sockets {
+        match is_own {
+            // The end of this thread closes it, and does not linger.
+            true => std::mem::forget(socket),
+            false => foreign::close_unlingering(socket),
+        }
     }
     let _nobody = tell_link(link, number, OVER, 0, &[]);
 }
@@ -388,22 +407,6 @@ pub(super) fn tell_taken(link: &OwnedFd, number: u32, refused: u16, good: &[Owne
     if tell_link(link, number, TAKEN, refused, good).is_err() {
         let more = u16::try_from(good.len()).unwrap_or(u16::MAX);
         let _nobody = tell_link(link, number, TAKEN, refused.saturating_add(more), &[]);
-    }
-}
-
-/// Gives this thread descriptors of its own, and of those there are only these two.
-pub(super) fn have_own_table(one: RawFd, other: RawFd) {
-    let (low, high) = (one.min(other), one.max(other));
-    let close = |first: RawFd, last: RawFd, flags: libc::c_uint| {
-        // SAFETY: nothing that this thread has or borrows is a descriptor other than these two, and
-        // they stay open. It changes no memory.
-        unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
-    };
-    // Not `unshare`, which engines of containers refuse to all who may not do what else it does.
-    if close(high + 1, RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) {
-        for (first, last) in [(0, low - 1), (low + 1, high - 1)] {
-            let _none = first > last || close(first, last, 0);
-        }
     }
 }
 
