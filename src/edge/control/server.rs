@@ -247,7 +247,7 @@ impl Server {
         };
         match moved {
             Moved::Rests => {}
-            Moved::Over => return self.forget(key),
+            Moved::Over => return drop(self.forget(key)),
             Moved::TooLong => self.tell(key, request::too_long().line(), now),
             Moved::CutShort => self.tell(key, request::cut_short().line(), now),
             Moved::Asked(line) => self.ask(key, &line, now),
@@ -450,17 +450,13 @@ impl Server {
     }
 
     fn dismiss(&mut self, key: u64, refusal: &Refusal) {
-        if let Some(client) = self.let_go(key) {
+        if let Some(client) = self.forget(key) {
             client.dismiss(&refusal.line());
         }
     }
 
     /// Lets a client go.
-    fn forget(&mut self, key: u64) {
-        drop(self.let_go(key));
-    }
-
-    fn let_go(&mut self, key: u64) -> Option<Client> {
+    fn forget(&mut self, key: u64) -> Option<Client> {
         let client = self.clients.remove(&key)?;
         // Its socket may stay open until somebody else has closed it, and would be told of for ever.
         let _gone = epoll::delete(&self.epoll, client.fd());

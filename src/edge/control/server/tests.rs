@@ -68,7 +68,7 @@ fn who_is_let_go_is_not_told_of() {
         server.admit_as(Caller::new(ours.into()), 0, Mono(0));
         let key = server.last_ticket;
         match is_told_why {
-            false => server.forget(key),
+            false => drop(server.forget(key)),
             true => server.dismiss(key, &too_slow()),
         }
         assert!(!server.clients.contains_key(&key));
